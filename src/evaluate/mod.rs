@@ -1,0 +1,1 @@
+//! Evaluate: train students from scratch on hard labels and compare methods fairly.

@@ -1,0 +1,35 @@
+//! tilepress compresses labelled image folders by *Prune, Combine, Augment* (PCA; never principal
+//! components) and measures, with hard labels only, what the small set still teaches.
+//!
+//! The modules follow the data: [`data`] → [`score`] → [`prune`] → [`combine`] → [`augment`] →
+//! `model` → `train` → [`evaluate`] → [`report`]. The surfaces, `cli` and `web`, stand on top and
+//! nothing below knows them.
+//!
+//! Without a device feature (`flex`, `wgpu`, `vulkan`, `metal`, `cuda`) the crate is the *edge layer*:
+//! everything that needs no training engine, small enough for an edge worker. With one, `model`,
+//! `train`, `kernel` and the proxy of [`score`] come in, built on burn.
+//!
+//! The method is that of "Rethinking Large-scale Dataset Compression: Shifting Focus From Labels to
+//! Images" (arXiv 2502.06434).
+
+pub mod augment;
+pub mod combine;
+pub mod data;
+pub mod evaluate;
+mod parallel;
+pub mod prune;
+pub mod random;
+pub mod report;
+pub mod score;
+
+#[cfg(feature = "engine")]
+pub mod kernel;
+#[cfg(feature = "engine")]
+pub mod model;
+#[cfg(feature = "engine")]
+pub mod train;
+
+#[cfg(feature = "cli")]
+pub mod cli;
+#[cfg(feature = "web")]
+pub mod web;

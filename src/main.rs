@@ -1,0 +1,2 @@
+//! tilepress
+fn main() {}

@@ -1,0 +1,1 @@
+//! Models: ConvNet, ConvNet-D and ResNet-18.

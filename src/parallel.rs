@@ -1,0 +1,71 @@
+//! Data parallelism from rayon, and the same calls in order where there are no threads (wasm).
+//!
+//! Every function gives the same result with any number of threads: items are independent and the
+//! outputs keep their order.
+
+/// Maps every item, in parallel where threads exist; the output keeps the order of the input.
+#[cfg(not(target_family = "wasm"))]
+pub(crate) fn map<T, R, F>(items: &[T], f: F) -> Vec<R>
+where
+    T: Sync,
+    R: Send,
+    F: Fn(usize, &T) -> R + Sync + Send,
+{
+    use rayon::prelude::*;
+    items.par_iter().enumerate().map(|(i, item)| f(i, item)).collect()
+}
+
+/// Maps every item, in parallel where threads exist; the output keeps the order of the input.
+#[cfg(target_family = "wasm")]
+pub(crate) fn map<T, R, F>(items: &[T], f: F) -> Vec<R>
+where
+    F: Fn(usize, &T) -> R,
+{
+    items.iter().enumerate().map(|(i, item)| f(i, item)).collect()
+}
+
+/// Visits `out` in chunks of `chunk` elements beside one item each, in parallel where threads exist.
+/// `scratch` makes the working memory of one thread; it is reused for every chunk that thread visits.
+///
+/// # Panics
+/// When `out` does not hold exactly one chunk for each item.
+#[cfg(not(target_family = "wasm"))]
+pub(crate) fn for_each_chunk<T, O, S, F>(
+    items: &[T],
+    out: &mut [O],
+    chunk: usize,
+    scratch: impl Fn() -> S + Sync + Send,
+    f: F,
+) where
+    T: Sync,
+    O: Send,
+    F: Fn(&mut S, &T, &mut [O]) + Sync + Send,
+{
+    use rayon::prelude::*;
+    assert_eq!(items.len() * chunk, out.len(), "one chunk for each item");
+    out.par_chunks_mut(chunk)
+        .zip(items.par_iter())
+        .for_each_init(scratch, |scratch, (out, item)| f(scratch, item, out));
+}
+
+/// Visits `out` in chunks of `chunk` elements beside one item each.
+/// `scratch` makes the working memory, which is reused for every chunk.
+///
+/// # Panics
+/// When `out` does not hold exactly one chunk for each item.
+#[cfg(target_family = "wasm")]
+pub(crate) fn for_each_chunk<T, O, S, F>(
+    items: &[T],
+    out: &mut [O],
+    chunk: usize,
+    scratch: impl Fn() -> S,
+    f: F,
+) where
+    F: Fn(&mut S, &T, &mut [O]),
+{
+    assert_eq!(items.len() * chunk, out.len(), "one chunk for each item");
+    let mut scratch = scratch();
+    for (out, item) in out.chunks_mut(chunk).zip(items) {
+        f(&mut scratch, item, out);
+    }
+}

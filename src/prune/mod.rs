@@ -1,0 +1,1 @@
+//! Prune: keep the easiest images, strictly the same number in each class.

@@ -1,0 +1,1 @@
+//! Report: the measurement as JSON, CSV and one self-contained HTML page.

@@ -1,0 +1,1 @@
+//! Score: EL2N and the other training dynamics of every sample.

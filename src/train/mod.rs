@@ -1,0 +1,1 @@
+//! Training: one loop for native and wasm, for a cohort of students.
