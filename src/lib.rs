@@ -27,6 +27,7 @@ pub mod kernel;
 #[cfg(feature = "engine")]
 pub mod model;
 #[cfg(feature = "engine")]
+
 pub mod train;
 
 #[cfg(feature = "cli")]

@@ -1,1 +1,176 @@
-//! Models: ConvNet, ConvNet-D and ResNet-18.
+//! Models: the ConvNet of our reference measurements, the field's ConvNet-D, and ResNet-18.
+//!
+//! Weights are drawn from the program's own counter-based generator, so a seed means the same network
+//! on every device; names and layouts of the state are PyTorch's and torchvision's.
+
+mod convnet;
+mod convnet_d;
+mod init;
+mod layers;
+mod resnet;
+mod state;
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+pub use convnet::ConvNet;
+pub use convnet_d::ConvNetD;
+pub use resnet::ResNet18;
+pub use state::{StateError, StateTensor, load_state, state};
+
+/// Which network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Architecture {
+    /// Blocks of conv without bias, BatchNorm, ReLU and 2×2 max pool; global average; linear.
+    ConvNet,
+    /// The field's ConvNet-D: conv with bias, InstanceNorm, ReLU, 2×2 average pool; flatten; linear.
+    #[serde(rename = "convnet-d")]
+    ConvNetD,
+    /// ResNet-18 as in torchvision.
+    ResNet18,
+}
+
+impl std::fmt::Display for Architecture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::ConvNet => "convnet",
+            Self::ConvNetD => "convnet-d",
+            Self::ResNet18 => "resnet18",
+        })
+    }
+}
+
+impl std::str::FromStr for Architecture {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "convnet" => Ok(Self::ConvNet),
+            "convnet-d" => Ok(Self::ConvNetD),
+            "resnet18" => Ok(Self::ResNet18),
+            _ => Err(format!("'{text}' is not a model; give convnet, convnet-d or resnet18")),
+        }
+    }
+}
+
+/// How a ResNet begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stem {
+    /// 7×7 convolution of stride 2 and a 3×3 max pool of stride 2, as in torchvision.
+    #[default]
+    ImageNet,
+    /// 3×3 convolution of stride 1 and no pool, for images of about 32 pixels.
+    Small,
+}
+
+impl std::str::FromStr for Stem {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "imagenet" => Ok(Self::ImageNet),
+            "small" => Ok(Self::Small),
+            _ => Err(format!("'{text}' is not a stem; give imagenet or small")),
+        }
+    }
+}
+
+/// Everything that determines a network's shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelConfig {
+    /// Which network.
+    pub architecture: Architecture,
+    /// Channels of every block of a ConvNet or ConvNet-D; ResNet-18 has its own.
+    pub width: usize,
+    /// How a ResNet begins.
+    pub stem: Stem,
+    /// Number of classes.
+    pub classes: usize,
+    /// Width and height of the images in pixels.
+    pub image_size: usize,
+}
+
+/// A network that cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// Images too small for the number of pools.
+    #[error("{architecture} needs images of at least {least} pixels, got {got}; raise --image-size")]
+    TooSmall {
+        /// The network.
+        architecture: Architecture,
+        /// Smallest side it takes.
+        least: usize,
+        /// The side given.
+        got: usize,
+    },
+    /// A width or number of classes of 0.
+    #[error("a model needs at least one channel and two classes")]
+    Empty,
+}
+
+impl ModelConfig {
+    /// Makes the network on `device`, its weights drawn from `seed`.
+    ///
+    /// # Errors
+    /// [`ModelError`] when no such network can be made.
+    pub fn init(&self, seed: u64, device: &Device) -> Result<Network, ModelError> {
+        if self.width == 0 || self.classes < 2 {
+            return Err(ModelError::Empty);
+        }
+        let least = match self.architecture {
+            Architecture::ConvNet | Architecture::ConvNetD => 8,
+            Architecture::ResNet18 => 8,
+        };
+        if self.image_size < least {
+            let (architecture, got) = (self.architecture, self.image_size);
+            return Err(ModelError::TooSmall { architecture, least, got });
+        }
+        let mut init = init::Initializer::new(seed, device);
+        Ok(match self.architecture {
+            Architecture::ConvNet => Network::ConvNet(ConvNet::new(self, &mut init)),
+            Architecture::ConvNetD => Network::ConvNetD(ConvNetD::new(self, &mut init)),
+            Architecture::ResNet18 => Network::ResNet18(ResNet18::new(self, &mut init)),
+        })
+    }
+
+    /// Blocks of a ConvNet: ⌊log2 image_size⌋ − 2, which leaves 4 to 7 pixels a side.
+    pub fn depth(&self) -> usize {
+        (self.image_size.ilog2() as usize).saturating_sub(2).max(1)
+    }
+}
+
+/// Any of the networks.
+#[derive(Module, Debug)]
+pub enum Network {
+    /// See [`ConvNet`].
+    ConvNet(ConvNet),
+    /// See [`ConvNetD`].
+    ConvNetD(ConvNetD),
+    /// See [`ResNet18`].
+    ResNet18(ResNet18),
+}
+
+impl Network {
+    /// Logits `[B, classes]` of normalised images `[B, 3, H, W]`, with the statistics of the batch;
+    /// updates the running ones.
+    pub fn forward_train(&mut self, images: Tensor<4>) -> Tensor<2> {
+        self.forward(images, layers::Mode::Train)
+    }
+
+    /// Logits `[B, classes]` of normalised images `[B, 3, H, W]`, with the running statistics.
+    pub fn forward_eval(&mut self, images: Tensor<4>) -> Tensor<2> {
+        self.forward(images, layers::Mode::Eval)
+    }
+
+    fn forward(&mut self, images: Tensor<4>, mode: layers::Mode) -> Tensor<2> {
+        match self {
+            Self::ConvNet(net) => net.forward(images, mode),
+            Self::ConvNetD(net) => net.forward(images),
+            Self::ResNet18(net) => net.forward(images, mode),
+        }
+    }
+}

@@ -1,1 +1,14 @@
-//! Training: one loop for native and wasm, for a cohort of students.
+//! Train: one loop of our own for native and wasm, written for a cohort of students.
+//!
+//! A [`Student`] is a resumable object: it advances some steps and can be put aside. A GPU, or the one
+//! thread of a browser, interleaves the students of a cohort ([`interleave`]); on a CPU the surface
+//! gives each core one student. Nothing here reads a device inside a step: losses are gathered on the
+//! device and read once in [`READ_EVERY`] steps, which also bounds a browser's queue.
+
+mod eval;
+mod recipe;
+mod student;
+
+pub use eval::{Evaluation, evaluate};
+pub use recipe::{Cosine, Length, Optimizer, Preset, Recipe, Settings};
+pub use student::{CurvePoint, READ_EVERY, Step, Student, Task, TrainError, interleave};

@@ -1,0 +1,153 @@
+//! A numeric check of a device: our operations against double precision on the host, and a few steps
+//! of training.
+//!
+//! A GPU driver, a browser or a shader compiler can be silently wrong. This takes a second and says so.
+
+use burn::module::Module;
+use burn::optim::{AdamWConfig, GradientsParams};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use serde::Serialize;
+
+use super::cross_entropy;
+use crate::model::{Architecture, ModelConfig, Stem};
+use crate::random::{Purpose, Stream};
+
+/// What a device showed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SelfCheck {
+    /// Whether every number was right and training lowered the loss.
+    pub ok: bool,
+    /// Largest error of a loss or a gradient, relative to 1 or to the value where that is larger.
+    pub worst_error: f64,
+    /// Training loss of a small network before the first step, in nats.
+    pub loss_before: f64,
+    /// The same after twelve steps on one batch.
+    pub loss_after: f64,
+}
+
+/// A check that could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KernelError {
+    /// The device did not answer.
+    #[error("the device did not answer: {0}")]
+    Device(String),
+}
+
+/// Steps of training in a check.
+const STEPS: usize = 12;
+
+/// Errors up to this are rounding: losses and gradients are sums of a few f32 exponentials.
+const TOLERANCE: f64 = 2e-5;
+
+/// Checks `device`, which is the plain one, without autodiff.
+///
+/// # Errors
+/// [`KernelError::Device`] when it does not answer; numbers that are wrong are no error but `ok: false`.
+pub async fn self_check(device: &Device) -> Result<SelfCheck, KernelError> {
+    let mut worst_error = 0.0f64;
+    for (batch, classes, scale) in [(5, 2, 1.0), (33, 10, 8.0), (70, 129, 30.0)] {
+        worst_error = worst_error.max(cross_entropy_error(device, batch, classes, scale).await?);
+    }
+    let (loss_before, loss_after) = train(device).await?;
+    let ok = worst_error < TOLERANCE && loss_after < 0.8 * loss_before;
+    Ok(SelfCheck { ok, worst_error, loss_before, loss_after })
+}
+
+async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, KernelError> {
+    let data = tensor.into_data_async().await.map_err(|e| KernelError::Device(format!("{e:?}")))?;
+    data.to_vec::<f32>().map_err(|e| KernelError::Device(format!("{e:?}")))
+}
+
+/// Largest error of losses and gradients on random logits, against double precision.
+async fn cross_entropy_error(
+    device: &Device,
+    batch: usize,
+    classes: usize,
+    scale: f64,
+) -> Result<f64, KernelError> {
+    let mut stream = Stream::new(0, Purpose::Test, 0, (batch * classes) as u64);
+    let values: Vec<f32> = (0..batch * classes).map(|_| (scale * stream.normal()) as f32).collect();
+    let labels: Vec<i32> = (0..batch).map(|_| stream.below(classes as u32) as i32).collect();
+    let upstream: Vec<f32> = (0..batch).map(|_| stream.normal() as f32).collect();
+
+    let autodiff = device.clone().autodiff();
+    let logits =
+        Tensor::<2>::from_data(TensorData::new(values.clone(), [batch, classes]), (&autodiff, DType::F32))
+            .require_grad();
+    let targets = Tensor::<1, Int>::from_data(TensorData::new(labels.clone(), [batch]), (device, DType::I32));
+    let weights = Tensor::<1>::from_data(TensorData::new(upstream.clone(), [batch]), (&autodiff, DType::F32));
+    let losses = cross_entropy(logits.clone(), targets);
+    let gradients = (losses.clone() * weights).sum().backward();
+    let Some(gradient) = logits.grad(&gradients) else {
+        return Ok(f64::INFINITY);
+    };
+    let (losses, gradient) = (read(losses).await?, read(gradient).await?);
+
+    let error = |got: f32, want: f64| (f64::from(got) - want).abs() / want.abs().max(1.0);
+    let mut worst = 0.0f64;
+    for (b, row) in values.chunks_exact(classes).enumerate() {
+        let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let exp = |z: f32| f64::from(z - max).exp();
+        let sum: f64 = row.iter().map(|&z| exp(z)).sum();
+        let label = labels[b] as usize;
+        worst = worst.max(error(losses[b], f64::from(max) + sum.ln() - f64::from(row[label])));
+        for (class, &z) in row.iter().enumerate() {
+            let indicator = f64::from(u8::from(class == label));
+            let want = (exp(z) / sum - indicator) * f64::from(upstream[b]);
+            worst = worst.max(error(gradient[b * classes + class], want));
+        }
+    }
+    // A NaN would pass `max` unseen.
+    let finite = losses.iter().chain(&gradient).all(|value| value.is_finite());
+    Ok(if finite { worst } else { f64::INFINITY })
+}
+
+/// Training loss of a small ConvNet on one batch, before and after a few steps.
+async fn train(device: &Device) -> Result<(f64, f64), KernelError> {
+    const SIDE: usize = 16;
+    const BATCH: usize = 24;
+    const CLASSES: usize = 4;
+    let config = ModelConfig {
+        architecture: Architecture::ConvNet,
+        width: 8,
+        stem: Stem::ImageNet,
+        classes: CLASSES,
+        image_size: SIDE,
+    };
+    let autodiff = device.clone().autodiff();
+    let mut network =
+        config.init(0, &autodiff).map_err(|e| KernelError::Device(format!("no network: {e}")))?;
+    let mut optimizer = AdamWConfig::new().with_epsilon(1e-8).init();
+    let mut stream = Stream::new(1, Purpose::Test, 0, 0);
+    let pixels: Vec<f32> = (0..BATCH * 3 * SIDE * SIDE).map(|_| stream.normal() as f32).collect();
+    let input =
+        Tensor::<4>::from_data(TensorData::new(pixels, [BATCH, 3, SIDE, SIDE]), (&autodiff, DType::F32));
+    let labels: Vec<i32> = (0..BATCH).map(|i| (i % CLASSES) as i32).collect();
+    let labels = Tensor::<1, Int>::from_data(TensorData::new(labels, [BATCH]), (device, DType::I32));
+    let mut losses = Vec::with_capacity(STEPS + 1);
+    for _ in 0..=STEPS {
+        let loss = cross_entropy(network.forward_train(input.clone()), labels.clone()).mean();
+        losses.push(loss.clone().inner());
+        let gradients = GradientsParams::from_grads(loss.backward(), &network);
+        network = optimizer.step(0.02, network, gradients);
+    }
+    // The last network must be usable off the graph, too: evaluation runs there.
+    let logits = network.valid().forward_eval(input.inner());
+    let finite = read(logits).await?.iter().all(|z| z.is_finite());
+    let losses = read(Tensor::cat(losses, 0)).await?;
+    let last = if finite { f64::from(losses[STEPS]) } else { f64::INFINITY };
+    Ok((f64::from(losses[0]), last))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(feature = "flex")]
+    fn the_cpu_passes_its_own_check() {
+        let check = pollster::block_on(self_check(&Device::flex())).expect("the CPU answers");
+        assert!(check.ok, "{check:?}");
+    }
+}

@@ -1,0 +1,52 @@
+//! The ConvNet of our reference measurements.
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+use burn::tensor::activation::relu;
+use burn::tensor::module::max_pool2d;
+use burn::tensor::ops::MaxPoolOptions;
+
+use super::ModelConfig;
+use super::init::Initializer;
+use super::layers::{BatchNorm, Conv, Linear, Mode, global_average};
+use super::state::StateVisitor;
+
+/// ⌊log2 px⌋ − 2 blocks of conv 3×3 without bias, BatchNorm, ReLU, max pool 2×2; global average; linear.
+///
+/// As a `torch.nn.Sequential` of conv, norm, relu and pool modules, followed by
+/// `AdaptiveAvgPool2d(1)`, `Flatten()` and `Linear`, it has the same state-dict names.
+#[derive(Module, Debug)]
+pub struct ConvNet {
+    convs: Vec<Conv>,
+    norms: Vec<BatchNorm>,
+    classifier: Linear,
+}
+
+impl ConvNet {
+    pub(crate) fn new(config: &ModelConfig, init: &mut Initializer) -> Self {
+        let width = config.width;
+        let mut convs = Vec::new();
+        for block in 0..config.depth() {
+            convs.push(Conv::new(if block == 0 { 3 } else { width }, width, 3, false, init));
+        }
+        let norms = convs.iter().map(|_| BatchNorm::new(width, init)).collect();
+        Self { convs, norms, classifier: Linear::new(width, config.classes, init) }
+    }
+
+    pub(crate) fn forward(&mut self, mut x: Tensor<4>, mode: Mode) -> Tensor<2> {
+        for (conv, norm) in self.convs.iter().zip(&mut self.norms) {
+            x = relu(norm.forward(conv.forward(x), mode));
+            x = max_pool2d(x, MaxPoolOptions::new([2, 2]));
+        }
+        self.classifier.forward(global_average(x))
+    }
+
+    pub(crate) fn state<V: StateVisitor>(&mut self, visitor: &mut V) {
+        let blocks = self.convs.len();
+        for (block, (conv, norm)) in self.convs.iter_mut().zip(&mut self.norms).enumerate() {
+            conv.state(&format!("{}", 4 * block), visitor);
+            norm.state(&format!("{}", 4 * block + 1), visitor);
+        }
+        self.classifier.state(&format!("{}", 4 * blocks + 2), visitor);
+    }
+}

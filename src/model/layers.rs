@@ -1,0 +1,174 @@
+//! The layers the networks are made of, with PyTorch's semantics.
+
+use burn::module::{Module, Param};
+use burn::tensor::Tensor;
+use burn::tensor::module::{batch_norm, batch_norm_train, conv2d, linear};
+use burn::tensor::ops::ConvOptions;
+
+use super::init::Initializer;
+use super::state::StateVisitor;
+
+/// Whether normalisation uses the statistics of the batch or the running ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Train,
+    Eval,
+}
+
+/// A square convolution.
+#[derive(Module, Debug)]
+pub(crate) struct Conv {
+    weight: Param<Tensor<4>>,
+    bias: Option<Param<Tensor<1>>>,
+    stride: usize,
+    padding: usize,
+}
+
+impl Conv {
+    /// A convolution with `torch.nn.Conv2d`'s initial weights.
+    pub(crate) fn new(
+        input: usize,
+        output: usize,
+        kernel: usize,
+        bias: bool,
+        init: &mut Initializer,
+    ) -> Self {
+        let fan_in = input * kernel * kernel;
+        let weight = init.uniform([output, input, kernel, kernel], fan_in);
+        let bias = bias.then(|| init.uniform([output], fan_in));
+        Self { weight, bias, stride: 1, padding: kernel / 2 }
+    }
+
+    /// A convolution without bias and with torchvision's ResNet weights.
+    pub(crate) fn resnet(
+        input: usize,
+        output: usize,
+        kernel: usize,
+        stride: usize,
+        init: &mut Initializer,
+    ) -> Self {
+        let weight = init.kaiming_normal([output, input, kernel, kernel], output * kernel * kernel);
+        Self { weight, bias: None, stride, padding: kernel / 2 }
+    }
+
+    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let options = ConvOptions::new([self.stride; 2], [self.padding; 2], [1; 2], 1);
+        conv2d(x, self.weight.val(), self.bias.as_ref().map(Param::val), options)
+    }
+
+    pub(crate) fn state<V: StateVisitor>(&mut self, name: &str, visitor: &mut V) {
+        visitor.tensor(&format!("{name}.weight"), &mut self.weight);
+        if let Some(bias) = &mut self.bias {
+            visitor.tensor(&format!("{name}.bias"), bias);
+        }
+    }
+}
+
+const EPSILON: f64 = 1e-5;
+const MOMENTUM: f64 = 0.1;
+
+/// Batch normalisation over `[B, C, H, W]`, with PyTorch's running statistics: new = 0.9 old + 0.1
+/// batch, the variance unbiased. (burn's own layer keeps the biased one.)
+#[derive(Module, Debug)]
+pub(crate) struct BatchNorm {
+    weight: Param<Tensor<1>>,
+    bias: Param<Tensor<1>>,
+    running_mean: Param<Tensor<1>>,
+    running_var: Param<Tensor<1>>,
+}
+
+impl BatchNorm {
+    pub(crate) fn new(channels: usize, init: &Initializer) -> Self {
+        Self {
+            weight: init.constant(channels, 1.0),
+            bias: init.constant(channels, 0.0),
+            running_mean: init.buffer(channels, 0.0),
+            running_var: init.buffer(channels, 1.0),
+        }
+    }
+
+    pub(crate) fn forward(&mut self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
+        let (weight, bias) = (self.weight.val(), self.bias.val());
+        if mode == Mode::Eval {
+            return batch_norm(x, weight, bias, self.running_mean.val(), self.running_var.val(), EPSILON);
+        }
+        let [batch, _, height, width] = x.dims();
+        let n = (batch * height * width) as f64;
+        let out = batch_norm_train(x, weight, bias, EPSILON);
+        let unbiased = n / (n - 1.0).max(1.0);
+        update(&mut self.running_mean, out.mean, 1.0);
+        update(&mut self.running_var, out.variance, unbiased);
+        out.output
+    }
+
+    pub(crate) fn state<V: StateVisitor>(&mut self, name: &str, visitor: &mut V) {
+        visitor.tensor(&format!("{name}.weight"), &mut self.weight);
+        visitor.tensor(&format!("{name}.bias"), &mut self.bias);
+        visitor.tensor(&format!("{name}.running_mean"), &mut self.running_mean);
+        visitor.tensor(&format!("{name}.running_var"), &mut self.running_var);
+        visitor.batch_counter(&format!("{name}.num_batches_tracked"));
+    }
+}
+
+/// `running = 0.9 running + 0.1 factor batch`, outside the autodiff graph.
+fn update(running: &mut Param<Tensor<1>>, batch: Tensor<1>, factor: f64) {
+    let new = running.val().detach() * (1.0 - MOMENTUM) + batch.detach() * (MOMENTUM * factor);
+    *running = Param::initialized(running.id, new.set_require_grad(false)).set_require_grad(false);
+}
+
+/// Instance normalisation with a learned scale and shift (`torch.nn.GroupNorm(C, C)`).
+#[derive(Module, Debug)]
+pub(crate) struct InstanceNorm {
+    weight: Param<Tensor<1>>,
+    bias: Param<Tensor<1>>,
+}
+
+impl InstanceNorm {
+    pub(crate) fn new(channels: usize, init: &Initializer) -> Self {
+        Self { weight: init.constant(channels, 1.0), bias: init.constant(channels, 0.0) }
+    }
+
+    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let [batch, channels, height, width] = x.dims();
+        let planes = x.reshape([batch, channels, height * width]);
+        let centred = planes.clone() - planes.mean_dim(2);
+        let variance = (centred.clone() * centred.clone()).mean_dim(2);
+        let normal = centred / (variance + EPSILON).sqrt();
+        let weight = self.weight.val().reshape([1, channels, 1]);
+        let bias = self.bias.val().reshape([1, channels, 1]);
+        (normal * weight + bias).reshape([batch, channels, height, width])
+    }
+
+    pub(crate) fn state<V: StateVisitor>(&mut self, name: &str, visitor: &mut V) {
+        visitor.tensor(&format!("{name}.weight"), &mut self.weight);
+        visitor.tensor(&format!("{name}.bias"), &mut self.bias);
+    }
+}
+
+/// The classifier: a linear layer with `torch.nn.Linear`'s initial weights, kept as `[input, output]`.
+#[derive(Module, Debug)]
+pub(crate) struct Linear {
+    weight: Param<Tensor<2>>,
+    bias: Param<Tensor<1>>,
+}
+
+impl Linear {
+    pub(crate) fn new(input: usize, output: usize, init: &mut Initializer) -> Self {
+        Self { weight: init.uniform([input, output], input), bias: init.uniform([output], input) }
+    }
+
+    pub(crate) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        linear(x, self.weight.val(), Some(self.bias.val()))
+    }
+
+    pub(crate) fn state<V: StateVisitor>(&mut self, name: &str, visitor: &mut V) {
+        visitor.transposed(&format!("{name}.weight"), &mut self.weight);
+        visitor.tensor(&format!("{name}.bias"), &mut self.bias);
+    }
+}
+
+/// Mean over the pixels of each channel: `[B, C, H, W]` to `[B, C]`.
+pub(crate) fn global_average(x: Tensor<4>) -> Tensor<2> {
+    let [batch, channels, height, width] = x.dims();
+    x.reshape([batch, channels, height * width]).mean_dim(2).reshape([batch, channels])
+}

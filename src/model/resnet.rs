@@ -1,0 +1,117 @@
+//! ResNet-18 (He et al. 2016), as in torchvision.
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+use burn::tensor::activation::relu;
+use burn::tensor::module::max_pool2d;
+use burn::tensor::ops::MaxPoolOptions;
+
+use super::init::Initializer;
+use super::layers::{BatchNorm, Conv, Linear, Mode, global_average};
+use super::state::StateVisitor;
+use super::{ModelConfig, Stem};
+
+/// ResNet-18 with torchvision's ImageNet stem, or one for small images.
+#[derive(Module, Debug)]
+pub struct ResNet18 {
+    conv1: Conv,
+    bn1: BatchNorm,
+    blocks: Vec<BasicBlock>,
+    fc: Linear,
+    pooled: bool,
+}
+
+/// Two 3×3 convolutions and a shortcut.
+#[derive(Module, Debug)]
+pub(crate) struct BasicBlock {
+    conv1: Conv,
+    bn1: BatchNorm,
+    conv2: Conv,
+    bn2: BatchNorm,
+    downsample: Option<Downsample>,
+}
+
+/// The 1×1 convolution of a shortcut that changes shape.
+#[derive(Module, Debug)]
+pub(crate) struct Downsample {
+    conv: Conv,
+    norm: BatchNorm,
+}
+
+const CHANNELS: [usize; 4] = [64, 128, 256, 512];
+const BLOCKS_A_LAYER: usize = 2;
+
+impl ResNet18 {
+    pub(crate) fn new(config: &ModelConfig, init: &mut Initializer) -> Self {
+        let pooled = config.stem == Stem::ImageNet;
+        let (kernel, stride) = if pooled { (7, 2) } else { (3, 1) };
+        let conv1 = Conv::resnet(3, CHANNELS[0], kernel, stride, init);
+        let bn1 = BatchNorm::new(CHANNELS[0], init);
+        let mut blocks = Vec::new();
+        let mut input = CHANNELS[0];
+        for (layer, output) in CHANNELS.into_iter().enumerate() {
+            for block in 0..BLOCKS_A_LAYER {
+                let stride = if layer > 0 && block == 0 { 2 } else { 1 };
+                blocks.push(BasicBlock::new(input, output, stride, init));
+                input = output;
+            }
+        }
+        Self { conv1, bn1, blocks, fc: Linear::new(input, config.classes, init), pooled }
+    }
+
+    pub(crate) fn forward(&mut self, x: Tensor<4>, mode: Mode) -> Tensor<2> {
+        let mut x = relu(self.bn1.forward(self.conv1.forward(x), mode));
+        if self.pooled {
+            x = max_pool2d(x, MaxPoolOptions::new([3, 3]).with_stride([2, 2]).with_padding([1, 1]));
+        }
+        for block in &mut self.blocks {
+            x = block.forward(x, mode);
+        }
+        self.fc.forward(global_average(x))
+    }
+
+    pub(crate) fn state<V: StateVisitor>(&mut self, visitor: &mut V) {
+        self.conv1.state("conv1", visitor);
+        self.bn1.state("bn1", visitor);
+        for (i, block) in self.blocks.iter_mut().enumerate() {
+            block.state(&format!("layer{}.{}", i / BLOCKS_A_LAYER + 1, i % BLOCKS_A_LAYER), visitor);
+        }
+        self.fc.state("fc", visitor);
+    }
+}
+
+impl BasicBlock {
+    fn new(input: usize, output: usize, stride: usize, init: &mut Initializer) -> Self {
+        Self {
+            conv1: Conv::resnet(input, output, 3, stride, init),
+            bn1: BatchNorm::new(output, init),
+            conv2: Conv::resnet(output, output, 3, 1, init),
+            bn2: BatchNorm::new(output, init),
+            downsample: (stride != 1 || input != output).then(|| Downsample {
+                conv: Conv::resnet(input, output, 1, stride, init),
+                norm: BatchNorm::new(output, init),
+            }),
+        }
+    }
+
+    fn forward(&mut self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
+        let out = relu(self.bn1.forward(self.conv1.forward(x.clone()), mode));
+        let out = self.bn2.forward(self.conv2.forward(out), mode);
+        let shortcut = match &mut self.downsample {
+            Some(downsample) => downsample.norm.forward(downsample.conv.forward(x), mode),
+            None => x,
+        };
+        relu(out + shortcut)
+    }
+
+    fn state<V: StateVisitor>(&mut self, name: &str, visitor: &mut V) {
+        self.conv1.state(&format!("{name}.conv1"), visitor);
+        self.bn1.state(&format!("{name}.bn1"), visitor);
+        self.conv2.state(&format!("{name}.conv2"), visitor);
+        self.bn2.state(&format!("{name}.bn2"), visitor);
+        if let Some(downsample) = &mut self.downsample {
+            downsample.conv.state(&format!("{name}.downsample.0"), visitor);
+            downsample.norm.state(&format!("{name}.downsample.1"), visitor);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! How well a trained network does on images it has not seen.
+
+use burn::tensor::{DType, Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+
+use super::student::TrainError;
+use crate::augment::{Layout, Normalise, normalise_into};
+use crate::data::ImageSet;
+use crate::model::Network;
+
+/// Correct answers of a network on a labelled set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// Images seen.
+    pub images: usize,
+    /// Images whose class has the largest logit.
+    pub top1: usize,
+    /// Images whose class is among the five largest logits; equal to `images` below six classes.
+    pub top5: usize,
+    /// For each class: images seen and images right (top-1).
+    pub per_class: Vec<(usize, usize)>,
+}
+
+impl Evaluation {
+    /// Top-1 accuracy in percent.
+    pub fn top1_percent(&self) -> f64 {
+        100.0 * self.top1 as f64 / self.images.max(1) as f64
+    }
+
+    /// Top-5 accuracy in percent.
+    pub fn top5_percent(&self) -> f64 {
+        100.0 * self.top5 as f64 / self.images.max(1) as f64
+    }
+
+    /// Adds the rows of `logits` (`[rows, classes]`) with their labels. Of equal logits the lowest class
+    /// wins, as in an argmax.
+    fn add(&mut self, logits: &[f32], labels: &[u32], classes: usize) {
+        self.per_class.resize(classes, (0, 0));
+        for (row, &label) in logits.chunks_exact(classes).zip(labels) {
+            let own = row[label as usize];
+            let rank = row
+                .iter()
+                .enumerate()
+                .filter(|&(class, &z)| z > own || (z == own && class < label as usize))
+                .count();
+            self.images += 1;
+            self.top1 += usize::from(rank == 0);
+            self.top5 += usize::from(rank < 5);
+            let (seen, right) = &mut self.per_class[label as usize];
+            *seen += 1;
+            *right += usize::from(rank == 0);
+        }
+    }
+}
+
+/// Evaluates a network on a set, in batches of `batch` whole images without augmentation.
+///
+/// # Errors
+/// [`TrainError::Device`] when the device does not answer.
+pub async fn evaluate(
+    network: &Network,
+    device: &burn::tensor::Device,
+    set: &ImageSet,
+    normalise: &Normalise,
+    batch: usize,
+) -> Result<Evaluation, TrainError> {
+    let mut evaluation = Evaluation::default();
+    let failed = |e: String| TrainError::Device(e);
+    let mut network = network.clone();
+    let side = set.side() as usize;
+    let all: Vec<u32> = (0..set.len() as u32).collect();
+    for images in all.chunks(batch.max(1)) {
+        let logits = logits(&mut network, device, set, images, normalise, side);
+        let classes = logits.dims()[1];
+        let data = logits.into_data_async().await.map_err(|e| failed(format!("{e:?}")))?;
+        let values = data.to_vec::<f32>().map_err(|e| failed(format!("{e:?}")))?;
+        let labels: Vec<u32> = images.iter().map(|&image| set.labels()[image as usize]).collect();
+        evaluation.add(&values, &labels, classes);
+    }
+    Ok(evaluation)
+}
+
+/// Logits of whole images in evaluation mode.
+pub(crate) fn logits(
+    network: &mut Network,
+    device: &burn::tensor::Device,
+    set: &ImageSet,
+    images: &[u32],
+    normalise: &Normalise,
+    side: usize,
+) -> Tensor<2> {
+    let mut pixels = vec![0.0f32; images.len() * 3 * side * side];
+    normalise_into(set, images, normalise, Layout::Nchw, &mut pixels);
+    let input = TensorData::new(pixels, [images.len(), 3, side, side]);
+    network.forward_eval(Tensor::from_data(input, (device, DType::F32)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accuracy_counts_ranks_and_ties_as_an_argmax_does() {
+        let mut evaluation = Evaluation::default();
+        let logits = [
+            0.0, 3.0, 1.0, 2.0, -1.0, -2.0, // label 1: first
+            0.0, 3.0, 3.0, 2.0, -1.0, -2.0, // label 2: tied, the lower class wins
+            5.0, 4.0, 3.0, 2.0, 1.0, 0.0, // label 5: sixth
+        ];
+        evaluation.add(&logits, &[1, 2, 5], 6);
+        assert_eq!((evaluation.images, evaluation.top1, evaluation.top5), (3, 1, 2));
+        assert_eq!(evaluation.per_class, [(0, 0), (1, 1), (1, 0), (0, 0), (0, 0), (1, 0)]);
+        assert!((evaluation.top1_percent() - 100.0 / 3.0).abs() < 1e-12);
+    }
+}

@@ -1,0 +1,232 @@
+//! How a network is trained: optimiser, schedule, batch, length; and the presets.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Architecture, Stem};
+
+/// Which optimiser, with the constants that are not part of a recipe fixed to PyTorch's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Optimizer {
+    /// AdamW, betas (0.9, 0.999), epsilon 1e-8.
+    AdamW,
+    /// SGD with momentum 0.9, no dampening, no Nesterov.
+    Sgd,
+}
+
+/// A number of steps or of passes over the training set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Length {
+    /// Optimiser steps.
+    Steps(usize),
+    /// Passes over the training set.
+    Epochs(usize),
+}
+
+impl Length {
+    /// The length in steps when an epoch has `steps_per_epoch` of them.
+    pub fn steps(self, steps_per_epoch: usize) -> usize {
+        match self {
+            Self::Steps(steps) => steps,
+            Self::Epochs(epochs) => epochs * steps_per_epoch,
+        }
+    }
+}
+
+/// When the learning rate moves along its half cosine to 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cosine {
+    /// After every step.
+    Step,
+    /// After every epoch.
+    Epoch,
+}
+
+/// How a network is trained. Weight decay acts on tensors of more than one dimension only.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recipe {
+    /// The optimiser.
+    pub optimizer: Optimizer,
+    /// Learning rate at the start.
+    pub lr: f64,
+    /// Weight decay (decoupled in AdamW, added to the gradient in SGD, as in PyTorch).
+    pub weight_decay: f64,
+    /// Images in a batch; the last batch of an epoch may be smaller.
+    pub batch: usize,
+    /// How long to train.
+    pub length: Length,
+    /// Where the cosine would reach 0; longer than `length` when training stops early.
+    pub horizon: Length,
+    /// How often the learning rate moves.
+    pub cosine: Cosine,
+}
+
+impl Recipe {
+    /// Steps in one pass over `images` images.
+    pub fn steps_per_epoch(&self, images: usize) -> usize {
+        images.div_ceil(self.batch)
+    }
+
+    /// Steps in all when trained on `images` images.
+    pub fn steps(&self, images: usize) -> usize {
+        self.length.steps(self.steps_per_epoch(images))
+    }
+
+    /// The learning rate of a step (counted from 0) of an epoch (counted from 0):
+    /// ½ lr (1 + cos(π t / T)).
+    pub fn learning_rate(&self, step: usize, epoch: usize, steps_per_epoch: usize) -> f64 {
+        let horizon = self.horizon.steps(steps_per_epoch).max(1) as f64;
+        let t = match self.cosine {
+            Cosine::Step => step as f64 / horizon,
+            Cosine::Epoch => epoch as f64 / (horizon / steps_per_epoch.max(1) as f64).max(1.0),
+        };
+        0.5 * self.lr * (1.0 + (std::f64::consts::PI * t.min(1.0)).cos())
+    }
+}
+
+/// A named set of defaults. Every value can be overridden.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Preset {
+    /// ConvNet at 64 px, 600 steps of 50 images: minutes on a CPU.
+    #[default]
+    Small,
+    /// The official protocol of the paper's benchmark: ResNet-18 at 224 px, AdamW, 300 epochs.
+    RethinkdcHard,
+    /// The same with its SGD settings.
+    RethinkdcSgd,
+}
+
+impl std::fmt::Display for Preset {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Small => "small",
+            Self::RethinkdcHard => "rethinkdc-hard",
+            Self::RethinkdcSgd => "rethinkdc-sgd",
+        })
+    }
+}
+
+impl std::str::FromStr for Preset {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "small" => Ok(Self::Small),
+            "rethinkdc-hard" => Ok(Self::RethinkdcHard),
+            "rethinkdc-sgd" => Ok(Self::RethinkdcSgd),
+            _ => Err(format!("'{text}' is not a preset; give small, rethinkdc-hard or rethinkdc-sgd")),
+        }
+    }
+}
+
+/// What a preset sets.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// The student's and the proxy's network.
+    pub architecture: Architecture,
+    /// Channels of a ConvNet.
+    pub width: usize,
+    /// How a ResNet begins.
+    pub stem: Stem,
+    /// Side of stored and of training images, in pixels.
+    pub image_size: usize,
+    /// Validation: shorter side resized to this, then the centre cropped. `None` squashes the whole
+    /// image.
+    pub val_resize: Option<u32>,
+    /// Smallest crop, as a share of the tile (patch extraction) or of a whole stored image.
+    pub min_scale: f64,
+    /// How students are trained.
+    pub student: Recipe,
+    /// How the proxy that scores is trained.
+    pub proxy: Recipe,
+}
+
+impl Preset {
+    /// The values of a preset.
+    pub fn settings(self) -> Settings {
+        let adamw = Recipe {
+            optimizer: Optimizer::AdamW,
+            lr: 1e-3,
+            weight_decay: 0.01,
+            batch: 128,
+            length: Length::Epochs(300),
+            horizon: Length::Epochs(300),
+            cosine: Cosine::Epoch,
+        };
+        let sgd = Recipe { optimizer: Optimizer::Sgd, lr: 0.1, weight_decay: 1e-4, ..adamw };
+        // The scoring run of CCS, whose code the paper's group builds on; it stops after the 10 epochs
+        // that EL2N needs.
+        let ccs = Recipe { batch: 256, length: Length::Epochs(10), horizon: Length::Epochs(60), ..sgd };
+        match self {
+            Self::Small => Settings {
+                architecture: Architecture::ConvNet,
+                width: 32,
+                stem: Stem::ImageNet,
+                image_size: 64,
+                val_resize: None,
+                min_scale: 0.25,
+                student: Recipe {
+                    batch: 50,
+                    length: Length::Steps(600),
+                    horizon: Length::Steps(600),
+                    cosine: Cosine::Step,
+                    ..adamw
+                },
+                proxy: Recipe {
+                    lr: 2e-3,
+                    length: Length::Epochs(10),
+                    horizon: Length::Epochs(30),
+                    cosine: Cosine::Step,
+                    ..adamw
+                },
+            },
+            Self::RethinkdcHard | Self::RethinkdcSgd => Settings {
+                architecture: Architecture::ResNet18,
+                width: 32,
+                stem: Stem::ImageNet,
+                image_size: 224,
+                val_resize: Some(256),
+                min_scale: 0.08,
+                student: if self == Self::RethinkdcHard { adamw } else { sgd },
+                proxy: ccs,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_small_preset_decays_every_step_as_pytorchs_scheduler_does() {
+        let recipe = Preset::Small.settings().student;
+        assert_eq!(recipe.steps_per_epoch(100), 2);
+        assert_eq!(recipe.steps(100), 600);
+        // torch.optim.lr_scheduler.CosineAnnealingLR(opt, 600) at steps 0, 1, 300 and 599.
+        for (step, lr) in [(0, 1e-3), (1, 0.000_999_993_146_1), (300, 5e-4), (599, 6.853_880_7e-9)] {
+            let got = recipe.learning_rate(step, step / 2, 2);
+            assert!((got - lr).abs() < 1e-12, "{step}: {got}");
+        }
+    }
+
+    #[test]
+    fn the_official_protocol_decays_every_epoch() {
+        let recipe = Preset::RethinkdcHard.settings().student;
+        // 10,000 images in batches of 128: 79 steps an epoch.
+        assert_eq!(recipe.steps(10_000), 79 * 300);
+        assert_eq!(recipe.learning_rate(78, 0, 79), 1e-3);
+        let half = recipe.learning_rate(150 * 79, 150, 79);
+        assert!((half - 5e-4).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_proxy_stops_before_its_cosine_ends() {
+        let recipe = Preset::Small.settings().proxy;
+        let last = recipe.learning_rate(319, 9, 32);
+        assert!(last > 1.4e-3 && last < 1.6e-3, "{last}");
+    }
+}
