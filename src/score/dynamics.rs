@@ -1,16 +1,16 @@
 //! The training dynamics of one forward pass: what a model said of a sample whose label is known.
-//!
-//! With `p = softmax(z)` and label `y`:
-//!
-//! - EL2N = ‖p − onehot(y)‖₂, in `[0, √2]` (Paul, Ganguli and Dziugaite, "Deep learning on a data
-//!   diet", NeurIPS 2021);
-//! - margin = `p_y − max_{j≠y} p_j`, in `[-1, 1]`: the probability form of AUM's margin, as Coverage-
-//!   centric Coreset Selection accumulates it (the original, Pleiss et al., NeurIPS 2020, has logits);
-//! - entropy = −Σ p ln p, in nats; loss = −ln `p_y`.
 
 use super::ScoreError;
 
-/// The training dynamics of one sample in one forward pass; see the [module](self) for the formulas.
+/// The training dynamics of one sample in one forward pass.
+///
+/// With `p = softmax(z)` and label `y`:
+///
+/// - EL2N = ‖p − onehot(y)‖₂, in `[0, √2]` (Paul, Ganguli and Dziugaite, "Deep learning on a data
+///   diet", NeurIPS 2021);
+/// - margin = `p_y − max_{j≠y} p_j`, in `[-1, 1]`: the probability form of AUM's margin, as Coverage-
+///   centric Coreset Selection accumulates it (the original, Pleiss et al., NeurIPS 2020, has logits);
+/// - entropy = −Σ p ln p, in nats; loss = −ln `p_y`.
 ///
 /// Computed in 64-bit and rounded once. The relative error is below 1e-6 wherever the true value is a
 /// normal `f32`, also for probabilities that round to 1.

@@ -1,5 +1,7 @@
 //! What can be wrong with logits, training logs and score tables.
 
+use super::CellError;
+
 /// A problem with a training log or a score table. Epochs in the messages are counted from 1.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -90,15 +92,8 @@ pub enum ScoreError {
         has: String,
     },
     /// A cell that cannot be used.
-    #[error("score table, line {line}, column '{column}': {problem}")]
-    Cell {
-        /// Line of the file, from 1.
-        line: u64,
-        /// Name of the column.
-        column: String,
-        /// What is wrong with it.
-        problem: String,
-    },
+    #[error("score table, {0}")]
+    Cell(#[from] CellError),
     /// Samples the table does not know.
     #[error(
         "the score table lacks {missing} of {samples} training images, among them {}; \

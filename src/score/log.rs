@@ -31,8 +31,11 @@ pub struct TrainingLog {
 
 impl TrainingLog {
     /// An empty log of one run.
+    ///
+    /// # Panics
+    /// When it cannot fit the memory's address space.
     pub fn new(epochs: u32, samples: u32) -> Self {
-        let len = epochs as usize * samples as usize;
+        let len = (epochs as usize).checked_mul(samples as usize).expect("the log fits the address space");
         Self {
             epochs,
             samples,

@@ -8,6 +8,7 @@
 //! Epochs are counted from 0 in code, windows are half-open (`0..10`). In files and in messages they
 //! are counted from 1 and both ends belong (`1..10`), as in the literature.
 
+mod cells;
 mod dynamics;
 mod error;
 mod log;
@@ -17,11 +18,13 @@ mod table;
 mod table_csv;
 mod tie;
 
+pub use cells::CellError;
 pub use dynamics::Dynamics;
 pub use error::ScoreError;
 pub use log::TrainingLog;
 pub use suspects::{Suspect, SuspectRule};
 pub use table::{ScoreRow, ScoreTable, parse_window, window_text};
 
+pub(crate) use cells::{Cells, place};
 pub(crate) use paths::PathIndex;
 pub(crate) use tie::{keys, path_places};

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::ops::Range;
 
+use super::cells::{Cells, place};
 use super::{ScoreError, ScoreRow, ScoreTable, parse_window, window_text};
 
 const EPOCH_COLUMN: &str = "el2n_epoch_";
@@ -79,26 +80,24 @@ impl ScoreTable {
         let mut constants: Option<(Range<u32>, u32)> = None;
         let mut record = csv::StringRecord::new();
         while csv.read_record(&mut record)? {
-            let cells = Cells {
-                header: &header,
-                record: &record,
-                line: record.position().map_or(0, csv::Position::line),
-            };
+            let cells = Cells::new(&header, &record);
             let path = cells.text(Some(columns.path));
             if path.is_empty() {
-                return Err(cells.problem(columns.path, "is empty".into()));
+                return Err(cells.problem(columns.path, "is empty".into()).into());
             }
-            if let Some(first) = lines.insert(path.to_owned(), cells.line) {
-                return Err(cells.problem(columns.path, format!("'{path}' stands in line {first} already")));
+            if let Some(first) = lines.insert(path.to_owned(), cells.line()) {
+                return Err(cells
+                    .problem(columns.path, format!("'{path}' stands in line {first} already"))
+                    .into());
             }
             let Some(el2n) = cells.number::<f64>(Some(columns.score))? else {
-                return Err(cells.problem(columns.score, "is empty".into()));
+                return Err(cells.problem(columns.score, "is empty".into()).into());
             };
             let mut epochs = Vec::with_capacity(columns.epochs.len());
             for (epoch, &column) in columns.epochs.iter().enumerate() {
                 if let Some(value) = cells.number(Some(column))? {
                     if epochs.len() < epoch {
-                        return Err(cells.problem(columns.epochs[epochs.len()], "is empty".into()));
+                        return Err(cells.problem(columns.epochs[epochs.len()], "is empty".into()).into());
                     }
                     epochs.push(value);
                 }
@@ -107,30 +106,23 @@ impl ScoreTable {
                 "" => 0..0,
                 text => parse_window(text).map_err(|e| cells.problem(columns.window.unwrap_or(0), e))?,
             };
-            let runs = match cells.text(columns.runs) {
-                "" => 1,
-                text => text.parse().map_err(|_| {
-                    cells.problem(columns.runs.unwrap_or(0), format!("'{text}' is not a number of runs"))
-                })?,
-            };
+            let runs = cells.parse(columns.runs, "a number of runs")?.unwrap_or(1);
             match &constants {
                 None => constants = Some((window, runs)),
                 Some(first) if *first == (window.clone(), runs) => {}
                 Some(_) => {
                     let column = columns.window.or(columns.runs).unwrap_or(0);
-                    return Err(cells.problem(column, "window and runs differ from the first row's".into()));
+                    return Err(cells
+                        .problem(column, "window and runs differ from the first row's".into())
+                        .into());
                 }
             }
-            let hash = match cells.text(columns.hash) {
-                "" => None,
-                text => Some(text.parse().map_err(|e| cells.problem(columns.hash.unwrap_or(0), e))?),
-            };
             let rank = cells.text(columns.rank).parse().ok();
             all_ranked &= rank.is_some();
             table.rows.push(ScoreRow {
                 path: path.to_owned(),
                 class: cells.text(columns.class).to_owned(),
-                hash,
+                hash: cells.parse(columns.hash, "a hash of 64 hexadecimal digits")?,
                 epochs,
                 el2n,
                 rank: rank.unwrap_or(0),
@@ -162,7 +154,7 @@ struct Columns {
 
 impl Columns {
     fn find(header: &csv::StringRecord) -> Result<Self, ScoreError> {
-        let place = |name: &str| header.iter().position(|column| column.eq_ignore_ascii_case(name));
+        let place = |name: &str| place(header, name);
         let needs = |needs| ScoreError::Column { needs, has: Vec::from_iter(header.iter()).join(", ") };
         Ok(Self {
             path: place("path").ok_or_else(|| needs("'path'"))?,
@@ -176,38 +168,6 @@ impl Columns {
             runs: place("el2n_runs"),
             epochs: (1..).map_while(|epoch| place(&format!("{EPOCH_COLUMN}{epoch}"))).collect(),
         })
-    }
-}
-
-/// The cells of one line, and what is wrong with them.
-struct Cells<'a> {
-    header: &'a csv::StringRecord,
-    record: &'a csv::StringRecord,
-    line: u64,
-}
-
-impl<'a> Cells<'a> {
-    fn text(&self, column: Option<usize>) -> &'a str {
-        column.and_then(|column| self.record.get(column)).unwrap_or("")
-    }
-
-    /// The finite number in this cell; `None` where the cell is empty or there is no such column.
-    fn number<T>(&self, column: Option<usize>) -> Result<Option<T>, ScoreError>
-    where
-        T: std::str::FromStr + Copy + Into<f64>,
-    {
-        let text = self.text(column).trim();
-        match (column, text.parse::<T>()) {
-            (None, _) => Ok(None),
-            _ if text.is_empty() => Ok(None),
-            (_, Ok(value)) if value.into().is_finite() => Ok(Some(value)),
-            (Some(column), _) => Err(self.problem(column, format!("'{text}' is not a finite number"))),
-        }
-    }
-
-    fn problem(&self, column: usize, problem: String) -> ScoreError {
-        let column = self.header.get(column).unwrap_or("").to_owned();
-        ScoreError::Cell { line: self.line, column, problem }
     }
 }
 
