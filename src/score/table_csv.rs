@@ -1,0 +1,248 @@
+//! `scores.csv`: writing a score table, and reading one back, also when it was made elsewhere.
+
+use std::collections::HashMap;
+use std::io::{Read, Write};
+use std::ops::Range;
+
+use super::cells::{Cells, place};
+use super::{ScoreError, ScoreRow, ScoreTable, parse_window, window_text};
+
+const EPOCH_COLUMN: &str = "el2n_epoch_";
+
+impl ScoreTable {
+    /// Writes the table as CSV. Every number has the fewest digits that read back as the same number.
+    ///
+    /// Columns: `path,class,rank,el2n,aum,correct,hash,el2n_window,el2n_runs,el2n_epoch_1..el2n_epoch_E`.
+    ///
+    /// - `path`: relative to the data folder, `/` between its parts; rows are joined by it;
+    /// - `class`: name of the class folder;
+    /// - `rank`: place in the class by `el2n`, 0 is the easiest;
+    /// - `el2n`: the score, Σ ‖softmax − onehot‖₂ over the epochs of `el2n_window`; lower is easier;
+    /// - `aum`: mean of `p_y − max_{j≠y} p_j` over all epochs; `correct`: share of epochs that predicted
+    ///   the label;
+    /// - `hash`: BLAKE3 of the file;
+    /// - `el2n_window`, `el2n_runs`: the epochs that were summed (`1..10`, from 1, both ends belong) and the runs
+    ///   that were averaged, the same in every row;
+    /// - `el2n_epoch_k`: EL2N in epoch k, from 1.
+    ///
+    /// A table made elsewhere needs `path` and one of `el2n` and `score` (lower is easier); every other
+    /// column may be missing or empty, unknown ones are ignored, and the order of columns is free.
+    ///
+    /// # Errors
+    /// [`ScoreError::Csv`] when the writer fails.
+    pub fn write_csv(&self, writer: impl Write) -> Result<(), ScoreError> {
+        let mut csv = csv::Writer::from_writer(writer);
+        let epochs = self.rows.iter().map(|row| row.epochs.len()).max().unwrap_or(0);
+        let mut record: Vec<String> =
+            ["path", "class", "rank", "el2n", "aum", "correct", "hash", "el2n_window", "el2n_runs"]
+                .map(String::from)
+                .into();
+        record.extend((1..=epochs).map(|epoch| format!("{EPOCH_COLUMN}{epoch}")));
+        csv.write_record(&record)?;
+        let number = |value: Option<f64>| value.map(|v| format!("{v:?}")).unwrap_or_default();
+        for row in &self.rows {
+            record.clear();
+            record.extend([
+                row.path.clone(),
+                row.class.clone(),
+                row.rank.to_string(),
+                format!("{:?}", row.el2n),
+                number(row.aum),
+                number(row.correct),
+                row.hash.map(|hash| hash.to_string()).unwrap_or_default(),
+                if self.window.is_empty() { String::new() } else { window_text(&self.window) },
+                self.runs.to_string(),
+            ]);
+            record.extend(row.epochs.iter().map(|v| format!("{v:?}")));
+            record.resize(9 + epochs, String::new());
+            csv.write_record(&record)?;
+        }
+        csv.flush().map_err(csv::Error::from)?;
+        Ok(())
+    }
+
+    /// Reads a table, also one made elsewhere; see [`write_csv`](Self::write_csv) for what it must hold.
+    ///
+    /// Ranks that are missing, or that are not the order of the scores in each class counted from 0,
+    /// are made anew (seed 0).
+    ///
+    /// # Errors
+    /// [`ScoreError::Csv`] for bytes that are no CSV, [`ScoreError::Column`] for a missing column,
+    /// [`ScoreError::Cell`] for a path that is empty or stands twice and for values that are not
+    /// finite numbers.
+    pub fn read_csv(reader: impl Read) -> Result<Self, ScoreError> {
+        let mut csv = csv::ReaderBuilder::new().trim(csv::Trim::Headers).from_reader(reader);
+        let header = csv.headers()?.clone();
+        let columns = Columns::find(&header)?;
+        let mut table = Self { window: 0..0, runs: 1, rows: Vec::new() };
+        let mut lines: HashMap<String, u64> = HashMap::new();
+        let mut all_ranked = columns.rank.is_some();
+        let mut constants: Option<(Range<u32>, u32)> = None;
+        let mut record = csv::StringRecord::new();
+        while csv.read_record(&mut record)? {
+            let cells = Cells::new(&header, &record);
+            let path = cells.text(Some(columns.path));
+            if path.is_empty() {
+                return Err(cells.problem(columns.path, "is empty".into()).into());
+            }
+            if let Some(first) = lines.insert(path.to_owned(), cells.line()) {
+                return Err(cells
+                    .problem(columns.path, format!("'{path}' stands in line {first} already"))
+                    .into());
+            }
+            let Some(el2n) = cells.number::<f64>(Some(columns.score))? else {
+                return Err(cells.problem(columns.score, "is empty".into()).into());
+            };
+            let mut epochs = Vec::with_capacity(columns.epochs.len());
+            for (epoch, &column) in columns.epochs.iter().enumerate() {
+                if let Some(value) = cells.number(Some(column))? {
+                    if epochs.len() < epoch {
+                        return Err(cells.problem(columns.epochs[epochs.len()], "is empty".into()).into());
+                    }
+                    epochs.push(value);
+                }
+            }
+            let window = match cells.text(columns.window) {
+                "" => 0..0,
+                text => parse_window(text).map_err(|e| cells.problem(columns.window.unwrap_or(0), e))?,
+            };
+            let runs = cells.parse(columns.runs, "a number of runs")?.unwrap_or(1);
+            match &constants {
+                None => constants = Some((window, runs)),
+                Some(first) if *first == (window.clone(), runs) => {}
+                Some(_) => {
+                    let column = columns.window.or(columns.runs).unwrap_or(0);
+                    return Err(cells
+                        .problem(column, "window and runs differ from the first row's".into())
+                        .into());
+                }
+            }
+            let rank = cells.text(columns.rank).parse().ok();
+            all_ranked &= rank.is_some();
+            table.rows.push(ScoreRow {
+                path: path.to_owned(),
+                class: cells.text(columns.class).to_owned(),
+                hash: cells.parse(columns.hash, "a hash of 64 hexadecimal digits")?,
+                epochs,
+                el2n,
+                rank: rank.unwrap_or(0),
+                aum: cells.number(columns.aum)?,
+                correct: cells.number(columns.correct)?,
+            });
+        }
+        (table.window, table.runs) = constants.unwrap_or((0..0, 1));
+        if !all_ranked || !table.ranks_fit() {
+            table.assign_ranks(0);
+        }
+        Ok(table)
+    }
+}
+
+/// Where each known column stands.
+struct Columns {
+    path: usize,
+    class: Option<usize>,
+    rank: Option<usize>,
+    score: usize,
+    aum: Option<usize>,
+    correct: Option<usize>,
+    hash: Option<usize>,
+    window: Option<usize>,
+    runs: Option<usize>,
+    epochs: Vec<usize>,
+}
+
+impl Columns {
+    fn find(header: &csv::StringRecord) -> Result<Self, ScoreError> {
+        let place = |name: &str| place(header, name);
+        let needs = |needs| ScoreError::Column { needs, has: Vec::from_iter(header.iter()).join(", ") };
+        Ok(Self {
+            path: place("path").ok_or_else(|| needs("'path'"))?,
+            class: place("class"),
+            rank: place("rank"),
+            score: place("el2n").or_else(|| place("score")).ok_or_else(|| needs("'el2n' or 'score'"))?,
+            aum: place("aum"),
+            correct: place("correct"),
+            hash: place("hash"),
+            window: place("el2n_window"),
+            runs: place("el2n_runs"),
+            epochs: (1..).map_while(|epoch| place(&format!("{EPOCH_COLUMN}{epoch}"))).collect(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::table::tests::random_table;
+    use super::*;
+
+    fn read(text: &str) -> Result<ScoreTable, ScoreError> {
+        ScoreTable::read_csv(text.as_bytes())
+    }
+
+    #[test]
+    fn a_table_comes_back_bit_for_bit() {
+        let (mut table, ..) = random_table(30, 1..3);
+        table.rows[0].el2n = 0.1 + 0.2;
+        table.rows[0].aum = Some(-1.0 / 3.0);
+        table.rows[1].epochs[0] = f32::MIN_POSITIVE;
+        table.rows[2].hash = None;
+        table.rows[3].correct = None;
+        table.assign_ranks(9);
+        let mut bytes = Vec::new();
+        table.write_csv(&mut bytes).expect("memory takes it");
+        assert_eq!(ScoreTable::read_csv(&bytes[..]).expect("its own file"), table);
+    }
+
+    #[test]
+    fn the_file_has_the_documented_columns() {
+        let (table, ..) = random_table(1, 0..4);
+        let mut bytes = Vec::new();
+        table.write_csv(&mut bytes).expect("memory takes it");
+        let text = String::from_utf8(bytes).expect("CSV is text");
+        let header = "path,class,rank,el2n,aum,correct,hash,el2n_window,el2n_runs,\
+                      el2n_epoch_1,el2n_epoch_2,el2n_epoch_3,el2n_epoch_4";
+        assert_eq!(text.lines().next(), Some(header));
+        assert!(text.contains(",1..4,1,"), "{text}");
+    }
+
+    #[test]
+    fn a_table_made_elsewhere_needs_a_path_and_a_score_only() {
+        let text = "\u{feff}note, Score ,path\r\nx,0.5,cat/a.png\r\n\"y,z\",1e-3,\"cat/b, c.png\"\r\n";
+        let table = read(text).expect("path and score are there");
+        let rows = Vec::from_iter(table.rows.iter().map(|row| (row.path.as_str(), row.el2n, row.rank)));
+        assert_eq!(rows, [("cat/a.png", 0.5, 1), ("cat/b, c.png", 0.001, 0)]);
+        assert!(table.window.is_empty() && table.rows[0].class.is_empty());
+    }
+
+    #[test]
+    fn ranks_that_are_not_the_order_of_the_scores_are_made_anew() {
+        let table = read("path,class,rank,el2n\na,x,1,3\nb,x,2,2\nc,y,1,1\n").expect("a valid table");
+        assert_eq!(Vec::from_iter(table.rows.iter().map(|row| row.rank)), [1, 0, 0]);
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_named_with_line_and_column() {
+        let message = |text: &str| read(text).expect_err("it cannot be used").to_string();
+        for (text, expected) in [
+            ("path,el2n\na,1\nb,NaN\n", "line 3, column 'el2n': 'NaN' is not a finite number"),
+            ("path,el2n\na,inf\n", "line 2, column 'el2n': 'inf'"),
+            ("path,score\na,\n", "line 2, column 'score': is empty"),
+            ("path,el2n\na,1\nb,2\na,3\n", "line 4, column 'path': 'a' stands in line 2 already"),
+            ("path,el2n\n,1\n", "line 2, column 'path': is empty"),
+            ("path,el2n,aum\na,1,x\n", "line 2, column 'aum': 'x'"),
+            ("path,el2n,hash\na,1,12\n", "line 2, column 'hash': '12' is not a hash"),
+            ("path,el2n,el2n_epoch_1\na,1,1e99\n", "column 'el2n_epoch_1': '1e99' is not a finite"),
+            ("path,el2n,el2n_epoch_1,el2n_epoch_2\na,1,,2\n", "column 'el2n_epoch_1': is empty"),
+            ("path,el2n,el2n_window\na,1,1..3\nb,1,1..4\n", "line 3, column 'el2n_window'"),
+            ("path,el2n,el2n_runs\na,1,many\n", "column 'el2n_runs': 'many'"),
+            ("path,loss\na,1\n", "no column 'el2n' or 'score'; its columns are: path, loss"),
+            ("file,el2n\na,1\n", "no column 'path'"),
+            ("", "no column 'path'"),
+            ("path,el2n\na\n", "not readable CSV"),
+        ] {
+            let message = message(text);
+            assert!(message.contains(expected), "{text:?}: {message}");
+        }
+    }
+}
