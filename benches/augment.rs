@@ -1,6 +1,6 @@
 //! Training views from u8 in memory: images per second, and allocations in the steady state.
 //!
-//!     cargo bench --bench augment -- [--json] [--sides 64,224] [--threads 2] [--repeat 5]
+//!     cargo bench --bench augment -- [--json] [--sides 64,224] [--policies global,extract] [--threads 2] [--repeat 5]
 //!
 //! Its peer is `benches/peers/augment_peer.py`: torchvision's RandomResizedCrop, flip and normalise. The
 //! policy `global` is the same work; `extract` is what PCA trains with.
@@ -58,6 +58,9 @@ fn main() {
             ("shuffle", Crop::Shuffle, None),
             ("global+cutmix", Crop::Global { min_scale: 0.08 }, Some(MixKind::CutMix { alpha: 1.0 })),
         ] {
+            if !value("--policies", name).split(',').any(|wanted| wanted == name) {
+                continue;
+            }
             for layout in [Layout::Nchw, Layout::Nhwc] {
                 let policy = Augmentation { crop, mix, ..Augmentation::default() };
                 let (rate, allocations) = pool.install(|| measure(policy, side, layout, repeat));

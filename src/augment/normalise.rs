@@ -51,7 +51,7 @@ pub fn normalise_into(
     if indices.is_empty() {
         return;
     }
-    let affine = normalise.affine();
+    let constants = Affine::new(normalise);
     parallel::for_each_chunk(
         indices,
         out,
@@ -60,10 +60,10 @@ pub fn normalise_into(
         |(), &index, out| {
             let pixels = set.image(index as usize);
             match layout {
-                Layout::Nhwc => convert(pixels, affine, out),
+                Layout::Nhwc => constants.convert(pixels, out),
                 Layout::Nchw => {
                     let planes = out.chunks_exact_mut(floats / 3);
-                    for (channel, (plane, (gain, offset))) in planes.zip(affine).enumerate() {
+                    for (channel, (plane, (gain, offset))) in planes.zip(normalise.affine()).enumerate() {
                         for (value, pixel) in plane.iter_mut().zip(pixels.chunks_exact(3)) {
                             *value = f32::from(pixel[channel]) * gain + offset;
                         }
@@ -74,22 +74,37 @@ pub fn normalise_into(
     );
 }
 
-/// Interleaved bytes to interleaved normalised floats; both hold whole pixels.
-pub(super) fn convert(pixels: &[u8], affine: [(f32, f32); 3], out: &mut [f32]) {
-    // Four pixels at a time, so that the three pairs of constants fill whole vectors.
-    let [gain, offset] = [
-        std::array::from_fn::<f32, 12, _>(|k| affine[k % 3].0),
-        std::array::from_fn::<f32, 12, _>(|k| affine[k % 3].1),
-    ];
-    let (blocks, rest) = pixels.as_chunks::<12>();
-    let (out_blocks, out_rest) = out.as_chunks_mut::<12>();
-    for (out, block) in out_blocks.iter_mut().zip(blocks) {
-        for k in 0..12 {
-            out[k] = f32::from(block[k]) * gain[k] + offset[k];
+/// Sixteen pixels: the shortest run of RGB that fills whole vectors of bytes.
+const BLOCK: usize = 48;
+
+/// The constants of a [`Normalise`], repeated over a block of interleaved pixels.
+pub(super) struct Affine {
+    gain: [f32; BLOCK],
+    offset: [f32; BLOCK],
+}
+
+impl Affine {
+    pub(super) fn new(normalise: &Normalise) -> Self {
+        let affine = normalise.affine();
+        Self {
+            gain: std::array::from_fn(|k| affine[k % 3].0),
+            offset: std::array::from_fn(|k| affine[k % 3].1),
         }
     }
-    for (k, (out, &value)) in out_rest.iter_mut().zip(rest).enumerate() {
-        *out = f32::from(value) * gain[k] + offset[k];
+
+    /// Interleaved bytes to interleaved normalised floats; both begin with the red of a pixel.
+    #[inline(always)]
+    pub(super) fn convert(&self, pixels: &[u8], out: &mut [f32]) {
+        let (blocks, rest) = pixels.as_chunks::<BLOCK>();
+        let (out_blocks, out_rest) = out.as_chunks_mut::<BLOCK>();
+        for (out, block) in out_blocks.iter_mut().zip(blocks) {
+            for k in 0..BLOCK {
+                out[k] = f32::from(block[k]) * self.gain[k] + self.offset[k];
+            }
+        }
+        for (k, (out, &value)) in out_rest.iter_mut().zip(rest).enumerate() {
+            *out = f32::from(value) * self.gain[k] + self.offset[k];
+        }
     }
 }
 

@@ -55,12 +55,14 @@ impl Weights {
 
     /// Horizontal pass: one interleaved RGB row (with at least one float after its end) to an interleaved
     /// row (with room for one float after its end).
+    #[inline(always)]
     pub(super) fn interleaved(&self, row: &[f32], out: &mut [f32]) {
         self.each_pixel(row, |place, rgb| out[place * 3..place * 3 + 4].copy_from_slice(&rgb));
     }
 
     /// Horizontal pass: one interleaved RGB row (with at least one float after its end) to three planes,
     /// one after the other.
+    #[inline(always)]
     pub(super) fn planar(&self, row: &[f32], out: &mut [f32]) {
         let width = self.starts.len();
         let (red, rest) = out.split_at_mut(width);
@@ -101,6 +103,7 @@ impl Weights {
 }
 
 /// Vertical pass: `out` becomes the weighted sum of `rows`, all of one length.
+#[inline(always)]
 pub(super) fn blend<'a>(mut rows: impl Iterator<Item = (&'a [f32], f32)>, out: &mut [f32]) {
     match (rows.next(), rows.next()) {
         (Some((a, wa)), Some((b, wb))) => {
