@@ -1,5 +1,19 @@
 //! Augment: training views of stored images. Patch extraction crops inside one tile only.
+//!
+//! An [`Augmentation`] says what a view is, a [`Planner`] draws [`View`]s from counters, and an
+//! [`Executor`] turns planned views into a float batch on the CPU.
 
+mod error;
+mod execute;
+mod normalise;
+mod plan;
+mod policy;
+mod resample;
 mod view;
 
+pub use error::AugmentError;
+pub use execute::Executor;
+pub use normalise::{Layout, Normalise, normalise_into};
+pub use plan::Planner;
+pub use policy::{Augmentation, Crop, Cutout, MixKind};
 pub use view::{Mix, PatchOrder, View};
