@@ -23,11 +23,12 @@ pub mod report;
 pub mod score;
 
 #[cfg(feature = "engine")]
+pub mod device;
+#[cfg(feature = "engine")]
 pub mod kernel;
 #[cfg(feature = "engine")]
 pub mod model;
 #[cfg(feature = "engine")]
-
 pub mod train;
 
 #[cfg(feature = "cli")]

@@ -55,8 +55,7 @@ pub async fn self_check(device: &Device) -> Result<SelfCheck, KernelError> {
 }
 
 async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, KernelError> {
-    let data = tensor.into_data_async().await.map_err(|e| KernelError::Device(format!("{e:?}")))?;
-    data.to_vec::<f32>().map_err(|e| KernelError::Device(format!("{e:?}")))
+    crate::device::read(tensor).await.map_err(KernelError::Device)
 }
 
 /// Largest error of losses and gradients on random logits, against double precision.

@@ -94,8 +94,7 @@ async fn collect(network: &Network) -> Result<(Vec<StateTensor>, Vec<String>), S
     network.clone().visit_state(&mut collect);
     let mut state = Vec::with_capacity(collect.tensors.len());
     for (name, shape, tensor) in collect.tensors {
-        let data = tensor.into_data_async().await.map_err(|e| StateError::Device(format!("{e:?}")))?;
-        let values = data.to_vec::<f32>().map_err(|e| StateError::Device(format!("{e:?}")))?;
+        let values = crate::device::read(tensor).await.map_err(StateError::Device)?;
         state.push(StateTensor { name, shape, values });
     }
     Ok((state, collect.counters))

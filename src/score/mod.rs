@@ -13,6 +13,8 @@ mod dynamics;
 mod error;
 mod log;
 mod paths;
+#[cfg(feature = "engine")]
+mod proxy;
 mod suspects;
 mod table;
 mod table_csv;
@@ -22,6 +24,8 @@ pub use cells::CellError;
 pub use dynamics::Dynamics;
 pub use error::ScoreError;
 pub use log::TrainingLog;
+#[cfg(feature = "engine")]
+pub use proxy::{Proxy, ProxyError, When, dynamics};
 pub use suspects::{Suspect, SuspectRule};
 pub use table::{ScoreRow, ScoreTable, parse_window, window_text};
 

@@ -1,11 +1,12 @@
 //! How well a trained network does on images it has not seen.
 
-use burn::tensor::{DType, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::student::TrainError;
 use crate::augment::{Layout, Normalise, normalise_into};
 use crate::data::ImageSet;
+use crate::device;
 use crate::model::Network;
 
 /// Correct answers of a network on a labelled set.
@@ -59,21 +60,18 @@ impl Evaluation {
 /// [`TrainError::Device`] when the device does not answer.
 pub async fn evaluate(
     network: &Network,
-    device: &burn::tensor::Device,
+    on: &Device,
     set: &ImageSet,
     normalise: &Normalise,
     batch: usize,
 ) -> Result<Evaluation, TrainError> {
     let mut evaluation = Evaluation::default();
-    let failed = |e: String| TrainError::Device(e);
     let mut network = network.clone();
-    let side = set.side() as usize;
     let all: Vec<u32> = (0..set.len() as u32).collect();
     for images in all.chunks(batch.max(1)) {
-        let logits = logits(&mut network, device, set, images, normalise, side);
+        let logits = eval_logits(&mut network, on, set, images, normalise);
         let classes = logits.dims()[1];
-        let data = logits.into_data_async().await.map_err(|e| failed(format!("{e:?}")))?;
-        let values = data.to_vec::<f32>().map_err(|e| failed(format!("{e:?}")))?;
+        let values = device::read(logits).await.map_err(TrainError::Device)?;
         let labels: Vec<u32> = images.iter().map(|&image| set.labels()[image as usize]).collect();
         evaluation.add(&values, &labels, classes);
     }
@@ -81,14 +79,14 @@ pub async fn evaluate(
 }
 
 /// Logits of whole images in evaluation mode.
-pub(crate) fn logits(
+pub(crate) fn eval_logits(
     network: &mut Network,
-    device: &burn::tensor::Device,
+    device: &Device,
     set: &ImageSet,
     images: &[u32],
     normalise: &Normalise,
-    side: usize,
 ) -> Tensor<2> {
+    let side = set.side() as usize;
     let mut pixels = vec![0.0f32; images.len() * 3 * side * side];
     normalise_into(set, images, normalise, Layout::Nchw, &mut pixels);
     let input = TensorData::new(pixels, [images.len(), 3, side, side]);

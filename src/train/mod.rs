@@ -9,6 +9,7 @@ mod eval;
 mod recipe;
 mod student;
 
+pub(crate) use eval::eval_logits;
 pub use eval::{Evaluation, evaluate};
 pub use recipe::{Cosine, Length, Optimizer, Preset, Recipe, Settings};
 pub use student::{CurvePoint, READ_EVERY, Step, Student, Task, TrainError, interleave};

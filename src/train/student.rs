@@ -10,9 +10,10 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::recipe::{Optimizer, Recipe};
-use crate::augment::{Augmentation, Executor, Layout, Normalise, Planner, View};
+use crate::augment::{AugmentError, Augmentation, Executor, Layout, Normalise, Planner, View};
 use crate::combine::Grid;
 use crate::data::ImageSet;
+use crate::device;
 use crate::kernel::cross_entropy;
 use crate::model::{ModelConfig, ModelError, Network};
 use crate::random::{Purpose, permutation};
@@ -40,6 +41,9 @@ pub enum TrainError {
     /// The network cannot be made.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// The views cannot be made.
+    #[error(transparent)]
+    Augment(#[from] AugmentError),
     /// There is nothing to train on.
     #[error("the training set is empty")]
     Empty,
@@ -112,14 +116,14 @@ impl Student {
         let network = model.init(seed, &device.clone().autodiff())?;
         let optimizer = optimizer(&recipe, &network);
         let steps = recipe.steps(task.images.len());
-        let planner = Planner::new(task.augmentation, task.grid, task.images.side(), seed);
+        let planner = Planner::new(task.augmentation, task.grid, task.images.side(), seed)?;
         Ok(Self {
             network,
             optimizer,
             recipe,
-            task,
             planner,
-            executor: Executor::new(),
+            executor: Executor::new(task.images.side()),
+            task,
             device: device.clone(),
             seed,
             step: 0,
@@ -239,8 +243,7 @@ impl Student {
             return Ok(());
         }
         let losses = Tensor::cat(std::mem::take(&mut self.losses), 0);
-        let data = losses.into_data_async().await.map_err(|e| TrainError::Device(format!("{e:?}")))?;
-        let values = data.to_vec::<f32>().map_err(|e| TrainError::Device(format!("{e:?}")))?;
+        let values = device::read(losses).await.map_err(TrainError::Device)?;
         let loss = values.iter().sum::<f32>() / values.len() as f32;
         if !loss.is_finite() {
             return Err(TrainError::Diverged { step: self.step, loss });

@@ -92,7 +92,7 @@ mod tests {
                     assert!(error < 2e-6, "{got} should be {want} ({classes} classes)");
                 }
             };
-            let values = |data: TensorData| data.to_vec::<f32>().expect("f32 values");
+            let values = |data: TensorData| data.try_to_vec::<f32>().expect("f32 values");
             close(values(pollster::block_on(loss.into_data_async()).expect("a loss")), case.loss);
             close(
                 values(pollster::block_on(gradient.into_data_async()).expect("a gradient")),
