@@ -63,12 +63,11 @@ pub struct Comparison {
 pub fn compare(a: Runs<'_>, b: Runs<'_>, val_images: usize) -> Comparison {
     let differences = paired_differences(&a.pairs(), &b.pairs());
     let pairs = differences.len();
-    let difference = mean(&differences).unwrap_or_else(|| {
-        mean(a.accuracies).unwrap_or_default() - mean(b.accuracies).unwrap_or_default()
-    });
+    let difference = mean(&differences)
+        .unwrap_or_else(|| mean(a.accuracies).unwrap_or_default() - mean(b.accuracies).unwrap_or_default());
     let step = 100.0 / val_images.max(1) as f64;
-    let interval = sample_sd(&differences)
-        .and_then(|sd| t_interval(difference, sd.max(step / 6.0_f64.sqrt()), pairs));
+    let interval =
+        sample_sd(&differences).and_then(|sd| t_interval(difference, sd.max(step / 6.0_f64.sqrt()), pairs));
     let verdict = match interval {
         Some(interval) if interval.low > 0.0 => Verdict::Better,
         Some(interval) if interval.high < 0.0 => Verdict::Worse,
