@@ -1,1 +1,30 @@
 //! Report: the measurement as JSON, CSV and one self-contained HTML page.
+//!
+//! A [`Report`] is filled by whoever ran the stages; everything here only writes what it holds. The JSON
+//! has the numbers, the page has the numbers, the charts and the pictures of the [`Gallery`].
+
+mod csv;
+mod gallery;
+#[cfg(feature = "cli")]
+mod html;
+mod model;
+mod result;
+#[cfg(test)]
+mod sample;
+#[cfg(feature = "cli")]
+mod svg;
+#[cfg(feature = "cli")]
+mod table;
+pub mod words;
+
+pub use csv::write_csv;
+pub use gallery::{ClassPictures, CompositePicture, Gallery, Picture};
+#[cfg(feature = "cli")]
+pub use html::html;
+pub use model::{
+    Bill, Compressed, DataSummary, Duplicate, Findings, Found, Histogram, Report, Scoring, SharedWithVal,
+    SuspectedLabel, ValOrigin,
+};
+pub use result::{Accuracy, ClassAccuracy, Curve, IntervalOf, MethodResult, RunOutcome, Setting};
+#[cfg(feature = "cli")]
+pub use table::table;

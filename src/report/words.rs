@@ -1,0 +1,220 @@
+//! Numbers and outcomes in words, the same in a terminal and on the page.
+
+use super::{Report, Setting};
+use crate::evaluate::verdict::Verdict;
+
+/// A count with its thousands apart: `12,400`.
+pub fn count(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A count and its noun: `1 image`, `2,000 images`.
+pub fn counted(value: u64, one: &str, many: &str) -> String {
+    format!("{} {}", count(value), if value == 1 { one } else { many })
+}
+
+/// Bytes in decimal units: `812 B`, `8.1 kB`, `812 kB`, `34.2 MB`.
+pub fn bytes(value: u64) -> String {
+    let mut size = value as f64;
+    let mut unit = "B";
+    for larger in ["kB", "MB", "GB", "TB"] {
+        // What would be shown as 1000 belongs to the next unit.
+        if size < 999.5 {
+            break;
+        }
+        size /= 1000.0;
+        unit = larger;
+    }
+    if unit == "B" || size >= 99.95 { format!("{size:.0} {unit}") } else { format!("{size:.1} {unit}") }
+}
+
+/// A duration: `0.4 s`, `42 s`, `3 min 20 s`, `2 h 5 min`.
+pub fn seconds(value: f64) -> String {
+    if value < 9.95 {
+        return format!("{value:.1} s");
+    }
+    let whole = value.round() as u64;
+    match whole {
+        0..60 => format!("{whole} s"),
+        60..3600 => format!("{} min {} s", whole / 60, whole % 60),
+        _ => {
+            let minutes = (value / 60.0).round() as u64;
+            format!("{} h {} min", minutes / 60, minutes % 60)
+        }
+    }
+}
+
+/// `29.9 ± 2.4`, or `29.9` of a single run.
+pub fn spread(mean: f64, sd: Option<f64>) -> String {
+    match sd {
+        Some(sd) => format!("{mean:.1} ± {sd:.1}"),
+        None => format!("{mean:.1}"),
+    }
+}
+
+/// One sentence of the outcome, with the verdict it carries if it compares two methods.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// The verdict about the method the sentence begins with.
+    pub verdict: Option<Verdict>,
+    /// The sentence, with its full stop.
+    pub text: String,
+}
+
+impl Line {
+    fn plain(text: String) -> Self {
+        Self { verdict: None, text }
+    }
+}
+
+/// The outcome of a report in a few sentences: the highest mean, how the method in question compares with
+/// the others, and what that suggests.
+pub fn outcome(report: &Report) -> Vec<Line> {
+    let labels = report.labels();
+    let mut lines = Vec::new();
+    let best =
+        report.results.iter().zip(&labels).max_by(|(a, _), (b, _)| a.top1.mean.total_cmp(&b.top1.mean));
+    let Some((best, best_label)) = best else { return vec![Line::plain(without_results(report))] };
+
+    let chance = 100.0 / report.data.classes.max(1) as f64;
+    let mean = format!("{best_label} reaches {:.1} % top-1", best.top1.mean);
+    lines.push(Line::plain(match report.results.len() {
+        1 => format!("{mean}; guessing gives {chance:.1} %."),
+        _ => format!("{mean}, the highest mean; guessing gives {chance:.1} %."),
+    }));
+    for (result, label) in report.results.iter().zip(&labels) {
+        if result.top1_interval.is_some_and(|interval| interval.low <= chance) {
+            lines.push(Line::plain(format!("{label} is not clearly above guessing.")));
+        }
+    }
+
+    let subjects: Vec<&String> = labels
+        .iter()
+        .zip(&report.results)
+        .filter(|(_, result)| result.setting.method == "pca")
+        .map(|(label, _)| label)
+        .collect();
+    let subjects = if subjects.is_empty() { vec![best_label] } else { subjects };
+    for comparison in &report.comparisons {
+        if subjects.contains(&&comparison.a) || subjects.contains(&&comparison.b) {
+            let text = format!("{}.", comparison.sentence);
+            lines.push(Line { verdict: Some(comparison.verdict), text });
+        }
+    }
+    if let Some(remark) = composites_lost(report, &labels) {
+        lines.push(Line::plain(remark));
+    }
+    lines
+}
+
+fn without_results(report: &Report) -> String {
+    let train = counted(report.data.train as u64, "image", "images");
+    let Some(set) = &report.compressed else {
+        return format!("{train} read. No student was trained.");
+    };
+    let what = if set.grid.tiles() > 1 { ("composite", "composites") } else { ("image", "images") };
+    format!(
+        "{train} became {} of {} px: {} instead of {}. What they teach was not measured; --evaluate trains \
+         students and does.",
+        counted(set.images as u64, what.0, what.1),
+        set.image_size,
+        bytes(set.bytes),
+        bytes(report.data.bytes),
+    )
+}
+
+/// Advice where whole images clearly beat composites of images chosen by the same rule, and composites
+/// never beat them.
+fn composites_lost(report: &Report, labels: &[String]) -> Option<String> {
+    let find =
+        |label: &String| labels.iter().position(|known| known == label).map(|i| &report.results[i].setting);
+    let mut lost = None;
+    for comparison in &report.comparisons {
+        let (a, b) = (find(&comparison.a)?, find(&comparison.b)?);
+        if rule(a) != rule(b) || (a.grid.tiles() > 1) == (b.grid.tiles() > 1) {
+            continue;
+        }
+        let (composites, about_a) = if a.grid.tiles() > 1 { (a, true) } else { (b, false) };
+        match (comparison.verdict, about_a) {
+            (Verdict::Better, true) | (Verdict::Worse, false) => return None,
+            (Verdict::Worse, true) | (Verdict::Better, false) => lost = Some(composites),
+            (Verdict::Indistinguishable, _) => {}
+        }
+    }
+    let lost = lost?;
+    let tile = lost.grid.tile(lost.image_size.max(8), lost.grid.tiles() - 1);
+    Some(format!(
+        "Composites lose here: a tile keeps {} x {} pixels of an image. --grid 1 keeps whole images; a larger \
+         --image-size gives every tile more.",
+        tile.width, tile.height
+    ))
+}
+
+/// How a method chooses its images, whatever it makes of them.
+fn rule(setting: &Setting) -> &str {
+    match setting.method.as_str() {
+        "pca" => "el2n",
+        other => other.trim_end_matches("-composites"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::sample::sample, *};
+
+    #[test]
+    fn numbers_are_written_for_people() {
+        assert_eq!(count(7), "7");
+        assert_eq!(count(1000), "1,000");
+        assert_eq!(count(12_345_678), "12,345,678");
+        assert_eq!(bytes(812), "812 B");
+        assert_eq!(bytes(999), "999 B");
+        assert_eq!(bytes(8_123), "8.1 kB");
+        assert_eq!(bytes(812_345), "812 kB");
+        assert_eq!(bytes(999_700), "1.0 MB");
+        assert_eq!(bytes(34_210_000), "34.2 MB");
+        assert_eq!(seconds(0.42), "0.4 s");
+        assert_eq!(seconds(59.7), "1 min 0 s");
+        assert_eq!(seconds(200.0), "3 min 20 s");
+        assert_eq!(seconds(7_500.0), "2 h 5 min");
+        assert_eq!(spread(29.93, Some(2.41)), "29.9 ± 2.4");
+        assert_eq!(spread(29.93, None), "29.9");
+    }
+
+    #[test]
+    fn the_outcome_names_the_best_and_says_where_composites_lose() {
+        let lines = outcome(&sample());
+        let text: Vec<&str> = lines.iter().map(|line| line.text.as_str()).collect();
+        assert_eq!(
+            text,
+            [
+                "el2n reaches 41.1 % top-1, the highest mean; guessing gives 10.0 %.",
+                "pca and random are indistinguishable on 3 shared seeds (difference -6.2, 95 % interval -18.4 to \
+                 6.1 points).",
+                "pca is 11.2 points below el2n (95 % interval 3.3 to 19.1).",
+                "pca is 6.0 points above random-composites (95 % interval 3.1 to 8.9).",
+                "Composites lose here: a tile keeps 32 x 32 pixels of an image. --grid 1 keeps whole images; a \
+                 larger --image-size gives every tile more.",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_report_without_students_says_so() {
+        let mut report = sample();
+        report.set_results(Vec::new());
+        assert_eq!(
+            outcome(&report)[0].text,
+            "3,200 images became 100 composites of 64 px: 812 kB instead of 34.2 MB. What they teach was not \
+             measured; --evaluate trains students and does."
+        );
+    }
+}
