@@ -14,4 +14,120 @@ pub enum DataError {
         /// Number of bytes given.
         bytes: usize,
     },
+    /// No file lies in a class folder.
+    #[error(
+        "no class found among {files} files: images belong in <class>/ folders, or in train/<class>/ \
+         and val/<class>/"
+    )]
+    NoClass {
+        /// Number of files looked at.
+        files: usize,
+    },
+    /// One class, which leaves nothing to tell apart.
+    #[error(
+        "'{class}' is the only class: at least two are needed; give the folder that holds the class \
+         folders"
+    )]
+    SingleClass {
+        /// Name of the class.
+        class: String,
+    },
+    /// Folders named after splits that do not hold what splits hold.
+    #[error(
+        "{} look like splits, but there is no train/ with class folders in it: arrange the images as \
+         train/<class>/ and, if there is a validation set, val/<class>/",
+        quoted(folders)
+    )]
+    NoTrain {
+        /// The folders named after splits.
+        folders: Vec<String>,
+    },
+    /// Both readings of the tree are possible.
+    #[error(
+        "train/ holds class folders, but {} beside it hold images as a class would: move them into \
+         train/, or out of the data folder",
+        quoted(folders)
+    )]
+    AmbiguousLayout {
+        /// The folders beside `train`.
+        folders: Vec<String>,
+    },
+    /// Validation images that are not sorted into classes.
+    #[error(
+        "val/ holds {images} images but no class folders: sort them into val/<class>/, or move val/ out \
+         of the data folder to hold some of train/ out instead"
+    )]
+    FlatVal {
+        /// Number of images directly in `val`.
+        images: usize,
+    },
+    /// The validation set knows a class that cannot be learned.
+    #[error(
+        "val/ holds {}, which train/ lacks: the two must name their classes alike; rename or remove them",
+        quoted(classes)
+    )]
+    ValClassUnknown {
+        /// Classes of `val` without a counterpart in `train`.
+        classes: Vec<String>,
+    },
+    /// The classes are not those of an earlier stage.
+    #[error(
+        "the classes are not those of the earlier stage{}{}: labels would be mixed up; use the same data \
+         folder for every stage, or run the earlier stage again",
+        named("missing", missing),
+        named("new", added)
+    )]
+    ClassesDiffer {
+        /// Classes of the earlier stage that are gone.
+        missing: Vec<String>,
+        /// Classes the earlier stage did not have.
+        added: Vec<String>,
+    },
+    /// A class list whose order does not give the numbers that were meant.
+    #[error(
+        "the class list has '{second}' after '{first}': classes are listed once each in the byte order of \
+         their names, because their place is their number"
+    )]
+    ClassOrder {
+        /// The name that comes first in the list.
+        first: String,
+        /// The name that follows it and should not.
+        second: String,
+    },
+    /// A class without enough images.
+    #[error(
+        "class '{class}' has {found} usable images and {needed} are needed: lower --ipc, pass \
+         --fill cycle to use images again, or repair the files listed in problems.csv"
+    )]
+    TooFew {
+        /// Name of the class.
+        class: String,
+        /// Images it has.
+        found: usize,
+        /// Images it needs.
+        needed: usize,
+    },
+    /// A file that cannot be used, where that is not tolerated.
+    #[error("'{path}' cannot be used: {reason}; repair or remove it, or pass --on-error skip")]
+    File {
+        /// Path relative to the data folder.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// Names for a message: each quoted, the first few of many.
+fn quoted(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("'{name}'")).collect();
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// A part of a message that is there only if there are names for it.
+fn named(what: &str, names: &[String]) -> String {
+    if names.is_empty() { String::new() } else { format!("; {what}: {}", quoted(names)) }
 }

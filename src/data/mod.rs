@@ -1,9 +1,21 @@
 //! Data in: from the files of a labelled folder to pixels of one size.
 
+mod decode;
+mod duplicates;
 mod error;
+mod folder;
 mod image;
+mod resize;
 mod sample;
+mod split;
 
+pub use decode::{DecodeError, Limits, decode};
+#[cfg(feature = "cli")]
+pub(crate) use duplicates::difference_hash_of;
+pub use duplicates::{difference_hash, near_duplicates, shared_copies};
 pub use error::DataError;
+pub use folder::{Entry, Folder, Ignored, ensure_enough};
 pub use image::{Image, ImageSet};
+pub use resize::{Filter, Fit, Resizer};
 pub use sample::{ClassMap, ContentHash, Sample};
+pub use split::hold_out;

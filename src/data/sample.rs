@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::DataError;
+
 /// The identity of an image file: where it lies and what it holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sample {
@@ -61,8 +63,10 @@ impl<'de> Deserialize<'de> for ContentHash {
 }
 
 /// The classes, in the order that gives each its number: the byte order of their folder names.
+///
+/// Written as a plain list of names; a list in another order, or with a name twice, is not read back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(into = "Vec<String>", try_from = "Vec<String>")]
 pub struct ClassMap {
     names: Vec<String>,
 }
@@ -102,5 +106,83 @@ impl ClassMap {
     /// The number of a folder name.
     pub fn index(&self, name: &str) -> Option<u32> {
         self.names.binary_search_by(|known| known.as_str().cmp(name)).ok().map(|i| i as u32)
+    }
+
+    /// Checks that an earlier stage numbered the same classes in the same way.
+    ///
+    /// # Errors
+    /// [`DataError::ClassesDiffer`], which names what is missing from `self` and what is new in it.
+    pub fn ensure_same(&self, earlier: &Self) -> Result<(), DataError> {
+        let only_in = |a: &Self, b: &Self| -> Vec<String> {
+            a.names.iter().filter(|name| b.index(name).is_none()).cloned().collect()
+        };
+        let (missing, added) = (only_in(earlier, self), only_in(self, earlier));
+        if missing.is_empty() && added.is_empty() {
+            return Ok(());
+        }
+        Err(DataError::ClassesDiffer { missing, added })
+    }
+}
+
+impl TryFrom<Vec<String>> for ClassMap {
+    type Error = DataError;
+
+    /// The classes of a list that is already in order.
+    fn try_from(names: Vec<String>) -> Result<Self, DataError> {
+        match names.windows(2).find(|pair| pair[0] >= pair[1]) {
+            None => Ok(Self { names }),
+            Some(pair) => Err(DataError::ClassOrder { first: pair[0].clone(), second: pair[1].clone() }),
+        }
+    }
+}
+
+impl From<ClassMap> for Vec<String> {
+    fn from(classes: ClassMap) -> Self {
+        classes.names
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn classes(names: &[&str]) -> ClassMap {
+        ClassMap::new(names.iter().map(|&name| name.to_owned()))
+    }
+
+    #[test]
+    fn classes_are_numbered_in_the_byte_order_of_their_names() {
+        let map = classes(&["b", "a10", "B", "a9", "é", "b"]);
+        assert_eq!(map.names(), ["B", "a10", "a9", "b", "é"]);
+        assert_eq!((map.index("a9"), map.index("c"), map.name(0)), (Some(2), None, "B"));
+    }
+
+    #[test]
+    fn a_class_list_is_read_back_only_in_its_order() {
+        let map = classes(&["cat", "dog"]);
+        let json = serde_json::to_string(&map).unwrap();
+        assert_eq!(json, r#"["cat","dog"]"#);
+        assert_eq!(serde_json::from_str::<ClassMap>(&json).unwrap(), map);
+        let error = serde_json::from_str::<ClassMap>(r#"["dog","cat"]"#).unwrap_err().to_string();
+        assert!(error.contains("'cat' after 'dog'"), "{error}");
+        assert!(serde_json::from_str::<ClassMap>(r#"["cat","cat"]"#).is_err());
+    }
+
+    #[test]
+    fn classes_that_differ_from_an_earlier_stage_are_named() {
+        let earlier = classes(&["ant", "bee", "cow"]);
+        assert!(earlier.ensure_same(&earlier.clone()).is_ok());
+        let error = classes(&["ant", "cow", "dog"]).ensure_same(&earlier).unwrap_err().to_string();
+        assert!(error.contains("missing: 'bee'") && error.contains("new: 'dog'"), "{error}");
+        let error = classes(&["ant", "cow"]).ensure_same(&earlier).unwrap_err().to_string();
+        assert!(error.contains("missing: 'bee'") && !error.contains("new:"), "{error}");
+    }
+
+    #[test]
+    fn a_hash_is_read_back_as_it_is_written() {
+        let hash = ContentHash::of(b"");
+        assert_eq!(hash.to_string(), "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262");
+        assert_eq!(hash.to_string().parse(), Ok(hash));
+        assert!("af13".parse::<ContentHash>().is_err());
     }
 }
