@@ -22,7 +22,9 @@ pub(super) async fn open(name: &str) -> Result<Device, WebError> {
         "webgpu" => open_webgpu().await,
         _ => Err(WebError::new(
             Code::Usage,
-            &format_args!("there is no device {name:?} in this package; it takes \"flex\" (the CPU) or \"webgpu\""),
+            &format_args!(
+                "there is no device {name:?} in this package; it takes \"flex\" (the CPU) or \"webgpu\""
+            ),
         )),
     }
 }

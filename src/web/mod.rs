@@ -56,6 +56,7 @@ pub async fn self_check(
     #[wasm_bindgen(unchecked_param_type = "\"flex\" | \"webgpu\"")] device: String,
 ) -> Result<JsValue, WebError> {
     let device = device::open(&device).await?;
-    let result = crate::kernel::self_check(&device).await.map_err(|error| WebError::new(Code::Run, &error))?;
+    let result =
+        crate::kernel::self_check(&device).await.map_err(|error| WebError::new(Code::Run, &error))?;
     serde_wasm_bindgen::to_value(&result).map_err(|error| WebError::new(Code::Run, &error))
 }

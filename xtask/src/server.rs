@@ -63,7 +63,13 @@ fn answer(mut stream: TcpStream, root: &Path) -> io::Result<()> {
     }
 }
 
-fn respond(stream: &mut TcpStream, status: &str, media_type: &str, body: &[u8], with_body: bool) -> io::Result<()> {
+fn respond(
+    stream: &mut TcpStream,
+    status: &str,
+    media_type: &str,
+    body: &[u8],
+    with_body: bool,
+) -> io::Result<()> {
     write!(
         stream,
         "HTTP/1.1 {status}\r\nContent-Type: {media_type}\r\nContent-Length: {}\r\n\
@@ -171,7 +177,15 @@ mod tests {
     #[test]
     fn nothing_outside_the_root_or_hidden_is_served() {
         let (_folder, server) = serve(&[(".git/config", "hidden"), ("a.txt", "a")]);
-        for target in ["/../secret.txt", "/%2e%2e/secret.txt", "/.git/config", "/missing", "a.txt", "//etc/passwd", "/%"] {
+        for target in [
+            "/../secret.txt",
+            "/%2e%2e/secret.txt",
+            "/.git/config",
+            "/missing",
+            "a.txt",
+            "//etc/passwd",
+            "/%",
+        ] {
             let answer = ask(&server, &format!("GET {target} HTTP/1.1\r\n\r\n"));
             assert!(answer.starts_with("HTTP/1.1 404"), "{target}: {answer}");
         }

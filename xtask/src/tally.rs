@@ -37,7 +37,9 @@ impl Tally {
             if words.next() != Some("#") {
                 continue;
             }
-            let (Some(name), Some(count), None) = (words.next(), words.next(), words.next()) else { continue };
+            let (Some(name), Some(count), None) = (words.next(), words.next(), words.next()) else {
+                continue;
+            };
             let Ok(count) = count.parse::<u64>() else { continue };
             match name {
                 "pass" => tally.passed += count,
@@ -79,7 +81,8 @@ mod tests {
 
     #[test]
     fn the_harness_summary_is_read_whether_it_went_well_or_not() {
-        let good = "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.31s";
+        let good =
+            "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.31s";
         assert_eq!(Tally::from_libtest(good), Some(Tally { passed: 12, failed: 0, skipped: 1 }));
         let bad = "test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.00s";
         assert_eq!(Tally::from_libtest(bad), Some(Tally { passed: 3, failed: 2, skipped: 0 }));

@@ -40,7 +40,8 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     report.tests("native tests", || cargo_test(&workspace, &[]));
     report.check("lint", || lint(&workspace, &["--all-targets", "--features", "web"]));
     if !options.no_wasm {
-        let built = report.check("wasm packages", || wasm::run(&wasm::Options::default()).map(|()| Outcome::Done));
+        let built =
+            report.check("wasm packages", || wasm::run(&wasm::Options::default()).map(|()| Outcome::Done));
         if !options.no_browser {
             report.tests("browser tests", || browser_tests(&workspace, built));
         }

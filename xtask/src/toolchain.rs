@@ -91,7 +91,10 @@ fn rustup() -> Result<WasmToolchain> {
     if has_target() {
         return Ok(WasmToolchain::Rustup);
     }
-    ensure!(process::find("rustup").is_some(), "this Rust has no {TARGET} target, and there is no rustup to add it");
+    ensure!(
+        process::find("rustup").is_some(),
+        "this Rust has no {TARGET} target, and there is no rustup to add it"
+    );
     process::run_within(Command::new("rustup").args(["target", "add", TARGET]), DOWNLOAD_LIMIT)?;
     ensure!(has_target(), "rustup added {TARGET}, but to another toolchain than the one in use");
     Ok(WasmToolchain::Rustup)
@@ -124,7 +127,10 @@ fn distribution(workspace: &Workspace) -> Result<WasmToolchain> {
 fn check_distribution((major, minor): (u32, u32)) -> Result<()> {
     let printed = process::probe(RUSTC, &["--version"]).with_context(|| format!("there is no {RUSTC}"))?;
     let version = workspace::parse_version(&printed);
-    ensure!(version >= Some((major, minor)), "{RUSTC} is {printed}; tilepress needs {major}.{minor} or newer");
+    ensure!(
+        version >= Some((major, minor)),
+        "{RUSTC} is {printed}; tilepress needs {major}.{minor} or newer"
+    );
     ensure!(Path::new(CARGO).exists(), "there is no {CARGO}");
     let sysroot = process::probe(RUSTC, &["--print", "sysroot"]).unwrap_or_default();
     let sources = Path::new(&sysroot).join("lib/rustlib/src/rust/library/std/Cargo.toml");

@@ -194,7 +194,8 @@ fn package(
     }
     write_package_json(workspace, build, folder)?;
     for file in ["LICENSE-MIT", "LICENSE-APACHE", "README.md"] {
-        fs::copy(workspace.root.join(file), folder.join(file)).with_context(|| format!("cannot copy {file}"))?;
+        fs::copy(workspace.root.join(file), folder.join(file))
+            .with_context(|| format!("cannot copy {file}"))?;
     }
 
     let bytes = fs::read(&wasm)?;
@@ -237,7 +238,8 @@ fn put_in_place(staging: tempfile::TempDir, out: &Path) -> Result<()> {
     if out.exists() {
         fs::rename(out, aside.path().join("last"))?;
     }
-    fs::rename(staging.keep(), out).with_context(|| format!("cannot put the package at {}", out.display()))?;
+    fs::rename(staging.keep(), out)
+        .with_context(|| format!("cannot put the package at {}", out.display()))?;
     make_readable(out)
 }
 
