@@ -59,8 +59,8 @@ impl WasmToolchain {
         }
     }
 
-    /// A `cargo build` for the target, to be given features and a profile.
-    pub(crate) fn cargo_build(&self) -> Command {
+    /// A `cargo rustc` for the target, to be given features, a profile and flags for our crate alone.
+    pub(crate) fn cargo_rustc(&self) -> Command {
         let mut command = match self {
             Self::Rustup => Command::new(workspace::cargo()),
             Self::Distribution { target } => {
@@ -79,7 +79,7 @@ impl WasmToolchain {
         };
         // They would replace the flags that .cargo/config.toml gives this target, not add to them.
         command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
-        command.args(["build", "--target", TARGET]);
+        command.args(["rustc", "--target", TARGET]);
         if let Self::Distribution { .. } = self {
             command.arg("-Zbuild-std=std,panic_abort");
         }

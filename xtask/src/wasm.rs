@@ -126,11 +126,13 @@ fn read_manifest(root: &Path) -> Result<Manifest> {
 
 /// Runs cargo and returns the wasm file it made.
 fn compile(workspace: &Workspace, toolchain: &WasmToolchain, build: &Build) -> Result<PathBuf> {
-    let mut command = toolchain.cargo_build();
+    let mut command = toolchain.cargo_rustc();
     command
         .args(["--package", "tilepress", "--lib", "--no-default-features"])
         .args(["--profile", &build.profile, "--features", &build.features.join(",")])
         .arg("--message-format=json-render-diagnostics")
+        // wasm-bindgen reads from custom sections what the module may use, and takes the names out itself.
+        .args(["--", "-Cstrip=none"])
         .current_dir(&workspace.root);
     let mut module = None;
     let status = process::run_quietly(&mut command, |line| module = wasm_of(line).or(module.take()))?;
@@ -192,11 +194,11 @@ fn package(
         process::run(&mut command)?;
         fs::rename(&optimised, &wasm)?;
     }
-    write_package_json(workspace, build, folder)?;
     for file in ["LICENSE-MIT", "LICENSE-APACHE", "README.md"] {
         fs::copy(workspace.root.join(file), folder.join(file))
             .with_context(|| format!("cannot copy {file}"))?;
     }
+    write_package_json(workspace, build, folder)?;
 
     let bytes = fs::read(&wasm)?;
     let gzipped = gzipped_len(&bytes)?;
