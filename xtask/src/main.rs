@@ -1,2 +1,43 @@
-//! Development tasks.
-fn main() {}
+//! Development tasks of tilepress, called as `cargo xtask <task>`.
+//!
+//! A task fetches what it needs and the machine lacks, says what it runs, and fails with a sentence that
+//! tells what to do by hand.
+
+mod browser;
+mod process;
+mod server;
+mod tally;
+mod test;
+mod toolchain;
+mod wasm;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about, disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Installs what is missing, builds native and wasm, and runs every test.
+    Test(test::Options),
+    /// Builds the npm packages that wasm-pack.toml describes, into pkg/.
+    Wasm(wasm::Options),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().task {
+        Task::Test(options) => test::run(&options),
+        Task::Wasm(options) => wasm::run(&options).map(|()| ExitCode::SUCCESS),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
