@@ -1,1 +1,65 @@
-//! The command line.
+//! The command line: files, clock, threads and devices around the core.
+//!
+//! `args` is what a user may say, `settings` what it comes to, `stage` the steps that every command
+//! is put together from, `command` the commands themselves.
+
+mod args;
+mod command;
+mod config;
+mod console;
+pub mod dataset;
+mod exit;
+pub mod folder;
+mod lanes;
+pub mod output;
+mod settings;
+mod stage;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use self::args::{Cli, Command};
+use self::console::Console;
+
+/// Runs the program on the arguments of the process.
+pub fn main() -> ExitCode {
+    let arguments = match config::with_config_file(std::env::args_os().collect()) {
+        Ok(arguments) => arguments,
+        Err(error) => return exit::report(&error),
+    };
+    // clap prints help and usage errors itself; its exit code for the latter is ours, 2.
+    let cli = Cli::parse_from(arguments);
+    env_logger::Builder::new()
+        .filter_level(if cli.global.quiet { log::LevelFilter::Error } else { log::LevelFilter::Warn })
+        // The GPU stack warns about drivers that were probed and not chosen.
+        .filter_module("wgpu_hal", log::LevelFilter::Off)
+        .filter_module("wgpu_core", log::LevelFilter::Error)
+        .parse_default_env()
+        .format_timestamp(None)
+        .init();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => exit::report(&error),
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<()> {
+    exit::catch_interrupts()?;
+    if let Some(threads) = cli.global.threads {
+        rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build_global()?;
+    }
+    let console = Console::new(&cli.global);
+    match cli.command {
+        Command::Demo(args) => command::demo::run(&args, &console),
+        Command::Compress(args) => command::compress::run(&args, &console),
+        Command::Score(args) => command::score::run(&args, &console),
+        Command::Prune(args) => command::prune::run(&args, &console),
+        Command::Combine(args) => command::combine::run(&args, &console),
+        Command::Evaluate(args) => command::evaluate::run(&args, &console),
+        Command::Compare(args) => command::compare::run(&args, &console),
+        Command::Inspect(args) => command::inspect::run(&args, &console),
+        Command::Doctor(args) => command::doctor::run(&args, &console),
+        Command::Completions(args) => command::completions::run(&args),
+    }
+}

@@ -14,6 +14,18 @@ pub enum Optimizer {
     Sgd,
 }
 
+impl std::str::FromStr for Optimizer {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "adamw" => Ok(Self::AdamW),
+            "sgd" => Ok(Self::Sgd),
+            _ => Err(format!("'{text}' is not an optimiser; give adamw or sgd")),
+        }
+    }
+}
+
 /// A number of steps or of passes over the training set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -1,0 +1,504 @@
+//! What a user may say. Names are those the community uses.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::folder::OnError;
+use crate::augment::Crop;
+use crate::combine::{Format, Grid, IpcCounts};
+use crate::data::Fit;
+use crate::device::DeviceChoice;
+use crate::evaluate::Method;
+use crate::model::{Architecture, Stem};
+use crate::prune::{Fill, Rule};
+use crate::score::When;
+use crate::train::{Optimizer, Preset};
+
+/// Compress a labelled image folder by Prune, Combine, Augment, and measure on hard labels what the
+/// small set still teaches.
+///
+/// Exit codes: 0 ok, 1 the run failed, 2 wrong usage, 3 a problem with the data, 4 a problem with the
+/// device, 130 interrupted.
+#[derive(Debug, Parser)]
+#[command(name = "tilepress", version, args_override_self = true, max_term_width = 100)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Global {
+    /// Print nothing but errors.
+    #[arg(long, short, global = true)]
+    pub(super) quiet: bool,
+    /// Print the result as JSON on standard output, and nothing else there.
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    /// Read options from a TOML file: `ipc = 10`, `image-size = 64`, …. Options on the command line win.
+    #[arg(long, global = true, value_name = "FILE.toml")]
+    pub(super) config: Option<PathBuf>,
+    /// Threads to use [default: one for each core]. The results do not depend on it.
+    #[arg(long, short = 'j', global = true, value_name = "N")]
+    pub(super) threads: Option<NonZeroUsize>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Compress and compare the bundled Fashion-MNIST images: the whole method in a few minutes.
+    Demo(DemoArgs),
+    /// Score, prune and combine a folder into a small dataset.
+    Compress(CompressArgs),
+    /// Train a proxy and write the EL2N of every image.
+    Score(ScoreCommand),
+    /// Choose the images to keep, from scores, and write the list.
+    Prune(PruneCommand),
+    /// Lay chosen images into composites and write the dataset.
+    Combine(CombineCommand),
+    /// Train students on a compressed dataset and measure them.
+    Evaluate(EvaluateCommand),
+    /// Compare methods fairly: same pixels, steps, seeds and crop range.
+    Compare(CompareArgs),
+    /// Look into a folder or a compressed dataset.
+    Inspect(InspectArgs),
+    /// List the devices and check their numbers against the CPU.
+    Doctor(DoctorArgs),
+    /// Print shell completions.
+    Completions(CompletionsArgs),
+}
+
+/// The data folder and how it is read.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Data")]
+pub(super) struct DataArgs {
+    /// Folder of class folders, or of `train/` and `val/` with class folders in them.
+    #[arg(long, value_name = "DIR")]
+    pub(super) data: PathBuf,
+    /// Without a `val/` folder: share of each class that is held out to measure on.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.2, value_parser = share)]
+    pub(super) val_fraction: f64,
+    /// What to do about a file that cannot be decoded; skipped files are listed in problems.csv.
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) on_error: OnError,
+}
+
+/// The preset and what overrides it.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Model and training")]
+pub(super) struct ModelArgs {
+    /// Defaults of everything below: small, rethinkdc-hard or rethinkdc-sgd.
+    #[arg(long, default_value_t)]
+    pub(super) preset: Preset,
+    /// Side of stored and training images in pixels [small: 64, rethinkdc: 224].
+    #[arg(long, value_name = "PX", value_parser = clap::value_parser!(u32).range(8..=4096))]
+    pub(super) image_size: Option<u32>,
+    /// convnet, convnet-d or resnet18 [small: convnet, rethinkdc: resnet18].
+    #[arg(long)]
+    pub(super) model: Option<Architecture>,
+    /// Channels of a ConvNet [32].
+    #[arg(long)]
+    pub(super) width: Option<NonZeroUsize>,
+    /// How a ResNet begins: imagenet or small (for images of about 32 pixels).
+    #[arg(long)]
+    pub(super) stem: Option<Stem>,
+    /// Seed of every random choice.
+    #[arg(long, default_value_t = 0)]
+    pub(super) seed: u64,
+    /// auto, cpu, wgpu[:n], vulkan[:n], cuda[:n] or metal.
+    #[arg(long, default_value_t)]
+    pub(super) device: DeviceChoice,
+}
+
+/// How students are trained.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Students")]
+pub(super) struct StudentArgs {
+    /// Optimiser steps [small: 600].
+    #[arg(long, conflicts_with = "epochs")]
+    pub(super) steps: Option<NonZeroUsize>,
+    /// Passes over the compressed set, instead of --steps [rethinkdc: 300].
+    #[arg(long)]
+    pub(super) epochs: Option<NonZeroUsize>,
+    /// Images in a batch [small: 50, rethinkdc: 128].
+    #[arg(long)]
+    pub(super) batch_size: Option<NonZeroUsize>,
+    /// Learning rate at the start of the cosine [AdamW 0.001, SGD 0.1].
+    #[arg(long)]
+    pub(super) lr: Option<f64>,
+    /// Weight decay, on tensors of more than one dimension [AdamW 0.01, SGD 0.0001].
+    #[arg(long)]
+    pub(super) weight_decay: Option<f64>,
+    /// adamw or sgd.
+    #[arg(long)]
+    pub(super) opt: Option<Optimizer>,
+    /// Smallest crop as a share of the tile or whole image: RandomResizedCrop scale (r, 1)
+    /// [small: 0.25, rethinkdc: 0.08].
+    #[arg(long, value_name = "R", value_parser = share)]
+    pub(super) min_scale: Option<f64>,
+    /// How composites are cut: extract (inside one tile), shuffle, global or none [extract].
+    #[arg(long)]
+    pub(super) augment: Option<Crop>,
+    /// Do not mirror views.
+    #[arg(long)]
+    pub(super) no_flip: bool,
+    /// Blank a box of this share of the side in each view; `official` shares one box in a batch.
+    #[arg(long, value_name = "SHARE[:official]")]
+    pub(super) cutout: Option<CutoutChoice>,
+    /// Mix views: mixup[:alpha] or cutmix[:alpha].
+    #[arg(long, value_name = "KIND[:ALPHA]")]
+    pub(super) mix: Option<MixChoice>,
+}
+
+/// How the proxy is trained and what of it counts.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Score")]
+pub(super) struct ScoreArgs {
+    /// Use this score file instead of training a proxy; needs the columns path and el2n (or score).
+    #[arg(long, value_name = "FILE.csv")]
+    pub(super) scores: Option<PathBuf>,
+    /// Proxies to train, of different seeds, and to average.
+    #[arg(long, default_value = "1")]
+    pub(super) runs: NonZeroUsize,
+    /// Epochs the proxy trains.
+    #[arg(long, default_value = "10")]
+    pub(super) score_epochs: NonZeroUsize,
+    /// Epochs whose EL2N is summed, counted from 1, both ends included [all].
+    #[arg(long, value_name = "A..B")]
+    pub(super) window: Option<String>,
+    /// Which forward pass scores: train (free, the default) or eval (a pass after each epoch).
+    #[arg(long, default_value = "train")]
+    pub(super) when: When,
+    /// Learning rate of the proxy [small: 0.002, rethinkdc: 0.1].
+    #[arg(long)]
+    pub(super) score_lr: Option<f64>,
+    /// Batch of the proxy [small: 128, rethinkdc: 256].
+    #[arg(long)]
+    pub(super) score_batch_size: Option<NonZeroUsize>,
+}
+
+/// Which images are kept.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Prune")]
+pub(super) struct PruneArgs {
+    /// easy, hard, window or random.
+    #[arg(long, default_value = "easy")]
+    pub(super) rule: Rule,
+    /// With --rule window: share of each class, counted from the easiest, that is skipped.
+    #[arg(long, value_name = "SHARE", value_parser = share_or_zero)]
+    pub(super) window_start: Option<f64>,
+    /// A class with too few images: error, or cycle (use its easiest again).
+    #[arg(long, default_value = "error")]
+    pub(super) fill: Fill,
+    /// Leave out near-duplicates and images that are also in val.
+    #[arg(long)]
+    pub(super) dedup: bool,
+}
+
+/// How many images, and in what grid.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Budget")]
+pub(super) struct BudgetArgs {
+    /// Images per class. Composites count once: IPC 10 at grid 2 holds 40 source images a class.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) ipc: u32,
+    /// Tiles of a composite: 1 (whole images), 2 (2x2), 3 or 1x2.
+    #[arg(long, default_value = "2")]
+    pub(super) grid: Grid,
+    /// Whether --ipc counts composites or sources.
+    #[arg(long, default_value = "composites")]
+    pub(super) ipc_counts: IpcCounts,
+}
+
+/// How composites are made and stored.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Combine")]
+pub(super) struct CombineArgs {
+    /// How a whole image comes into its tile: squash, crop or pad.
+    #[arg(long, default_value = "squash")]
+    pub(super) fit: Fit,
+    /// png (lossless) or jpeg.
+    #[arg(long, default_value = "png")]
+    pub(super) format: FormatChoice,
+    /// Quality of --format jpeg.
+    #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub(super) quality: u8,
+}
+
+/// Where results go.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(super) struct OutArgs {
+    /// Folder to write. It must be new, empty, or an unfinished run with the same options.
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: PathBuf,
+    /// Replace what is in the folder.
+    #[arg(long)]
+    pub(super) force: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(super) struct CompressArgs {
+    #[command(flatten)]
+    pub(super) data: DataArgs,
+    #[command(flatten)]
+    pub(super) out: OutArgs,
+    #[command(flatten)]
+    pub(super) budget: BudgetArgs,
+    #[command(flatten)]
+    pub(super) model: ModelArgs,
+    #[command(flatten)]
+    pub(super) score: ScoreArgs,
+    #[command(flatten)]
+    pub(super) prune: PruneArgs,
+    #[command(flatten)]
+    pub(super) combine: CombineArgs,
+    #[command(flatten)]
+    pub(super) student: StudentArgs,
+    /// Also train students on the result and measure them.
+    #[arg(long)]
+    pub(super) evaluate: bool,
+    /// With --evaluate: students of different seeds.
+    #[arg(long, default_value = "1")]
+    pub(super) repeats: NonZeroUsize,
+    /// Print the plan and its cost, and do nothing.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(super) struct ScoreCommand {
+    #[command(flatten)]
+    pub(super) data: DataArgs,
+    #[command(flatten)]
+    pub(super) out: OutArgs,
+    #[command(flatten)]
+    pub(super) model: ModelArgs,
+    #[command(flatten)]
+    pub(super) score: ScoreArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(super) struct PruneCommand {
+    #[command(flatten)]
+    pub(super) data: DataArgs,
+    #[command(flatten)]
+    pub(super) out: OutArgs,
+    #[command(flatten)]
+    pub(super) budget: BudgetArgs,
+    #[command(flatten)]
+    pub(super) prune: PruneArgs,
+    /// The scores, as `tilepress score` or another program wrote them; --rule random needs none.
+    #[arg(long, value_name = "FILE.csv")]
+    pub(super) scores: Option<PathBuf>,
+    /// Seed of the random rule and of the order of equal scores.
+    #[arg(long, default_value_t = 0)]
+    pub(super) seed: u64,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(super) struct CombineCommand {
+    #[command(flatten)]
+    pub(super) data: DataArgs,
+    #[command(flatten)]
+    pub(super) out: OutArgs,
+    /// The chosen images, as `tilepress prune` or another program wrote them.
+    #[arg(long, value_name = "FILE.csv")]
+    pub(super) selection: PathBuf,
+    /// Tiles of a composite: 1 (whole images), 2 (2x2), 3 or 1x2.
+    #[arg(long, default_value = "2")]
+    pub(super) grid: Grid,
+    /// Side of a composite in pixels.
+    #[arg(long, value_name = "PX", default_value_t = 64, value_parser = clap::value_parser!(u32).range(8..=4096))]
+    pub(super) image_size: u32,
+    #[command(flatten)]
+    pub(super) combine: CombineArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(super) struct EvaluateCommand {
+    /// The compressed dataset: a folder that `compress` or `combine` wrote, or any folder of class
+    /// folders.
+    #[arg(long, value_name = "DIR")]
+    pub(super) set: PathBuf,
+    #[command(flatten)]
+    pub(super) data: DataArgs,
+    #[command(flatten)]
+    pub(super) out: OutArgs,
+    #[command(flatten)]
+    pub(super) model: ModelArgs,
+    #[command(flatten)]
+    pub(super) student: StudentArgs,
+    /// Tiles of a composite [what the set's metadata says, or 1].
+    #[arg(long)]
+    pub(super) grid: Option<Grid>,
+    /// Students of different seeds.
+    #[arg(long, default_value = "1")]
+    pub(super) repeats: NonZeroUsize,
+    /// Save the student of the first seed as safetensors, with PyTorch's names.
+    #[arg(long)]
+    pub(super) save_student: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(super) struct CompareArgs {
+    #[command(flatten)]
+    pub(super) data: DataArgs,
+    #[command(flatten)]
+    pub(super) out: OutArgs,
+    #[command(flatten)]
+    pub(super) budget: BudgetArgs,
+    /// Methods to compare: random, el2n, el2n-hard, pca, random-composites.
+    #[arg(long, value_delimiter = ',', default_value = "random,el2n,pca,random-composites")]
+    pub(super) methods: Vec<Method>,
+    /// Seeds for every method; each has its own proxy, selection and student.
+    #[arg(long, default_value = "3")]
+    pub(super) repeats: NonZeroUsize,
+    #[command(flatten)]
+    pub(super) model: ModelArgs,
+    #[command(flatten)]
+    pub(super) score: ScoreArgs,
+    #[command(flatten)]
+    pub(super) prune: PruneArgs,
+    #[command(flatten)]
+    pub(super) combine: CombineArgs,
+    #[command(flatten)]
+    pub(super) student: StudentArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(super) struct DemoArgs {
+    /// Folder to write.
+    #[arg(long, value_name = "DIR", default_value = "tilepress-demo")]
+    pub(super) out: PathBuf,
+    /// Replace what is in the folder.
+    #[arg(long)]
+    pub(super) force: bool,
+    /// Seeds for every method.
+    #[arg(long, default_value = "2")]
+    pub(super) repeats: NonZeroUsize,
+    /// Seed of every random choice.
+    #[arg(long, default_value_t = 0)]
+    pub(super) seed: u64,
+    /// auto, cpu, wgpu[:n], vulkan[:n], cuda[:n] or metal.
+    #[arg(long, default_value = "cpu")]
+    pub(super) device: DeviceChoice,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(super) struct InspectArgs {
+    /// A folder of images, or one that `compress` or `combine` wrote.
+    #[arg(value_name = "DIR")]
+    pub(super) folder: PathBuf,
+    /// Say which sources a composite was made of: its file name as in metadata.jsonl.
+    #[arg(long, value_name = "FILE")]
+    pub(super) tile: Option<String>,
+    /// Write a contact sheet with some images of every class.
+    #[arg(long, value_name = "FILE.png")]
+    pub(super) sheet: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(super) struct DoctorArgs {
+    /// Check this device only.
+    #[arg(long)]
+    pub(super) device: Option<DeviceChoice>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(super) struct CompletionsArgs {
+    /// The shell.
+    pub(super) shell: clap_complete::Shell,
+}
+
+/// `png` or `jpeg`; the quality is another flag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FormatChoice {
+    Png,
+    Jpeg,
+}
+
+impl std::str::FromStr for FormatChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "png" => Ok(Self::Png),
+            "jpeg" | "jpg" => Ok(Self::Jpeg),
+            _ => Err(format!("'{text}' is not a format; give png or jpeg")),
+        }
+    }
+}
+
+impl CombineArgs {
+    pub(super) fn format(&self) -> Format {
+        match self.format {
+            FormatChoice::Png => Format::Png,
+            FormatChoice::Jpeg => Format::Jpeg { quality: self.quality },
+        }
+    }
+}
+
+/// `0.5` or `0.5:official`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct CutoutChoice(pub(super) crate::augment::Cutout);
+
+impl std::str::FromStr for CutoutChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (side, shared) = match text.strip_suffix(":official") {
+            Some(side) => (side, true),
+            None => (text, false),
+        };
+        Ok(Self(crate::augment::Cutout { side: share(side)?, shared }))
+    }
+}
+
+/// `mixup`, `cutmix`, or either with `:alpha`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct MixChoice(pub(super) crate::augment::MixKind);
+
+impl std::str::FromStr for MixChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        use crate::augment::MixKind;
+        let wrong = || format!("'{text}' is not a way to mix; give mixup, cutmix, mixup:0.2 or cutmix:1");
+        let (kind, alpha) = match text.split_once(':') {
+            Some((kind, alpha)) => (kind, alpha.parse().map_err(|_| wrong())?),
+            None => (text, 1.0),
+        };
+        match kind {
+            "mixup" => Ok(Self(MixKind::Mixup { alpha })),
+            "cutmix" => Ok(Self(MixKind::CutMix { alpha })),
+            _ => Err(wrong()),
+        }
+    }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(value) if value > 0.0 && value <= 1.0 => Ok(value),
+        _ => Err(format!("'{text}' is not a share; give a number above 0 and up to 1")),
+    }
+}
+
+fn share_or_zero(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(value) if (0.0..1.0).contains(&value) => Ok(value),
+        _ => Err(format!("'{text}' is not a share; give a number from 0 to below 1")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_definition_of_the_arguments_is_sound() {
+        super::Cli::command().debug_assert();
+    }
+}
