@@ -1,1 +1,4 @@
 //! The command line.
+
+pub mod folder;
+pub mod output;
