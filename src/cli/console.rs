@@ -1,0 +1,114 @@
+//! What the user sees while the program works: bars on a terminal, plain lines elsewhere.
+
+use std::fmt::Display;
+use std::io::IsTerminal as _;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::args::Global;
+
+/// Between two lines of progress where there is no terminal.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// Where messages go.
+pub(super) struct Console {
+    quiet: bool,
+    json: bool,
+    bars: bool,
+}
+
+impl Console {
+    pub(super) fn new(global: &Global) -> Self {
+        let bars = !global.quiet && std::io::stderr().is_terminal();
+        Self { quiet: global.quiet, json: global.json, bars }
+    }
+
+    /// Whether the result is to be printed as JSON.
+    pub(super) fn json(&self) -> bool {
+        self.json
+    }
+
+    /// A line about what was found or done. With `--json` standard output belongs to the result.
+    pub(super) fn say(&self, message: impl Display) {
+        if self.quiet {
+        } else if self.json {
+            eprintln!("{message}");
+        } else {
+            println!("{message}");
+        }
+    }
+
+    /// A warning: what is wrong and what to do about it.
+    pub(super) fn warn(&self, message: impl Display) {
+        if !self.quiet {
+            eprintln!("warning: {message}");
+        }
+    }
+
+    /// The result itself, which `--quiet` does not suppress when it was asked for as JSON.
+    pub(super) fn result(&self, value: &serde_json::Value, text: impl Display) {
+        if self.json {
+            println!("{value:#}");
+        } else {
+            self.say(text);
+        }
+    }
+
+    /// Begins a stage of `total` units, named in plural (`images`, `steps`).
+    pub(super) fn stage(&self, name: &'static str, unit: &'static str, total: usize) -> Stage {
+        let bar = self.bars.then(|| {
+            let template =
+                format!("{{prefix:>9}} {{wide_bar}} {{pos}}/{{len}} {unit}  {{per_sec:>12}}  ETA {{eta}}");
+            let style = ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar());
+            ProgressBar::new(total as u64).with_prefix(name).with_style(style)
+        });
+        let now = Instant::now();
+        let plain = (!self.bars && !self.quiet).then(|| Mutex::new(Plain { done: 0, last: now }));
+        Stage { name, unit, total, begun: now, bar, plain }
+    }
+}
+
+struct Plain {
+    done: usize,
+    last: Instant,
+}
+
+/// A stage in progress; may be told of progress from any thread.
+pub(super) struct Stage {
+    name: &'static str,
+    unit: &'static str,
+    total: usize,
+    begun: Instant,
+    bar: Option<ProgressBar>,
+    plain: Option<Mutex<Plain>>,
+}
+
+impl Stage {
+    /// So many more units are done.
+    pub(super) fn add(&self, units: usize) {
+        if let Some(bar) = &self.bar {
+            bar.inc(units as u64);
+        }
+        let Some(Ok(mut plain)) = self.plain.as_ref().map(Mutex::lock) else {
+            return;
+        };
+        plain.done += units;
+        if plain.last.elapsed() >= LINE_EVERY {
+            plain.last = Instant::now();
+            let rate = plain.done as f64 / self.begun.elapsed().as_secs_f64();
+            let left = self.total.saturating_sub(plain.done) as f64 / rate;
+            let (name, unit, done, total) = (self.name, self.unit, plain.done, self.total);
+            eprintln!("{name}: {done}/{total} {unit}, {rate:.0} {unit}/s, ETA {left:.0} s");
+        }
+    }
+
+    /// Ends the stage; gives the seconds it took.
+    pub(super) fn finish(self) -> f64 {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        self.begun.elapsed().as_secs_f64()
+    }
+}

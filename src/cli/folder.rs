@@ -1,0 +1,403 @@
+//! Labelled folders on disk: listing their files, and reading them into memory.
+
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::{Context as _, bail};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use walkdir::WalkDir;
+
+use crate::data::{
+    self, ContentHash, DataError, Entry, Filter, Fit, ImageSet, Limits, Resizer, Sample, difference_hash_of,
+};
+
+/// A file or folder that could not be used, and why: a row of `problems.csv`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// Path relative to the data folder, with `/` between its parts.
+    pub path: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// The files of a folder.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scan {
+    /// Paths relative to the folder, with `/` between their parts, in byte order.
+    pub paths: Vec<String>,
+    /// What could not be listed: loops of links, broken links, unreadable folders, names that are not
+    /// UTF-8. In byte order of the paths.
+    pub problems: Vec<Problem>,
+}
+
+/// Lists the files of a folder and the folders within it. Symbolic links are followed; one that leads
+/// back to a folder it lies in is reported and not entered.
+///
+/// # Errors
+/// When `root` is not a folder that can be read.
+pub fn scan(root: &Path) -> anyhow::Result<Scan> {
+    let shown = root.display();
+    let about = fs::metadata(root).with_context(|| format!("cannot read the data folder '{shown}'"))?;
+    if !about.is_dir() {
+        bail!("'{shown}' is a file; --data takes the folder that holds the class folders");
+    }
+    fs::read_dir(root).with_context(|| format!("cannot read the data folder '{shown}'"))?;
+
+    let mut found = Scan::default();
+    for entry in WalkDir::new(root).follow_links(true).min_depth(1) {
+        match entry {
+            Ok(entry) if entry.file_type().is_dir() => {}
+            Ok(entry) => match relative(root, entry.path()) {
+                Ok(path) if entry.file_type().is_file() => found.paths.push(path),
+                Ok(path) => found.problems.push(Problem { path, reason: "not a regular file".to_owned() }),
+                Err(path) => {
+                    let reason = "the name is not UTF-8; rename the file".to_owned();
+                    found.problems.push(Problem { path, reason });
+                }
+            },
+            Err(error) => {
+                let path = error
+                    .path()
+                    .map_or_else(String::new, |path| relative(root, path).unwrap_or_else(|lossy| lossy));
+                let reason = match (error.loop_ancestor(), error.io_error()) {
+                    (Some(_), _) => "a link to a folder it lies in; not followed".to_owned(),
+                    (None, Some(io)) => io.to_string(),
+                    (None, None) => error.to_string(),
+                };
+                found.problems.push(Problem { path, reason });
+            }
+        }
+    }
+    found.paths.sort_unstable();
+    found.problems.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+    Ok(found)
+}
+
+/// A path as [`Sample`] writes it; as `Err`, with replacement characters, where it is not UTF-8.
+fn relative(root: &Path, path: &Path) -> Result<String, String> {
+    let path = path.strip_prefix(root).unwrap_or(path);
+    let parts: Option<Vec<&str>> = path.components().map(|part| part.as_os_str().to_str()).collect();
+    parts.map(|parts| parts.join("/")).ok_or_else(|| path.to_string_lossy().into_owned())
+}
+
+/// What becomes of a file that cannot be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnError {
+    /// It is left out and listed as a problem.
+    #[default]
+    Skip,
+    /// The run ends with an error.
+    Fail,
+}
+
+/// How images are brought into memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoadOptions {
+    /// Width and height of every image, in pixels.
+    pub side: u32,
+    /// How an image that is not square becomes so.
+    pub fit: Fit,
+    /// Kernel of the resize.
+    pub filter: Filter,
+    /// Instead of `fit`: bring the short side to this and cut out the centre, as the field does with
+    /// validation images. At least `side`.
+    pub val_short: Option<u32>,
+    /// How large an image, and its file, may be.
+    pub limits: Limits,
+    /// What becomes of a file that cannot be used.
+    pub on_error: OnError,
+}
+
+/// Images in memory, in the order of the entries they came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// Their pixels and labels.
+    pub images: ImageSet,
+    /// What each is called.
+    pub samples: Vec<Sample>,
+    /// The difference hash of each, taken after the resize.
+    pub hashes: Vec<u64>,
+    /// Bytes of their files, in all.
+    pub bytes: u64,
+    /// Files that were left out.
+    pub problems: Vec<Problem>,
+}
+
+/// Reads, decodes and resizes the images of `entries`, which lie below `root`.
+///
+/// Files are read in parallel, and the result is the same for any number of threads. Memory: the
+/// result, and for each thread one file with its decoded image. `progress` is told how many more files
+/// are done, from many threads.
+///
+/// # Errors
+/// With [`OnError::Fail`] the first file, in the order of the entries, that cannot be used
+/// ([`DataError::File`]).
+///
+/// # Panics
+/// When `side` is 0 or larger than `val_short`.
+pub fn load(
+    root: &Path,
+    entries: &[Entry],
+    options: &LoadOptions,
+    progress: &(dyn Fn(usize) + Sync),
+) -> anyhow::Result<Loaded> {
+    let image_bytes = options.side as usize * options.side as usize * 3;
+    let block = entries.len().checked_mul(image_bytes).with_context(|| {
+        format!(
+            "{} images of {1}x{1} pixels do not fit in memory; lower --image-size",
+            entries.len(),
+            options.side
+        )
+    })?;
+    let mut pixels = vec![0u8; block];
+    // Place of the first file that failed: what lies behind it need not be read to report it.
+    let failed = AtomicUsize::new(usize::MAX);
+    let files: Vec<Option<Result<File, String>>> = pixels
+        .par_chunks_exact_mut(image_bytes)
+        .zip(entries)
+        .enumerate()
+        .map_init(Resizer::new, |resizer, (place, (out, entry))| {
+            if place > failed.load(Ordering::Relaxed) {
+                return None;
+            }
+            let file = load_one(&root.join(&entry.path), options, resizer, out);
+            if file.is_err() && options.on_error == OnError::Fail {
+                failed.fetch_min(place, Ordering::Relaxed);
+            }
+            progress(1);
+            Some(file)
+        })
+        .collect();
+
+    let mut samples = Vec::with_capacity(entries.len());
+    let mut labels = Vec::with_capacity(entries.len());
+    let mut hashes = Vec::with_capacity(entries.len());
+    let mut problems = Vec::new();
+    let mut bytes = 0;
+    for (place, (entry, file)) in entries.iter().zip(files).enumerate() {
+        match file {
+            Some(Ok(file)) => {
+                // Images close up over those left out.
+                if samples.len() < place {
+                    pixels.copy_within(
+                        place * image_bytes..(place + 1) * image_bytes,
+                        samples.len() * image_bytes,
+                    );
+                }
+                samples.push(Sample { path: entry.path.clone(), class: entry.class, hash: file.content });
+                labels.push(entry.class);
+                hashes.push(file.difference_hash);
+                bytes += file.bytes;
+            }
+            Some(Err(reason)) if options.on_error == OnError::Fail => {
+                return Err(DataError::File { path: entry.path.clone(), reason }.into());
+            }
+            Some(Err(reason)) => problems.push(Problem { path: entry.path.clone(), reason }),
+            None => {}
+        }
+    }
+    pixels.truncate(samples.len() * image_bytes);
+    if !problems.is_empty() {
+        pixels.shrink_to_fit();
+    }
+    let images = ImageSet::from_parts(options.side, pixels, labels)?;
+    Ok(Loaded { images, samples, hashes, bytes, problems })
+}
+
+/// What is kept of a file besides its pixels.
+struct File {
+    content: ContentHash,
+    difference_hash: u64,
+    bytes: u64,
+}
+
+fn load_one(
+    path: &Path,
+    options: &LoadOptions,
+    resizer: &mut Resizer,
+    out: &mut [u8],
+) -> Result<File, String> {
+    let size = fs::metadata(path).map_err(|error| error.to_string())?.len();
+    if size > options.limits.max_bytes {
+        return Err(format!("a file of {size} bytes exceeds the limit of {}", options.limits.max_bytes));
+    }
+    let bytes = fs::read(path).map_err(|error| error.to_string())?;
+    let image = data::decode(&bytes, &options.limits).map_err(|error| error.to_string())?;
+    let side = options.side;
+    match options.val_short {
+        Some(short) => {
+            resizer.resize_short_then_centre_crop_into(&image, short, side, options.filter, out);
+        }
+        None => {
+            let from = (image.width(), image.height());
+            resizer.resize_into(image.pixels(), from, (side, side), options.fit, options.filter, out);
+        }
+    }
+    Ok(File {
+        content: ContentHash::of(&bytes),
+        difference_hash: difference_hash_of(out, side as usize, side as usize),
+        bytes: bytes.len() as u64,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::data::Folder;
+
+    const JPEG: &[u8] = include_bytes!("../../tests/data/decode/baseline.jpg");
+    const PNG: &[u8] = include_bytes!("../../tests/data/decode/rgba.png");
+    const OPTIONS: LoadOptions = LoadOptions {
+        side: 8,
+        fit: Fit::Squash,
+        filter: Filter::Bilinear,
+        val_short: None,
+        limits: Limits { max_width: 100, max_height: 100, max_bytes: 10_000 },
+        on_error: OnError::Skip,
+    };
+
+    fn tree(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        for (path, bytes) in files {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+        root
+    }
+
+    fn entries(root: &Path) -> Vec<Entry> {
+        Folder::from_paths(scan(root).unwrap().paths).unwrap().train
+    }
+
+    #[test]
+    fn a_folder_is_listed_in_byte_order() {
+        let root = tree(&[("b/2.jpg", b""), ("b/10.jpg", b""), ("a/x/y.png", b""), ("B.txt", b"")]);
+        let found = scan(root.path()).unwrap();
+        assert_eq!(found.paths, ["B.txt", "a/x/y.png", "b/10.jpg", "b/2.jpg"]);
+        assert_eq!(found.problems, []);
+    }
+
+    #[test]
+    fn what_is_no_folder_is_named() {
+        let root = tree(&[("a.txt", b"")]);
+        let error = scan(&root.path().join("a.txt")).unwrap_err().to_string();
+        assert!(error.contains("a.txt' is a file; --data takes the folder"), "{error}");
+        let error = scan(&root.path().join("missing")).unwrap_err().to_string();
+        assert!(error.contains("missing'"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_followed_and_loops_and_broken_links_reported() {
+        use std::os::unix::fs::symlink;
+
+        let root = tree(&[("cat/1.jpg", JPEG)]);
+        let elsewhere = tree(&[("2.jpg", JPEG)]);
+        symlink(elsewhere.path(), root.path().join("dog")).unwrap();
+        symlink(root.path(), root.path().join("cat/loop")).unwrap();
+        symlink(root.path().join("nowhere"), root.path().join("cat/broken.jpg")).unwrap();
+        let found = scan(root.path()).unwrap();
+        assert_eq!(found.paths, ["cat/1.jpg", "dog/2.jpg"]);
+        let problems: Vec<_> = found.problems.iter().map(|problem| problem.path.as_str()).collect();
+        assert_eq!(problems, ["cat/broken.jpg", "cat/loop"]);
+        assert!(found.problems[1].reason.starts_with("a link to a folder it lies in"));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_name_that_is_not_utf8_is_a_problem_and_not_an_error() {
+        use std::os::unix::ffi::OsStrExt as _;
+
+        let root = tree(&[("cat/1.jpg", JPEG)]);
+        fs::write(root.path().join(std::ffi::OsStr::from_bytes(b"cat/\xff.jpg")), JPEG).unwrap();
+        let found = scan(root.path()).unwrap();
+        assert_eq!(found.paths, ["cat/1.jpg"]);
+        assert_eq!(found.problems[0].path, "cat/\u{fffd}.jpg");
+        assert!(found.problems[0].reason.contains("not UTF-8"));
+    }
+
+    #[test]
+    fn files_that_cannot_be_used_are_left_out_and_listed() {
+        let root = tree(&[
+            ("a/1.jpg", JPEG),
+            ("a/2.jpg", &JPEG[..300]),
+            ("a/3.jpg", PNG),
+            ("b/1.png", b"no image"),
+            ("b/2.png", PNG),
+            ("b/3.png", &[0; 10_001]),
+        ]);
+        let entries = entries(root.path());
+        let done = Mutex::new(0);
+        let loaded = load(root.path(), &entries, &OPTIONS, &|n| *done.lock().unwrap() += n).unwrap();
+        assert_eq!(*done.lock().unwrap(), 6);
+        let paths: Vec<_> = loaded.samples.iter().map(|sample| sample.path.as_str()).collect();
+        assert_eq!(paths, ["a/1.jpg", "a/3.jpg", "b/2.png"]);
+        assert_eq!(loaded.images.labels(), [0, 0, 1]);
+        assert_eq!(loaded.bytes, (JPEG.len() + 2 * PNG.len()) as u64);
+        assert_eq!(loaded.samples[1].hash, ContentHash::of(PNG));
+        assert_eq!(loaded.hashes[1], loaded.hashes[2]);
+        let problems: Vec<_> =
+            loaded.problems.iter().map(|problem| format!("{}: {}", problem.path, problem.reason)).collect();
+        assert_eq!(
+            problems,
+            [
+                "a/2.jpg: the JPEG file ends before its image is complete",
+                "b/1.png: this is not an image; JPEG, PNG, WebP, BMP and GIF are read",
+                "b/3.png: a file of 10001 bytes exceeds the limit of 10000",
+            ]
+        );
+        // Each image lies where its label does.
+        let mut resizer = Resizer::new();
+        for (place, bytes) in [JPEG, PNG, PNG].iter().enumerate() {
+            let image = data::decode(bytes, &Limits::default()).unwrap();
+            let image = resizer.resize(&image, 8, 8, Fit::Squash, Filter::Bilinear);
+            assert_eq!(loaded.images.image(place), image.pixels());
+        }
+    }
+
+    #[test]
+    fn the_first_bad_file_ends_the_run_where_that_is_asked() {
+        let files: Vec<(String, &[u8])> = (0..40)
+            .map(|i| (format!("{}/{i:02}.png", ["a", "b"][i % 2]), if i % 10 == 7 { &b"x"[..] } else { PNG }))
+            .collect();
+        let files: Vec<(&str, &[u8])> = files.iter().map(|(path, bytes)| (path.as_str(), *bytes)).collect();
+        let root = tree(&files);
+        let options = LoadOptions { on_error: OnError::Fail, ..OPTIONS };
+        for threads in [1, 4] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let entries = entries(root.path());
+            let error = pool.install(|| load(root.path(), &entries, &options, &|_| {})).unwrap_err();
+            assert!(matches!(
+                error.downcast_ref::<DataError>(),
+                Some(DataError::File { path, .. }) if path == "b/07.png"
+            ));
+            assert!(error.to_string().contains("--on-error skip"), "{error}");
+        }
+    }
+
+    #[test]
+    fn any_number_of_threads_loads_the_same() {
+        let root = tree(&[("a/1", JPEG), ("a/2", b"?"), ("b/1", PNG), ("b/2", JPEG), ("b/3", b"")]);
+        let entries = entries(root.path());
+        let options = LoadOptions { val_short: Some(12), ..OPTIONS };
+        let with = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| load(root.path(), &entries, &options, &|_| {})).unwrap()
+        };
+        let one = with(1);
+        assert_eq!(one, with(3));
+        assert_eq!((one.images.len(), one.problems.len()), (3, 2));
+    }
+
+    #[test]
+    fn nothing_to_load_is_an_empty_set() {
+        let loaded = load(Path::new("."), &[], &OPTIONS, &|_| {}).unwrap();
+        assert!(loaded.images.is_empty() && loaded.problems.is_empty());
+    }
+}
