@@ -1,0 +1,178 @@
+//! Reading the data folder: its classes, its split, its pixels.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::cli::args::DataArgs;
+use crate::cli::console::Console;
+use crate::cli::exit::InputError;
+use crate::cli::folder::{self, LoadOptions, Loaded, Problem};
+use crate::cli::output;
+use crate::data::{ClassMap, Entry, Filter, Fit, Folder, ImageSet, Limits, Sample, hold_out};
+use crate::report::{DataSummary, ValOrigin};
+
+/// A data folder whose files are listed and not yet read.
+pub(in crate::cli) struct Listing {
+    pub(in crate::cli) root: PathBuf,
+    pub(in crate::cli) classes: ClassMap,
+    pub(in crate::cli) train: Vec<Entry>,
+    pub(in crate::cli) val: Vec<Entry>,
+    pub(in crate::cli) val_origin: ValOrigin,
+    pub(in crate::cli) problems: Vec<Problem>,
+}
+
+/// A data folder in memory.
+pub(in crate::cli) struct Dataset {
+    pub(in crate::cli) root: PathBuf,
+    pub(in crate::cli) classes: ClassMap,
+    pub(in crate::cli) train: Split,
+    pub(in crate::cli) val: Split,
+    pub(in crate::cli) val_origin: ValOrigin,
+    pub(in crate::cli) problems: Vec<Problem>,
+}
+
+/// Images of a split, in the byte order of their paths.
+pub(in crate::cli) struct Split {
+    pub(in crate::cli) images: Arc<ImageSet>,
+    pub(in crate::cli) samples: Vec<Sample>,
+    pub(in crate::cli) hashes: Vec<u64>,
+    pub(in crate::cli) bytes: u64,
+}
+
+/// Lists a folder and splits it. Without `val/`, a part of every class is held out.
+pub(in crate::cli) fn list(args: &DataArgs, seed: u64, console: &Console) -> anyhow::Result<Listing> {
+    let scan = folder::scan(&args.data)?;
+    let folder = Folder::from_paths(scan.paths)?;
+    let mut problems = scan.problems;
+    problems.extend(
+        folder.ignored.into_iter().map(|ignored| Problem { path: ignored.path, reason: ignored.reason }),
+    );
+    let classes = folder.classes;
+    let (train, val, val_origin) = match folder.val {
+        Some(val) => (folder.train, val, ValOrigin::Given),
+        None => {
+            let labels: Vec<u32> = folder.train.iter().map(|entry| entry.class).collect();
+            let held = hold_out(&labels, classes.len(), args.val_fraction, seed);
+            let (mut train, mut val) = (Vec::new(), Vec::new());
+            for (entry, held) in folder.train.into_iter().zip(held) {
+                if held { &mut val } else { &mut train }.push(entry);
+            }
+            (train, val, ValOrigin::HeldOut { fraction: args.val_fraction, seed })
+        }
+    };
+    let shown = args.data.display();
+    let (n, t, v) = (classes.len(), train.len(), val.len());
+    console.say(match val_origin {
+        ValOrigin::Given => format!("{shown}: {n} classes, {t} training and {v} validation images"),
+        ValOrigin::HeldOut { fraction, .. } => format!(
+            "{shown}: {n} classes, {t} training images and {v} held out to measure on \
+             (--val-fraction {fraction}; there is no val/ folder)"
+        ),
+    });
+    say_classes(&classes, console);
+    Ok(Listing { root: args.data.clone(), classes, train, val, val_origin, problems })
+}
+
+/// The classes in their order; silent mix-ups of it are the field's commonest failure.
+fn say_classes(classes: &ClassMap, console: &Console) {
+    const SHOWN: usize = 10;
+    let named: Vec<String> =
+        classes.names().iter().take(SHOWN).enumerate().map(|(i, name)| format!("{i} {name}")).collect();
+    let more = classes.len().saturating_sub(SHOWN);
+    let rest = if more > 0 { format!(", … and {more} more (classes.json)") } else { String::new() };
+    console.say(format_args!("classes: {}{rest}", named.join(", ")));
+}
+
+/// Reads the images of a listing at one size.
+pub(in crate::cli) fn load(
+    listing: Listing,
+    args: &DataArgs,
+    side: u32,
+    val_short: Option<u32>,
+    console: &Console,
+) -> anyhow::Result<Dataset> {
+    let Listing { root, classes, train, val, val_origin, mut problems } = listing;
+    let memory = (train.len() + val.len()) as u64 * u64::from(side) * u64::from(side) * 3;
+    if memory > 1 << 30 {
+        console.say(format_args!("the images take {:.1} GB of memory at {side} px", memory as f64 / 1e9));
+    }
+    let stage = console.stage("read", "images", train.len() + val.len());
+    let mut read = |entries: &[Entry], val_short: Option<u32>| -> anyhow::Result<Split> {
+        let options = LoadOptions {
+            side,
+            fit: Fit::Squash,
+            // The protocol that resizes to 256 and crops the centre is torchvision's, bilinear.
+            filter: if val_short.is_some() { Filter::Bilinear } else { Filter::Lanczos3 },
+            val_short,
+            limits: Limits::default(),
+            on_error: args.on_error,
+        };
+        let Loaded { images, samples, hashes, bytes, problems: more } =
+            folder::load(&root, entries, &options, &|done| stage.add(done))?;
+        problems.extend(more);
+        Ok(Split { images: Arc::new(images), samples, hashes, bytes })
+    };
+    let train_split = read(&train, None)?;
+    let val_split = read(&val, val_short)?;
+    stage.finish();
+    problems.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+    for (class, name) in (0..).zip(classes.names()) {
+        if !train_split.images.labels().contains(&class) {
+            return Err(InputError(format!(
+                "class '{name}' has no training image that can be read; remove its folder or repair its files"
+            ))
+            .into());
+        }
+    }
+    Ok(Dataset { root, classes, train: train_split, val: val_split, val_origin, problems })
+}
+
+impl Dataset {
+    /// What a report says of the data.
+    pub(in crate::cli) fn summary(&self) -> DataSummary {
+        DataSummary {
+            name: name_of(&self.root),
+            classes: self.classes.len(),
+            train: self.train.samples.len(),
+            val: self.val.samples.len(),
+            val_origin: (!self.val.samples.is_empty()).then_some(self.val_origin),
+            bytes: self.train.bytes,
+        }
+    }
+
+    /// Writes `classes.json`, and `problems.csv` when files were left out; warns about the latter.
+    ///
+    /// # Errors
+    /// When `classes.json` is there and names other classes, or a file cannot be written.
+    pub(in crate::cli) fn write_lists(&self, out: &Path, console: &Console) -> anyhow::Result<Vec<String>> {
+        let classes = out.join("classes.json");
+        if let Ok(earlier) = std::fs::read(&classes) {
+            let earlier: ClassMap = serde_json::from_slice(&earlier)
+                .map_err(|why| InputError(format!("{} cannot be read: {why}", classes.display())))?;
+            self.classes.ensure_same(&earlier)?;
+        }
+        output::write_atomic(&classes, &serde_json::to_vec_pretty(&self.classes)?)?;
+        let mut warnings = Vec::new();
+        if !self.problems.is_empty() {
+            let file = out.join("problems.csv");
+            output::write_problems(&file, &self.problems)?;
+            let count = self.problems.len();
+            let first = &self.problems[0];
+            let text = format!(
+                "{count} files were left out, the first is {} ({}); all are listed in {}",
+                first.path,
+                first.reason,
+                file.display()
+            );
+            console.warn(&text);
+            warnings.push(text);
+        }
+        Ok(warnings)
+    }
+}
+
+/// The last part of a folder's path.
+pub(in crate::cli) fn name_of(folder: &Path) -> String {
+    let real = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
+    real.file_name().map_or_else(|| "data".to_owned(), |name| name.to_string_lossy().into_owned())
+}

@@ -1,0 +1,118 @@
+//! Pruning: choosing the images, and noticing copies among them.
+
+use crate::cli::args::PruneArgs;
+use crate::cli::console::Console;
+use crate::cli::stage::data::Dataset;
+use crate::data::{ContentHash, near_duplicates, shared_copies};
+use crate::prune::{
+    Findings, PruneRequest, Rule, Selection, duplicates_to_leave_out, preference, select,
+};
+use crate::score::Suspect;
+
+/// Differing bits of 64 up to which two perceptual hashes count as near-duplicates.
+pub(in crate::cli) const NEAR: u32 = 2;
+
+/// The chosen images and what a person should look at.
+pub(in crate::cli) struct Chosen {
+    pub(in crate::cli) selection: Selection,
+    pub(in crate::cli) findings: Findings,
+}
+
+/// Copies in a dataset: they depend on neither scores nor rule.
+pub(in crate::cli) struct Copies {
+    /// Groups of near-duplicates in the training split.
+    pub(in crate::cli) groups: Vec<Vec<u32>>,
+    /// Training and validation image with the same bytes.
+    pub(in crate::cli) shared: Vec<(u32, u32)>,
+}
+
+/// Finds the copies of a dataset.
+pub(in crate::cli) fn copies(data: &Dataset) -> Copies {
+    let hashes = |samples: &[crate::data::Sample]| -> Vec<ContentHash> {
+        samples.iter().map(|sample| sample.hash).collect()
+    };
+    Copies {
+        groups: near_duplicates(&data.train.hashes, NEAR),
+        shared: shared_copies(&hashes(&data.train.samples), &hashes(&data.val.samples)),
+    }
+}
+
+/// Chooses `per_class` images of every class by `rule`.
+pub(in crate::cli) fn choose(
+    data: &Dataset,
+    copies: &Copies,
+    scores: Option<&[f64]>,
+    rule: Rule,
+    per_class: usize,
+    args: &PruneArgs,
+    suspects: &[Suspect],
+    seed: u64,
+) -> anyhow::Result<Chosen> {
+    let samples = &data.train.samples;
+    let mut shared = vec![false; samples.len()];
+    for &(train, _) in &copies.shared {
+        shared[train as usize] = true;
+    }
+    let request = PruneRequest {
+        samples,
+        classes: &data.classes,
+        scores,
+        per_class,
+        rule,
+        fill: args.fill,
+        seed,
+        leave_out: &[],
+    };
+    let left_out = if args.dedup {
+        duplicates_to_leave_out(&copies.groups, &shared, &preference(&request)?)
+    } else {
+        Vec::new()
+    };
+    let selection = select(&PruneRequest { leave_out: &left_out, ..request })?;
+    let findings = Findings::among(
+        &selection,
+        samples,
+        &data.classes,
+        &copies.groups,
+        &shared,
+        suspects,
+        &left_out,
+    );
+    Ok(Chosen { selection, findings })
+}
+
+/// The rule of the flags.
+pub(in crate::cli) fn rule(args: &PruneArgs) -> Rule {
+    args.window_start.map_or(args.rule, |start| args.rule.with_window_start(start))
+}
+
+/// Tells the user about re-used images and copies; gives the warnings for the report.
+pub(in crate::cli) fn warn(chosen: &Chosen, args: &PruneArgs, console: &Console) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let repeated = chosen.selection.repeated();
+    if repeated > 0 {
+        warnings.push(format!(
+            "{repeated} tiles use an image again, because its class has too few (--fill cycle); \
+             a smaller --ipc or --grid would not"
+        ));
+    }
+    let findings = &chosen.findings;
+    if !args.dedup {
+        let groups = findings.near_duplicates.len();
+        if groups > 0 {
+            warnings.push(format!(
+                "{groups} groups of the kept images look alike (report.html shows them); \
+                 --dedup keeps one of each"
+            ));
+        }
+        let shared = findings.shared_with_val.len();
+        if shared > 0 {
+            warnings.push(format!(
+                "{shared} kept images are also in the validation set, which flatters accuracy; \
+                 --dedup leaves them out"
+            ));
+        }
+    }
+    warnings.iter().for_each(|text| console.warn(text));
+    warnings
+}

@@ -1,0 +1,130 @@
+//! Scoring: proxies trained on the full training set, or a table made elsewhere.
+
+use std::path::Path;
+use std::time::Instant;
+
+use crate::augment::{Augmentation, Crop, Normalise};
+use crate::cli::args::ScoreArgs;
+use crate::cli::console::Console;
+use crate::cli::exit::{InputError, UsageError, check_interrupt};
+use crate::cli::stage::data::Dataset;
+use crate::cli::{lanes, settings};
+use crate::combine::Grid;
+use crate::device::Opened;
+use crate::report::{Histogram, Scoring};
+use crate::score::{Proxy, ScoreTable, Suspect, SuspectRule, TrainingLog, parse_window};
+use crate::train::{Settings, Task};
+
+/// The scores of a dataset, and what else the proxies' logs say.
+pub(in crate::cli) struct Scored {
+    pub(in crate::cli) table: ScoreTable,
+    pub(in crate::cli) suspects: Vec<Suspect>,
+    pub(in crate::cli) report: Scoring,
+}
+
+/// Trains one proxy for each seed, a cohort at once, and gives their logs in the order of the seeds.
+pub(in crate::cli) fn train_proxies(
+    data: &Dataset,
+    config: &Settings,
+    args: &ScoreArgs,
+    seeds: &[u64],
+    opened: &Opened,
+    console: &Console,
+) -> anyhow::Result<Vec<TrainingLog>> {
+    let task = Task {
+        images: data.train.images.clone(),
+        grid: Grid::WHOLE,
+        augmentation: Augmentation { crop: Crop::Global { min_scale: config.min_scale }, ..Augmentation::default() },
+        normalise: Normalise::IMAGENET,
+    };
+    let model = settings::model(config, data.classes.len());
+    let images = data.train.samples.len();
+    let steps = config.proxy.steps(images);
+    let stage = console.stage("score", "steps", steps * seeds.len());
+    let train = |seed: u64| -> anyhow::Result<TrainingLog> {
+        let mut proxy = Proxy::new(&model, config.proxy, task.clone(), args.when, seed, &opened.device)?;
+        while !proxy.finished() {
+            check_interrupt()?;
+            let before = proxy.student().steps_made();
+            pollster::block_on(proxy.advance())?;
+            stage.add(proxy.student().steps_made() - before);
+        }
+        Ok(proxy.into_log())
+    };
+    let logs = if opened.is_cpu {
+        lanes::run(seeds.to_vec(), train)?
+    } else {
+        seeds.iter().map(|&seed| train(seed)).collect::<anyhow::Result<_>>()?
+    };
+    stage.finish();
+    Ok(logs)
+}
+
+/// The scores that logs of one or several proxies come to.
+pub(in crate::cli) fn from_logs(
+    data: &Dataset,
+    args: &ScoreArgs,
+    logs: &[TrainingLog],
+    seed: u64,
+    seconds: f64,
+) -> anyhow::Result<Scored> {
+    let log = TrainingLog::average(logs)?;
+    let window = match &args.window {
+        Some(text) => parse_window(text).map_err(|why| UsageError(format!("--window: {why}")))?,
+        None => 0..log.epochs(),
+    };
+    let table = ScoreTable::from_log(&log, &data.train.samples, &data.classes, window, seed)?;
+    let suspects = SuspectRule::default().find(&log)?;
+    let proxy_accuracy = (0..log.epochs()).map(|epoch| 100.0 * log.accuracy(epoch)).collect();
+    let report = Scoring {
+        seconds,
+        epochs: log.epochs(),
+        runs: log.runs(),
+        proxy_accuracy,
+        el2n_histogram: histogram(&table),
+    };
+    Ok(Scored { table, suspects, report })
+}
+
+/// Scores a dataset as the flags say: by proxies, or from a file.
+pub(in crate::cli) fn score(
+    data: &Dataset,
+    config: &Settings,
+    args: &ScoreArgs,
+    seed: u64,
+    opened: &Opened,
+    console: &Console,
+) -> anyhow::Result<Scored> {
+    if let Some(file) = &args.scores {
+        return from_file(file);
+    }
+    let begun = Instant::now();
+    let seeds: Vec<u64> = (0..args.runs.get() as u64).map(|run| seed.wrapping_add(run)).collect();
+    let logs = train_proxies(data, config, args, &seeds, opened, console)?;
+    let scored = from_logs(data, args, &logs, seed, begun.elapsed().as_secs_f64())?;
+    if let Some(last) = scored.report.proxy_accuracy.last() {
+        console.say(format_args!(
+            "scored {} images in {:.0} s; the proxy got {last:.1} % of its training views right in the last epoch",
+            data.train.samples.len(),
+            scored.report.seconds
+        ));
+    }
+    Ok(scored)
+}
+
+/// A score table from a file, which may have been made elsewhere.
+pub(in crate::cli) fn from_file(file: &Path) -> anyhow::Result<Scored> {
+    let shown = file.display();
+    let open = std::fs::File::open(file)
+        .map_err(|why| InputError(format!("the score file {shown} cannot be read: {why}")))?;
+    let table = ScoreTable::read_csv(std::io::BufReader::new(open))
+        .map_err(|why| anyhow::Error::new(why).context(format!("{shown}")))?;
+    let report = Scoring { el2n_histogram: histogram(&table), ..Scoring::default() };
+    Ok(Scored { table, suspects: Vec::new(), report })
+}
+
+fn histogram(table: &ScoreTable) -> Option<Histogram> {
+    const BINS: usize = 40;
+    let scores: Vec<f64> = table.rows.iter().map(|row| row.el2n).collect();
+    Histogram::of(&scores, BINS)
+}

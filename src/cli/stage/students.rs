@@ -1,0 +1,113 @@
+//! Training and measuring a cohort of students.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::augment::{Augmentation, Normalise};
+use crate::cli::console::Console;
+use crate::cli::exit::check_interrupt;
+use crate::cli::lanes;
+use crate::combine::Grid;
+use crate::data::ImageSet;
+use crate::device::Opened;
+use crate::model::{ModelConfig, Network};
+use crate::report::{Curve, RunOutcome};
+use crate::train::{self, READ_EVERY, Recipe, Student, Task};
+
+/// What one student is trained on.
+#[derive(Clone)]
+pub(in crate::cli) struct Job {
+    pub(in crate::cli) images: Arc<ImageSet>,
+    pub(in crate::cli) grid: Grid,
+    pub(in crate::cli) augmentation: Augmentation,
+    pub(in crate::cli) seed: u64,
+}
+
+/// A trained student and its measurement.
+pub(in crate::cli) struct Trained {
+    pub(in crate::cli) outcome: RunOutcome,
+    pub(in crate::cli) network: Network,
+}
+
+/// Trains a student for each job and measures it on `val`; results in the order of the jobs. On the CPU
+/// one student a core, elsewhere in turns on the one device.
+pub(in crate::cli) fn train_all(
+    jobs: Vec<Job>,
+    model: &ModelConfig,
+    recipe: Recipe,
+    val: &ImageSet,
+    opened: &Opened,
+    console: &Console,
+) -> anyhow::Result<Vec<Trained>> {
+    let steps: usize = jobs.iter().map(|job| recipe.steps(job.images.len())).sum();
+    let stage = console.stage("train", "steps", steps);
+    let begin = |job: &Job| -> anyhow::Result<Student> {
+        let task = Task {
+            images: job.images.clone(),
+            grid: job.grid,
+            augmentation: job.augmentation,
+            normalise: Normalise::IMAGENET,
+        };
+        Ok(Student::new(model, recipe, task, job.seed, &opened.device)?)
+    };
+    let trained = if opened.is_cpu {
+        lanes::run(jobs, |job| {
+            let begun = Instant::now();
+            let mut student = begin(&job)?;
+            while !student.finished() {
+                check_interrupt()?;
+                let before = student.steps_made();
+                pollster::block_on(student.advance(READ_EVERY))?;
+                stage.add(student.steps_made() - before);
+            }
+            measure(&student, job.seed, begun.elapsed().as_secs_f64(), val, opened)
+        })?
+    } else {
+        let begun = Instant::now();
+        let mut students = jobs.iter().map(begin).collect::<anyhow::Result<Vec<_>>>()?;
+        let mut told = 0;
+        pollster::block_on(train::interleave(&mut students, |made| {
+            stage.add(made - told);
+            told = made;
+        }))?;
+        check_interrupt()?;
+        let share = begun.elapsed().as_secs_f64() / students.len().max(1) as f64;
+        let measured = students.iter().zip(&jobs).map(|(s, job)| measure(s, job.seed, share, val, opened));
+        measured.collect::<anyhow::Result<_>>()?
+    };
+    stage.finish();
+    Ok(trained)
+}
+
+fn measure(
+    student: &Student,
+    seed: u64,
+    seconds: f64,
+    val: &ImageSet,
+    opened: &Opened,
+) -> anyhow::Result<Trained> {
+    const BATCH: usize = 250;
+    let network = student.network();
+    let evaluation =
+        pollster::block_on(train::evaluate(&network, &opened.device, val, &Normalise::IMAGENET, BATCH))?;
+    let per_class = evaluation.per_class.iter().map(|&(seen, right)| percent(right, seen)).collect();
+    let curve = student.curve();
+    let outcome = RunOutcome {
+        seed,
+        top1: evaluation.top1_percent(),
+        top5: (evaluation.per_class.len() > 5).then(|| evaluation.top5_percent()),
+        per_class,
+        seconds,
+        curve: Curve {
+            seed,
+            step: curve.iter().map(|point| point.step as u64).collect(),
+            train_loss: curve.iter().map(|point| f64::from(point.loss)).collect(),
+            val_top1: Vec::new(),
+        },
+    };
+    Ok(Trained { outcome, network })
+}
+
+fn percent(right: usize, seen: usize) -> f64 {
+    100.0 * right as f64 / seen.max(1) as f64
+}

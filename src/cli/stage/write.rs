@@ -1,0 +1,135 @@
+//! Where results go: preparing the output folder, writing reports and tables.
+
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::cli::args::OutArgs;
+use crate::cli::console::Console;
+use crate::cli::exit::InputError;
+use crate::cli::output::write_atomic;
+use crate::report::{self, Report};
+
+/// Makes sure `out` is an empty folder, or becomes one by `--force`.
+///
+/// # Errors
+/// [`InputError`] when it holds something and `--force` was not given, or holds the data itself.
+pub(in crate::cli) fn empty_folder(out: &OutArgs, data: &Path) -> anyhow::Result<()> {
+    let folder = &out.out;
+    if is_occupied(folder)? {
+        if !out.force {
+            return Err(occupied(folder, "it is not empty").into());
+        }
+        clear(folder, data)?;
+    }
+    std::fs::create_dir_all(folder)?;
+    Ok(())
+}
+
+/// Whether there is something in the way.
+pub(in crate::cli) fn is_occupied(folder: &Path) -> anyhow::Result<bool> {
+    if !folder.exists() {
+        return Ok(false);
+    }
+    if !folder.is_dir() {
+        return Err(InputError(format!("--out {} is a file, not a folder", folder.display())).into());
+    }
+    Ok(std::fs::read_dir(folder)?.next().is_some())
+}
+
+/// The error of a folder that must not be touched.
+pub(in crate::cli) fn occupied(folder: &Path, why: &str) -> InputError {
+    let shown = folder.display();
+    InputError(format!("--out {shown}: {why}; name another folder, or replace this one by --force"))
+}
+
+/// Removes what is in a folder, unless the data lies there.
+pub(in crate::cli) fn clear(folder: &Path, data: &Path) -> anyhow::Result<()> {
+    let (out, data) = (folder.canonicalize()?, data.canonicalize()?);
+    if data.starts_with(&out) || out.starts_with(&data) {
+        return Err(InputError(format!(
+            "--force would remove {}, and the data folder {} lies there; name another --out",
+            out.display(),
+            data.display()
+        ))
+        .into());
+    }
+    for entry in std::fs::read_dir(&out)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            std::fs::remove_dir_all(entry.path())?;
+        } else {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes what a killed run left half-written in its output folder.
+pub(in crate::cli) fn sweep(folder: &Path) -> anyhow::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(".tilepress-") {
+            if entry.file_type()?.is_dir() {
+                std::fs::remove_dir_all(entry.path())?;
+            } else {
+                std::fs::remove_file(entry.path())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Writes a file that `fill` fills, whole or not at all.
+pub(in crate::cli) fn file<E: Into<anyhow::Error>>(
+    path: &Path,
+    fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+) -> anyhow::Result<()> {
+    let mut bytes = Vec::new();
+    fill(&mut bytes).map_err(Into::into)?;
+    Ok(write_atomic(path, &bytes)?)
+}
+
+/// Writes `report.json`, `report.csv` and `report.html`, and shows the result.
+pub(in crate::cli) fn report(out: &Path, mut report: Report, console: &Console) -> anyhow::Result<()> {
+    report.created = Some(now());
+    file(&out.join("report.json"), |bytes| report.write_json(bytes))?;
+    file(&out.join("report.csv"), |bytes| report::write_csv(&report, bytes))?;
+    write_atomic(&out.join("report.html"), report::html(&report).as_bytes())?;
+    let json = if console.json() { serde_json::to_value(&report)? } else { serde_json::Value::Null };
+    let table = if report.results.is_empty() { String::new() } else { report::table(&report) };
+    console.result(&json, table);
+    console.say(format_args!("report: {}", out.join("report.html").display()));
+    Ok(())
+}
+
+/// The date and time in UTC, as `2026-11-23 19:30 UTC`.
+fn now() -> String {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    let (year, month, day) = civil(days);
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02} UTC", rest / 3600, rest / 60 % 60)
+}
+
+/// Year, month and day of a number of days since 1970-01-01 (Hinnant's `civil_from_days`).
+fn civil(days: u64) -> (u64, u64, u64) {
+    let z = days + 719_468;
+    let (era, doe) = (z / 146_097, z % 146_097);
+    let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
+    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    let mp = (5 * doy + 2) / 153;
+    let month = if mp < 10 { mp + 3 } else { mp - 9 };
+    (yoe + era * 400 + u64::from(month <= 2), month, doy - (153 * mp + 2) / 5 + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_become_dates() {
+        // Checked with GNU date.
+        for (days, date) in [(0, (1970, 1, 1)), (11_016, (2000, 2, 29)), (20_780, (2026, 11, 23))] {
+            assert_eq!(civil(days), date);
+        }
+    }
+}
