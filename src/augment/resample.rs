@@ -3,6 +3,9 @@
 //! The rule is that of PyTorch's `interpolate(mode="bilinear", antialias=True, align_corners=False)`: a
 //! triangle filter whose support grows with the scale when shrinking, its weights summing to 1.
 
+/// Red, green, blue and a fourth number to fill a vector of four.
+pub(super) type Pixel = [f32; 4];
+
 /// For each output pixel, the first input pixel it reads and the weights of the `taps` pixels from there.
 #[derive(Debug, Default)]
 pub(super) struct Weights {
@@ -53,17 +56,15 @@ impl Weights {
         (self.starts[place] as usize, &self.weights[place * self.taps..(place + 1) * self.taps])
     }
 
-    /// Horizontal pass: one interleaved RGB row (with at least one float after its end) to an interleaved
-    /// row (with room for one float after its end).
+    /// Horizontal pass: one row of pixels to an interleaved RGB row, with room for one float after its end.
     #[inline(always)]
-    pub(super) fn interleaved(&self, row: &[f32], out: &mut [f32]) {
+    pub(super) fn interleaved(&self, row: &[Pixel], out: &mut [f32]) {
         self.each_pixel(row, |place, rgb| out[place * 3..place * 3 + 4].copy_from_slice(&rgb));
     }
 
-    /// Horizontal pass: one interleaved RGB row (with at least one float after its end) to three planes,
-    /// one after the other.
+    /// Horizontal pass: one row of pixels to three planes, one after the other.
     #[inline(always)]
-    pub(super) fn planar(&self, row: &[f32], out: &mut [f32]) {
+    pub(super) fn planar(&self, row: &[Pixel], out: &mut [f32]) {
         let width = self.starts.len();
         let (red, rest) = out.split_at_mut(width);
         let (green, rest) = rest.split_at_mut(width);
@@ -75,30 +76,34 @@ impl Weights {
         });
     }
 
-    /// Four floats are read where three are needed: one vector instead of three numbers.
     #[inline(always)]
-    fn each_pixel(&self, row: &[f32], mut write: impl FnMut(usize, [f32; 4])) {
-        let four = |from: usize| -> [f32; 4] {
-            row[from..from + 4].try_into().expect("a slice of four floats is an array of four")
-        };
+    fn each_pixel(&self, row: &[Pixel], mut write: impl FnMut(usize, Pixel)) {
         if self.taps == 2 {
             // Every enlargement, and with it every crop of a view as large as its image.
             let weights = self.weights.as_chunks::<2>().0;
             for (place, (&start, w)) in self.starts.iter().zip(weights).enumerate() {
-                let (a, b) = (four(start as usize * 3), four(start as usize * 3 + 3));
+                let pair = &row[start as usize..start as usize + 2];
+                let (a, b) = (pair[0], pair[1]);
                 write(place, std::array::from_fn(|c| a[c] * w[0] + b[c] * w[1]));
             }
         } else {
             let weights = self.weights.chunks_exact(self.taps);
             for (place, (&start, weights)) in self.starts.iter().zip(weights).enumerate() {
                 let mut sum = [0.0; 4];
-                for (tap, &w) in weights.iter().enumerate() {
-                    let a = four((start as usize + tap) * 3);
-                    sum = std::array::from_fn(|c| sum[c] + a[c] * w);
+                for (pixel, &w) in row[start as usize..].iter().zip(weights) {
+                    sum = std::array::from_fn(|c| sum[c] + pixel[c] * w);
                 }
                 write(place, sum);
             }
         }
+    }
+}
+
+/// Interleaved RGB, with at least one float after its end, to whole pixels; the fourth number is of no use.
+#[inline(always)]
+pub(super) fn widen(rgb: &[f32], out: &mut [Pixel]) {
+    for (place, out) in out.iter_mut().enumerate() {
+        out.copy_from_slice(&rgb[place * 3..place * 3 + 4]);
     }
 }
 
