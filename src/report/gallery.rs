@@ -2,7 +2,7 @@
 
 use image::ImageFormat;
 
-/// Pictures a caller wants to have on the page.
+/// Pictures a caller wants to have on the page. Every one is embedded: a few for each class are enough.
 #[derive(Clone, Debug, Default)]
 pub struct Gallery {
     /// Easiest and hardest images of each class, in class order.

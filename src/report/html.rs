@@ -3,8 +3,10 @@
 //! Every chart has its numbers in a table beside it, nothing is told by colour alone, and whatever comes
 //! from a user's data is escaped by the template.
 
-mod measured;
+mod curves;
 mod pictures;
+mod results;
+mod scores;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -18,10 +20,10 @@ const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inlin
 /// paper.
 pub fn html(report: &Report) -> String {
     let sections: Vec<(&str, &str, Markup)> = [
-        ("results", "Results", measured::results(report)),
-        ("training", "Training curves", measured::curves(report)),
-        ("classes", "Accuracy by class", measured::classes(report)),
-        ("scores", "Scores", measured::scores(report)),
+        ("results", "Results", results::results(report)),
+        ("training", "Training curves", curves::curves(report)),
+        ("classes", "Accuracy by class", results::classes(report)),
+        ("scores", "Scores", scores::scores(report)),
         ("images", "Easiest and hardest images", pictures::extremes(&report.gallery)),
         ("composites", "Composites", pictures::composites(&report.gallery)),
         ("findings", "Noticed in the data", findings(report)),
@@ -98,19 +100,29 @@ fn verdict(report: &Report) -> Markup {
     let remarks = rest.iter().filter(|line| line.verdict.is_none());
     html! {
         section.verdict aria-labelledby="verdict-title" {
-            h2 id="verdict-title" { "Verdict" }
-            @if let Some(lead) = lead { p.lead { (lead.text) } }
+            h2 id="verdict-title" { @if report.results.is_empty() { "What was made" } @else { "Verdict" } }
+            @if let Some(lead) = lead { p.lead { (prose(&lead.text)) } }
             @if rest.iter().any(|line| line.verdict.is_some()) {
-                ul.outcome { @for (verdict, text) in compared { li { (tag(verdict)) span { (text) } } } }
+                ul.outcome { @for (verdict, text) in compared { li { (tag(verdict)) span { (prose(text)) } } } }
             }
-            @for remark in remarks { p { (remark.text) } }
+            @for remark in remarks { p { (prose(&remark.text)) } }
             (figures(report))
         }
         @if !report.warnings.is_empty() {
             section.warnings aria-labelledby="warnings-title" {
                 h2 id="warnings-title" { "Warnings" }
-                ul { @for warning in &report.warnings { li { (warning) } } }
+                ul { @for warning in &report.warnings { li { (prose(warning)) } } }
             }
+        }
+    }
+}
+
+/// Running text; flags are set as code and are not broken, and a number keeps its percent sign.
+fn prose(text: &str) -> Markup {
+    html! {
+        @for (i, word) in text.split(' ').enumerate() {
+            @if i > 0 { @if word == "%" { "\u{a0}" } @else { " " } }
+            @if word.starts_with("--") { code.flag { (word) } } @else { (word) }
         }
     }
 }
@@ -120,7 +132,7 @@ fn tag(verdict: Verdict) -> Markup {
     let (mark, word) = match verdict {
         Verdict::Better => ("▲", "above"),
         Verdict::Worse => ("▼", "below"),
-        Verdict::Indistinguishable => ("≈", "no difference"),
+        Verdict::Indistinguishable => ("≈", "indistinguishable"),
     };
     html! { span.tag { span aria-hidden="true" { (mark) " " } (word) } }
 }
@@ -163,7 +175,7 @@ fn findings(report: &Report) -> Option<Markup> {
         html! {
             @if near.count > 0 {
                 h3 { (words::counted(near.count as u64, "near-duplicate", "near-duplicates")) " among the kept images" }
-                p { "--dedup leaves the second of each pair out and takes the next image in rank." }
+                p { (prose("--dedup leaves the second of each pair out and takes the next image in rank.")) }
                 (examples(near.count, &["kept", "looks like", "bits apart"], near.examples.iter().map(|pair| {
                     vec![pair.path.clone(), pair.other.clone(), pair.distance.to_string()]
                 }).collect()))
@@ -191,8 +203,8 @@ fn examples(count: usize, columns: &[&str], rows: Vec<Vec<String>>) -> Markup {
         @if !rows.is_empty() {
             details.twin {
                 summary {
-                    @if rows.len() < count { "The first " (rows.len()) " of " (words::count(count as u64)) }
-                    @else { "All of them" }
+                    @if rows.len() < count { "Show " (rows.len()) " of " (words::count(count as u64)) }
+                    @else { "Show them" }
                 }
                 (scroll("examples", html! {
                     table {
@@ -297,7 +309,7 @@ fn scroll(label: &str, table: Markup) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::{super::sample::sample, *};
-    use crate::report::{DataSummary, Report};
+    use crate::report::{DataSummary, MethodResult, RunOutcome};
 
     /// What is left when everything that could be read as text is gone: the tags.
     fn tags(page: &str) -> Vec<&str> {
@@ -344,6 +356,7 @@ mod tests {
         report.findings.shared_with_val.examples[0].val = evil.into();
         report.gallery.classes[0].class = evil.into();
         report.gallery.classes[0].easiest[0].path = evil.into();
+        report.warnings.push(format!("give --{evil} or {evil}"));
         report.gallery.composites[0].class = evil.into();
         report.gallery.composites[0].sources[0] = evil.into();
         let page = html(&report);
@@ -388,8 +401,8 @@ mod tests {
         assert!(!page.contains("id=\"results\"") && !page.contains("id=\"training\""));
     }
 
-    /// For whoever changes the page: with `TILEPRESS_SAMPLE_REPORT` set to a file name, writes the samples
-    /// there to look at.
+    /// For whoever changes the page: with `TILEPRESS_SAMPLE_REPORTS` set to a folder, writes samples there
+    /// to look at.
     #[test]
     fn the_page_of_the_sample_is_complete() {
         let page = html(&sample());
@@ -407,9 +420,38 @@ mod tests {
             assert!(page.contains(&format!("<section id=\"{id}\"")), "{id}");
             assert!(page.contains(&format!("href=\"#{id}\"")), "{id}");
         }
-        assert!(page.contains("pca is 11.2 points below el2n (95 % interval 3.3 to 19.1)."));
-        if let Some(path) = std::env::var_os("TILEPRESS_SAMPLE_REPORT") {
-            std::fs::write(path, page).expect("a file that can be written");
+        assert!(page.contains("pca is 11.2 points below el2n (95\u{a0}% interval 3.3 to 19.1)."));
+        if let Some(folder) = std::env::var_os("TILEPRESS_SAMPLE_REPORTS").map(std::path::PathBuf::from) {
+            let write =
+                |name, page| std::fs::write(folder.join(name), page).expect("a folder that can be written");
+            write("compare.html", page);
+            let mut report = sample();
+            report.set_results(Vec::new());
+            report.bill.train_seconds = None;
+            write("compress.html", html(&report));
+            write("single.html", html(&single_run()));
         }
+    }
+
+    fn single_run() -> Report {
+        let mut report = sample();
+        let classes: Vec<String> =
+            report.results[0].per_class.iter().map(|class| class.class.clone()).collect();
+        let results = report.results.iter().filter_map(|result| {
+            let run = RunOutcome { top1: result.top1.runs[0], seconds: 44.0, ..RunOutcome::default() };
+            MethodResult::new(result.setting.clone(), &classes, vec![run], 800)
+        });
+        let results = results.collect();
+        report.set_results(results);
+        report
+    }
+
+    #[test]
+    fn one_repeat_is_said_to_prove_nothing() {
+        let page = html(&single_run());
+        assert!(page.contains("cannot be told from seed noise"));
+        assert!(page.contains("it knows nothing of the noise between seeds"));
+        assert!(!page.contains("class=\"tag\"><span aria-hidden=\"true\">▲"));
+        assert!(!page.contains("id=\"training\"") && !page.contains("NaN"));
     }
 }

@@ -77,7 +77,10 @@ pub(super) fn strip(
     chance: f64,
     label: &str,
 ) -> Markup {
+    // Rings need room below the line.
+    let middle = if runs.len() > 1 { "40%" } else { "50%" };
     html! {
+        // Inner viewports overflow visibly: each is a new origin for a mark of fixed size.
         svg.strip role="img" aria-label=(label) {
             @for (tick, _) in axis.ticks() {
                 line.grid x1=(axis.x(tick)) x2=(axis.x(tick)) y1="0" y2="100%" {}
@@ -85,15 +88,14 @@ pub(super) fn strip(
             line.chance x1=(axis.x(chance)) x2=(axis.x(chance)) y1="0" y2="100%" {}
             @if let Some(interval) = interval {
                 @let (low, high) = (axis.x(interval.low), axis.x(interval.high));
-                line.interval x1=(low) x2=(high) y1="50%" y2="50%" {}
-                line.end x1=(low) x2=(low) y1="34%" y2="66%" {}
-                line.end x1=(high) x2=(high) y1="34%" y2="66%" {}
+                line.interval x1=(low) x2=(high) y1=(middle) y2=(middle) {}
+                svg x=(low) y=(middle) { path.end d="M0-6V6" {} }
+                svg x=(high) y=(middle) { path.end d="M0-6V6" {} }
             }
             @if runs.len() > 1 {
-                @for &run in runs { circle.run cx=(axis.x(run)) cy="50%" r=".3em" {} }
+                @for &run in runs { circle.run cx=(axis.x(run)) cy="76%" r=".28em" {} }
             }
-            // An inner viewport with visible overflow: its origin is the mean.
-            svg.mean x=(axis.x(mean)) y="50%" { path d="M0-7 7 0 0 7-7 0z" {} }
+            svg.mean x=(axis.x(mean)) y=(middle) { path d="M0-7 7 0 0 7-7 0z" {} }
         }
     }
 }

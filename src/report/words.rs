@@ -88,6 +88,9 @@ pub fn outcome(report: &Report) -> Vec<Line> {
     let mean = format!("{best_label} reaches {:.1} % top-1", best.top1.mean);
     lines.push(Line::plain(match report.results.len() {
         1 => format!("{mean}; guessing gives {chance:.1} %."),
+        _ if best.top1.runs.len() == 1 => {
+            format!("{mean} in one run, the highest; guessing gives {chance:.1} %.")
+        }
         _ => format!("{mean}, the highest mean; guessing gives {chance:.1} %."),
     }));
     for (result, label) in report.results.iter().zip(&labels) {

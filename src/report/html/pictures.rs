@@ -6,6 +6,8 @@ use super::super::{ClassPictures, Gallery, Picture};
 
 /// Classes shown at once; the others are folded.
 const SHOWN: usize = 10;
+/// Most pictures side by side in a strip.
+const MOST_COLUMNS: usize = 10;
 
 pub(super) fn extremes(gallery: &Gallery) -> Option<Markup> {
     let classes: Vec<&ClassPictures> = gallery
@@ -37,7 +39,7 @@ fn strips(class: &ClassPictures) -> Markup {
                     @if !pictures.is_empty() {
                         div {
                             h4 { (name) }
-                            div.pictures {
+                            div.pictures style=(format!("--columns:{}", pictures.len().min(MOST_COLUMNS))) {
                                 @for (rank, picture) in pictures.iter().enumerate() {
                                     (enlargeable(picture, &format!("{} image {} of class {}", name, rank + 1, class.class)))
                                 }
@@ -63,7 +65,7 @@ pub(super) fn composites(gallery: &Gallery) -> Option<Markup> {
     (!gallery.composites.is_empty()).then(|| {
         html! {
             p.quiet { "As they are stored. A click enlarges a composite and names the image of every tile, row by row." }
-            div.pictures.composites {
+            div.composites {
                 @for composite in &gallery.composites {
                     details.picture {
                         summary {
