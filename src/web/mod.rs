@@ -17,11 +17,11 @@ const TYPES: &str = r#"
 /** Every error that this package throws is an `Error` with one of these as its `code`. */
 export type ErrorCode = "usage" | "data" | "device" | "run";
 
-/** What a device made of a few training steps, held against the same steps on the CPU. */
+/** What a device made of our own operation and of a few training steps. */
 export interface SelfCheck {
     ok: boolean;
     device: string;
-    /** The largest difference from the expected values. */
+    /** The largest error of a loss or a gradient, relative to 1 or to the value where that is larger. */
     worst_error: number;
     loss_before: number;
     loss_after: number;
@@ -55,8 +55,25 @@ pub fn version() -> String {
 pub async fn self_check(
     #[wasm_bindgen(unchecked_param_type = "\"flex\" | \"webgpu\"")] device: String,
 ) -> Result<JsValue, WebError> {
-    let device = device::open(&device).await?;
+    let opened = device::open(&device).await?;
     let result =
-        crate::kernel::self_check(&device).await.map_err(|error| WebError::new(Code::Run, &error))?;
-    serde_wasm_bindgen::to_value(&result).map_err(|error| WebError::new(Code::Run, &error))
+        crate::kernel::self_check(&opened).await.map_err(|error| WebError::new(Code::Run, &error))?;
+    to_js(&NamedCheck { device, result })
+}
+
+/// A self-check that says what was checked.
+#[cfg(feature = "engine")]
+#[derive(serde::Serialize)]
+struct NamedCheck {
+    device: String,
+    #[serde(flatten)]
+    result: crate::kernel::SelfCheck,
+}
+
+/// A value as JSON would give it: maps are plain objects, and what is absent is `null`.
+#[cfg(feature = "engine")]
+fn to_js(value: &impl serde::Serialize) -> Result<JsValue, WebError> {
+    value
+        .serialize(&serde_wasm_bindgen::Serializer::json_compatible())
+        .map_err(|error| WebError::new(Code::Run, &error))
 }

@@ -24,7 +24,7 @@ for (const device of ['flex', 'webgpu']) {
     const { result, error } = await page.evaluate((name) => window.selfCheck(name), device);
     assert.equal(error, undefined, JSON.stringify(error));
     assert.equal(result.ok, true, JSON.stringify(result));
-    assert.equal(typeof result.device, 'string');
+    assert.equal(result.device, device);
     assert.ok(Number.isFinite(result.worst_error) && result.worst_error >= 0, JSON.stringify(result));
     assert.ok(result.loss_after < result.loss_before, JSON.stringify(result));
   });
