@@ -1,2 +1,5 @@
-//! tilepress
-fn main() {}
+//! The `tilepress` program.
+
+fn main() -> std::process::ExitCode {
+    tilepress::cli::main()
+}

@@ -25,6 +25,11 @@ impl Console {
         Self { quiet: global.quiet, json: global.json, bars }
     }
 
+    /// The same console for a part of a larger command, whose own result is not the result.
+    pub(super) fn without_result(&self) -> Self {
+        Self { quiet: self.quiet || self.json, json: false, bars: self.bars }
+    }
+
     /// Whether the result is to be printed as JSON.
     pub(super) fn json(&self) -> bool {
         self.json

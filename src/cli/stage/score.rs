@@ -20,6 +20,8 @@ pub(in crate::cli) struct Scored {
     pub(in crate::cli) table: ScoreTable,
     pub(in crate::cli) suspects: Vec<Suspect>,
     pub(in crate::cli) report: Scoring,
+    /// The training log in its saved form, where proxies were trained.
+    pub(in crate::cli) log: Option<Vec<u8>>,
 }
 
 /// Trains one proxy for each seed, a cohort at once, and gives their logs in the order of the seeds.
@@ -83,7 +85,7 @@ pub(in crate::cli) fn from_logs(
         proxy_accuracy,
         el2n_histogram: histogram(&table),
     };
-    Ok(Scored { table, suspects, report })
+    Ok(Scored { table, suspects, report, log: Some(log.to_bytes()) })
 }
 
 /// Scores a dataset as the flags say: by proxies, or from a file.
@@ -120,7 +122,7 @@ pub(in crate::cli) fn from_file(file: &Path) -> anyhow::Result<Scored> {
     let table = ScoreTable::read_csv(std::io::BufReader::new(open))
         .map_err(|why| anyhow::Error::new(why).context(format!("{shown}")))?;
     let report = Scoring { el2n_histogram: histogram(&table), ..Scoring::default() };
-    Ok(Scored { table, suspects: Vec::new(), report })
+    Ok(Scored { table, suspects: Vec::new(), report, log: None })
 }
 
 fn histogram(table: &ScoreTable) -> Option<Histogram> {

@@ -1,0 +1,96 @@
+//! `tilepress combine`.
+
+use crate::cli::args::CombineCommand;
+use crate::cli::console::Console;
+use crate::cli::dataset;
+use crate::cli::exit::InputError;
+use crate::cli::settings::as_json;
+use crate::cli::stage::{combine, data, write};
+use crate::combine::{
+    Bytes, Counts, Hashes, IpcCounts, Manifest, Recipe, SCHEMA, Tool, selection_hash, source_set_hash,
+};
+use crate::prune::Selection;
+use crate::train::Preset;
+
+/// Lays the images of a selection into composites and writes the dataset.
+pub(in crate::cli) fn run(args: &CombineCommand, console: &Console) -> anyhow::Result<()> {
+    let file = &args.selection;
+    let rows = std::fs::File::open(file)
+        .map_err(|why| InputError(format!("--selection {}: {why}", file.display())))?;
+    let rows = Selection::read_csv(std::io::BufReader::new(rows))?;
+    let settings = Preset::Small.settings();
+    let data = super::load(&args.data, &settings, 0, console)?;
+    let selection = Selection::join(&rows, &data.train.samples, &data.classes)?;
+    let tiles = args.grid.tiles() as usize;
+    let per_class = selection.per_class();
+    if per_class == 0 || !per_class.is_multiple_of(tiles) {
+        return Err(InputError(format!(
+            "{} keeps {per_class} images a class, which do not fill composites of {tiles} tiles (--grid {})",
+            file.display(),
+            args.grid
+        ))
+        .into());
+    }
+    write::empty_folder(&args.out, &args.data.data)?;
+    data.write_lists(&args.out.out, console)?;
+    let recipe = Recipe {
+        seed: 0,
+        ipc: (per_class / tiles) as u32,
+        ipc_counts: IpcCounts::Composites,
+        grid: args.grid,
+        side: args.image_size,
+        fit: args.combine.fit.to_string(),
+        filter: combine::FILTER.to_string(),
+        format: args.combine.format(),
+        classes: data.classes.clone(),
+    };
+    let picks = combine::picks(&selection, &data);
+    let out = &args.out.out;
+    let written = combine::write(out, &recipe, &picks, &data, &args.combine, console)?;
+    let mut manifest = Manifest {
+        schema: SCHEMA,
+        tool: Tool::this(),
+        created: None,
+        options: as_json(&serde_json::json!({ "command": "combine" })),
+        counts: counts(&data, &picks, written.records.len()),
+        bytes: Bytes {
+            source: data.train.bytes,
+            kept_sources: combine::source_bytes(&data.root, &picks),
+            out: written.composite_bytes,
+        },
+        hashes: Hashes {
+            source_set: source_set_hash(&data.train.samples),
+            selection: selection_hash(&picks),
+        },
+        files: written.files,
+        recipe,
+    };
+    let name = data::name_of(&data.root);
+    dataset::write_about(out, &mut manifest, &name, "by the list that was given")?;
+    console.result(
+        &serde_json::to_value(&manifest)?,
+        format_args!(
+            "wrote {} composites, {} bytes: {}",
+            manifest.counts.composites,
+            manifest.bytes.out,
+            out.join(dataset::DATA).display()
+        ),
+    );
+    Ok(())
+}
+
+/// The counts of a manifest.
+pub(in crate::cli) fn counts(
+    data: &data::Dataset,
+    picks: &[Vec<crate::combine::Pick>],
+    composites: usize,
+) -> Counts {
+    let kept: std::collections::BTreeSet<&str> =
+        picks.iter().flatten().map(|pick| pick.source.as_str()).collect();
+    Counts {
+        classes: data.classes.len() as u64,
+        source: data.train.samples.len() as u64,
+        kept_sources: kept.len() as u64,
+        composites: composites as u64,
+    }
+}

@@ -1,0 +1,286 @@
+//! `tilepress compare`: methods side by side, with the same pixels, steps, seeds and crop range.
+
+use std::path::Path;
+use std::time::Instant;
+
+use crate::cli::args::{
+    BudgetArgs, CombineArgs, CompareArgs, DataArgs, ModelArgs, OutArgs, PruneArgs, ScoreArgs, StudentArgs,
+};
+use crate::cli::console::Console;
+use crate::cli::exit::UsageError;
+use crate::cli::settings::{self, as_json};
+use crate::cli::stage::combine::{self, Composed};
+use crate::cli::stage::data::Dataset;
+use crate::cli::stage::prune::Copies;
+use crate::cli::stage::score::{self, Scored};
+use crate::cli::stage::students::{self, Job};
+use crate::cli::stage::{findings, pictures, prune, write};
+use crate::combine::Recipe;
+use crate::device::Opened;
+use crate::evaluate::Method;
+use crate::report::{Bill, CompositePicture, Gallery, MethodResult, Picture, Report, Setting};
+use crate::train::Settings;
+
+/// What a comparison needs; the demo fills it, too.
+pub(in crate::cli) struct Comparison<'a> {
+    pub(in crate::cli) data: &'a DataArgs,
+    pub(in crate::cli) out: &'a Path,
+    pub(in crate::cli) budget: &'a BudgetArgs,
+    pub(in crate::cli) methods: &'a [Method],
+    pub(in crate::cli) repeats: usize,
+    pub(in crate::cli) model: &'a ModelArgs,
+    pub(in crate::cli) score: &'a ScoreArgs,
+    pub(in crate::cli) prune: &'a PruneArgs,
+    pub(in crate::cli) combine: &'a CombineArgs,
+    pub(in crate::cli) student: &'a StudentArgs,
+}
+
+/// Runs the command.
+pub(in crate::cli) fn run(args: &CompareArgs, console: &Console) -> anyhow::Result<()> {
+    let comparison = Comparison {
+        data: &args.data,
+        out: &args.out.out,
+        budget: &args.budget,
+        methods: &args.methods,
+        repeats: args.repeats.get(),
+        model: &args.model,
+        score: &args.score,
+        prune: &args.prune,
+        combine: &args.combine,
+        student: &args.student,
+    };
+    let config = settings::resolve(&args.model, Some(&args.student), Some(&args.score));
+    let data = super::load(&args.data, &config, args.model.seed, console)?;
+    let report = compare(&comparison, &config, &data, &args.out, console)?;
+    write::report(&args.out.out, report, console)
+}
+
+/// One method with one seed: what it stores.
+struct Entry {
+    method: Method,
+    composed: Composed,
+    recipe: Recipe,
+}
+
+/// Scores, selects, combines and trains every method with every seed.
+pub(in crate::cli) fn compare(
+    args: &Comparison<'_>,
+    config: &Settings,
+    data: &Dataset,
+    out: &OutArgs,
+    console: &Console,
+) -> anyhow::Result<Report> {
+    let mut methods: Vec<Method> = Vec::new();
+    for &method in args.methods {
+        if !methods.contains(&method) {
+            methods.push(method);
+        }
+    }
+    if data.val.samples.is_empty() {
+        return Err(UsageError("there are no validation images; raise --val-fraction".to_owned()).into());
+    }
+    write::empty_folder(out, &args.data.data)?;
+    let mut warnings = data.write_lists(args.out, console)?;
+    let opened = super::open(args.model.device, console)?;
+    let seeds: Vec<u64> =
+        (0..args.repeats as u64).map(|repeat| args.model.seed.wrapping_add(repeat)).collect();
+
+    let scored = if methods.iter().any(|method| method.needs_scores()) {
+        score_seeds(args, config, data, &seeds, &opened, console)?
+    } else {
+        Vec::new()
+    };
+    let copies = prune::copies(data);
+    let begun = Instant::now();
+    let mut entries = Vec::new();
+    let mut noticed = None;
+    for &method in &methods {
+        for (place, &seed) in seeds.iter().enumerate() {
+            let scored = scored.get(place).or(scored.first());
+            let (entry, chosen) = store(args, config, data, &copies, method, seed, scored)?;
+            if place == 0 && (noticed.is_none() || method == Method::Pca) {
+                warnings.extend(prune::warn(&chosen, args.prune, console));
+                noticed = Some(chosen);
+            }
+            entries.push(entry);
+        }
+    }
+    let combine_seconds = begun.elapsed().as_secs_f64();
+    console.say(format_args!(
+        "{} methods with {} seeds: {} students of {} steps each",
+        methods.len(),
+        seeds.len(),
+        entries.len(),
+        entries.first().map_or(0, |entry| config.student.steps(entry.composed.images.len()))
+    ));
+
+    let begun = Instant::now();
+    let jobs = entries.iter().enumerate().map(|(place, entry)| {
+        Ok(Job {
+            images: entry.composed.images.clone(),
+            grid: entry.recipe.grid,
+            augmentation: settings::augmentation(crop(args, config, entry.method), args.student)?,
+            seed: seeds[place % seeds.len()],
+        })
+    });
+    let jobs = jobs.collect::<anyhow::Result<Vec<_>>>()?;
+    let model = settings::model(config, data.classes.len());
+    let trained = students::train_all(jobs, &model, config.student, &data.val.images, &opened, console)?;
+
+    let mut outcomes = trained.into_iter().map(|trained| trained.outcome);
+    let mut results = Vec::new();
+    for of_method in entries.chunks(seeds.len()) {
+        let entry = &of_method[0];
+        let runs = outcomes.by_ref().take(seeds.len()).collect();
+        let bytes = of_method.iter().map(|entry| entry.composed.bytes).sum::<u64>() / seeds.len() as u64;
+        let setting = Setting {
+            method: entry.method.to_string(),
+            ipc: (entry.composed.images.len() / data.classes.len()) as u32,
+            grid: entry.recipe.grid,
+            augment: crop(args, config, entry.method).to_string(),
+            model: config.architecture.to_string(),
+            labels: "hard".to_owned(),
+            images: entry.composed.images.len(),
+            bytes,
+            image_size: config.image_size as u32,
+        };
+        results.extend(MethodResult::new(setting, data.classes.names(), runs, data.val.samples.len()));
+    }
+
+    let mut report = Report::new(data.summary(), options(args, config, &methods));
+    report.bill = Bill {
+        score_seconds: scored.first().map(|scored| scored.report.seconds),
+        combine_seconds: Some(combine_seconds),
+        train_seconds: Some(begun.elapsed().as_secs_f64()),
+    };
+    if let Some(chosen) = &noticed {
+        report.findings = findings::findings(&chosen.findings, &copies, data);
+    }
+    let pictured = entries.iter().find(|entry| entry.method == Method::Pca).or(entries.first());
+    report.gallery = Gallery {
+        classes: scored
+            .first()
+            .map_or_else(Vec::new, |scored| pictures::ends_of_classes(data, &scored.table)),
+        composites: pictured.map_or_else(Vec::new, |entry| composites(entry, data)),
+    };
+    report.scoring = scored.into_iter().next().map(|scored| scored.report);
+    report.warnings = warnings;
+    report.set_results(results);
+    Ok(report)
+}
+
+/// A proxy for each seed, so that the intervals hold the noise of scoring too; with a score file, that.
+/// The first one's report bears the time of all.
+fn score_seeds(
+    args: &Comparison<'_>,
+    config: &Settings,
+    data: &Dataset,
+    seeds: &[u64],
+    opened: &Opened,
+    console: &Console,
+) -> anyhow::Result<Vec<Scored>> {
+    if let Some(file) = &args.score.scores {
+        return Ok(vec![score::from_file(file)?]);
+    }
+    let begun = Instant::now();
+    let runs = args.score.runs.get();
+    // Proxies of one seed's average and of the next seed are all different.
+    let all: Vec<u64> = seeds
+        .iter()
+        .flat_map(|&seed| (0..runs as u64).map(move |run| seed.wrapping_add(run * 1_000_003)))
+        .collect();
+    let logs = score::train_proxies(data, config, args.score, &all, opened, console)?;
+    let seconds = begun.elapsed().as_secs_f64();
+    logs.chunks(runs)
+        .zip(seeds)
+        .map(|(logs, &seed)| score::from_logs(data, args.score, logs, seed, seconds))
+        .collect()
+}
+
+/// Selects and combines for one method and seed.
+fn store(
+    args: &Comparison<'_>,
+    config: &Settings,
+    data: &Dataset,
+    copies: &Copies,
+    method: Method,
+    seed: u64,
+    scored: Option<&Scored>,
+) -> anyhow::Result<(Entry, prune::Chosen)> {
+    let grid = method.grid(args.budget.grid);
+    let recipe = Recipe {
+        seed,
+        ipc: stored_per_class(args)?,
+        ipc_counts: crate::combine::IpcCounts::Composites,
+        grid,
+        side: config.image_size as u32,
+        fit: args.combine.fit.to_string(),
+        filter: combine::FILTER.to_string(),
+        format: args.combine.format(),
+        classes: data.classes.clone(),
+    };
+    let (_, per_class) = recipe.per_class()?;
+    let scores = match scored.filter(|_| method.needs_scores()) {
+        Some(scored) => Some(scored.table.join(&data.train.samples, &data.classes)?),
+        None => None,
+    };
+    let suspects = scored.map_or(&[][..], |scored| &scored.suspects);
+    let chosen = prune::choose(
+        data,
+        copies,
+        scores.as_deref(),
+        method.rule(),
+        per_class as usize,
+        args.prune,
+        suspects,
+        seed,
+    )?;
+    let picks = combine::picks(&chosen.selection, data);
+    let composed = combine::in_memory(&recipe, &picks, data, args.combine)?;
+    Ok((Entry { method, composed, recipe }, chosen))
+}
+
+/// Stored images of a class: all methods have the same number, composites or not.
+fn stored_per_class(args: &Comparison<'_>) -> anyhow::Result<u32> {
+    Ok(crate::combine::sources_per_class(args.budget.ipc, args.budget.grid, args.budget.ipc_counts)?.0)
+}
+
+fn crop(args: &Comparison<'_>, config: &Settings, method: Method) -> crate::augment::Crop {
+    let composites = settings::composite_crop(config, args.student);
+    method.crop(args.budget.grid, composites, config.min_scale)
+}
+
+fn options(args: &Comparison<'_>, config: &Settings, methods: &[Method]) -> serde_json::Value {
+    as_json(&serde_json::json!({
+        "command": "compare",
+        "methods": methods,
+        "ipc": args.budget.ipc,
+        "ipc_counts": args.budget.ipc_counts,
+        "grid": args.budget.grid,
+        "repeats": args.repeats,
+        "seed": args.model.seed,
+        "preset": args.model.preset,
+        "settings": config,
+        "score": { "runs": args.score.runs, "window": args.score.window, "when": args.score.when },
+        "prune": { "fill": args.prune.fill, "dedup": args.prune.dedup },
+    }))
+}
+
+/// One composite of each class, for the page.
+fn composites(entry: &Entry, data: &Dataset) -> Vec<CompositePicture> {
+    const SHOWN: usize = 20;
+    let images = &entry.composed.images;
+    let per_class = (images.len() / data.classes.len()).max(1);
+    (0..images.len())
+        .step_by(per_class)
+        .take(SHOWN)
+        .filter_map(|i| {
+            let side = images.side();
+            let image = crate::data::Image::new(side, side, images.image(i).to_vec()).ok()?;
+            let class = data.classes.name(images.labels()[i]).to_owned();
+            let file = crate::combine::encode(&image, crate::combine::Format::Png).ok()?;
+            let picture = Picture { file, path: format!("{class}/{:04}", i % per_class), score: None };
+            Some(CompositePicture { picture, class, sources: Vec::new() })
+        })
+        .collect()
+}

@@ -1,0 +1,335 @@
+//! `tilepress compress`: score, prune and combine into one folder.
+//!
+//! Every stage writes its result whole or not at all, and a stage whose result is there is not done
+//! again. So a killed run goes on where it stopped when the same command is given again.
+
+use std::path::Path;
+use std::time::Instant;
+
+use crate::cli::args::CompressArgs;
+use crate::cli::console::Console;
+use crate::cli::dataset::{self, DATA};
+use crate::cli::exit::InputError;
+use crate::cli::settings::{self, as_json};
+use crate::cli::stage::data::{Dataset, name_of};
+use crate::cli::stage::score::Scored;
+use crate::cli::stage::students::{self, Job};
+use crate::cli::stage::{combine, findings, pictures, prune, score, write};
+use crate::combine::{
+    Bytes, CombinePlan, CompositeRecord, Counts, Grid, Hashes, Manifest, Recipe, SCHEMA, Tool,
+    read_metadata, selection_hash, source_set_hash,
+};
+use crate::augment::Crop;
+use crate::data::{ContentHash, ImageSet, Limits, decode};
+use crate::device::Opened;
+use crate::prune::Rule;
+use crate::report::{Bill, Compressed, Gallery, MethodResult, Report, Setting};
+use crate::score::{SuspectRule, TrainingLog};
+use crate::train::Settings;
+
+const SCORES: &str = "scores.csv";
+const LOG: &str = "training-log.bin";
+
+/// Runs the command.
+pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> anyhow::Result<()> {
+    let config = settings::resolve(&args.model, Some(&args.student), Some(&args.score));
+    let seed = args.model.seed;
+    let listing = crate::cli::stage::data::list(&args.data, seed, console)?;
+    let recipe = Recipe {
+        seed,
+        ipc: args.budget.ipc,
+        ipc_counts: args.budget.ipc_counts,
+        grid: args.budget.grid,
+        side: config.image_size as u32,
+        fit: args.combine.fit.to_string(),
+        filter: combine::FILTER.to_string(),
+        format: args.combine.format(),
+        classes: listing.classes.clone(),
+    };
+    let (_, per_class) = recipe.per_class()?;
+    if args.dry_run {
+        let plan = CombinePlan::new(&recipe)?;
+        let epochs = config.proxy.steps(listing.train.len());
+        let memory = (listing.train.len() + listing.val.len()) * config.image_size * config.image_size * 3;
+        console.result(
+            &serde_json::json!({ "plan": plan, "proxy_steps": epochs, "memory_bytes": memory }),
+            format_args!(
+                "{plan}\nscoring: {epochs} steps of {} images by a {} at {} px; {} MB of memory for the images",
+                config.proxy.batch,
+                config.architecture,
+                config.image_size,
+                memory / 1_000_000
+            ),
+        );
+        return Ok(());
+    }
+    let data =
+        crate::cli::stage::data::load(listing, &args.data, recipe.side, config.val_resize, console)?;
+    let mut manifest = draft(recipe, options(args, &config), &data);
+    let out = args.out.out.as_path();
+    let finished = prepare(args, &manifest, console)?;
+    let mut warnings = data.write_lists(out, console)?;
+    let opened = super::open(args.model.device, console)?;
+
+    let scored = scores(args, &config, &data, &opened, console)?;
+    let joined = scored.table.join(&data.train.samples, &data.classes)?;
+    let begun = Instant::now();
+    let copies = prune::copies(&data);
+    let rule = prune::rule(&args.prune);
+    let chosen = prune::choose(
+        &data,
+        &copies,
+        Some(&joined),
+        rule,
+        per_class as usize,
+        &args.prune,
+        &scored.suspects,
+        seed,
+    )?;
+    warnings.extend(prune::warn(&chosen, &args.prune, console));
+    write::file(&out.join("selection.csv"), |bytes| {
+        chosen.selection.write_csv(&data.train.samples, &data.classes, bytes)
+    })?;
+
+    let picks = combine::picks(&chosen.selection, &data);
+    let records = match finished {
+        Some(earlier) if earlier.hashes.selection == selection_hash(&picks) => {
+            manifest = earlier;
+            records_of(out)?
+        }
+        _ => {
+            let written = combine::write(out, &manifest.recipe, &picks, &data, &args.combine, console)?;
+            manifest.counts = super::combine::counts(&data, &picks, written.records.len());
+            manifest.bytes.kept_sources = combine::source_bytes(&data.root, &picks);
+            manifest.bytes.out = written.composite_bytes;
+            manifest.hashes.selection = selection_hash(&picks);
+            manifest.files = written.files;
+            dataset::write_about(out, &mut manifest, &name_of(&data.root), how(rule))?;
+            written.records
+        }
+    };
+    let combine_seconds = begun.elapsed().as_secs_f64();
+    console.say(format_args!(
+        "{} images ({} bytes) became {} composites ({} bytes): {}",
+        manifest.counts.source,
+        manifest.bytes.source,
+        manifest.counts.composites,
+        manifest.bytes.out,
+        out.join(DATA).display()
+    ));
+
+    let mut report = Report::new(data.summary(), manifest.options.clone());
+    report.compressed = Some(compressed(&manifest, records.iter().map(|record| record.tiles.len()).sum()));
+    report.findings = findings::findings(&chosen.findings, &copies, &data);
+    report.gallery = Gallery {
+        classes: pictures::ends_of_classes(&data, &scored.table),
+        composites: pictures::composites(&out.join(DATA), &records),
+    };
+    report.bill = Bill {
+        score_seconds: Some(scored.report.seconds),
+        combine_seconds: Some(combine_seconds),
+        train_seconds: None,
+    };
+    let kept: Vec<f64> = chosen.selection.picks.iter().filter_map(|pick| pick.score).collect();
+    let mut scoring = scored.report;
+    scoring.el2n_histogram = scoring.el2n_histogram.map(|histogram| histogram.with_kept(&kept));
+    report.scoring = Some(scoring);
+    if args.evaluate {
+        let begun = Instant::now();
+        let set = read_set(out, &records, &manifest)?;
+        let result = evaluate(args, &config, &data, set, &manifest, &opened, console)?;
+        report.bill.train_seconds = Some(begun.elapsed().as_secs_f64());
+        report.set_results(result.into_iter().collect());
+    }
+    report.warnings = warnings;
+    write::report(out, report, console)
+}
+
+/// What a manifest compares to tell whether a run is the same: everything but paths, threads and the
+/// evaluation, which do not change the set.
+fn options(args: &CompressArgs, config: &Settings) -> serde_json::Value {
+    as_json(&serde_json::json!({
+        "command": "compress",
+        "preset": args.model.preset,
+        "settings": config,
+        "val_fraction": args.data.val_fraction,
+        "on_error": args.data.on_error,
+        "score": {
+            "file": args.score.scores.as_deref().map(file_hash),
+            "runs": args.score.runs,
+            "window": args.score.window,
+            "when": args.score.when,
+        },
+        "prune": {
+            "rule": prune::rule(&args.prune),
+            "fill": args.prune.fill,
+            "dedup": args.prune.dedup,
+        },
+    }))
+}
+
+/// A score file by what it holds.
+fn file_hash(file: &Path) -> Option<String> {
+    std::fs::read(file).ok().map(|bytes| ContentHash::of(&bytes).to_string())
+}
+
+/// A manifest as it is before anything is made.
+fn draft(recipe: Recipe, options: serde_json::Value, data: &Dataset) -> Manifest {
+    Manifest {
+        schema: SCHEMA,
+        tool: Tool::this(),
+        created: None,
+        recipe,
+        options,
+        counts: Counts::default(),
+        bytes: Bytes { source: data.train.bytes, ..Bytes::default() },
+        hashes: Hashes {
+            source_set: source_set_hash(&data.train.samples),
+            selection: ContentHash([0; 32]),
+        },
+        files: std::collections::BTreeMap::new(),
+    }
+}
+
+/// Prepares the output folder. A new one gets the draft of the manifest, so that an interrupted run can
+/// be told from a stranger's folder; one with an equal manifest is continued, and the manifest given
+/// back when its set is complete.
+fn prepare(args: &CompressArgs, draft: &Manifest, console: &Console) -> anyhow::Result<Option<Manifest>> {
+    let out = args.out.out.as_path();
+    let path = out.join("manifest.json");
+    if write::is_occupied(out)? {
+        let earlier = std::fs::File::open(&path).ok().map(Manifest::read);
+        let difference = match earlier {
+            None => "it is not empty".to_owned(),
+            Some(Err(why)) => format!("its manifest.json cannot be read ({why})"),
+            Some(Ok(earlier)) => match draft.equal_options(&earlier) {
+                Ok(()) if !args.out.force => {
+                    console.say(format_args!("going on with what is in {}", out.display()));
+                    write::sweep(out)?;
+                    return Ok((!earlier.files.is_empty()).then_some(earlier));
+                }
+                Ok(()) => String::new(),
+                Err(difference) => format!("it holds another set: {difference}"),
+            },
+        };
+        if !args.out.force {
+            return Err(write::occupied(out, &difference).into());
+        }
+        write::clear(out, &args.data.data)?;
+    }
+    std::fs::create_dir_all(out)?;
+    write::file(&path, |bytes| draft.write(bytes))?;
+    Ok(None)
+}
+
+/// The scores: those of an earlier run that was interrupted, or new ones. The random rule does without,
+/// but whoever compresses at random wants to see what was passed over, so they are made all the same.
+fn scores(
+    args: &CompressArgs,
+    config: &Settings,
+    data: &Dataset,
+    opened: &Opened,
+    console: &Console,
+) -> anyhow::Result<Scored> {
+    let out = args.out.out.as_path();
+    let (table, log) = (out.join(SCORES), out.join(LOG));
+    if table.is_file() {
+        let mut scored = score::from_file(&table)?;
+        if let Ok(bytes) = std::fs::read(&log) {
+            let log = TrainingLog::from_bytes(&bytes)?;
+            scored.suspects = SuspectRule::default().find(&log)?;
+            scored.report.epochs = log.epochs();
+            scored.report.runs = log.runs();
+            scored.report.proxy_accuracy =
+                (0..log.epochs()).map(|epoch| 100.0 * log.accuracy(epoch)).collect();
+        }
+        console.say(format_args!("scores: those of {}", table.display()));
+        return Ok(scored);
+    }
+    let scored = score::score(data, config, &args.score, args.model.seed, opened, console)?;
+    if let Some(bytes) = &scored.log {
+        crate::cli::output::write_atomic(&log, bytes)?;
+    }
+    write::file(&table, |bytes| scored.table.write_csv(bytes))?;
+    Ok(scored)
+}
+
+/// The end of "The source images were chosen …" in the dataset card.
+fn how(rule: Rule) -> &'static str {
+    match rule {
+        Rule::Easy => "as the easiest of each class by EL2N",
+        Rule::Hard => "as the hardest of each class by EL2N",
+        Rule::Window { .. } => "as the easiest of each class by EL2N after a share of still easier ones",
+        Rule::Random => "at random in each class",
+    }
+}
+
+fn records_of(out: &Path) -> anyhow::Result<Vec<CompositeRecord>> {
+    let path = out.join(DATA).join("metadata.jsonl");
+    let file = std::fs::File::open(&path)
+        .map_err(|why| InputError(format!("{} cannot be read: {why}", path.display())))?;
+    Ok(read_metadata(std::io::BufReader::new(file))?)
+}
+
+fn compressed(manifest: &Manifest, tiles: usize) -> Compressed {
+    Compressed {
+        ipc: (manifest.counts.composites / manifest.counts.classes.max(1)) as u32,
+        grid: manifest.recipe.grid,
+        image_size: manifest.recipe.side,
+        images: manifest.counts.composites as usize,
+        tiles,
+        bytes: manifest.bytes.out,
+    }
+}
+
+/// The stored composites as a training set.
+fn read_set(out: &Path, records: &[CompositeRecord], manifest: &Manifest) -> anyhow::Result<ImageSet> {
+    let mut set = ImageSet::with_capacity(manifest.recipe.side, records.len());
+    for record in records {
+        let bytes = std::fs::read(out.join(DATA).join(&record.file_name))?;
+        set.push(&decode(&bytes, &Limits::default())?, record.label)?;
+    }
+    Ok(set)
+}
+
+fn evaluate(
+    args: &CompressArgs,
+    config: &Settings,
+    data: &Dataset,
+    set: ImageSet,
+    manifest: &Manifest,
+    opened: &Opened,
+    console: &Console,
+) -> anyhow::Result<Option<MethodResult>> {
+    let grid = manifest.recipe.grid;
+    let crop = if grid == Grid::WHOLE {
+        Crop::Global { min_scale: config.min_scale }
+    } else {
+        settings::composite_crop(config, &args.student)
+    };
+    let augmentation = settings::augmentation(crop, &args.student)?;
+    let images = std::sync::Arc::new(set);
+    let count = images.len();
+    let jobs = (0..args.repeats.get() as u64).map(|repeat| Job {
+        images: images.clone(),
+        grid,
+        augmentation,
+        seed: args.model.seed.wrapping_add(repeat),
+    });
+    let model = settings::model(config, data.classes.len());
+    let trained =
+        students::train_all(jobs.collect(), &model, config.student, &data.val.images, opened, console)?;
+    let setting = Setting {
+        method: if grid == Grid::WHOLE { "el2n" } else { "pca" }.to_owned(),
+        ipc: (manifest.counts.composites / manifest.counts.classes.max(1)) as u32,
+        grid,
+        augment: crop.to_string(),
+        model: config.architecture.to_string(),
+        labels: "hard".to_owned(),
+        images: count,
+        bytes: manifest.bytes.out,
+        image_size: manifest.recipe.side,
+    };
+    let runs = trained.into_iter().map(|trained| trained.outcome).collect();
+    Ok(MethodResult::new(setting, data.classes.names(), runs, data.val.samples.len()))
+}

@@ -1,0 +1,81 @@
+//! `tilepress doctor`: which devices there are, and whether their numbers are right.
+
+use std::fmt::Write as _;
+use std::time::Instant;
+
+use serde::Serialize;
+
+use crate::cli::args::DoctorArgs;
+use crate::cli::console::Console;
+use crate::device::{DeviceChoice, DeviceError, open};
+use crate::kernel::{SelfCheck, self_check};
+
+/// What was found of one device.
+#[derive(Debug, Serialize)]
+struct Finding {
+    choice: DeviceChoice,
+    name: Option<String>,
+    check: Option<SelfCheck>,
+    seconds: f64,
+    problem: Option<String>,
+}
+
+/// Checks one device, or every one the build knows, against double precision on the CPU.
+pub(in crate::cli) fn run(args: &DoctorArgs, console: &Console) -> anyhow::Result<()> {
+    let asked = args.device;
+    let choices = asked.map_or_else(
+        || {
+            use DeviceChoice::{Cpu, Cuda, Metal, Vulkan, Wgpu};
+            vec![Cpu, Wgpu(None), Vulkan(None), Cuda(None), Metal]
+        },
+        |choice| vec![choice],
+    );
+    let mut findings = Vec::new();
+    let mut refused = None;
+    for choice in choices {
+        let (finding, error) = check(choice);
+        refused = refused.or(error);
+        findings.push(finding);
+    }
+    let mut text = format!("tilepress {}\n", env!("CARGO_PKG_VERSION"));
+    let _ = writeln!(text, "threads: {}", rayon::current_num_threads());
+    for finding in &findings {
+        let name = finding.name.as_deref().unwrap_or("-");
+        let verdict = match (&finding.check, &finding.problem) {
+            (Some(check), _) if check.ok => format!(
+                "ok: worst error {:.1e}, a small network's loss {:.3} -> {:.3}, {:.2} s",
+                check.worst_error, check.loss_before, check.loss_after, finding.seconds
+            ),
+            (Some(check), _) => format!("WRONG NUMBERS, do not use it: {check:?}"),
+            (None, Some(problem)) => problem.clone(),
+            (None, None) => String::new(),
+        };
+        let _ = writeln!(text, "{:<8} {name}\n         {verdict}", finding.choice.to_string());
+    }
+    console.result(&serde_json::to_value(&findings)?, text.trim_end());
+    let wrong = findings.iter().any(|finding| finding.check.as_ref().is_some_and(|check| !check.ok));
+    match refused {
+        // A device that was asked for must be there; in the full list some never are.
+        Some(error) if asked.is_some() => Err(error),
+        _ if wrong => {
+            let why = "its numbers differ from the CPU's".to_owned();
+            Err(DeviceError::Open { choice: asked.unwrap_or_default(), why }.into())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check(choice: DeviceChoice) -> (Finding, Option<anyhow::Error>) {
+    let begun = Instant::now();
+    let mut finding = Finding { choice, name: None, check: None, seconds: 0.0, problem: None };
+    let result = pollster::block_on(async {
+        let opened = open(choice).await?;
+        finding.name = Some(opened.name.clone());
+        finding.check = Some(self_check(&opened.device).await?);
+        anyhow::Ok(())
+    });
+    finding.seconds = begun.elapsed().as_secs_f64();
+    let error = result.err();
+    finding.problem = error.as_ref().map(ToString::to_string);
+    (finding, error)
+}

@@ -1,0 +1,136 @@
+//! `tilepress evaluate`: students on a stored dataset.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::augment::Crop;
+use crate::cli::args::EvaluateCommand;
+use crate::cli::console::Console;
+use crate::cli::exit::InputError;
+use crate::cli::folder::{self, LoadOptions};
+use crate::cli::output::write_atomic;
+use crate::cli::settings::{self, as_json};
+use crate::cli::stage::students::{self, Job};
+use crate::cli::stage::{data, write};
+use crate::combine::{Grid, Manifest};
+use crate::data::{Filter, Fit, Folder, ImageSet, Limits};
+use crate::report::{Bill, MethodResult, Report, Setting};
+
+/// A stored dataset in memory.
+struct StoredSet {
+    images: Arc<ImageSet>,
+    bytes: u64,
+    grid: Grid,
+}
+
+/// Trains students on a stored dataset and measures them on the validation images of the data folder.
+pub(in crate::cli) fn run(args: &EvaluateCommand, console: &Console) -> anyhow::Result<()> {
+    let mut config = settings::resolve(&args.model, Some(&args.student), None);
+    let (folder, manifest) = locate(&args.set)?;
+    if let (Some(manifest), None) = (&manifest, args.model.image_size) {
+        config.image_size = manifest.recipe.side as usize;
+    }
+    let data = super::load(&args.data, &config, args.model.seed, console)?;
+    let grid = args.grid.or(manifest.as_ref().map(|manifest| manifest.recipe.grid)).unwrap_or(Grid::WHOLE);
+    let set = read(&folder, &data, config.image_size as u32, grid, args, console)?;
+    write::empty_folder(&args.out, &args.data.data)?;
+    let warnings = data.write_lists(&args.out.out, console)?;
+    let opened = super::open(args.model.device, console)?;
+
+    let begun = Instant::now();
+    let crop = if set.grid == Grid::WHOLE {
+        Crop::Global { min_scale: config.min_scale }
+    } else {
+        settings::composite_crop(&config, &args.student)
+    };
+    let augmentation = settings::augmentation(crop, &args.student)?;
+    let job = |repeat: u64| Job {
+        images: set.images.clone(),
+        grid: set.grid,
+        augmentation,
+        seed: args.model.seed.wrapping_add(repeat),
+    };
+    let jobs = (0..args.repeats.get() as u64).map(job).collect();
+    let model = settings::model(&config, data.classes.len());
+    let trained =
+        students::train_all(jobs, &model, config.student, &data.val.images, &opened, console)?;
+    if args.save_student
+        && let Some(first) = trained.first()
+    {
+        let bytes = pollster::block_on(first.network.to_safetensors())?;
+        write_atomic(&args.out.out.join("student.safetensors"), &bytes)?;
+    }
+    let setting = Setting {
+        method: data::name_of(&args.set),
+        ipc: (set.images.len() / data.classes.len().max(1)) as u32,
+        grid: set.grid,
+        augment: crop.to_string(),
+        model: config.architecture.to_string(),
+        labels: "hard".to_owned(),
+        images: set.images.len(),
+        bytes: set.bytes,
+        image_size: config.image_size as u32,
+    };
+    let options = as_json(&serde_json::json!({
+        "command": "evaluate", "settings": config, "augmentation": augmentation, "seed": args.model.seed,
+    }));
+    let mut report = Report::new(data.summary(), options);
+    report.bill = Bill { train_seconds: Some(begun.elapsed().as_secs_f64()), ..Bill::default() };
+    report.warnings = warnings;
+    let runs = trained.into_iter().map(|trained| trained.outcome).collect();
+    let result = MethodResult::new(setting, data.classes.names(), runs, data.val.samples.len());
+    report.set_results(result.into_iter().collect());
+    write::report(&args.out.out, report, console)
+}
+
+/// The folder of class folders of a set, and its manifest when we wrote it.
+fn locate(set: &Path) -> anyhow::Result<(PathBuf, Option<Manifest>)> {
+    let file = set.join("manifest.json");
+    if !file.is_file() {
+        // The `data` folder of one of ours, or anybody's.
+        let above = set.join("..").join("manifest.json");
+        let manifest = if set.file_name().is_some_and(|name| name == crate::cli::dataset::DATA) {
+            std::fs::File::open(above).ok().and_then(|file| Manifest::read(file).ok())
+        } else {
+            None
+        };
+        return Ok((set.to_path_buf(), manifest));
+    }
+    let manifest = Manifest::read(std::fs::File::open(&file)?)
+        .map_err(|why| InputError(format!("{} cannot be read: {why}", file.display())))?;
+    Ok((set.join(crate::cli::dataset::DATA), Some(manifest)))
+}
+
+fn read(
+    folder: &Path,
+    data: &data::Dataset,
+    side: u32,
+    grid: Grid,
+    args: &EvaluateCommand,
+    console: &Console,
+) -> anyhow::Result<StoredSet> {
+    let listing = Folder::from_paths(folder::scan(folder)?.paths)?;
+    // A class mix-up here would make every number meaningless.
+    data.classes.ensure_same(&listing.classes)?;
+    let stage = console.stage("read", "images", listing.train.len());
+    let options = LoadOptions {
+        side,
+        fit: Fit::Squash,
+        filter: Filter::Lanczos3,
+        val_short: None,
+        limits: Limits::default(),
+        on_error: args.data.on_error,
+    };
+    let loaded = folder::load(folder, &listing.train, &options, &|done| stage.add(done))?;
+    stage.finish();
+    if let Some(problem) = loaded.problems.first() {
+        console.warn(format_args!(
+            "{} images of the set cannot be read, the first is {} ({})",
+            loaded.problems.len(),
+            problem.path,
+            problem.reason
+        ));
+    }
+    Ok(StoredSet { images: Arc::new(loaded.images), bytes: loaded.bytes, grid })
+}

@@ -1,0 +1,130 @@
+//! `tilepress inspect`: counts, a contact sheet, and where a tile came from.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use crate::cli::args::InspectArgs;
+use crate::cli::console::Console;
+use crate::cli::dataset::DATA;
+use crate::cli::exit::{InputError, UsageError};
+use crate::cli::folder;
+use crate::cli::output::write_atomic;
+use crate::cli::stage::combine::read_source;
+use crate::combine::{CompositeRecord, Format, encode, read_metadata};
+use crate::data::{Entry, Filter, Fit, Folder, Image, Resizer};
+
+/// Images of a class on a contact sheet, classes on it, and the side of each in pixels.
+const COLUMNS: usize = 12;
+const ROWS: usize = 40;
+const CELL: u32 = 64;
+
+/// Runs the command.
+pub(in crate::cli) fn run(args: &InspectArgs, console: &Console) -> anyhow::Result<()> {
+    // A folder that compress wrote holds its images in `data`.
+    let inner = args.folder.join(DATA);
+    let root = if inner.join("metadata.jsonl").is_file() { inner } else { args.folder.clone() };
+    let records = records(&root)?;
+    if let Some(file) = &args.tile {
+        return tiles(file, records.as_deref(), &root, console);
+    }
+    let tree = Folder::from_paths(folder::scan(&root)?.paths)?;
+    let count = |entries: &[Entry], class: u32| entries.iter().filter(|e| e.class == class).count();
+    let mut text = String::new();
+    let mut classes = Vec::new();
+    let _ = writeln!(
+        text,
+        "{}: {} classes, {} images{}",
+        root.display(),
+        tree.classes.len(),
+        tree.train.len(),
+        tree.val.as_ref().map_or_else(String::new, |val| format!(", {} in val", val.len()))
+    );
+    for (class, name) in (0..).zip(tree.classes.names()) {
+        let train = count(&tree.train, class);
+        let val = tree.val.as_ref().map(|val| count(val, class));
+        let _ = writeln!(
+            text,
+            "  {class:>4} {name}: {train}{}",
+            val.map_or_else(String::new, |val| format!(" + {val}"))
+        );
+        classes.push(serde_json::json!({ "class": name, "images": train, "val": val }));
+    }
+    if let Some(records) = &records {
+        let tiles: usize = records.iter().map(|record| record.tiles.len()).sum();
+        let _ = writeln!(text, "{} composites of {tiles} tiles", records.len());
+    }
+    if !tree.ignored.is_empty() {
+        let _ = writeln!(text, "{} other files are not images of a class", tree.ignored.len());
+    }
+    if let Some(path) = &args.sheet {
+        if path.exists() {
+            let shown = path.display();
+            return Err(InputError(format!("--sheet {shown} exists; name another file")).into());
+        }
+        write_atomic(path, &sheet(&root, &tree)?)?;
+        let _ = writeln!(text, "contact sheet: {}", path.display());
+    }
+    let json = serde_json::json!({
+        "folder": root, "classes": classes,
+        "composites": records.as_ref().map(Vec::len), "ignored": tree.ignored,
+    });
+    console.result(&json, text.trim_end());
+    Ok(())
+}
+
+fn records(root: &Path) -> anyhow::Result<Option<Vec<CompositeRecord>>> {
+    let path = root.join("metadata.jsonl");
+    match std::fs::File::open(&path) {
+        Ok(file) => {
+            let records = read_metadata(std::io::BufReader::new(file));
+            let records = records
+                .map_err(|why| InputError(format!("{} cannot be read: {why}", path.display())))?;
+            Ok(Some(records))
+        }
+        Err(_) => Ok(None),
+    }
+}
+
+/// Where the tiles of one composite came from.
+fn tiles(
+    file: &str,
+    records: Option<&[CompositeRecord]>,
+    root: &Path,
+    console: &Console,
+) -> anyhow::Result<()> {
+    let records = records.ok_or_else(|| {
+        InputError(format!("{} has no metadata.jsonl; only composites of ours can be traced", root.display()))
+    })?;
+    let record = records.iter().find(|record| record.file_name == file).ok_or_else(|| {
+        let example = records.first().map_or("", |record| record.file_name.as_str());
+        UsageError(format!("--tile {file} is not in metadata.jsonl; give a file_name such as {example}"))
+    })?;
+    let mut text = format!("{file}: class {}\n", record.class);
+    for tile in &record.tiles {
+        let [x, y, width, height] = tile.area;
+        let score = tile.score.map_or_else(String::new, |score| format!(", EL2N {score:.3}"));
+        let _ = writeln!(text, "  {x},{y} {width}x{height}: {} (rank {}{score})", tile.source, tile.rank);
+    }
+    console.result(&serde_json::to_value(record)?, text.trim_end());
+    Ok(())
+}
+
+/// Some images of every class, a row each.
+fn sheet(root: &Path, tree: &Folder) -> anyhow::Result<Vec<u8>> {
+    let rows = tree.classes.len().min(ROWS);
+    let mut sheet = Image::filled(COLUMNS as u32 * CELL, rows as u32 * CELL, [255; 3]);
+    let mut resizer = Resizer::new();
+    let width = sheet.width() as usize * 3;
+    for row in 0..rows {
+        let of_class = tree.train.iter().filter(|entry| entry.class == row as u32);
+        let images = of_class.filter_map(|entry| read_source(root, &entry.path).ok()).take(COLUMNS);
+        for (column, image) in images.enumerate() {
+            let cell = resizer.resize(&image, CELL, CELL, Fit::Pad, Filter::Lanczos3);
+            for (y, line) in cell.pixels().chunks_exact(CELL as usize * 3).enumerate() {
+                let start = (row * CELL as usize + y) * width + column * CELL as usize * 3;
+                sheet.pixels_mut()[start..start + line.len()].copy_from_slice(line);
+            }
+        }
+    }
+    Ok(encode(&sheet, Format::Png)?)
+}

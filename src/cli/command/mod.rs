@@ -1,0 +1,31 @@
+//! The commands, one a file.
+
+pub(super) mod combine;
+pub(super) mod compare;
+pub(super) mod completions;
+pub(super) mod compress;
+pub(super) mod demo;
+pub(super) mod doctor;
+pub(super) mod evaluate;
+pub(super) mod inspect;
+pub(super) mod prune;
+pub(super) mod score;
+
+use crate::cli::args::DataArgs;
+use crate::cli::console::Console;
+use crate::cli::stage::data::{self, Dataset};
+use crate::device::{DeviceChoice, Opened};
+use crate::train::Settings;
+
+/// Opens a device and says which.
+fn open(choice: DeviceChoice, console: &Console) -> anyhow::Result<Opened> {
+    let opened = pollster::block_on(crate::device::open(choice))?;
+    console.say(format_args!("device: {}", opened.name));
+    Ok(opened)
+}
+
+/// Lists and reads a data folder at the size of the settings.
+fn load(args: &DataArgs, settings: &Settings, seed: u64, console: &Console) -> anyhow::Result<Dataset> {
+    let listing = data::list(args, seed, console)?;
+    data::load(listing, args, settings.image_size as u32, settings.val_resize, console)
+}
