@@ -1,10 +1,4 @@
 //! From the bytes of an image file to pixels.
-//!
-//! The type is told by the content, never by the file's name: ImageNet itself holds a PNG called
-//! `.JPEG`. Whatever the file holds comes out as [`Image`]: 8 bits a channel (16 bit channels are
-//! rounded to the nearest of the 256 levels), gray spread over three channels, CMYK converted,
-//! transparency laid over white, the first frame of an animation, and turned as its EXIF orientation
-//! says.
 
 use std::io::Cursor;
 
@@ -77,7 +71,13 @@ pub enum DecodeError {
     },
 }
 
-/// Decodes an image file; see the [module](self) for what becomes of its colours.
+/// Decodes a JPEG, PNG, WebP, BMP or GIF file.
+///
+/// The type is told by the content, never by the file's name: ImageNet itself holds a PNG called
+/// `.JPEG`. Whatever the file holds comes out as RGB of 8 bits a channel: 16 bit channels are rounded to
+/// the nearest of the 256 levels, gray is spread over three channels, CMYK converted, transparency laid
+/// over white, an animation reduced to its first frame, and the picture turned as its EXIF orientation
+/// says.
 ///
 /// # Errors
 /// A file that is no image, exceeds `limits`, is damaged, or is cut short. A JPEG without its end
