@@ -28,6 +28,17 @@ pub enum OutputError {
         /// The target.
         path: PathBuf,
     },
+    /// The output would lie in the data or the data in the output.
+    #[error(
+        "the output '{}' and the data '{}' lie within each other: choose an --out beside the data folder",
+        out.display(), data.display()
+    )]
+    Overlap {
+        /// The output folder.
+        out: PathBuf,
+        /// The data folder.
+        data: PathBuf,
+    },
     /// The file system refused.
     #[error("cannot {action} '{}'", path.display())]
     Io {
@@ -178,6 +189,31 @@ impl StagedFolder {
     }
 }
 
+/// Checks that writing, or replacing, `out` cannot touch `data`, and that the output will not be read as
+/// part of the data the next time.
+///
+/// # Errors
+/// [`OutputError::Overlap`]; [`OutputError::Io`] where a path cannot be followed.
+pub fn ensure_apart(data: &Path, out: &Path) -> Result<(), OutputError> {
+    let (real_data, real_out) = (resolve(data)?, resolve(out)?);
+    if real_data.starts_with(&real_out) || real_out.starts_with(&real_data) {
+        return Err(OutputError::Overlap { out: out.to_owned(), data: data.to_owned() });
+    }
+    Ok(())
+}
+
+/// A path with its links followed as far as it exists.
+fn resolve(path: &Path) -> Result<PathBuf, OutputError> {
+    let path = std::path::absolute(path).map_err(at("find", path))?;
+    for existing in path.ancestors() {
+        if let (Ok(real), Ok(rest)) = (existing.canonicalize(), path.strip_prefix(existing)) {
+            // Joining an empty rest would append a separator.
+            return Ok(if rest.as_os_str().is_empty() { real } else { real.join(rest) });
+        }
+    }
+    Ok(path)
+}
+
 /// Checks that a folder may be put at `target`.
 fn ensure_free(target: &Path, replace: bool) -> Result<(), OutputError> {
     let path = || target.to_owned();
@@ -318,6 +354,17 @@ mod tests {
         assert!(matches!(StagedFolder::new(&file, true), Err(OutputError::NotAFolder { .. })));
         assert!(matches!(StagedFolder::new(Path::new("."), true), Err(OutputError::InUse { .. })));
         assert!(Path::new("Cargo.toml").exists());
+    }
+
+    #[test]
+    fn output_and_data_lie_apart() {
+        let root = tempfile::tempdir().unwrap();
+        let data = root.path().join("set/data");
+        fs::create_dir_all(&data).unwrap();
+        let overlap = |out: &Path| matches!(ensure_apart(&data, out), Err(OutputError::Overlap { .. }));
+        assert!(overlap(&data) && overlap(&data.join("new/out")) && overlap(&root.path().join("set")));
+        assert!(overlap(&data.join("../../set")));
+        assert!(!overlap(&root.path().join("set/out")) && !overlap(&root.path().join("set/data2")));
     }
 
     #[cfg(unix)]

@@ -1,10 +1,4 @@
 //! From the bytes of an image file to pixels.
-//!
-//! The type is told by the content, never by the file's name: ImageNet itself holds a PNG called
-//! `.JPEG`. Whatever the file holds comes out as [`Image`]: 8 bits a channel (16 bit channels are
-//! rounded to the nearest of the 256 levels), gray spread over three channels, CMYK converted,
-//! transparency laid over white, the first frame of an animation, and turned as its EXIF orientation
-//! says.
 
 use std::io::Cursor;
 
@@ -20,7 +14,7 @@ pub struct Limits {
     pub max_width: u32,
     /// Most rows.
     pub max_height: u32,
-    /// Most bytes of decoded pixels, in the file's own channels and depth.
+    /// Most bytes of decoded pixels, as RGB or in the file's own channels and depth, whichever is more.
     pub max_bytes: u64,
 }
 
@@ -77,7 +71,13 @@ pub enum DecodeError {
     },
 }
 
-/// Decodes an image file; see the [module](self) for what becomes of its colours.
+/// Decodes a JPEG, PNG, WebP, BMP or GIF file.
+///
+/// The type is told by the content, never by the file's name: ImageNet itself holds a PNG called
+/// `.JPEG`. Whatever the file holds comes out as RGB of 8 bits a channel: 16 bit channels are rounded to
+/// the nearest of the 256 levels, gray is spread over three channels, CMYK converted, transparency laid
+/// over white, an animation reduced to its first frame, and the picture turned as its EXIF orientation
+/// says.
 ///
 /// # Errors
 /// A file that is no image, exceeds `limits`, is damaged, or is cut short. A JPEG without its end
@@ -106,7 +106,7 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, DecodeError> {
     let mut decoder = reader.into_decoder().map_err(|error| explain(format, error))?;
 
     let (width, height) = decoder.dimensions();
-    let size = decoder.total_bytes();
+    let size = decoder.total_bytes().max(u64::from(width) * u64::from(height) * 3);
     if width > limits.max_width || height > limits.max_height || size > limits.max_bytes {
         return Err(DecodeError::TooLarge { width, height, bytes: size, limits: *limits });
     }
@@ -360,6 +360,14 @@ mod tests {
         ] {
             assert!(matches!(decode(rgb, &limits), Err(DecodeError::TooLarge { .. })), "{limits:?}");
         }
+    }
+
+    #[test]
+    fn a_gray_image_counts_as_the_rgb_it_becomes() {
+        let gray = FIXTURES.iter().find(|f| f.name == "gray.jpg").unwrap().file;
+        let bytes = decoded(gray).unwrap().pixels().len() as u64;
+        let limits = Limits { max_bytes: bytes - 1, ..Limits::default() };
+        assert!(matches!(decode(gray, &limits), Err(DecodeError::TooLarge { .. })));
     }
 
     #[test]

@@ -1,8 +1,4 @@
 //! Antialiased resizing, the arithmetic of Pillow and torchvision at SIMD speed.
-//!
-//! Equal to Pillow within one level of 255, with one exception: beside edges of nearly full contrast
-//! the negative lobes of `bicubic` and `lanczos3` overshoot between the two passes, are clipped there,
-//! and Pillow takes the passes in the other order.
 
 use fast_image_resize as fir;
 use serde::{Deserialize, Serialize};
@@ -65,6 +61,10 @@ words!(Fit, "fit", Squash = "squash", Crop = "crop", Pad = "pad");
 words!(Filter, "filter", Bilinear = "bilinear", Bicubic = "bicubic", Lanczos3 = "lanczos3");
 
 /// Resizes images, and keeps its working memory from one to the next. One for each thread.
+///
+/// Equal to Pillow within one level of 255, with one exception: beside edges of nearly full contrast
+/// the negative lobes of [`Filter::Bicubic`] and [`Filter::Lanczos3`] overshoot between the two passes,
+/// are clipped there, and Pillow takes the passes in the other order.
 #[derive(Debug, Default)]
 pub struct Resizer {
     inner: fir::Resizer,
