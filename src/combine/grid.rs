@@ -124,6 +124,28 @@ mod tests {
         }
     }
 
+    #[derive(serde::Deserialize)]
+    struct Golden {
+        grid: [u32; 2],
+        side: u32,
+        /// `[x, y, width, height]` of each tile.
+        tiles: Vec<[u32; 4]>,
+    }
+
+    #[test]
+    fn tiles_are_those_that_the_torchvision_transform_cuts() {
+        let golden: Vec<Golden> = serde_json::from_str(include_str!("../../tests/golden/compose_tiles.json"))
+            .expect("golden boxes");
+        assert!(golden.len() > 40);
+        for Golden { grid: [rows, columns], side, tiles } in golden {
+            let grid = Grid::new(rows, columns).expect("a valid grid");
+            assert_eq!(grid.tiles() as usize, tiles.len());
+            for (tile, [x, y, width, height]) in (0..).zip(tiles) {
+                assert_eq!(grid.tile(side, tile), Rect { x, y, width, height }, "{grid} at {side}");
+            }
+        }
+    }
+
     #[test]
     fn a_grid_reads_back_what_it_writes() {
         for text in ["1", "2", "3", "1x2"] {

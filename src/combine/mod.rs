@@ -1,5 +1,36 @@
 //! Combine: shrink whole images and lay a grid of them into one composite.
+//!
+//! [`sources_per_class`] says how many images a class needs, [`plan_composites`] which goes to which
+//! tile, a [`Composer`] makes the pixels and [`encode()`] the file. [`CompositeRecord`], [`Manifest`] and
+//! [`card()`] tell what was made of what.
 
+mod card;
+mod compose;
+mod encode;
+mod error;
 mod grid;
+mod layout;
+mod manifest;
+mod metadata;
+mod plan;
+mod recipe;
 
+pub use card::card;
+pub use compose::{Composer, compose};
+pub use encode::{Format, encode};
+pub use error::CombineError;
 pub use grid::{Grid, Rect};
+pub use layout::{CompositePlan, IpcCounts, PickedSource, plan_composites, rank_of, sources_per_class};
+pub use manifest::{
+    Bytes, Counts, Difference, Hashes, Manifest, ManifestError, SCHEMA, Tool, selection_hash, source_set_hash,
+};
+pub use metadata::{
+    CompositeRecord, MetadataError, TileRecord, composite_name, read_metadata, write_metadata,
+};
+pub use plan::CombinePlan;
+pub use recipe::Recipe;
+
+/// `tilepress_transform.py`: patch extraction for torchvision, written beside every compressed set.
+pub const TORCHVISION_TRANSFORM: &str = include_str!("tilepress_transform.py");
+/// The file name of [`TORCHVISION_TRANSFORM`].
+pub const TORCHVISION_TRANSFORM_NAME: &str = "tilepress_transform.py";
