@@ -100,7 +100,8 @@ mod tests {
             .expect("a file");
         let file = file.into_os_string();
         let arguments: Vec<OsString> =
-            ["tilepress".into(), "compare".into(), "--config".into(), file, "--ipc".into(), "5".into()].into();
+            ["tilepress".into(), "compare".into(), "--config".into(), file, "--ipc".into(), "5".into()]
+                .into();
         let all = with_config_file(arguments).expect("a good file");
         let all: Vec<&str> = all.iter().filter_map(|a| a.to_str()).collect();
         assert_eq!(all[..7], ["tilepress", "compare", "--force", "--ipc", "10", "--methods", "random,pca"]);

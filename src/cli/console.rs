@@ -66,7 +66,8 @@ impl Console {
         let bar = self.bars.then(|| {
             let template =
                 format!("{{prefix:>9}} {{wide_bar}} {{pos}}/{{len}} {unit}  {{per_sec:>12}}  ETA {{eta}}");
-            let style = ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar());
+            let style =
+                ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar());
             ProgressBar::new(total as u64).with_prefix(name).with_style(style)
         });
         let now = Instant::now();

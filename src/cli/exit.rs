@@ -54,9 +54,7 @@ pub(super) fn check_interrupt() -> Result<(), Interrupted> {
 pub(super) fn report(error: &anyhow::Error) -> ExitCode {
     // A closed pipe (`tilepress … | head`) is no failure.
     let broken_pipe = error.chain().any(|cause| {
-        cause
-            .downcast_ref::<std::io::Error>()
-            .is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+        cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
     });
     if broken_pipe {
         return ExitCode::SUCCESS;

@@ -12,10 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 ///
 /// # Errors
 /// The error of the first job, in order, that failed; others may then not have run.
-pub(super) fn run<T, R>(
-    jobs: Vec<T>,
-    work: impl Fn(T) -> anyhow::Result<R> + Sync,
-) -> anyhow::Result<Vec<R>>
+pub(super) fn run<T, R>(jobs: Vec<T>, work: impl Fn(T) -> anyhow::Result<R> + Sync) -> anyhow::Result<Vec<R>>
 where
     T: Send,
     R: Send,

@@ -9,7 +9,11 @@ use crate::model::ModelConfig;
 use crate::train::{Cosine, Length, Optimizer, Recipe, Settings};
 
 /// The preset with the user's overrides.
-pub(super) fn resolve(model: &ModelArgs, student: Option<&StudentArgs>, score: Option<&ScoreArgs>) -> Settings {
+pub(super) fn resolve(
+    model: &ModelArgs,
+    student: Option<&StudentArgs>,
+    score: Option<&ScoreArgs>,
+) -> Settings {
     let mut settings = model.preset.settings();
     settings.architecture = model.model.unwrap_or(settings.architecture);
     settings.width = model.width.map_or(settings.width, |width| width.get());

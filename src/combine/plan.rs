@@ -3,7 +3,7 @@
 use super::{CombineError, Composer, Recipe};
 
 /// The work of a [`Recipe`] in numbers. Its `Display` is the text of `--dry-run`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct CombinePlan {
     /// Number of classes.
     pub classes: u64,

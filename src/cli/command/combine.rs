@@ -82,11 +82,11 @@ pub(in crate::cli) fn run(args: &CombineCommand, console: &Console) -> anyhow::R
 /// The counts of a manifest.
 pub(in crate::cli) fn counts(
     data: &data::Dataset,
-    picks: &[Vec<crate::combine::Pick>],
+    picks: &[Vec<crate::combine::PickedSource>],
     composites: usize,
 ) -> Counts {
     let kept: std::collections::BTreeSet<&str> =
-        picks.iter().flatten().map(|pick| pick.source.as_str()).collect();
+        picks.iter().flatten().map(|pick| pick.path.as_str()).collect();
     Counts {
         classes: data.classes.len() as u64,
         source: data.train.samples.len() as u64,

@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::time::Instant;
 
+use crate::augment::Crop;
 use crate::cli::args::CompressArgs;
 use crate::cli::console::Console;
 use crate::cli::dataset::{self, DATA};
@@ -16,10 +17,9 @@ use crate::cli::stage::score::Scored;
 use crate::cli::stage::students::{self, Job};
 use crate::cli::stage::{combine, findings, pictures, prune, score, write};
 use crate::combine::{
-    Bytes, CombinePlan, CompositeRecord, Counts, Grid, Hashes, Manifest, Recipe, SCHEMA, Tool,
-    read_metadata, selection_hash, source_set_hash,
+    Bytes, CombinePlan, CompositeRecord, Counts, Grid, Hashes, Manifest, Recipe, SCHEMA, Tool, read_metadata,
+    selection_hash, source_set_hash,
 };
-use crate::augment::Crop;
 use crate::data::{ContentHash, ImageSet, Limits, decode};
 use crate::device::Opened;
 use crate::prune::Rule;
@@ -63,8 +63,7 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> anyhow::Res
         );
         return Ok(());
     }
-    let data =
-        crate::cli::stage::data::load(listing, &args.data, recipe.side, config.val_resize, console)?;
+    let data = crate::cli::stage::data::load(listing, &args.data, recipe.side, config.val_resize, console)?;
     let mut manifest = draft(recipe, options(args, &config), &data);
     let out = args.out.out.as_path();
     let finished = prepare(args, &manifest, console)?;
@@ -183,10 +182,7 @@ fn draft(recipe: Recipe, options: serde_json::Value, data: &Dataset) -> Manifest
         options,
         counts: Counts::default(),
         bytes: Bytes { source: data.train.bytes, ..Bytes::default() },
-        hashes: Hashes {
-            source_set: source_set_hash(&data.train.samples),
-            selection: ContentHash([0; 32]),
-        },
+        hashes: Hashes { source_set: source_set_hash(&data.train.samples), selection: ContentHash([0; 32]) },
         files: std::collections::BTreeMap::new(),
     }
 }
@@ -197,6 +193,7 @@ fn draft(recipe: Recipe, options: serde_json::Value, data: &Dataset) -> Manifest
 fn prepare(args: &CompressArgs, draft: &Manifest, console: &Console) -> anyhow::Result<Option<Manifest>> {
     let out = args.out.out.as_path();
     let path = out.join("manifest.json");
+    crate::cli::output::ensure_apart(&args.data.data, out)?;
     if write::is_occupied(out)? {
         let earlier = std::fs::File::open(&path).ok().map(Manifest::read);
         let difference = match earlier {

@@ -14,7 +14,7 @@ use crate::cli::command::compress;
 use crate::cli::console::Console;
 use crate::cli::folder::OnError;
 use crate::cli::settings;
-use crate::cli::stage::{data, write};
+use crate::cli::stage::write;
 use crate::data::Fit;
 use crate::evaluate::Method;
 use crate::prune::{Fill, Rule};

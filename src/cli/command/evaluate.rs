@@ -53,8 +53,7 @@ pub(in crate::cli) fn run(args: &EvaluateCommand, console: &Console) -> anyhow::
     };
     let jobs = (0..args.repeats.get() as u64).map(job).collect();
     let model = settings::model(&config, data.classes.len());
-    let trained =
-        students::train_all(jobs, &model, config.student, &data.val.images, &opened, console)?;
+    let trained = students::train_all(jobs, &model, config.student, &data.val.images, &opened, console)?;
     if args.save_student
         && let Some(first) = trained.first()
     {

@@ -77,8 +77,8 @@ fn records(root: &Path) -> anyhow::Result<Option<Vec<CompositeRecord>>> {
     match std::fs::File::open(&path) {
         Ok(file) => {
             let records = read_metadata(std::io::BufReader::new(file));
-            let records = records
-                .map_err(|why| InputError(format!("{} cannot be read: {why}", path.display())))?;
+            let records =
+                records.map_err(|why| InputError(format!("{} cannot be read: {why}", path.display())))?;
             Ok(Some(records))
         }
         Err(_) => Ok(None),

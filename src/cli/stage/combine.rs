@@ -8,7 +8,7 @@ use crate::cli::console::Console;
 use crate::cli::dataset::{self, DatasetError, WrittenDataset};
 use crate::cli::exit::{InputError, check_interrupt};
 use crate::cli::stage::data::Dataset;
-use crate::combine::{Composer, Pick, Recipe, encode, plan_composites};
+use crate::combine::{Composer, PickedSource, Recipe, encode, plan_composites};
 use crate::data::{self, Filter, Image, ImageSet, Limits, Resizer};
 use crate::prune::Selection;
 
@@ -16,14 +16,12 @@ use crate::prune::Selection;
 pub(in crate::cli) const FILTER: Filter = Filter::Lanczos3;
 
 /// The chosen images by class, in the order of their ranks.
-pub(in crate::cli) fn picks(selection: &Selection, data: &Dataset) -> Vec<Vec<Pick>> {
+pub(in crate::cli) fn picks(selection: &Selection, data: &Dataset) -> Vec<Vec<PickedSource>> {
     let pick = |pick: &crate::prune::Pick| {
         let sample = &data.train.samples[pick.sample as usize];
-        Pick { source: sample.path.clone(), hash: sample.hash, score: pick.score, rank: pick.rank }
+        PickedSource { path: sample.path.clone(), hash: sample.hash, score: pick.score, rank: pick.rank }
     };
-    (0..data.classes.len() as u32)
-        .map(|class| selection.of_class(class).iter().map(pick).collect())
-        .collect()
+    (0..data.classes.len() as u32).map(|class| selection.of_class(class).iter().map(pick).collect()).collect()
 }
 
 /// One whole source image, at its full size.
@@ -33,9 +31,9 @@ pub(in crate::cli) fn read_source(root: &Path, path: &str) -> anyhow::Result<Ima
 }
 
 /// Bytes of the distinct source files of some picks.
-pub(in crate::cli) fn source_bytes(root: &Path, picks: &[Vec<Pick>]) -> u64 {
+pub(in crate::cli) fn source_bytes(root: &Path, picks: &[Vec<PickedSource>]) -> u64 {
     let paths: std::collections::BTreeSet<&str> =
-        picks.iter().flatten().map(|pick| pick.source.as_str()).collect();
+        picks.iter().flatten().map(|pick| pick.path.as_str()).collect();
     paths.iter().filter_map(|path| root.join(path).metadata().ok()).map(|about| about.len()).sum()
 }
 
@@ -44,7 +42,7 @@ pub(in crate::cli) fn source_bytes(root: &Path, picks: &[Vec<Pick>]) -> u64 {
 pub(in crate::cli) fn write(
     out: &Path,
     recipe: &Recipe,
-    picks: &[Vec<Pick>],
+    picks: &[Vec<PickedSource>],
     data: &Dataset,
     args: &CombineArgs,
     console: &Console,
@@ -89,7 +87,7 @@ pub(in crate::cli) struct Composed {
 /// Makes the composites of a recipe in memory.
 pub(in crate::cli) fn in_memory(
     recipe: &Recipe,
-    picks: &[Vec<Pick>],
+    picks: &[Vec<PickedSource>],
     data: &Dataset,
     args: &CombineArgs,
 ) -> anyhow::Result<Composed> {
@@ -99,7 +97,7 @@ pub(in crate::cli) fn in_memory(
         let mut resizer = Resizer::new();
         let image = composer.compose_from(
             |tile| {
-                let path = &plan.tiles[tile as usize].source;
+                let path = &plan.tiles[tile as usize].path;
                 read_source(&data.root, path)
                     .map(std::borrow::Cow::Owned)
                     .map_err(|why| InputError(format!("source image '{path}' cannot be read: {why:#}")))

@@ -4,9 +4,7 @@ use crate::cli::args::PruneArgs;
 use crate::cli::console::Console;
 use crate::cli::stage::data::Dataset;
 use crate::data::{ContentHash, near_duplicates, shared_copies};
-use crate::prune::{
-    Findings, PruneRequest, Rule, Selection, duplicates_to_leave_out, preference, select,
-};
+use crate::prune::{Findings, PruneRequest, Rule, Selection, duplicates_to_leave_out, preference, select};
 use crate::score::Suspect;
 
 /// Differing bits of 64 up to which two perceptual hashes count as near-duplicates.
@@ -69,15 +67,8 @@ pub(in crate::cli) fn choose(
         Vec::new()
     };
     let selection = select(&PruneRequest { leave_out: &left_out, ..request })?;
-    let findings = Findings::among(
-        &selection,
-        samples,
-        &data.classes,
-        &copies.groups,
-        &shared,
-        suspects,
-        &left_out,
-    );
+    let findings =
+        Findings::among(&selection, samples, &data.classes, &copies.groups, &shared, suspects, &left_out);
     Ok(Chosen { selection, findings })
 }
 

@@ -36,7 +36,10 @@ pub(in crate::cli) fn train_proxies(
     let task = Task {
         images: data.train.images.clone(),
         grid: Grid::WHOLE,
-        augmentation: Augmentation { crop: Crop::Global { min_scale: config.min_scale }, ..Augmentation::default() },
+        augmentation: Augmentation {
+            crop: Crop::Global { min_scale: config.min_scale },
+            ..Augmentation::default()
+        },
         normalise: Normalise::IMAGENET,
     };
     let model = settings::model(config, data.classes.len());

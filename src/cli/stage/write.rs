@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::cli::args::OutArgs;
 use crate::cli::console::Console;
 use crate::cli::exit::InputError;
-use crate::cli::output::write_atomic;
+use crate::cli::output::{ensure_apart, write_atomic};
 use crate::report::{self, Report};
 
 /// Makes sure `out` is an empty folder, or becomes one by `--force`.
@@ -15,6 +15,7 @@ use crate::report::{self, Report};
 /// [`InputError`] when it holds something and `--force` was not given, or holds the data itself.
 pub(in crate::cli) fn empty_folder(out: &OutArgs, data: &Path) -> anyhow::Result<()> {
     let folder = &out.out;
+    ensure_apart(data, folder)?;
     if is_occupied(folder)? {
         if !out.force {
             return Err(occupied(folder, "it is not empty").into());
@@ -44,16 +45,8 @@ pub(in crate::cli) fn occupied(folder: &Path, why: &str) -> InputError {
 
 /// Removes what is in a folder, unless the data lies there.
 pub(in crate::cli) fn clear(folder: &Path, data: &Path) -> anyhow::Result<()> {
-    let (out, data) = (folder.canonicalize()?, data.canonicalize()?);
-    if data.starts_with(&out) || out.starts_with(&data) {
-        return Err(InputError(format!(
-            "--force would remove {}, and the data folder {} lies there; name another --out",
-            out.display(),
-            data.display()
-        ))
-        .into());
-    }
-    for entry in std::fs::read_dir(&out)? {
+    ensure_apart(data, folder)?;
+    for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
             std::fs::remove_dir_all(entry.path())?;
