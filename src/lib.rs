@@ -31,7 +31,7 @@ pub mod model;
 #[cfg(feature = "engine")]
 pub mod train;
 
-#[cfg(feature = "cli")]
+#[cfg(all(feature = "cli", not(target_family = "wasm")))]
 pub mod cli;
-#[cfg(feature = "web")]
+#[cfg(any(feature = "web", target_family = "wasm"))]
 pub mod web;

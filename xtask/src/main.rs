@@ -5,6 +5,7 @@
 
 mod browser;
 mod process;
+mod reproduce;
 mod server;
 mod tally;
 mod test;
@@ -29,12 +30,15 @@ enum Task {
     Test(test::Options),
     /// Builds the npm packages that wasm-pack.toml describes, into pkg/.
     Wasm(wasm::Options),
+    /// Runs the reference experiment and holds it against an independent PyTorch implementation.
+    Reproduce(reproduce::Options),
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Test(options) => test::run(&options),
         Task::Wasm(options) => wasm::run(&options).map(|()| ExitCode::SUCCESS),
+        Task::Reproduce(options) => reproduce::run(&options),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -156,7 +156,12 @@ pub(in crate::cli) fn compare(
     if let Some(chosen) = &noticed {
         report.findings = findings::findings(&chosen.findings, &copies, data);
     }
-    let pictured = entries.iter().find(|entry| entry.method == Method::Pca).or(entries.first());
+    let pictured = {
+        let find = |wanted: &dyn Fn(&Entry) -> bool| entries.iter().find(|entry| wanted(entry));
+        find(&|entry| entry.method == Method::Pca)
+            .or_else(|| find(&|entry| entry.recipe.grid.tiles() > 1))
+            .or(entries.first())
+    };
     report.gallery = Gallery {
         classes: scored
             .first()
