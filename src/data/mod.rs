@@ -10,7 +10,7 @@ mod sample;
 mod split;
 
 pub use decode::{DecodeError, Limits, decode};
-#[cfg(feature = "cli")]
+#[cfg(all(feature = "cli", not(target_family = "wasm")))]
 pub(crate) use duplicates::difference_hash_of;
 pub use duplicates::{difference_hash, near_duplicates, shared_copies};
 pub use error::DataError;
