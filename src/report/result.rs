@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::{
     combine::Grid,
     evaluate::{
-        stats::{Interval, mean, mean_interval, sample_sd, wilson},
+        stats::{Interval, mean, sample_sd, t_interval, wilson},
         verdict::{Comparison, Runs, compare},
     },
 };
@@ -141,7 +141,10 @@ impl MethodResult {
         val_images: usize,
     ) -> Option<Self> {
         let top1 = Accuracy::of(runs.iter().map(|run| run.top1).collect())?;
-        let (top1_interval, top1_interval_of) = match mean_interval(&top1.runs) {
+        // Accuracies move in steps of one image: runs that agree by chance are not free of noise.
+        let least_sd = 100.0 / val_images.max(1) as f64 / 12f64.sqrt();
+        let over_seeds = top1.sd.and_then(|sd| t_interval(top1.mean, sd.max(least_sd), top1.runs.len()));
+        let (top1_interval, top1_interval_of) = match over_seeds {
             // A mean accuracy cannot lie outside 0 to 100, so cutting there loses no coverage.
             Some(interval) => (Some(interval.clamped(0.0, 100.0)), IntervalOf::Seeds),
             None => {

@@ -103,16 +103,18 @@ pub(crate) fn install_modules(root: &Path) -> Result<()> {
 }
 
 /// Makes sure that native tests on wgpu have an adapter, if only a software one.
-pub(crate) fn ensure_vulkan() {
+pub(crate) fn ensure_vulkan() -> bool {
     if !cfg!(target_os = "linux") {
-        return;
+        return false;
     }
     let has_driver = ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"]
         .iter()
         .any(|folder| fs::read_dir(folder).is_ok_and(|mut files| files.next().is_some()));
     if !has_driver && let Err(error) = process::apt_install(&["mesa-vulkan-drivers"]) {
         println!("note: no Vulkan driver, so tests on a native GPU have none to run on: {error:#}");
+        return false;
     }
+    true
 }
 
 fn find_chromium() -> Option<PathBuf> {

@@ -31,13 +31,18 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     report.check("format", || format(&workspace));
     // Cheap ones first: a newcomer's mistake shows before burn is built.
     report.check("lint the edge layer", || lint(&workspace, &["--no-default-features", "--features", "web"]));
-    report.tests("edge layer tests", || cargo_test(&workspace, &["--no-default-features", "--lib"]));
-    report.tests("xtask tests", || cargo_test(&workspace, &["--package", "xtask"]));
+    report.tests("edge layer tests", || cargo_test(&workspace, &["--no-default-features", "--lib"], &[]));
+    report.tests("xtask tests", || cargo_test(&workspace, &["--package", "xtask"], &[]));
     report.check("lint xtask", || lint(&workspace, &["--package", "xtask", "--all-targets"]));
-    browser::ensure_vulkan();
+    let native: &[(&str, &str)] = if browser::ensure_vulkan() {
+        // With a driver in place, a test that finds no adapter has found a fault.
+        &[("TILEPRESS_NEEDS_WGPU", "1")]
+    } else {
+        &[]
+    };
     // Not --workspace: together with xtask, Cargo would unite the features of what both depend on, and
     // build the whole of burn a second time for anyone who also runs `cargo run --release`.
-    report.tests("native tests", || cargo_test(&workspace, &[]));
+    report.tests("native tests", || cargo_test(&workspace, &[], native));
     report.check("lint", || lint(&workspace, &["--all-targets", "--features", "web"]));
     if !options.no_wasm {
         let built =
@@ -129,9 +134,10 @@ fn lint(workspace: &Workspace, arguments: &[&str]) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn cargo_test(workspace: &Workspace, arguments: &[&str]) -> Result<Tally> {
+fn cargo_test(workspace: &Workspace, arguments: &[&str], environment: &[(&str, &str)]) -> Result<Tally> {
     let mut command = cargo(workspace);
     command.args(["test", "--release", "--no-fail-fast"]).args(arguments);
+    command.envs(environment.iter().copied());
     let mut tally = Tally::default();
     let status = process::run_lines(&mut command, |line| {
         if let Some(more) = Tally::from_libtest(line) {
