@@ -34,7 +34,7 @@ pub struct Setting {
 }
 
 /// One trained student, as the training side hands it over.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RunOutcome {
     /// The seed of the student.
     pub seed: u64,

@@ -8,6 +8,7 @@ use crate::cli::args::{
 };
 use crate::cli::console::Console;
 use crate::cli::exit::UsageError;
+use crate::cli::output::{ensure_apart, write_atomic};
 use crate::cli::settings::{self, as_json};
 use crate::cli::stage::combine::{self, Composed};
 use crate::cli::stage::data::Dataset;
@@ -15,7 +16,7 @@ use crate::cli::stage::prune::Copies;
 use crate::cli::stage::score::{self, Scored};
 use crate::cli::stage::students::{self, Job};
 use crate::cli::stage::{findings, pictures, prune, write};
-use crate::combine::Recipe;
+use crate::combine::{Recipe, source_set_hash};
 use crate::device::Opened;
 use crate::evaluate::Method;
 use crate::report::{Bill, CompositePicture, Gallery, MethodResult, Picture, Report, Setting};
@@ -79,7 +80,8 @@ pub(in crate::cli) fn compare(
     if data.val.samples.is_empty() {
         return Err(UsageError("there are no validation images; raise --val-fraction".to_owned()).into());
     }
-    write::empty_folder(out, &args.data.data)?;
+    let options = options(args, config, &methods);
+    begin(out, args, &options, data, console)?;
     let mut warnings = data.write_lists(args.out, console)?;
     let opened = super::open(args.model.device, console)?;
     let seeds: Vec<u64> =
@@ -116,16 +118,20 @@ pub(in crate::cli) fn compare(
 
     let begun = Instant::now();
     let jobs = entries.iter().enumerate().map(|(place, entry)| {
+        let seed = seeds[place % seeds.len()];
         Ok(Job {
+            name: format!("{}-{seed}", entry.method),
             images: entry.composed.images.clone(),
             grid: entry.recipe.grid,
             augmentation: settings::augmentation(crop(args, config, entry.method), args.student)?,
-            seed: seeds[place % seeds.len()],
+            seed,
         })
     });
     let jobs = jobs.collect::<anyhow::Result<Vec<_>>>()?;
     let model = settings::model(config, data.classes.len());
-    let trained = students::train_all(jobs, &model, config.student, &data.val.images, &opened, console)?;
+    let keep = args.out.join(STUDENTS);
+    let val = &data.val.images;
+    let trained = students::train_all(jobs, Some(&keep), &model, config.student, val, &opened, console)?;
 
     let mut outcomes = trained.into_iter().map(|trained| trained.outcome);
     let mut results = Vec::new();
@@ -147,7 +153,7 @@ pub(in crate::cli) fn compare(
         results.extend(MethodResult::new(setting, data.classes.names(), runs, data.val.samples.len()));
     }
 
-    let mut report = Report::new(data.summary(), options(args, config, &methods));
+    let mut report = Report::new(data.summary(), options);
     report.bill = Bill {
         score_seconds: scored.first().map(|scored| scored.report.seconds),
         combine_seconds: Some(combine_seconds),
@@ -174,6 +180,44 @@ pub(in crate::cli) fn compare(
     Ok(report)
 }
 
+/// Where finished students and proxies are kept, and what run they belong to.
+const STUDENTS: &str = "students";
+const LOGS: &str = "training-logs";
+const RUN: &str = "run.json";
+
+/// Prepares the output folder: a new one, or one of an equal comparison that was interrupted.
+fn begin(
+    out: &OutArgs,
+    args: &Comparison<'_>,
+    options: &serde_json::Value,
+    data: &Dataset,
+    console: &Console,
+) -> anyhow::Result<()> {
+    let run = serde_json::json!({
+        "options": options,
+        "source_set": source_set_hash(&data.train.samples),
+        "val_set": source_set_hash(&data.val.samples),
+    });
+    let file = out.out.join(RUN);
+    ensure_apart(&args.data.data, &out.out)?;
+    if !out.force && write::is_occupied(&out.out)? {
+        let earlier = std::fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        return match earlier {
+            Some(earlier) if run == earlier => {
+                console.say(format_args!("going on with what is in {}", out.out.display()));
+                Ok(write::sweep(&out.out)?)
+            }
+            Some(serde_json::Value::Object(_)) => {
+                Err(write::occupied(&out.out, "it holds a comparison of other options or images").into())
+            }
+            _ => Err(write::occupied(&out.out, "it is not empty").into()),
+        };
+    }
+    write::empty_folder(out, &args.data.data)?;
+    write_atomic(&file, &serde_json::to_vec_pretty(&run)?)?;
+    Ok(())
+}
+
 /// A proxy for each seed, so that the intervals hold the noise of scoring too; with a score file, that.
 /// The first one's report bears the time of all.
 fn score_seeds(
@@ -194,7 +238,8 @@ fn score_seeds(
         .iter()
         .flat_map(|&seed| (0..runs as u64).map(move |run| seed.wrapping_add(run * 1_000_003)))
         .collect();
-    let logs = score::train_proxies(data, config, args.score, &all, opened, console)?;
+    let logs =
+        score::train_proxies(data, config, args.score, &all, Some(&args.out.join(LOGS)), opened, console)?;
     let seconds = begun.elapsed().as_secs_f64();
     logs.chunks(runs)
         .zip(seeds)
@@ -266,6 +311,13 @@ fn options(args: &Comparison<'_>, config: &Settings, methods: &[Method]) -> serd
         "seed": args.model.seed,
         "preset": args.model.preset,
         "settings": config,
+        "augment": settings::composite_crop(config, args.student),
+        "flip": !args.student.no_flip,
+        "cutout": args.student.cutout.map(|choice| choice.0),
+        "mix": args.student.mix.map(|choice| choice.0),
+        "format": args.combine.format(),
+        "fit": args.combine.fit,
+        "scores": args.score.scores.as_deref().map(super::file_hash),
         "score": { "runs": args.score.runs, "window": args.score.window, "when": args.score.when },
         "prune": { "fill": args.prune.fill, "dedup": args.prune.dedup },
     }))

@@ -154,7 +154,7 @@ fn options(args: &CompressArgs, config: &Settings) -> serde_json::Value {
         "val_fraction": args.data.val_fraction,
         "on_error": args.data.on_error,
         "score": {
-            "file": args.score.scores.as_deref().map(file_hash),
+            "file": args.score.scores.as_deref().map(super::file_hash),
             "runs": args.score.runs,
             "window": args.score.window,
             "when": args.score.when,
@@ -165,11 +165,6 @@ fn options(args: &CompressArgs, config: &Settings) -> serde_json::Value {
             "dedup": args.prune.dedup,
         },
     }))
-}
-
-/// A score file by what it holds.
-fn file_hash(file: &Path) -> Option<String> {
-    std::fs::read(file).ok().map(|bytes| ContentHash::of(&bytes).to_string())
 }
 
 /// A manifest as it is before anything is made.
@@ -308,6 +303,7 @@ fn evaluate(
     let images = std::sync::Arc::new(set);
     let count = images.len();
     let jobs = (0..args.repeats.get() as u64).map(|repeat| Job {
+        name: repeat.to_string(),
         images: images.clone(),
         grid,
         augmentation,
@@ -315,7 +311,7 @@ fn evaluate(
     });
     let model = settings::model(config, data.classes.len());
     let trained =
-        students::train_all(jobs.collect(), &model, config.student, &data.val.images, opened, console)?;
+        students::train_all(jobs.collect(), None, &model, config.student, &data.val.images, opened, console)?;
     let setting = Setting {
         method: if grid == Grid::WHOLE { "el2n" } else { "pca" }.to_owned(),
         ipc: (manifest.counts.composites / manifest.counts.classes.max(1)) as u32,

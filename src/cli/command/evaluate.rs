@@ -46,6 +46,7 @@ pub(in crate::cli) fn run(args: &EvaluateCommand, console: &Console) -> anyhow::
     };
     let augmentation = settings::augmentation(crop, &args.student)?;
     let job = |repeat: u64| Job {
+        name: repeat.to_string(),
         images: set.images.clone(),
         grid: set.grid,
         augmentation,
@@ -53,11 +54,12 @@ pub(in crate::cli) fn run(args: &EvaluateCommand, console: &Console) -> anyhow::
     };
     let jobs = (0..args.repeats.get() as u64).map(job).collect();
     let model = settings::model(&config, data.classes.len());
-    let trained = students::train_all(jobs, &model, config.student, &data.val.images, &opened, console)?;
+    let trained =
+        students::train_all(jobs, None, &model, config.student, &data.val.images, &opened, console)?;
     if args.save_student
-        && let Some(first) = trained.first()
+        && let Some(network) = trained.first().and_then(|first| first.network.as_ref())
     {
-        let bytes = pollster::block_on(first.network.to_safetensors())?;
+        let bytes = pollster::block_on(network.to_safetensors())?;
         write_atomic(&args.out.out.join("student.safetensors"), &bytes)?;
     }
     let setting = Setting {

@@ -24,6 +24,11 @@ fn open(choice: DeviceChoice, console: &Console) -> anyhow::Result<Opened> {
     Ok(opened)
 }
 
+/// A file that options name, by what it holds.
+fn file_hash(file: &std::path::Path) -> Option<String> {
+    std::fs::read(file).ok().map(|bytes| crate::data::ContentHash::of(&bytes).to_string())
+}
+
 /// Lists and reads a data folder at the size of the settings.
 fn load(args: &DataArgs, settings: &Settings, seed: u64, console: &Console) -> anyhow::Result<Dataset> {
     let listing = data::list(args, seed, console)?;

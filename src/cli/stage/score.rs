@@ -7,6 +7,7 @@ use crate::augment::{Augmentation, Crop, Normalise};
 use crate::cli::args::ScoreArgs;
 use crate::cli::console::Console;
 use crate::cli::exit::{InputError, UsageError, check_interrupt};
+use crate::cli::output::write_atomic;
 use crate::cli::stage::data::Dataset;
 use crate::cli::{lanes, settings};
 use crate::combine::Grid;
@@ -25,11 +26,13 @@ pub(in crate::cli) struct Scored {
 }
 
 /// Trains one proxy for each seed, a cohort at once, and gives their logs in the order of the seeds.
+/// Logs are kept in the folder `keep` as they come; those that are there already are read.
 pub(in crate::cli) fn train_proxies(
     data: &Dataset,
     config: &Settings,
     args: &ScoreArgs,
     seeds: &[u64],
+    keep: Option<&Path>,
     opened: &Opened,
     console: &Console,
 ) -> anyhow::Result<Vec<TrainingLog>> {
@@ -46,7 +49,15 @@ pub(in crate::cli) fn train_proxies(
     let images = data.train.samples.len();
     let steps = config.proxy.steps(images);
     let stage = console.stage("score", "steps", steps * seeds.len());
+    if let Some(keep) = keep {
+        std::fs::create_dir_all(keep)?;
+    }
     let train = |seed: u64| -> anyhow::Result<TrainingLog> {
+        let file = keep.map(|keep| keep.join(format!("{seed}.bin")));
+        if let Some(Ok(bytes)) = file.as_ref().map(std::fs::read) {
+            stage.add(steps);
+            return Ok(TrainingLog::from_bytes(&bytes)?);
+        }
         let mut proxy = Proxy::new(&model, config.proxy, task.clone(), args.when, seed, &opened.device)?;
         while !proxy.finished() {
             check_interrupt()?;
@@ -54,7 +65,11 @@ pub(in crate::cli) fn train_proxies(
             pollster::block_on(proxy.advance())?;
             stage.add(proxy.student().steps_made() - before);
         }
-        Ok(proxy.into_log())
+        let log = proxy.into_log();
+        if let Some(file) = &file {
+            write_atomic(file, &log.to_bytes())?;
+        }
+        Ok(log)
     };
     let logs = if opened.is_cpu {
         lanes::run(seeds.to_vec(), train)?
@@ -105,7 +120,7 @@ pub(in crate::cli) fn score(
     }
     let begun = Instant::now();
     let seeds: Vec<u64> = (0..args.runs.get() as u64).map(|run| seed.wrapping_add(run)).collect();
-    let logs = train_proxies(data, config, args, &seeds, opened, console)?;
+    let logs = train_proxies(data, config, args, &seeds, None, opened, console)?;
     let scored = from_logs(data, args, &logs, seed, begun.elapsed().as_secs_f64())?;
     if let Some(last) = scored.report.proxy_accuracy.last() {
         console.say(format_args!(

@@ -1,5 +1,6 @@
 //! Training and measuring a cohort of students.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -7,6 +8,7 @@ use crate::augment::{Augmentation, Normalise};
 use crate::cli::console::Console;
 use crate::cli::exit::check_interrupt;
 use crate::cli::lanes;
+use crate::cli::output::write_atomic;
 use crate::combine::Grid;
 use crate::data::ImageSet;
 use crate::device::Opened;
@@ -17,22 +19,55 @@ use crate::train::{self, READ_EVERY, Recipe, Student, Task};
 /// What one student is trained on.
 #[derive(Clone)]
 pub(in crate::cli) struct Job {
+    /// What it is called in the folder of finished students.
+    pub(in crate::cli) name: String,
     pub(in crate::cli) images: Arc<ImageSet>,
     pub(in crate::cli) grid: Grid,
     pub(in crate::cli) augmentation: Augmentation,
     pub(in crate::cli) seed: u64,
 }
 
-/// A trained student and its measurement.
+/// A trained student and its measurement. One that an earlier run finished has no network any more.
 pub(in crate::cli) struct Trained {
     pub(in crate::cli) outcome: RunOutcome,
-    pub(in crate::cli) network: Network,
+    pub(in crate::cli) network: Option<Network>,
 }
 
 /// Trains a student for each job and measures it on `val`; results in the order of the jobs. On the CPU
-/// one student a core, elsewhere in turns on the one device.
+/// one student a core, elsewhere in turns on the one device. Outcomes are kept in the folder `keep` as
+/// they come, and those that are there already are not computed again.
 pub(in crate::cli) fn train_all(
     jobs: Vec<Job>,
+    keep: Option<&Path>,
+    model: &ModelConfig,
+    recipe: Recipe,
+    val: &ImageSet,
+    opened: &Opened,
+    console: &Console,
+) -> anyhow::Result<Vec<Trained>> {
+    if let Some(keep) = keep {
+        std::fs::create_dir_all(keep)?;
+    }
+    let known: Vec<Option<RunOutcome>> = jobs.iter().map(|job| finished(keep?, &job.name)).collect();
+    let missing = jobs.into_iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(job, _)| job);
+    let trained = train_missing(missing.collect(), keep, model, recipe, val, opened, console)?;
+    let mut trained = trained.into_iter();
+    let all = known.into_iter().map(|known| match known {
+        Some(outcome) => Some(Trained { outcome, network: None }),
+        None => trained.next(),
+    });
+    Ok(all.flatten().collect())
+}
+
+/// The outcome of a student that an earlier run finished.
+fn finished(keep: &Path, name: &str) -> Option<RunOutcome> {
+    let bytes = std::fs::read(keep.join(format!("{name}.json"))).ok()?;
+    serde_json::from_slice(&bytes).ok()
+}
+
+fn train_missing(
+    jobs: Vec<Job>,
+    keep: Option<&Path>,
     model: &ModelConfig,
     recipe: Recipe,
     val: &ImageSet,
@@ -60,7 +95,7 @@ pub(in crate::cli) fn train_all(
                 pollster::block_on(student.advance(READ_EVERY))?;
                 stage.add(student.steps_made() - before);
             }
-            measure(&student, job.seed, begun.elapsed().as_secs_f64(), val, opened)
+            measure(&student, &job, begun.elapsed().as_secs_f64(), keep, val, opened)
         })?
     } else {
         let begun = Instant::now();
@@ -72,7 +107,7 @@ pub(in crate::cli) fn train_all(
         }))?;
         check_interrupt()?;
         let share = begun.elapsed().as_secs_f64() / students.len().max(1) as f64;
-        let measured = students.iter().zip(&jobs).map(|(s, job)| measure(s, job.seed, share, val, opened));
+        let measured = students.iter().zip(&jobs).map(|(s, job)| measure(s, job, share, keep, val, opened));
         measured.collect::<anyhow::Result<_>>()?
     };
     stage.finish();
@@ -81,8 +116,9 @@ pub(in crate::cli) fn train_all(
 
 fn measure(
     student: &Student,
-    seed: u64,
+    job: &Job,
     seconds: f64,
+    keep: Option<&Path>,
     val: &ImageSet,
     opened: &Opened,
 ) -> anyhow::Result<Trained> {
@@ -92,6 +128,7 @@ fn measure(
         pollster::block_on(train::evaluate(&network, &opened.device, val, &Normalise::IMAGENET, BATCH))?;
     let per_class = evaluation.per_class.iter().map(|&(seen, right)| percent(right, seen)).collect();
     let curve = student.curve();
+    let seed = job.seed;
     let outcome = RunOutcome {
         seed,
         top1: evaluation.top1_percent(),
@@ -105,7 +142,11 @@ fn measure(
             val_top1: Vec::new(),
         },
     };
-    Ok(Trained { outcome, network })
+    if let Some(keep) = keep {
+        let file = keep.join(format!("{}.json", job.name));
+        write_atomic(&file, &serde_json::to_vec(&outcome)?)?;
+    }
+    Ok(Trained { outcome, network: Some(network) })
 }
 
 fn percent(right: usize, seen: usize) -> f64 {
