@@ -34,6 +34,8 @@ pub(in crate::cli) struct Comparison<'a> {
     pub(in crate::cli) prune: &'a PruneArgs,
     pub(in crate::cli) combine: &'a CombineArgs,
     pub(in crate::cli) student: &'a StudentArgs,
+    /// The training log of the first seed's proxy, where a part of the same command made it already.
+    pub(in crate::cli) first_log: Option<&'a Path>,
 }
 
 /// Runs the command.
@@ -49,6 +51,7 @@ pub(in crate::cli) fn run(args: &CompareArgs, console: &Console) -> anyhow::Resu
         prune: &args.prune,
         combine: &args.combine,
         student: &args.student,
+        first_log: None,
     };
     let config = settings::resolve(&args.model, Some(&args.student), Some(&args.score));
     let data = super::load(&args.data, &config, args.model.seed, console)?;
@@ -82,6 +85,11 @@ pub(in crate::cli) fn compare(
     }
     let options = options(args, config, &methods);
     begin(out, args, &options, data, console)?;
+    if let Some(log) = args.first_log {
+        let logs = args.out.join(LOGS);
+        std::fs::create_dir_all(&logs)?;
+        write_atomic(&logs.join(format!("{}.bin", args.model.seed)), &std::fs::read(log)?)?;
+    }
     let mut warnings = data.write_lists(args.out, console)?;
     let opened = super::open(args.model.device, console)?;
     let seeds: Vec<u64> =

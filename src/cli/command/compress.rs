@@ -28,7 +28,8 @@ use crate::score::{SuspectRule, TrainingLog};
 use crate::train::Settings;
 
 const SCORES: &str = "scores.csv";
-const LOG: &str = "training-log.bin";
+/// The training log of the proxies.
+pub(in crate::cli) const LOG: &str = "training-log.bin";
 
 /// Runs the command.
 pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> anyhow::Result<()> {

@@ -85,6 +85,7 @@ pub(in crate::cli) fn run(args: &DemoArgs, console: &Console) -> anyhow::Result<
         prune: &prune,
         combine: &combine,
         student: &student,
+        first_log: Some(&args.out.join("compressed").join(compress::LOG)),
     };
     let comparison_out = OutArgs { out: comparison_folder.clone(), force: false };
     let report = compare::compare(&comparison, &config, &dataset, &comparison_out, console)?;
