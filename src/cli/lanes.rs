@@ -7,6 +7,9 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// A job until it is taken, and its result once it is there.
+type Slot<T, R> = (Option<T>, Option<anyhow::Result<R>>);
+
 /// Runs every job, up to one a core at a time, and gives the results in the order of the jobs. With
 /// fewer jobs than cores each has several.
 ///
@@ -19,8 +22,7 @@ where
 {
     let threads = rayon::current_num_threads();
     let lanes = jobs.len().clamp(1, threads);
-    let slots: Vec<Mutex<(Option<T>, Option<anyhow::Result<R>>)>> =
-        jobs.into_iter().map(|job| Mutex::new((Some(job), None))).collect();
+    let slots: Vec<Mutex<Slot<T, R>>> = jobs.into_iter().map(|job| Mutex::new((Some(job), None))).collect();
     let next = AtomicUsize::new(0);
     let lane = |lane: usize| -> anyhow::Result<()> {
         let share = threads / lanes + usize::from(lane < threads % lanes);

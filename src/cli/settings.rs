@@ -40,14 +40,12 @@ pub(super) fn resolve(
 
 fn override_student(settings: &mut Settings, student: &StudentArgs) {
     let recipe = &mut settings.student;
-    if let Some(opt) = student.opt {
-        if opt != recipe.optimizer {
-            let (lr, weight_decay) = match opt {
-                Optimizer::AdamW => (1e-3, 0.01),
-                Optimizer::Sgd => (0.1, 1e-4),
-            };
-            *recipe = Recipe { optimizer: opt, lr, weight_decay, ..*recipe };
-        }
+    if let Some(opt) = student.opt.filter(|&opt| opt != recipe.optimizer) {
+        let (lr, weight_decay) = match opt {
+            Optimizer::AdamW => (1e-3, 0.01),
+            Optimizer::Sgd => (0.1, 1e-4),
+        };
+        *recipe = Recipe { optimizer: opt, lr, weight_decay, ..*recipe };
     }
     if let Some(length) = student
         .steps

@@ -144,6 +144,7 @@ impl ModelConfig {
 }
 
 /// Any of the networks.
+#[expect(clippy::large_enum_variant, reason = "a student has one; they are never kept in bulk")]
 #[derive(Module, Debug)]
 pub enum Network {
     /// See [`ConvNet`].

@@ -6,9 +6,7 @@ use crate::cli::dataset;
 use crate::cli::exit::InputError;
 use crate::cli::settings::as_json;
 use crate::cli::stage::{combine, data, write};
-use crate::combine::{
-    Bytes, Counts, Hashes, IpcCounts, Manifest, Recipe, SCHEMA, Tool, selection_hash, source_set_hash,
-};
+use crate::combine::{Bytes, Counts, Hashes, Manifest, SCHEMA, Tool, selection_hash, source_set_hash};
 use crate::prune::Selection;
 use crate::train::Preset;
 
@@ -33,17 +31,8 @@ pub(in crate::cli) fn run(args: &CombineCommand, console: &Console) -> anyhow::R
     }
     write::empty_folder(&args.out, &args.data.data)?;
     data.write_lists(&args.out.out, console)?;
-    let recipe = Recipe {
-        seed: 0,
-        ipc: (per_class / tiles) as u32,
-        ipc_counts: IpcCounts::Composites,
-        grid: args.grid,
-        side: args.image_size,
-        fit: args.combine.fit.to_string(),
-        filter: combine::FILTER.to_string(),
-        format: args.combine.format(),
-        classes: data.classes.clone(),
-    };
+    let ipc = (per_class / tiles) as u32;
+    let recipe = combine::recipe(&data.classes, args.grid, ipc, args.image_size, &args.combine);
     let picks = combine::picks(&selection, &data);
     let out = &args.out.out;
     let written = combine::write(out, &recipe, &picks, &data, &args.combine, console)?;

@@ -266,17 +266,8 @@ fn store(
     scored: Option<&Scored>,
 ) -> anyhow::Result<(Entry, prune::Chosen)> {
     let grid = method.grid(args.budget.grid);
-    let recipe = Recipe {
-        seed,
-        ipc: stored_per_class(args)?,
-        ipc_counts: crate::combine::IpcCounts::Composites,
-        grid,
-        side: config.image_size as u32,
-        fit: args.combine.fit.to_string(),
-        filter: combine::FILTER.to_string(),
-        format: args.combine.format(),
-        classes: data.classes.clone(),
-    };
+    let size = config.image_size as u32;
+    let recipe = combine::recipe(&data.classes, grid, stored_per_class(args)?, size, args.combine);
     let (_, per_class) = recipe.per_class()?;
     let scores = match scored.filter(|_| method.needs_scores()) {
         Some(scored) => Some(scored.table.join(&data.train.samples, &data.classes)?),
@@ -286,12 +277,14 @@ fn store(
     let chosen = prune::choose(
         data,
         copies,
-        scores.as_deref(),
-        method.rule(),
-        per_class as usize,
         args.prune,
-        suspects,
-        seed,
+        &prune::Choice {
+            rule: method.rule(),
+            per_class: per_class as usize,
+            scores: scores.as_deref(),
+            suspects,
+            seed,
+        },
     )?;
     let picks = combine::picks(&chosen.selection, data);
     let composed = combine::in_memory(&recipe, &picks, data, args.combine)?;

@@ -36,17 +36,9 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> anyhow::Res
     let config = settings::resolve(&args.model, Some(&args.student), Some(&args.score));
     let seed = args.model.seed;
     let listing = crate::cli::stage::data::list(&args.data, seed, console)?;
-    let recipe = Recipe {
-        seed,
-        ipc: args.budget.ipc,
-        ipc_counts: args.budget.ipc_counts,
-        grid: args.budget.grid,
-        side: config.image_size as u32,
-        fit: args.combine.fit.to_string(),
-        filter: combine::FILTER.to_string(),
-        format: args.combine.format(),
-        classes: listing.classes.clone(),
-    };
+    let size = config.image_size as u32;
+    let recipe = combine::recipe(&listing.classes, args.budget.grid, args.budget.ipc, size, &args.combine);
+    let recipe = Recipe { seed, ipc_counts: args.budget.ipc_counts, ..recipe };
     let (_, per_class) = recipe.per_class()?;
     if args.dry_run {
         let plan = CombinePlan::new(&recipe)?;
@@ -79,12 +71,14 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> anyhow::Res
     let chosen = prune::choose(
         &data,
         &copies,
-        Some(&joined),
-        rule,
-        per_class as usize,
         &args.prune,
-        &scored.suspects,
-        seed,
+        &prune::Choice {
+            rule,
+            per_class: per_class as usize,
+            scores: Some(&joined),
+            suspects: &scored.suspects,
+            seed,
+        },
     )?;
     warnings.extend(prune::warn(&chosen, &args.prune, console));
     write::file(&out.join("selection.csv"), |bytes| {

@@ -29,12 +29,14 @@ pub(in crate::cli) fn run(args: &PruneCommand, console: &Console) -> anyhow::Res
     let chosen = prune::choose(
         &data,
         &copies,
-        scores.as_deref(),
-        rule,
-        per_class as usize,
         &args.prune,
-        &[],
-        args.seed,
+        &prune::Choice {
+            rule,
+            per_class: per_class as usize,
+            scores: scores.as_deref(),
+            suspects: &[],
+            seed: args.seed,
+        },
     )?;
     write::empty_folder(&args.out, &args.data.data)?;
     data.write_lists(&args.out.out, console)?;

@@ -8,12 +8,33 @@ use crate::cli::console::Console;
 use crate::cli::dataset::{self, DatasetError, WrittenDataset};
 use crate::cli::exit::{InputError, check_interrupt};
 use crate::cli::stage::data::Dataset;
-use crate::combine::{Composer, PickedSource, Recipe, encode, plan_composites};
-use crate::data::{self, Filter, Image, ImageSet, Limits, Resizer};
+use crate::combine::{Composer, Grid, IpcCounts, PickedSource, Recipe, encode, plan_composites};
+use crate::data::{self, ClassMap, Filter, Image, ImageSet, Limits, Resizer};
 use crate::prune::Selection;
 
 /// The kernel that shrinks sources to tiles.
 pub(in crate::cli) const FILTER: Filter = Filter::Lanczos3;
+
+/// The recipe of `ipc` composites a class, from the flags.
+pub(in crate::cli) fn recipe(
+    classes: &ClassMap,
+    grid: Grid,
+    ipc: u32,
+    side: u32,
+    args: &CombineArgs,
+) -> Recipe {
+    Recipe {
+        seed: 0,
+        ipc,
+        ipc_counts: IpcCounts::Composites,
+        grid,
+        side,
+        fit: args.fit.to_string(),
+        filter: FILTER.to_string(),
+        format: args.format(),
+        classes: classes.clone(),
+    }
+}
 
 /// The chosen images by class, in the order of their ranks.
 pub(in crate::cli) fn picks(selection: &Selection, data: &Dataset) -> Vec<Vec<PickedSource>> {

@@ -35,17 +35,25 @@ pub(in crate::cli) fn copies(data: &Dataset) -> Copies {
     }
 }
 
-/// Chooses `per_class` images of every class by `rule`.
+/// What to choose, apart from the data and the flags.
+pub(in crate::cli) struct Choice<'a> {
+    pub(in crate::cli) rule: Rule,
+    /// Images of every class.
+    pub(in crate::cli) per_class: usize,
+    /// The score of every training image; the random rule needs none.
+    pub(in crate::cli) scores: Option<&'a [f64]>,
+    pub(in crate::cli) suspects: &'a [Suspect],
+    pub(in crate::cli) seed: u64,
+}
+
+/// Chooses the images.
 pub(in crate::cli) fn choose(
     data: &Dataset,
     copies: &Copies,
-    scores: Option<&[f64]>,
-    rule: Rule,
-    per_class: usize,
     args: &PruneArgs,
-    suspects: &[Suspect],
-    seed: u64,
+    choice: &Choice<'_>,
 ) -> anyhow::Result<Chosen> {
+    let &Choice { rule, per_class, scores, suspects, seed } = choice;
     let samples = &data.train.samples;
     let mut shared = vec![false; samples.len()];
     for &(train, _) in &copies.shared {

@@ -67,7 +67,7 @@ fn backward(
         out[start + class] = (logits[start + class] - max).exp() * scale;
     }
     let label = u32::cast_from(labels[ABSOLUTE_POS]) as usize;
-    out[start + label] = out[start + label] - g;
+    out[start + label] -= g;
 }
 
 impl CrossEntropy for CubeBackend {
