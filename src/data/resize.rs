@@ -195,6 +195,7 @@ impl Resizer {
         // An edge may be off by the rounding of the divisions above; it must not leave the image.
         let (left, width) = inside(window.left, window.width, from.0);
         let (top, height) = inside(window.top, window.height, from.1);
+        let (left, top) = (off_centre(left, width, to.0), off_centre(top, height, to.1));
         let kernel = match filter {
             Filter::Bilinear => fir::FilterType::Bilinear,
             Filter::Bicubic => fir::FilterType::CatmullRom,
@@ -265,6 +266,26 @@ fn inside(start: f64, length: f64, end: u32) -> (f64, f64) {
     (start, length)
 }
 
+/// The start of a window, moved by less than a millionth of a pixel where its first or last sample would
+/// fall exactly on a pixel's centre.
+///
+/// There fast_image_resize 6.1 drops taps of weight 0 and then takes the range of source pixels from the
+/// first and the last sample alone, although the samples between them reach further when an image is
+/// enlarged: it reads outside its buffer. Only windows that begin within the image are concerned.
+fn off_centre(start: f64, length: f64, to: u32) -> f64 {
+    const NUDGE: f64 = 1.0 / (1u64 << 21) as f64;
+    let step = length / f64::from(to);
+    if start < NUDGE || step >= 1.0 {
+        return start;
+    }
+    let on_centre = |start: f64| {
+        let first = start + 0.5 * step - 0.5;
+        let last = start + length - 0.5 * step - 0.5;
+        [first, last].iter().any(|place| (place - place.round()).abs() < NUDGE / 8.0)
+    };
+    [0.0, NUDGE, NUDGE / 2.0].iter().map(|nudge| start - nudge).find(|&s| !on_centre(s)).unwrap_or(start)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -282,6 +303,25 @@ mod tests {
             .map(|v| v as u8)
             .collect();
         Image::new(width, height, pixels).unwrap()
+    }
+
+    #[test]
+    fn an_enlarged_window_whose_first_sample_is_a_pixels_centre_is_read_from_within_the_image() {
+        let source = picture(8, 8);
+        let window = |left: f64| Window { left, top: left, width: 4.0, height: 4.0 };
+        let sample = |left: f64, filter| {
+            let mut out = vec![0; 8 * 8 * 3];
+            Resizer::new().convolve(source.pixels(), (8, 8), window(left), (8, 8), filter, &mut out);
+            out
+        };
+        for filter in [Filter::Bilinear, Filter::Bicubic, Filter::Lanczos3] {
+            // 1.25 + 0.25 is the centre of pixel 1, and 2.75 + 3.75 that of pixel 6.
+            for left in [1.25, 2.75] {
+                let (exact, beside) = (sample(left, filter), sample(left + 1e-4, filter));
+                let worst = exact.iter().zip(&beside).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
+                assert!(worst <= 1, "{filter} at {left} is off by {worst}");
+            }
+        }
     }
 
     /// Pillow and fast_image_resize both work in fixed point and round between their two passes, the

@@ -176,6 +176,8 @@ fn package(
         .input_path(module)
         .out_name(STEM)
         .typescript(true)
+        // Without it `init()` would need to be told where the module lies.
+        .omit_default_module_path(false)
         .remove_name_section(!options.dev)
         .remove_producers_section(!options.dev);
     match options.target.unwrap_or(build.target) {
