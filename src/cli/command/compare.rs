@@ -79,8 +79,8 @@ pub(in crate::cli) fn compare(
     if data.val.samples.is_empty() {
         return Err(UsageError("there are no validation images; raise --val-fraction".to_owned()).into());
     }
-    write::empty_folder(out, &args.data.data)?;
-    let mut warnings = data.write_lists(args.out, console)?;
+    write::ensure_free(out, &args.data.data)?;
+    let mut warnings = Vec::new();
     let opened = super::open(args.model.device, console)?;
     let seeds: Vec<u64> =
         (0..args.repeats as u64).map(|repeat| args.model.seed.wrapping_add(repeat)).collect();
@@ -164,7 +164,9 @@ pub(in crate::cli) fn compare(
         composites: pictured.map_or_else(Vec::new, |entry| composites(entry, data)),
     };
     report.scoring = scored.into_iter().next().map(|scored| scored.report);
-    report.warnings = warnings;
+    write::empty_folder(out, &args.data.data)?;
+    report.warnings = data.write_lists(args.out, console)?;
+    report.warnings.extend(warnings);
     report.set_results(results);
     Ok(report)
 }
