@@ -26,7 +26,7 @@ pub(super) struct InputError(pub(super) String);
 
 /// Ctrl-C, or a polite kill.
 #[derive(Debug, thiserror::Error)]
-#[error("interrupted; run the same command again to go on")]
+#[error("interrupted (`compress` goes on where it stopped when the same command is given again)")]
 pub(super) struct Interrupted;
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
@@ -74,14 +74,28 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         .or(is(cause.is::<UsageError>(), 2))
         .or(is(cause.is::<ModelError>() || cause.is::<AugmentError>(), 2))
         .or(is(cause.is::<InputError>() || cause.is::<DataError>() || cause.is::<DecodeError>(), 3))
-        .or(is(cause.is::<PruneError>() || cause.is::<CombineError>() || cause.is::<StateError>(), 3))
+        .or(is(cause.is::<StateError>(), 3))
         .or(is(cause.is::<DeviceError>(), 4))
+        .or_else(|| match cause.downcast_ref()? {
+            PruneError::Nothing | PruneError::NoScores(_) | PruneError::WindowStart(_) => Some(2),
+            _ => Some(3),
+        })
+        .or_else(|| match cause.downcast_ref()? {
+            CombineError::NoImages
+            | CombineError::UnevenSources { .. }
+            | CombineError::TooMany { .. }
+            | CombineError::Side { .. }
+            | CombineError::Quality { .. }
+            | CombineError::QualityOfPng => Some(2),
+            _ => Some(3),
+        })
         .or_else(|| match cause.downcast_ref()? {
             OutputError::Io { .. } => Some(1),
             _ => Some(3),
         })
         .or_else(|| match cause.downcast_ref()? {
             ScoreError::NotFinite { .. } => Some(1),
+            ScoreError::Window { .. } => Some(2),
             _ => Some(3),
         })
         .or_else(|| match cause.downcast_ref()? {
@@ -102,10 +116,12 @@ mod tests {
 
     #[test]
     fn every_kind_of_error_has_its_documented_code() {
-        let cases: [(anyhow::Error, u8); 6] = [
+        let cases: [(anyhow::Error, u8); 8] = [
             (anyhow::anyhow!("anything"), 1),
             (UsageError("x".into()).into(), 2),
             (anyhow::Error::from(InputError("x".into())).context("while reading"), 3),
+            (PruneError::Nothing.into(), 2),
+            (CombineError::Classes { given: 1, expected: 2 }.into(), 3),
             (TrainError::Device("lost".into()).into(), 4),
             (ProxyError::Train(TrainError::Diverged { step: 1, loss: f32::NAN }).into(), 1),
             (Interrupted.into(), 130),

@@ -4,11 +4,12 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use walkdir::WalkDir;
 
+use super::exit::InputError;
 use crate::data::{
     self, ContentHash, DataError, Entry, Filter, Fit, ImageSet, Limits, Resizer, Sample, difference_hash_of,
 };
@@ -39,11 +40,13 @@ pub struct Scan {
 /// When `root` is not a folder that can be read.
 pub fn scan(root: &Path) -> anyhow::Result<Scan> {
     let shown = root.display();
-    let about = fs::metadata(root).with_context(|| format!("cannot read the data folder '{shown}'"))?;
+    let unreadable = |why: std::io::Error| InputError(format!("cannot read the folder '{shown}': {why}"));
+    let about = fs::metadata(root).map_err(unreadable)?;
     if !about.is_dir() {
-        bail!("'{shown}' is a file; --data takes the folder that holds the class folders");
+        let text = format!("'{shown}' is a file; give the folder that holds the class folders");
+        return Err(InputError(text).into());
     }
-    fs::read_dir(root).with_context(|| format!("cannot read the data folder '{shown}'"))?;
+    fs::read_dir(root).map_err(unreadable)?;
 
     let mut found = Scan::default();
     for entry in WalkDir::new(root).follow_links(true).min_depth(1) {

@@ -28,9 +28,9 @@ pub enum OutputError {
         /// The target.
         path: PathBuf,
     },
-    /// The output would lie in the data or the data in the output.
+    /// The output would lie in what is read or what is read in the output.
     #[error(
-        "the output '{}' and the data '{}' lie within each other: choose an --out beside the data folder",
+        "the output '{}' and what is read, '{}', lie within each other: choose an --out beside it",
         out.display(), data.display()
     )]
     Overlap {

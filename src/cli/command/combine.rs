@@ -8,6 +8,7 @@ use crate::cli::settings::as_json;
 use crate::cli::stage::{combine, data, write};
 use crate::combine::{Bytes, Counts, Hashes, Manifest, SCHEMA, Tool, selection_hash, source_set_hash};
 use crate::prune::Selection;
+use crate::report::words::{self, counted};
 use crate::train::Preset;
 
 /// Lays the images of a selection into composites and writes the dataset.
@@ -17,7 +18,11 @@ pub(in crate::cli) fn run(args: &CombineCommand, console: &Console) -> anyhow::R
         .map_err(|why| InputError(format!("--selection {}: {why}", file.display())))?;
     let rows = Selection::read_csv(std::io::BufReader::new(rows))?;
     let settings = Preset::Small.settings();
-    let data = super::load(&args.data, &settings, 0, console)?;
+    // Which images were held out when the list was made is not known here and does not matter: the list
+    // says which to take.
+    let listing = data::list_whole(&args.data, console)?;
+    let side = settings.image_size as u32;
+    let data = data::load(listing, &args.data, side, settings.val_resize, console)?;
     let selection = Selection::join(&rows, &data.train.samples, &data.classes)?;
     let tiles = args.grid.tiles() as usize;
     let per_class = selection.per_class();
@@ -59,9 +64,9 @@ pub(in crate::cli) fn run(args: &CombineCommand, console: &Console) -> anyhow::R
     console.result(
         &serde_json::to_value(&manifest)?,
         format_args!(
-            "wrote {} composites, {} bytes: {}",
-            manifest.counts.composites,
-            manifest.bytes.out,
+            "wrote {} ({}): {}",
+            counted(manifest.counts.composites, "composite", "composites"),
+            words::bytes(manifest.bytes.out),
             out.join(dataset::DATA).display()
         ),
     );

@@ -17,12 +17,13 @@ use crate::cli::stage::score::Scored;
 use crate::cli::stage::students::{self, Job};
 use crate::cli::stage::{combine, findings, pictures, prune, score, write};
 use crate::combine::{
-    Bytes, CombinePlan, CompositeRecord, Counts, Grid, Hashes, Manifest, Recipe, SCHEMA, Tool, read_metadata,
-    selection_hash, source_set_hash,
+    Bytes, CombinePlan, Composer, CompositeRecord, Counts, Grid, Hashes, Manifest, Recipe, SCHEMA, Tool,
+    read_metadata, selection_hash, source_set_hash,
 };
-use crate::data::{ContentHash, ImageSet, Limits, decode};
+use crate::data::{ContentHash, Entry, ImageSet, Limits, Sample, decode};
 use crate::device::Opened;
 use crate::prune::Rule;
+use crate::report::words::{bytes, counted};
 use crate::report::{Bill, Compressed, Gallery, MethodResult, Report, Setting};
 use crate::score::{SuspectRule, TrainingLog};
 use crate::train::Settings;
@@ -30,6 +31,9 @@ use crate::train::Settings;
 const SCORES: &str = "scores.csv";
 /// The training log of the proxies.
 pub(in crate::cli) const LOG: &str = "training-log.bin";
+
+/// The settings that have no part in the set.
+const STUDENT: &str = "student";
 
 /// Runs the command.
 pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> anyhow::Result<()> {
@@ -40,6 +44,16 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> anyhow::Res
     let recipe = combine::recipe(&listing.classes, args.budget.grid, args.budget.ipc, size, &args.combine);
     let recipe = Recipe { seed, ipc_counts: args.budget.ipc_counts, ..recipe };
     let (_, per_class) = recipe.per_class()?;
+    Composer::new(recipe.grid, recipe.side)?;
+    // What can go wrong without reading or training anything does so now.
+    let unread =
+        |entry: &Entry| Sample { path: entry.path.clone(), class: entry.class, hash: ContentHash([0; 32]) };
+    let unread: Vec<Sample> = listing.train.iter().map(unread).collect();
+    prune::ensure_enough(&unread, &listing.classes, per_class as usize, &args.prune)?;
+    let elsewhere = match &args.score.scores {
+        Some(file) => Some(score::from_file(file)?),
+        None => None,
+    };
     if args.dry_run {
         let plan = CombinePlan::new(&recipe)?;
         let epochs = config.proxy.steps(listing.train.len());
@@ -47,23 +61,34 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> anyhow::Res
         console.result(
             &serde_json::json!({ "plan": plan, "proxy_steps": epochs, "memory_bytes": memory }),
             format_args!(
-                "{plan}\nscoring: {epochs} steps of {} images by a {} at {} px; {} MB of memory for the images",
-                config.proxy.batch,
-                config.architecture,
+                "{plan}\nscoring: {} at {} px; {} of memory for the images",
+                match &args.score.scores {
+                    Some(file) => format!("from {}", file.display()),
+                    None => format!(
+                        "{} of {} images by a {}",
+                        counted(epochs as u64, "step", "steps"),
+                        config.proxy.batch,
+                        config.architecture
+                    ),
+                },
                 config.image_size,
-                memory / 1_000_000
+                bytes(memory as u64)
             ),
         );
         return Ok(());
     }
+    let opened = super::open(args.model.device, console)?;
     let data = crate::cli::stage::data::load(listing, &args.data, recipe.side, config.val_resize, console)?;
+    prune::ensure_enough(&data.train.samples, &data.classes, per_class as usize, &args.prune)?;
+    if let Some(scored) = &elsewhere {
+        scored.table.join(&data.train.samples, &data.classes)?;
+    }
     let mut manifest = draft(recipe, options(args, &config), &data);
     let out = args.out.out.as_path();
     let finished = prepare(args, &manifest, console)?;
     let mut warnings = data.write_lists(out, console)?;
-    let opened = super::open(args.model.device, console)?;
 
-    let scored = scores(args, &config, &data, &opened, console)?;
+    let scored = scores(args, elsewhere, &config, &data, &opened, console)?;
     let joined = scored.table.join(&data.train.samples, &data.classes)?;
     let begun = Instant::now();
     let copies = prune::copies(&data);
@@ -87,7 +112,10 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> anyhow::Res
 
     let picks = combine::picks(&chosen.selection, &data);
     let records = match finished {
-        Some(earlier) if earlier.hashes.selection == selection_hash(&picks) => {
+        Some(earlier)
+            if earlier.hashes.selection == selection_hash(&picks)
+                && earlier.files.keys().all(|file| out.join(file).is_file()) =>
+        {
             manifest = earlier;
             records_of(out)?
         }
@@ -104,15 +132,19 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> anyhow::Res
     };
     let combine_seconds = begun.elapsed().as_secs_f64();
     console.say(format_args!(
-        "{} images ({} bytes) became {} composites ({} bytes): {}",
-        manifest.counts.source,
-        manifest.bytes.source,
-        manifest.counts.composites,
-        manifest.bytes.out,
+        "{} ({}) became {} ({}): {}",
+        counted(manifest.counts.source, "image", "images"),
+        bytes(manifest.bytes.source),
+        counted(manifest.counts.composites, "composite", "composites"),
+        bytes(manifest.bytes.out),
         out.join(DATA).display()
     ));
 
-    let mut report = Report::new(data.summary(), manifest.options.clone());
+    let mut options = manifest.options.clone();
+    if args.evaluate {
+        options["settings"][STUDENT] = as_json(&config.student);
+    }
+    let mut report = Report::new(data.summary(), options);
     report.compressed = Some(compressed(&manifest, records.iter().map(|record| record.tiles.len()).sum()));
     report.findings = findings::findings(&chosen.findings, &copies, &data);
     report.gallery = Gallery {
@@ -139,13 +171,17 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> anyhow::Res
     write::report(out, report, console)
 }
 
-/// What a manifest compares to tell whether a run is the same: everything but paths, threads and the
-/// evaluation, which do not change the set.
+/// What a manifest compares to tell whether a run is the same: everything but paths, threads and how
+/// students are trained, which do not change the set.
 fn options(args: &CompressArgs, config: &Settings) -> serde_json::Value {
+    let mut settings = as_json(config);
+    if let Some(fields) = settings.as_object_mut() {
+        fields.remove(STUDENT);
+    }
     as_json(&serde_json::json!({
         "command": "compress",
         "preset": args.model.preset,
-        "settings": config,
+        "settings": settings,
         "val_fraction": args.data.val_fraction,
         "on_error": args.data.on_error,
         "score": {
@@ -189,7 +225,7 @@ fn prepare(args: &CompressArgs, draft: &Manifest, console: &Console) -> anyhow::
         let difference = match earlier {
             None => "it is not empty".to_owned(),
             Some(Err(why)) => format!("its manifest.json cannot be read ({why})"),
-            Some(Ok(earlier)) => match draft.equal_options(&earlier) {
+            Some(Ok(earlier)) => match earlier.equal_options(draft) {
                 Ok(()) if !args.out.force => {
                     console.say(format_args!("going on with what is in {}", out.display()));
                     write::sweep(out)?;
@@ -204,7 +240,7 @@ fn prepare(args: &CompressArgs, draft: &Manifest, console: &Console) -> anyhow::
         }
         write::clear(out, &args.data.data)?;
     }
-    std::fs::create_dir_all(out)?;
+    write::create(out)?;
     write::file(&path, |bytes| draft.write(bytes))?;
     Ok(None)
 }
@@ -213,6 +249,7 @@ fn prepare(args: &CompressArgs, draft: &Manifest, console: &Console) -> anyhow::
 /// but whoever compresses at random wants to see what was passed over, so they are made all the same.
 fn scores(
     args: &CompressArgs,
+    elsewhere: Option<Scored>,
     config: &Settings,
     data: &Dataset,
     opened: &Opened,
@@ -233,7 +270,10 @@ fn scores(
         console.say(format_args!("scores: those of {}", table.display()));
         return Ok(scored);
     }
-    let scored = score::score(data, config, &args.score, args.model.seed, opened, console)?;
+    let scored = match elsewhere {
+        Some(scored) => scored,
+        None => score::score(data, config, &args.score, args.model.seed, opened, console)?,
+    };
     if let Some(bytes) = &scored.log {
         crate::cli::output::write_atomic(&log, bytes)?;
     }

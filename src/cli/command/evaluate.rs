@@ -1,5 +1,6 @@
 //! `tilepress evaluate`: students on a stored dataset.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,8 +14,9 @@ use crate::cli::output::write_atomic;
 use crate::cli::settings::{self, as_json};
 use crate::cli::stage::students::{self, Job};
 use crate::cli::stage::{data, write};
-use crate::combine::{Grid, Manifest};
+use crate::combine::{Grid, Manifest, read_metadata};
 use crate::data::{Filter, Fit, Folder, ImageSet, Limits};
+use crate::report::words::counted;
 use crate::report::{Bill, MethodResult, Report, Setting};
 
 /// A stored dataset in memory.
@@ -31,11 +33,15 @@ pub(in crate::cli) fn run(args: &EvaluateCommand, console: &Console) -> anyhow::
     if let (Some(manifest), None) = (&manifest, args.model.image_size) {
         config.image_size = manifest.recipe.side as usize;
     }
-    let data = super::load(&args.data, &config, args.model.seed, console)?;
+    crate::cli::output::ensure_apart(&args.set, &args.out.out)?;
+    write::ensure_free(&args.out, &args.data.data)?;
+    // The images that were held out when the set was made, not those of another seed.
+    let split_seed = manifest.as_ref().filter(|manifest| is_compress(manifest));
+    let split_seed = split_seed.map_or(args.model.seed, |manifest| manifest.recipe.seed);
+    let data = super::load(&args.data, &config, split_seed, console)?;
     let grid = args.grid.or(manifest.as_ref().map(|manifest| manifest.recipe.grid)).unwrap_or(Grid::WHOLE);
     let set = read(&folder, &data, config.image_size as u32, grid, args, console)?;
-    write::empty_folder(&args.out, &args.data.data)?;
-    let warnings = data.write_lists(&args.out.out, console)?;
+    ensure_unseen(&folder, &data, manifest.as_ref())?;
     let opened = super::open(args.model.device, console)?;
 
     let begun = Instant::now();
@@ -56,6 +62,8 @@ pub(in crate::cli) fn run(args: &EvaluateCommand, console: &Console) -> anyhow::
     let model = settings::model(&config, data.classes.len());
     let trained =
         students::train_all(jobs, None, &model, config.student, &data.val.images, &opened, console)?;
+    write::empty_folder(&args.out, &args.data.data)?;
+    let warnings = data.write_lists(&args.out.out, console)?;
     if args.save_student
         && let Some(network) = trained.first().and_then(|first| first.network.as_ref())
     {
@@ -83,6 +91,33 @@ pub(in crate::cli) fn run(args: &EvaluateCommand, console: &Console) -> anyhow::
     let result = MethodResult::new(setting, data.classes.names(), runs, data.val.samples.len());
     report.set_results(result.into_iter().collect());
     write::report(&args.out.out, report, console)
+}
+
+/// Whether a set was made by `compress`, whose manifest tells how its data was split.
+fn is_compress(manifest: &Manifest) -> bool {
+    manifest.options["command"] == "compress"
+}
+
+/// Makes sure that no image to measure on is a source of the set: then the numbers would be too good.
+fn ensure_unseen(folder: &Path, data: &data::Dataset, manifest: Option<&Manifest>) -> anyhow::Result<()> {
+    let path = folder.join("metadata.jsonl");
+    let Some(manifest) = manifest else { return Ok(()) };
+    let file = std::fs::File::open(&path)
+        .map_err(|why| InputError(format!("{} cannot be read: {why}", path.display())))?;
+    let records = read_metadata(std::io::BufReader::new(file))
+        .map_err(|why| InputError(format!("{} cannot be read: {why}", path.display())))?;
+    let held: BTreeSet<&str> = data.val.samples.iter().map(|sample| sample.path.as_str()).collect();
+    let sources = records.iter().flat_map(|record| &record.tiles).map(|tile| tile.source.as_str());
+    let seen: BTreeSet<&str> = sources.filter(|source| held.contains(source)).collect();
+    let Some(first) = seen.first() else { return Ok(()) };
+    let seed = if is_compress(manifest) { "" } else { " and --seed" };
+    Err(InputError(format!(
+        "{} of the images to measure on {} in the set, such as {first}, so the numbers would be too good: \
+         give the --val-fraction{seed} with which the set was made",
+        seen.len(),
+        if seen.len() == 1 { "is" } else { "are" },
+    ))
+    .into())
 }
 
 /// The folder of class folders of a set, and its manifest when we wrote it.
@@ -127,8 +162,8 @@ fn read(
     stage.finish();
     if let Some(problem) = loaded.problems.first() {
         console.warn(format_args!(
-            "{} images of the set cannot be read, the first is {} ({})",
-            loaded.problems.len(),
+            "{} of the set cannot be read: {} ({})",
+            counted(loaded.problems.len() as u64, "image", "images"),
             problem.path,
             problem.reason
         ));

@@ -12,17 +12,20 @@ use crate::cli::output::write_atomic;
 use crate::cli::stage::combine::read_source;
 use crate::combine::{CompositeRecord, Format, encode, read_metadata};
 use crate::data::{Entry, Filter, Fit, Folder, Image, Resizer};
+use crate::report::words::counted;
 
 /// Images of a class on a contact sheet, classes on it, and the side of each in pixels.
 const COLUMNS: usize = 12;
 const ROWS: usize = 40;
 const CELL: u32 = 64;
 
+const METADATA: &str = "metadata.jsonl";
+
 /// Runs the command.
 pub(in crate::cli) fn run(args: &InspectArgs, console: &Console) -> anyhow::Result<()> {
     // A folder that compress wrote holds its images in `data`.
     let inner = args.folder.join(DATA);
-    let root = if inner.join("metadata.jsonl").is_file() { inner } else { args.folder.clone() };
+    let root = if inner.join(METADATA).is_file() { inner } else { args.folder.clone() };
     let records = records(&root)?;
     if let Some(file) = &args.tile {
         return tiles(file, records.as_deref(), &root, console);
@@ -33,10 +36,10 @@ pub(in crate::cli) fn run(args: &InspectArgs, console: &Console) -> anyhow::Resu
     let mut classes = Vec::new();
     let _ = writeln!(
         text,
-        "{}: {} classes, {} images{}",
+        "{}: {} classes, {}{}",
         root.display(),
         tree.classes.len(),
-        tree.train.len(),
+        counted(tree.train.len() as u64, "image", "images"),
         tree.val.as_ref().map_or_else(String::new, |val| format!(", {} in val", val.len()))
     );
     for (class, name) in (0..).zip(tree.classes.names()) {
@@ -51,10 +54,14 @@ pub(in crate::cli) fn run(args: &InspectArgs, console: &Console) -> anyhow::Resu
     }
     if let Some(records) = &records {
         let tiles: usize = records.iter().map(|record| record.tiles.len()).sum();
-        let _ = writeln!(text, "{} composites of {tiles} tiles", records.len());
+        let _ =
+            writeln!(text, "{} of {tiles} tiles", counted(records.len() as u64, "composite", "composites"));
     }
-    if !tree.ignored.is_empty() {
-        let _ = writeln!(text, "{} other files are not images of a class", tree.ignored.len());
+    // The metadata of a set of ours is known, and no stray.
+    let others = tree.ignored.iter().filter(|file| records.is_none() || file.path != METADATA).count();
+    if others > 0 {
+        let others = counted(others as u64, "other file is no image", "other files are no images");
+        let _ = writeln!(text, "{others} of a class");
     }
     if let Some(path) = &args.sheet {
         if path.exists() {
@@ -73,7 +80,7 @@ pub(in crate::cli) fn run(args: &InspectArgs, console: &Console) -> anyhow::Resu
 }
 
 fn records(root: &Path) -> anyhow::Result<Option<Vec<CompositeRecord>>> {
-    let path = root.join("metadata.jsonl");
+    let path = root.join(METADATA);
     match std::fs::File::open(&path) {
         Ok(file) => {
             let records = read_metadata(std::io::BufReader::new(file));

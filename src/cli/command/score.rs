@@ -10,10 +10,11 @@ pub(in crate::cli) fn run(args: &ScoreCommand, console: &Console) -> anyhow::Res
     let config = settings::resolve(&args.model, None, Some(&args.score));
     let seed = args.model.seed;
     let data = super::load(&args.data, &config, seed, console)?;
-    write::empty_folder(&args.out, &args.data.data)?;
-    data.write_lists(&args.out.out, console)?;
+    write::ensure_free(&args.out, &args.data.data)?;
     let opened = super::open(args.model.device, console)?;
     let scored = score::score(&data, &config, &args.score, seed, &opened, console)?;
+    write::empty_folder(&args.out, &args.data.data)?;
+    data.write_lists(&args.out.out, console)?;
     let path = args.out.out.join("scores.csv");
     write::file(&path, |bytes| scored.table.write_csv(bytes))?;
     let report = serde_json::json!({ "scores": path, "scoring": scored.report });

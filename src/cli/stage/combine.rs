@@ -87,7 +87,9 @@ pub(in crate::cli) fn write(
     )
     .map_err(|error| match error {
         DatasetError::Stopped => crate::cli::exit::Interrupted.into(),
-        DatasetError::Source { .. } => InputError(error.to_string()).into(),
+        DatasetError::Source { .. } => InputError(format!("{:#}", anyhow::Error::new(error))).into(),
+        // Not wrapped, so that it keeps its exit code.
+        DatasetError::Combine(error) => error.into(),
         other => anyhow::Error::new(other),
     })?;
     let target = out.join(dataset::DATA);

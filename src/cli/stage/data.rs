@@ -9,6 +9,7 @@ use crate::cli::exit::InputError;
 use crate::cli::folder::{self, LoadOptions, Loaded, Problem};
 use crate::cli::output;
 use crate::data::{ClassMap, Entry, Filter, Fit, Folder, ImageSet, Limits, Sample, hold_out};
+use crate::report::words::{count, counted};
 use crate::report::{DataSummary, ValOrigin};
 
 /// A data folder whose files are listed and not yet read.
@@ -17,8 +18,9 @@ pub(in crate::cli) struct Listing {
     pub(in crate::cli) classes: ClassMap,
     pub(in crate::cli) train: Vec<Entry>,
     pub(in crate::cli) val: Vec<Entry>,
-    pub(in crate::cli) val_origin: ValOrigin,
+    pub(in crate::cli) val_origin: Option<ValOrigin>,
     pub(in crate::cli) problems: Vec<Problem>,
+    pub(in crate::cli) ignored: Vec<Problem>,
 }
 
 /// A data folder in memory.
@@ -27,8 +29,11 @@ pub(in crate::cli) struct Dataset {
     pub(in crate::cli) classes: ClassMap,
     pub(in crate::cli) train: Split,
     pub(in crate::cli) val: Split,
-    pub(in crate::cli) val_origin: ValOrigin,
+    pub(in crate::cli) val_origin: Option<ValOrigin>,
+    /// Files that should have been images and could not be read.
     pub(in crate::cli) problems: Vec<Problem>,
+    /// Files that are no images of a class, such as a licence.
+    pub(in crate::cli) ignored: Vec<Problem>,
 }
 
 /// Images of a split, in the byte order of their paths.
@@ -41,36 +46,53 @@ pub(in crate::cli) struct Split {
 
 /// Lists a folder and splits it. Without `val/`, a part of every class is held out.
 pub(in crate::cli) fn list(args: &DataArgs, seed: u64, console: &Console) -> anyhow::Result<Listing> {
+    list_and_split(args, Some(seed), console)
+}
+
+/// Lists a folder of which nothing is held out.
+pub(in crate::cli) fn list_whole(args: &DataArgs, console: &Console) -> anyhow::Result<Listing> {
+    list_and_split(args, None, console)
+}
+
+fn list_and_split(args: &DataArgs, seed: Option<u64>, console: &Console) -> anyhow::Result<Listing> {
     let scan = folder::scan(&args.data)?;
     let folder = Folder::from_paths(scan.paths)?;
-    let mut problems = scan.problems;
-    problems.extend(
-        folder.ignored.into_iter().map(|ignored| Problem { path: ignored.path, reason: ignored.reason }),
-    );
+    let problems = scan.problems;
+    let ignored: Vec<Problem> =
+        folder.ignored.into_iter().map(|file| Problem { path: file.path, reason: file.reason }).collect();
     let classes = folder.classes;
-    let (train, val, val_origin) = match folder.val {
-        Some(val) => (folder.train, val, ValOrigin::Given),
-        None => {
+    let (train, val, val_origin) = match (folder.val, seed) {
+        (Some(val), _) => (folder.train, val, Some(ValOrigin::Given)),
+        (None, None) => (folder.train, Vec::new(), None),
+        (None, Some(seed)) => {
             let labels: Vec<u32> = folder.train.iter().map(|entry| entry.class).collect();
             let held = hold_out(&labels, classes.len(), args.val_fraction, seed);
             let (mut train, mut val) = (Vec::new(), Vec::new());
             for (entry, held) in folder.train.into_iter().zip(held) {
                 if held { &mut val } else { &mut train }.push(entry);
             }
-            (train, val, ValOrigin::HeldOut { fraction: args.val_fraction, seed })
+            (train, val, Some(ValOrigin::HeldOut { fraction: args.val_fraction, seed }))
         }
     };
     let shown = args.data.display();
-    let (n, t, v) = (classes.len(), train.len(), val.len());
+    let (n, t, v) = (classes.len(), train.len() as u64, count(val.len() as u64));
     console.say(match val_origin {
-        ValOrigin::Given => format!("{shown}: {n} classes, {t} training and {v} validation images"),
-        ValOrigin::HeldOut { fraction, .. } => format!(
-            "{shown}: {n} classes, {t} training images and {v} held out to measure on \
-             (--val-fraction {fraction}; there is no val/ folder)"
+        None => format!("{shown}: {n} classes, {}", counted(t, "image", "images")),
+        Some(ValOrigin::Given) => {
+            format!("{shown}: {n} classes, {} training and {v} validation images", count(t))
+        }
+        Some(ValOrigin::HeldOut { fraction, .. }) => format!(
+            "{shown}: {n} classes, {} and {v} held out to measure on \
+             (--val-fraction {fraction}; there is no val/ folder)",
+            counted(t, "training image", "training images")
         ),
     });
     say_classes(&classes, console);
-    Ok(Listing { root: args.data.clone(), classes, train, val, val_origin, problems })
+    if let Some(first) = ignored.first() {
+        let files = counted(ignored.len() as u64, "file is no image", "files are no images");
+        console.say(format_args!("{files} of a class and left out: {} ({})", first.path, first.reason));
+    }
+    Ok(Listing { root: args.data.clone(), classes, train, val, val_origin, problems, ignored })
 }
 
 /// The classes in their order; silent mix-ups of it are the field's commonest failure.
@@ -91,7 +113,7 @@ pub(in crate::cli) fn load(
     val_short: Option<u32>,
     console: &Console,
 ) -> anyhow::Result<Dataset> {
-    let Listing { root, classes, train, val, val_origin, mut problems } = listing;
+    let Listing { root, classes, train, val, val_origin, mut problems, ignored } = listing;
     let memory = (train.len() + val.len()) as u64 * u64::from(side) * u64::from(side) * 3;
     if memory > 1 << 30 {
         console.say(format_args!("the images take {:.1} GB of memory at {side} px", memory as f64 / 1e9));
@@ -124,7 +146,7 @@ pub(in crate::cli) fn load(
             .into());
         }
     }
-    Ok(Dataset { root, classes, train: train_split, val: val_split, val_origin, problems })
+    Ok(Dataset { root, classes, train: train_split, val: val_split, val_origin, problems, ignored })
 }
 
 impl Dataset {
@@ -135,12 +157,13 @@ impl Dataset {
             classes: self.classes.len(),
             train: self.train.samples.len(),
             val: self.val.samples.len(),
-            val_origin: (!self.val.samples.is_empty()).then_some(self.val_origin),
+            val_origin: self.val_origin.filter(|_| !self.val.samples.is_empty()),
             bytes: self.train.bytes,
         }
     }
 
-    /// Writes `classes.json`, and `problems.csv` when files were left out; warns about the latter.
+    /// Writes `classes.json`, and `problems.csv` when files were left out; warns about those that could
+    /// not be read.
     ///
     /// # Errors
     /// When `classes.json` is there and names other classes, or a file cannot be written.
@@ -153,15 +176,20 @@ impl Dataset {
         }
         output::write_atomic(&classes, &serde_json::to_vec_pretty(&self.classes)?)?;
         let mut warnings = Vec::new();
-        if !self.problems.is_empty() {
-            let file = out.join("problems.csv");
-            output::write_problems(&file, &self.problems)?;
-            let count = self.problems.len();
-            let first = &self.problems[0];
+        let mut listed: Vec<Problem> = self.problems.iter().chain(&self.ignored).cloned().collect();
+        listed.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        let file = out.join("problems.csv");
+        if !listed.is_empty() || file.exists() {
+            output::write_problems(&file, &listed)?;
+        }
+        if let Some(first) = self.problems.first() {
+            let files = self.problems.len() as u64;
             let text = format!(
-                "{count} files were left out, the first is {} ({}); all are listed in {}",
+                "{} left out: {} ({}){}; repair or remove, see {}",
+                counted(files, "file could not be read and was", "files could not be read and were"),
                 first.path,
                 first.reason,
+                if files > 1 { ", …" } else { "" },
                 file.display()
             );
             console.warn(&text);

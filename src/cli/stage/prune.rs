@@ -5,6 +5,7 @@ use crate::cli::console::Console;
 use crate::cli::stage::data::Dataset;
 use crate::data::{ContentHash, near_duplicates, shared_copies};
 use crate::prune::{Findings, PruneRequest, Rule, Selection, duplicates_to_leave_out, preference, select};
+use crate::report::words::counted;
 use crate::score::Suspect;
 
 /// Differing bits of 64 up to which two perceptual hashes count as near-duplicates.
@@ -80,6 +81,31 @@ pub(in crate::cli) fn choose(
     Ok(Chosen { selection, findings })
 }
 
+/// Makes sure, before any score is known, that every class has enough images for `rule`.
+///
+/// # Errors
+/// As [`choose`].
+pub(in crate::cli) fn ensure_enough(
+    samples: &[crate::data::Sample],
+    classes: &crate::data::ClassMap,
+    per_class: usize,
+    args: &PruneArgs,
+) -> anyhow::Result<()> {
+    // All scores equal: which images are taken is not looked at, only how many there are.
+    let scores = vec![0.0; samples.len()];
+    select(&PruneRequest {
+        samples,
+        classes,
+        scores: Some(&scores),
+        per_class,
+        rule: rule(args),
+        fill: args.fill,
+        seed: 0,
+        leave_out: &[],
+    })?;
+    Ok(())
+}
+
 /// The rule of the flags.
 pub(in crate::cli) fn rule(args: &PruneArgs) -> Rule {
     args.window_start.map_or(args.rule, |start| args.rule.with_window_start(start))
@@ -91,8 +117,9 @@ pub(in crate::cli) fn warn(chosen: &Chosen, args: &PruneArgs, console: &Console)
     let repeated = chosen.selection.repeated();
     if repeated > 0 {
         warnings.push(format!(
-            "{repeated} tiles use an image again, because its class has too few (--fill cycle); \
-             a smaller --ipc or --grid would not"
+            "{} an image again, because its class has too few (--fill cycle); \
+             a smaller --ipc or --grid would not",
+            counted(repeated as u64, "tile uses", "tiles use")
         ));
     }
     let findings = &chosen.findings;
@@ -100,15 +127,15 @@ pub(in crate::cli) fn warn(chosen: &Chosen, args: &PruneArgs, console: &Console)
         let groups = findings.near_duplicates.len();
         if groups > 0 {
             warnings.push(format!(
-                "{groups} groups of the kept images look alike (report.html shows them); \
-                 --dedup keeps one of each"
+                "{} look alike (report.html shows them); --dedup keeps one of each",
+                counted(groups as u64, "group of kept images", "groups of kept images")
             ));
         }
         let shared = findings.shared_with_val.len();
         if shared > 0 {
             warnings.push(format!(
-                "{shared} kept images are also in the validation set, which flatters accuracy; \
-                 --dedup leaves them out"
+                "{} also in the validation set, which flatters accuracy; --dedup leaves them out",
+                counted(shared as u64, "kept image is", "kept images are")
             ));
         }
     }

@@ -12,6 +12,7 @@ use crate::cli::stage::data::Dataset;
 use crate::cli::{lanes, settings};
 use crate::combine::Grid;
 use crate::device::Opened;
+use crate::report::words::{self, counted};
 use crate::report::{Histogram, Scoring};
 use crate::score::{Proxy, ScoreTable, Suspect, SuspectRule, TrainingLog, parse_window};
 use crate::train::{Settings, Task};
@@ -124,9 +125,9 @@ pub(in crate::cli) fn score(
     let scored = from_logs(data, args, &logs, seed, begun.elapsed().as_secs_f64())?;
     if let Some(last) = scored.report.proxy_accuracy.last() {
         console.say(format_args!(
-            "scored {} images in {:.0} s; the proxy got {last:.1} % of its training views right in the last epoch",
-            data.train.samples.len(),
-            scored.report.seconds
+            "scored {} in {}; the proxy got {last:.1} % of its training views right in the last epoch",
+            counted(data.train.samples.len() as u64, "image", "images"),
+            words::seconds(scored.report.seconds)
         ));
     }
     Ok(scored)

@@ -9,21 +9,35 @@ use crate::cli::exit::InputError;
 use crate::cli::output::{ensure_apart, write_atomic};
 use crate::report::{self, Report};
 
+/// Makes sure that [`empty_folder`] will find nothing in its way, before any work is done. The folder is
+/// made, so that one which cannot be made is noticed now; what is in it stays until there is something
+/// to replace it.
+///
+/// # Errors
+/// Those of [`empty_folder`].
+pub(in crate::cli) fn ensure_free(out: &OutArgs, data: &Path) -> anyhow::Result<()> {
+    let folder = &out.out;
+    ensure_apart(data, folder)?;
+    if is_occupied(folder)? && !out.force {
+        return Err(occupied(folder, "it is not empty").into());
+    }
+    create(folder)
+}
+
 /// Makes sure `out` is an empty folder, or becomes one by `--force`.
 ///
 /// # Errors
 /// [`InputError`] when it holds something and `--force` was not given, or holds the data itself.
 pub(in crate::cli) fn empty_folder(out: &OutArgs, data: &Path) -> anyhow::Result<()> {
-    let folder = &out.out;
-    ensure_apart(data, folder)?;
-    if is_occupied(folder)? {
-        if !out.force {
-            return Err(occupied(folder, "it is not empty").into());
-        }
-        clear(folder, data)?;
-    }
-    std::fs::create_dir_all(folder)?;
-    Ok(())
+    ensure_free(out, data)?;
+    clear(&out.out, data)
+}
+
+/// Makes a folder and those above it.
+pub(in crate::cli) fn create(folder: &Path) -> anyhow::Result<()> {
+    Ok(std::fs::create_dir_all(folder).map_err(|why| {
+        InputError(format!("--out {}: the folder cannot be made ({why})", folder.display()))
+    })?)
 }
 
 /// Whether there is something in the way.
@@ -89,8 +103,9 @@ pub(in crate::cli) fn report(out: &Path, mut report: Report, console: &Console) 
     file(&out.join("report.csv"), |bytes| report::write_csv(&report, bytes))?;
     write_atomic(&out.join("report.html"), report::html(&report).as_bytes())?;
     let json = if console.json() { serde_json::to_value(&report)? } else { serde_json::Value::Null };
-    let table = if report.results.is_empty() { String::new() } else { report::table(&report) };
-    console.result(&json, table);
+    if console.json() || !report.results.is_empty() {
+        console.result(&json, report::table(&report));
+    }
     console.say(format_args!("report: {}", out.join("report.html").display()));
     Ok(())
 }

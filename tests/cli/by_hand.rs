@@ -1,0 +1,133 @@
+//! `score`, `prune`, `combine` and `evaluate`, one after the other.
+
+use crate::world::{FAST, World, assert_same};
+
+const SCORE: &str = "--image-size 16 --width 4 --score-epochs 2 --device cpu";
+const STUDENT: &str = "--width 4 --steps 4 --device cpu";
+
+/// Scores, prunes and combines as `compress --ipc 2` does, into `scored`, `pruned` and `combined`.
+fn stages(world: &World, seed: u32) {
+    world.ok_silently(&format!("score --data data --out scored --seed {seed} {SCORE}"));
+    world.ok_silently(&format!(
+        "prune --data data --scores scored/scores.csv --out pruned --ipc 2 --seed {seed}"
+    ));
+    world.ok_silently("combine --data data --selection pruned/selection.csv --out combined --image-size 16");
+}
+
+#[test]
+fn the_stages_by_hand_make_what_compress_makes() {
+    let world = World::with_data();
+    for seed in [0, 3] {
+        let world = if seed == 0 { &world } else { &World::with_data() };
+        stages(world, seed);
+        world.ok(&format!("compress --data data --out out --ipc 2 --seed {seed} {FAST}"));
+        assert_eq!(world.read("scored/scores.csv"), world.read("out/scores.csv"));
+        assert_eq!(world.read("pruned/selection.csv"), world.read("out/selection.csv"));
+        assert_same(&world.tree("combined/data"), &world.tree("out/data"));
+    }
+}
+
+#[test]
+fn a_set_is_evaluated_at_its_own_size_and_grid() {
+    let world = World::with_data();
+    stages(&world, 0);
+    for (set, out) in [("combined", "one"), ("combined/data", "two")] {
+        let run = world.ok_silently(&format!("evaluate --set {set} --data data --out {out} {STUDENT}"));
+        assert!(run.out.contains("device: CPU"), "{}", run.out);
+        let report = world.json(&format!("{out}/report.json"));
+        let result = &report["results"][0];
+        assert_eq!(result["image_size"], 16, "{result:#}");
+        assert_eq!(result["grid"], "2");
+        assert_eq!(result["images"], 6);
+        assert!(result["augment"].as_str().unwrap().starts_with("extract"));
+    }
+    world.ok(&format!("evaluate --set combined --data data --out three --save-student {STUDENT}"));
+    assert!(world.path("three/student.safetensors").is_file());
+}
+
+#[test]
+fn any_folder_of_class_folders_can_be_evaluated() {
+    let world = World::with_data();
+    world.draw("few", &["ant", "bee", "cow"], 2);
+    world.ok_silently(&format!("evaluate --set few --data data --out out --image-size 16 {STUDENT}"));
+    assert_eq!(world.json("out/report.json")["results"][0]["grid"], "1");
+}
+
+#[test]
+fn a_set_is_never_measured_on_its_own_sources() {
+    let world = World::with_data();
+    stages(&world, 3);
+    let evaluate = |set: &str, more: &str| {
+        format!("evaluate --set {set} --data data --out out --force {STUDENT} {more}")
+    };
+    world.fails(&evaluate("combined", ""), 3, &["--seed", "--val-fraction"]);
+    world.ok_silently(&evaluate("combined", "--seed 3"));
+    // What compress wrote says what was held out.
+    world.ok(&format!("compress --data data --out set --ipc 2 --seed 3 {FAST}"));
+    world.ok_silently(&evaluate("set", ""));
+    world.ok_silently(&evaluate("set", "--seed 8"));
+    world.fails(&evaluate("set", "--val-fraction 0.5"), 3, &["--val-fraction"]);
+}
+
+#[test]
+fn a_set_of_other_classes_is_refused() {
+    let world = World::with_data();
+    world.draw("other", &["ant", "bee", "dog"], 6);
+    world.ok(&format!("compress --data other --out set --ipc 1 {FAST}"));
+    let evaluate = format!("evaluate --set set --data data --out out {STUDENT}");
+    world.fails(&evaluate, 3, &["classes", "'dog'", "'cow'"]);
+}
+
+#[test]
+fn an_evaluation_never_replaces_the_set_it_reads() {
+    let world = World::with_data();
+    world.ok(&format!("compress --data data --out set --ipc 1 {FAST}"));
+    let before = world.tree("set");
+    for out in ["set", "set/data", "set/results"] {
+        let run = format!("evaluate --set set --data data --out {out} --force {STUDENT}");
+        world.fails(&run, 3, &["--out"]);
+    }
+    assert_same(&before, &world.tree("set"));
+}
+
+#[test]
+fn a_selection_that_does_not_fill_the_tiles_is_refused() {
+    let world = World::with_data();
+    world.ok("prune --data data --out pruned --ipc 3 --grid 1 --rule random");
+    let combine = "combine --data data --selection pruned/selection.csv --out out --image-size 16";
+    world.fails(combine, 3, &["selection.csv", "3 images a class", "--grid 2"]);
+    world.ok_silently(&format!("{combine} --grid 1"));
+    assert_eq!(world.names("out/data").iter().filter(|name| name.ends_with(".png")).count(), 9);
+}
+
+#[test]
+fn a_selection_needs_nothing_but_paths() {
+    let world = World::with_data();
+    let mut list = "path\n".to_owned();
+    for class in ["cow", "ant", "bee"] {
+        for image in [3, 1, 2, 0] {
+            list += &format!("{class}/{image:02}.png\n");
+        }
+    }
+    world.write("list.csv", &list);
+    world.ok_silently("combine --data data --selection list.csv --out out --image-size 16");
+    let sources: Vec<String> = world.metadata("out/data")[0]["tiles"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|tile| tile["source"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(sources, ["ant/03.png", "ant/01.png", "ant/02.png", "ant/00.png"]);
+    world.write("list.csv", &format!("{list}ant/missing.png\n"));
+    let combine = "combine --data data --selection list.csv --out other";
+    world.fails(combine, 3, &["ant/missing.png", "--data"]);
+    world.fails(&combine.replace("list.csv", "nowhere.csv"), 3, &["nowhere.csv"]);
+}
+
+#[test]
+fn random_needs_no_scores() {
+    let world = World::with_data();
+    let run = world.ok_silently("prune --data data --out out --ipc 2 --rule random");
+    assert!(run.out.contains("kept 24 images: "), "{}", run.out);
+    assert_eq!(world.csv("out/selection.csv").len(), 24);
+}

@@ -1,0 +1,68 @@
+//! `compare`: the report that others script against.
+
+use crate::world::{FAST, World};
+
+const METHODS: [&str; 4] = ["random", "el2n", "pca", "random-composites"];
+
+#[test]
+fn compare_leaves_the_report_that_others_script_against() {
+    let world = World::with_data();
+    let run = world.ok_silently(&format!(
+        "compare --data data --out out --ipc 2 --methods {} --grid 2 --repeats 2 --seed 3 {FAST}",
+        METHODS.join(",")
+    ));
+    let report = world.json("out/report.json");
+    let results = report["results"].as_array().unwrap();
+    assert_eq!(results.len(), 4);
+    for (result, method) in results.iter().zip(METHODS) {
+        assert_eq!(result["method"], method);
+        assert_eq!(result["ipc"], 2);
+        let composites = method.contains("pca") || method.contains("composites");
+        assert_eq!(result["grid"], if composites { "2" } else { "1" });
+        assert_eq!(result["augment"].as_str().unwrap().starts_with("extract"), composites);
+        assert_eq!(result["model"], "convnet");
+        assert_eq!(result["labels"], "hard");
+        assert_eq!(result["images"], 6);
+        assert!(result["bytes"].as_u64().unwrap() > 0);
+        let runs: Vec<f64> =
+            result["top1"]["runs"].as_array().unwrap().iter().map(|run| run.as_f64().unwrap()).collect();
+        assert_eq!(runs.len(), 2);
+        // Percent of nine held-out images.
+        assert!(runs.iter().all(|run| (0.0..=100.0).contains(run) && (run * 0.09).fract().abs() < 1e-6
+            || (run * 0.09).fract() > 1.0 - 1e-6));
+        let mean = result["top1"]["mean"].as_f64().unwrap();
+        assert!((mean - (runs[0] + runs[1]) / 2.0).abs() < 1e-9);
+        let sd = result["top1"]["sd"].as_f64().unwrap();
+        assert!((sd - (runs[0] - runs[1]).abs() / 2f64.sqrt()).abs() < 1e-9);
+        assert!(run.out.contains(method), "{}", run.out);
+    }
+    assert!(world.path("out/report.csv").is_file() && world.path("out/report.html").is_file());
+}
+
+#[test]
+fn a_comparison_is_the_same_whatever_the_number_of_threads() {
+    let world = World::with_data();
+    for threads in [1, 2] {
+        world.ok(&format!("compare --data data --out out{threads} --ipc 1 --repeats 2 -j {threads} {FAST}"));
+    }
+    let runs = |folder: &str| -> Vec<serde_json::Value> {
+        let report = world.json(&format!("{folder}/report.json"));
+        report["results"].as_array().unwrap().iter().map(|result| result["top1"].clone()).collect()
+    };
+    assert_eq!(runs("out1"), runs("out2"));
+}
+
+#[test]
+fn a_folder_that_holds_something_is_refused_and_stays_until_there_is_a_new_report() {
+    let world = World::with_data();
+    world.write("out/mine.txt", "mine");
+    let compare = format!("compare --data data --out out --ipc 1 --methods random --repeats 1 {FAST}");
+    world.fails(&compare, 3, &["--out out", "--force"]);
+    // A run that fails has replaced nothing.
+    world.fails(&format!("{compare} --force --ipc 500"), 3, &["--ipc"]);
+    assert_eq!(world.names("out"), ["mine.txt"]);
+    world.ok(&format!("{compare} --force"));
+    assert_eq!(world.names("out"), ["classes.json", "report.csv", "report.html", "report.json"]);
+    // Its own report is as safe as anything else.
+    world.fails(&compare, 3, &["--out out", "--force"]);
+}

@@ -1,0 +1,13 @@
+//! The program as a user runs it: real processes on small folders that the tests draw themselves.
+#![cfg(all(feature = "cli", feature = "flex"))]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod by_hand;
+mod compare;
+mod compress;
+mod going_on;
+mod looking;
+mod options;
+mod refusals;
+mod same_bytes;
+mod world;
