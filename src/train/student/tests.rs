@@ -173,7 +173,7 @@ fn the_number_of_threads_changes_no_weight() {
     let model = ModelConfig { width: 32, image_size: 32, ..model() };
     let recipe = Recipe { batch: 50, ..recipe(2) };
     let pixels = bits("pixels", 50 * 3 * 32 * 32).map(|x| (x >> 24) as u8).collect();
-    let images = ImageSet::from_parts(32, pixels, vec![0, 1, 2, 3, 1].repeat(10)).expect("a valid set");
+    let images = ImageSet::from_parts(32, pixels, [0, 1, 2, 3, 1].repeat(10)).expect("a valid set");
     let task = Task { images: Arc::new(images), ..task(1, lively()) };
     let trained = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
