@@ -5,10 +5,14 @@
 
 mod convnet;
 mod convnet_d;
+#[cfg(all(test, feature = "flex"))]
+pub(crate) mod golden;
 mod init;
 mod layers;
 mod resnet;
 mod state;
+#[cfg(all(test, feature = "flex"))]
+mod tests;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};

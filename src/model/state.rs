@@ -134,20 +134,24 @@ impl Network {
     /// [`StateError`] when the bytes are no such file or do not fit; the network is then unchanged.
     pub fn load_safetensors(&mut self, bytes: &[u8]) -> Result<(), StateError> {
         let file = SafeTensors::deserialize(bytes)?;
-        let mut tensors = Vec::new();
+        let (mut tensors, mut others) = (Vec::new(), BTreeMap::new());
         for (name, view) in file.tensors() {
-            if view.dtype() == Dtype::F32 {
+            if view.dtype() != Dtype::F32 {
+                others.insert(name, format!("{:?} {:?}", view.shape(), view.dtype()));
+            } else {
                 let values =
                     view.data().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
                 tensors.push(StateTensor { name, shape: view.shape().to_vec(), values });
             }
         }
-        load_state(self, &tensors)
+        load(self, &tensors, others)
     }
 }
 
 struct Load<'a> {
     tensors: BTreeMap<&'a str, &'a StateTensor>,
+    /// Shape and type of the tensors of a file that are not F32.
+    others: BTreeMap<String, String>,
     error: Option<StateError>,
 }
 
@@ -155,7 +159,12 @@ impl Load<'_> {
     /// The values of a tensor, when it is there and has this shape.
     fn find(&mut self, name: &str, shape: &[usize]) -> Option<Vec<f32>> {
         let error = match self.tensors.get(name) {
-            None => StateError::Missing(name.to_owned()),
+            None => match self.others.remove(name) {
+                Some(got) => {
+                    StateError::Shape { name: name.to_owned(), got, expected: format!("{shape:?} F32") }
+                }
+                None => StateError::Missing(name.to_owned()),
+            },
             Some(tensor) if tensor.shape != shape => StateError::Shape {
                 name: name.to_owned(),
                 got: format!("{:?}", tensor.shape),
@@ -198,8 +207,16 @@ impl StateVisitor for Load<'_> {
 /// # Errors
 /// [`StateError`] when a tensor is missing or has another shape; the network is then unchanged.
 pub fn load_state(network: &mut Network, tensors: &[StateTensor]) -> Result<(), StateError> {
+    load(network, tensors, BTreeMap::new())
+}
+
+fn load(
+    network: &mut Network,
+    tensors: &[StateTensor],
+    others: BTreeMap<String, String>,
+) -> Result<(), StateError> {
     let tensors = tensors.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect();
-    let mut load = Load { tensors, error: None };
+    let mut load = Load { tensors, others, error: None };
     let mut loaded = network.clone();
     loaded.visit_state(&mut load);
     match load.error {

@@ -163,3 +163,179 @@ impl Proxy {
         images.iter().map(|&image| labels[image as usize]).collect()
     }
 }
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use std::sync::Arc;
+
+    use burn::tensor::{DType, TensorData};
+    use pollster::block_on;
+
+    use super::*;
+    use crate::augment::{Augmentation, Layout, Normalise, normalise_into};
+    use crate::combine::Grid;
+    use crate::data::ImageSet;
+    use crate::model::golden::bits;
+    use crate::model::{Architecture, Stem};
+    use crate::random::{Purpose, permutation};
+    use crate::train::{Cosine, Length, Optimizer};
+
+    const SAMPLES: usize = 70;
+    const BATCH: usize = 16;
+    const CLASSES: usize = 3;
+    const SIDE: usize = 8;
+
+    fn model() -> ModelConfig {
+        let (architecture, stem) = (Architecture::ConvNet, Stem::ImageNet);
+        ModelConfig { architecture, width: 4, stem, classes: CLASSES, image_size: SIDE }
+    }
+
+    fn recipe(lr: f64, epochs: usize) -> Recipe {
+        let (length, horizon) = (Length::Epochs(epochs), Length::Epochs(2 * epochs));
+        let optimizer = Optimizer::AdamW;
+        Recipe { optimizer, lr, weight_decay: 0.01, batch: BATCH, length, horizon, cosine: Cosine::Step }
+    }
+
+    fn task(augmentation: Augmentation) -> Task {
+        let pixels = bits("proxy", SAMPLES * 3 * SIDE * SIDE).map(|x| (x >> 24) as u8).collect();
+        let labels = bits("labels", SAMPLES).map(|x| x % CLASSES as u32).collect();
+        let images = ImageSet::from_parts(SIDE as u32, pixels, labels).expect("a valid set");
+        Task { images: Arc::new(images), grid: Grid::WHOLE, augmentation, normalise: Normalise::IMAGENET }
+    }
+
+    fn proxy(lr: f64, epochs: usize, augmentation: Augmentation, when: When, seed: u64) -> Proxy {
+        Proxy::new(&model(), recipe(lr, epochs), task(augmentation), when, seed, &Device::flex())
+            .expect("a valid proxy")
+    }
+
+    fn finish(mut proxy: Proxy) -> Proxy {
+        while !proxy.finished() {
+            block_on(proxy.advance()).expect("the CPU answers");
+        }
+        proxy
+    }
+
+    fn whole_images(task: &Task, images: &[u32], device: &Device) -> Tensor<4> {
+        let mut pixels = vec![0.0; images.len() * 3 * SIDE * SIDE];
+        normalise_into(&task.images, images, &task.normalise, Layout::Nchw, &mut pixels);
+        Tensor::from_data(TensorData::new(pixels, [images.len(), 3, SIDE, SIDE]), (device, DType::F32))
+    }
+
+    /// Every number of one epoch of the log, for one sample.
+    fn recorded(log: &TrainingLog, epoch: u32, sample: u32) -> [f64; 5] {
+        let el2n = f64::from(log.epoch_el2n(epoch)[sample as usize]);
+        let (own, other) = (log.p_label(epoch, sample), log.p_other(epoch, sample));
+        [
+            el2n,
+            f64::from(own),
+            f64::from(other),
+            f64::from(log.entropy(epoch, sample)),
+            log.margin(epoch, sample),
+        ]
+    }
+
+    fn expected(logits: &[f32], label: u32) -> [f64; 5] {
+        let d = Dynamics::from_logits(logits, label);
+        let margin = f64::from(d.p_label) - f64::from(d.p_other);
+        [f64::from(d.el2n), f64::from(d.p_label), f64::from(d.p_other), f64::from(d.entropy), margin]
+    }
+
+    fn agree(got: [f64; 5], want: [f64; 5]) -> bool {
+        got.iter().zip(want).all(|(got, want)| (got - want).abs() < 1e-6)
+    }
+
+    #[test]
+    fn at_rate_zero_the_log_is_the_dynamics_of_the_fresh_network_on_each_batch() {
+        let seed = 4;
+        let log = finish(proxy(0.0, 1, Augmentation::NONE, When::Train, seed)).into_log();
+        let (task, device) = (task(Augmentation::NONE), Device::flex());
+        let mut network = model().init(seed, &device).expect("a valid network");
+        // Batch statistics: the order decides who is scored beside whom.
+        for images in permutation(seed, Purpose::Shuffle, 0, SAMPLES).chunks(BATCH) {
+            let logits = network.forward_train(whole_images(&task, images, &device));
+            let logits = block_on(device::read(logits)).expect("the CPU answers");
+            for (row, &image) in logits.chunks(CLASSES).zip(images) {
+                let want = expected(row, task.images.labels()[image as usize]);
+                let got = recorded(&log, 0, image);
+                assert!(agree(got, want), "sample {image}: {got:?}, {want:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn scoring_after_an_epoch_records_the_evaluation_logits_of_that_moment() {
+        let mut proxy = proxy(0.02, 2, Augmentation::default(), When::Eval, 4);
+        let per_epoch = SAMPLES.div_ceil(BATCH);
+        let mut moments = Vec::new();
+        // The same student without a log, stopped after each epoch.
+        let mut student =
+            Student::new(&model(), recipe(0.02, 2), task(Augmentation::default()), 4, &Device::flex())
+                .expect("a valid student");
+        for _ in 0..2 {
+            block_on(student.advance(per_epoch)).expect("the CPU answers");
+            moments.push(student.network());
+        }
+        proxy = finish(proxy);
+        let (task, device) = (task(Augmentation::NONE), Device::flex());
+        let all: Vec<u32> = (0..SAMPLES as u32).collect();
+        let mut epochs = Vec::new();
+        for (epoch, network) in moments.iter_mut().enumerate() {
+            let logits = network.forward_eval(whole_images(&task, &all, &device));
+            let logits = block_on(device::read(logits)).expect("the CPU answers");
+            for (row, &image) in logits.chunks(CLASSES).zip(&all) {
+                let want = expected(row, task.images.labels()[image as usize]);
+                let got = recorded(proxy.log(), epoch as u32, image);
+                assert!(agree(got, want), "epoch {epoch}, sample {image}: {got:?}, {want:?}");
+            }
+            epochs.push(logits);
+        }
+        assert_ne!(epochs[0], epochs[1]);
+    }
+
+    #[test]
+    fn every_sample_is_recorded_once_in_every_epoch() {
+        // Seven epochs of five steps: a reading of sixteen steps begins and ends inside an epoch.
+        for when in [When::Train, When::Eval] {
+            let mut proxy = proxy(0.02, 7, Augmentation::default(), when, 4);
+            block_on(proxy.advance()).expect("the CPU answers");
+            assert_eq!(proxy.student().steps_made(), READ_EVERY);
+            assert!(!proxy.finished());
+            proxy.log().check_complete(0..3).expect("three whole epochs");
+            proxy.log().check_complete(0..4).expect_err("the fourth has begun at most");
+            // A sample recorded twice would be an error here.
+            let proxy = finish(proxy);
+            assert_eq!((proxy.log().epochs(), proxy.log().samples()), (7, SAMPLES as u32));
+            proxy.log().check_complete(0..7).expect("all epochs");
+        }
+    }
+
+    #[test]
+    fn recording_leaves_the_training_as_it_is() {
+        let weights =
+            |student: &Student| block_on(crate::model::state(&student.network())).expect("the CPU answers");
+        let mut plain =
+            Student::new(&model(), recipe(0.02, 3), task(Augmentation::default()), 4, &Device::flex())
+                .expect("a valid student");
+        block_on(plain.advance(usize::MAX)).expect("the CPU answers");
+        for when in [When::Train, When::Eval] {
+            let proxy = finish(proxy(0.02, 3, Augmentation::default(), when, 4));
+            assert_eq!(weights(proxy.student()), weights(&plain));
+        }
+    }
+
+    #[test]
+    fn a_seed_decides_the_log_and_the_number_of_threads_does_not() {
+        for when in [When::Train, When::Eval] {
+            let log = |seed, threads| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+                pool.install(|| {
+                    finish(proxy(0.02, 3, Augmentation::default(), when, seed)).into_log().to_bytes()
+                })
+            };
+            let one = log(4, 1);
+            assert_eq!(one, log(4, 1));
+            assert_eq!(one, log(4, 2), "{when:?}: threads");
+            assert_ne!(one, log(5, 1));
+        }
+    }
+}

@@ -299,3 +299,6 @@ impl ModuleVisitor for Matrices {
         }
     }
 }
+
+#[cfg(all(test, feature = "flex"))]
+mod tests;

@@ -1,0 +1,267 @@
+//! The training loop against PyTorch (`tests/golden/model.py`), and that it can be cut anywhere.
+
+use pollster::block_on;
+use serde::Deserialize;
+
+use super::*;
+use crate::augment::{Crop, Mix, MixKind};
+use crate::combine::Rect;
+use crate::model::golden::{CONVNET, bits, distance, golden, numbers};
+use crate::model::{Architecture, StateTensor, Stem, state};
+use crate::train::recipe::{Cosine, Length};
+
+const SIDE: usize = 16;
+const CLASSES: usize = 4;
+
+fn model() -> ModelConfig {
+    ModelConfig {
+        architecture: Architecture::ConvNet,
+        width: 8,
+        stem: Stem::ImageNet,
+        classes: CLASSES,
+        image_size: SIDE,
+    }
+}
+
+fn task(count: usize, augmentation: Augmentation) -> Task {
+    let pixels = bits("pixels", count * 3 * SIDE * SIDE).map(|x| (x >> 24) as u8).collect();
+    let labels = (0..count as u32).map(|image| image * 3 % CLASSES as u32).collect();
+    let images = ImageSet::from_parts(SIDE as u32, pixels, labels).expect("a valid set");
+    Task { images: Arc::new(images), grid: Grid::WHOLE, augmentation, normalise: Normalise::IMAGENET }
+}
+
+/// Every random choice there is: crops, flips and mixed labels.
+fn lively() -> Augmentation {
+    let mix = Some(MixKind::CutMix { alpha: 1.0 });
+    Augmentation { crop: Crop::Global { min_scale: 0.25 }, flip: true, cutout: None, mix }
+}
+
+fn recipe(steps: usize) -> Recipe {
+    Recipe {
+        optimizer: Optimizer::AdamW,
+        lr: 0.01,
+        weight_decay: 0.01,
+        batch: 10,
+        length: Length::Steps(steps),
+        horizon: Length::Steps(steps),
+        cosine: Cosine::Step,
+    }
+}
+
+fn student(steps: usize, augmentation: Augmentation, seed: u64) -> Student {
+    Student::new(&model(), recipe(steps), task(24, augmentation), seed, &Device::flex())
+        .expect("a valid student")
+}
+
+fn weights(student: &Student) -> Vec<StateTensor> {
+    block_on(state(&student.network())).expect("the CPU answers")
+}
+
+#[derive(Deserialize)]
+struct Run {
+    config: ModelConfig,
+    optimizer: Optimizer,
+    lr: f64,
+    weight_decay: f64,
+    steps: usize,
+    horizon: usize,
+    images: usize,
+    batch: usize,
+    seed: u64,
+    losses: Vec<f32>,
+}
+
+/// Eight steps over three epochs whose last batch is smaller, in the order the program draws. Plain
+/// float32 PyTorch is 5e-7 (losses) and 1e-5 (weights) away from these numbers.
+#[test]
+fn adamw_and_sgd_make_the_steps_of_pytorch() {
+    let runs: Vec<Run> = golden("runs");
+    let ends: [&[u8]; 2] = [
+        include_bytes!("../../../tests/golden/model_adamw.safetensors"),
+        include_bytes!("../../../tests/golden/model_sgd.safetensors"),
+    ];
+    assert_eq!(runs.len(), ends.len());
+    for (run, end) in runs.iter().zip(ends) {
+        let recipe = Recipe {
+            optimizer: run.optimizer,
+            lr: run.lr,
+            weight_decay: run.weight_decay,
+            batch: run.batch,
+            length: Length::Steps(run.steps),
+            horizon: Length::Steps(run.horizon),
+            cosine: Cosine::Step,
+        };
+        let task = task(run.images, Augmentation::NONE);
+        let mut student =
+            Student::new(&run.config, recipe, task, run.seed, &Device::flex()).expect("a valid student");
+        student.network.load_safetensors(CONVNET).expect("the file fits");
+        for _ in 0..run.steps {
+            block_on(student.advance(1)).expect("the CPU answers");
+        }
+        let losses: Vec<f32> = student.curve().iter().map(|point| point.loss).collect();
+        let error = distance(&losses, &run.losses, 1.0);
+        assert!(error < 1e-5, "{:?}: losses are {error:e} off: {losses:?}", run.optimizer);
+
+        let mut expected = run.config.init(0, &Device::flex()).expect("a valid network");
+        expected.load_safetensors(end).expect("the file fits");
+        let expected = block_on(state(&expected)).expect("the CPU answers");
+        for (got, want) in weights(&student).iter().zip(&expected) {
+            let error = distance(&got.values, &want.values, 0.0);
+            assert!(error < 1e-4, "{:?}: {} is {error:e} off", run.optimizer, want.name);
+        }
+    }
+}
+
+#[test]
+fn a_student_can_be_put_aside_after_any_step() {
+    let steps = 11;
+    let mut whole = student(steps, lively(), 1);
+    block_on(whole.advance(usize::MAX)).expect("the CPU answers");
+    let mut single = student(steps, lively(), 1);
+    let mut uneven = student(steps, lively(), 1);
+    for chunk in [1; 11] {
+        block_on(single.advance(chunk)).expect("the CPU answers");
+    }
+    for chunk in [3, 0, 1, 5, 100] {
+        block_on(uneven.advance(chunk)).expect("the CPU answers");
+    }
+    let mean = |student: &Student| {
+        let mut before = 0;
+        let total: f64 = student
+            .curve()
+            .iter()
+            .map(|point| {
+                let made = point.step - std::mem::replace(&mut before, point.step);
+                made as f64 * f64::from(point.loss)
+            })
+            .sum();
+        total / steps as f64
+    };
+    for other in [&single, &uneven] {
+        assert!(other.finished());
+        assert_eq!(weights(other), weights(&whole));
+        assert_eq!(other.curve().last().map(|point| point.step), Some(steps));
+        assert!((mean(other) - mean(&whole)).abs() < 1e-6);
+    }
+    let points: Vec<usize> = uneven.curve().iter().map(|point| point.step).collect();
+    assert_eq!(points, [3, 4, 9, 11]);
+    // What is finished stays as it is.
+    block_on(whole.advance(5)).expect("nothing to do");
+    assert_eq!((whole.steps_made(), whole.curve().len()), (steps, 1));
+}
+
+#[test]
+fn students_in_turns_learn_what_they_learn_alone() {
+    // More than one turn, and of unequal length.
+    let fresh = || [student(READ_EVERY + 3, lively(), 1), student(2 * READ_EVERY + 1, lively(), 2)];
+    let mut alone = fresh();
+    for student in &mut alone {
+        block_on(student.advance(usize::MAX)).expect("the CPU answers");
+    }
+    let (mut cohort, mut told) = (fresh(), Vec::new());
+    block_on(interleave(&mut cohort, |made| told.push(made))).expect("the CPU answers");
+    for (one, other) in cohort.iter().zip(&alone) {
+        assert_eq!(weights(one), weights(other));
+    }
+    assert_ne!(weights(&cohort[0]), weights(&cohort[1]));
+    assert_eq!(told, [2 * READ_EVERY, 3 * READ_EVERY + 3, 3 * READ_EVERY + 4]);
+}
+
+#[test]
+fn the_number_of_threads_changes_no_weight() {
+    // Large enough for the CPU backend to split convolutions and sums between threads.
+    let model = ModelConfig { width: 32, image_size: 32, ..model() };
+    let recipe = Recipe { batch: 50, ..recipe(2) };
+    let pixels = bits("pixels", 50 * 3 * 32 * 32).map(|x| (x >> 24) as u8).collect();
+    let images = ImageSet::from_parts(32, pixels, [0, 1, 2, 3, 1].repeat(10)).expect("a valid set");
+    let task = Task { images: Arc::new(images), ..task(1, lively()) };
+    let trained = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+        pool.install(|| {
+            let mut student =
+                Student::new(&model, recipe, task.clone(), 1, &Device::flex()).expect("a valid student");
+            block_on(student.advance(2)).expect("the CPU answers");
+            (weights(&student), student.curve().to_vec())
+        })
+    };
+    let one = trained(1);
+    assert_eq!(one, trained(2));
+    assert_eq!(one, trained(3));
+}
+
+/// −ln softmax(row)_label and its gradient, in double precision.
+fn by_hand(row: &[f32], label: usize) -> (f64, Vec<f64>) {
+    let sum: f64 = row.iter().map(|&z| f64::from(z).exp()).sum();
+    let gradient = row
+        .iter()
+        .enumerate()
+        .map(|(class, &z)| f64::from(z).exp() / sum - f64::from(u8::from(class == label)));
+    (sum.ln() - f64::from(row[label]), gradient.collect())
+}
+
+#[test]
+fn a_mixed_view_pays_for_both_labels_by_their_share() {
+    let images = [5u32, 0, 2, 7, 11, 3];
+    let partners = [2u32, 1, 0, 5, 3, 4];
+    let rows = numbers("logits", images.len() * CLASSES, 0.0, 3.0);
+    let region = Rect { x: 2, y: 3, width: 8, height: 12 };
+    for (lambda, region) in [(0.3f32, None), (1.0, None), (0.0, None), (1.0 - 96.0 / 256.0, Some(region))] {
+        let mut student = student(1, lively(), 1);
+        student.planner.plan(0, 0, &images, &mut student.views);
+        for (view, &other) in student.views.iter_mut().zip(&partners) {
+            view.mix = Some(Mix { other, lambda, region });
+        }
+        let device = Device::flex().autodiff();
+        let data = TensorData::new(rows.clone(), [images.len(), CLASSES]);
+        let logits = Tensor::<2>::from_data(data, (&device, DType::F32)).require_grad();
+        let loss = student.loss(logits.clone(), &images);
+        let gradient = logits.grad(&loss.clone().backward()).expect("the logits are tracked");
+        let loss = block_on(device::read(loss)).expect("the CPU answers");
+        let gradient = block_on(device::read(gradient)).expect("the CPU answers");
+
+        let label = |place: usize| (images[place] * 3 % CLASSES as u32) as usize;
+        let (share, count) = (f64::from(lambda), images.len() as f64);
+        let (mut want_loss, mut want_gradient) = (0.0, Vec::new());
+        for (place, row) in rows.chunks(CLASSES).enumerate() {
+            let (own, own_gradient) = by_hand(row, label(place));
+            let (other, other_gradient) = by_hand(row, label(partners[place] as usize));
+            want_loss += (share * own + (1.0 - share) * other) / count;
+            let pairs = own_gradient.iter().zip(other_gradient);
+            want_gradient.extend(pairs.map(|(a, b)| ((share * a + (1.0 - share) * b) / count) as f32));
+        }
+        assert!((f64::from(loss[0]) - want_loss).abs() < 1e-6 * want_loss, "{lambda}: {loss:?}, {want_loss}");
+        let error = distance(&gradient, &want_gradient, 0.0);
+        assert!(error < 1e-6, "{lambda}: the gradient is {error:e} off");
+    }
+}
+
+#[test]
+fn an_unmixed_batch_pays_its_mean_cross_entropy() {
+    let images = [5u32, 0, 2];
+    let rows = numbers("logits", images.len() * CLASSES, 0.0, 3.0);
+    let mut student = student(1, Augmentation::NONE, 1);
+    student.planner.plan(0, 0, &images, &mut student.views);
+    let logits = TensorData::new(rows.clone(), [images.len(), CLASSES]);
+    let device = Device::flex().autodiff();
+    let loss = student.loss(Tensor::from_data(logits, (&device, DType::F32)), &images);
+    let loss = block_on(device::read(loss)).expect("the CPU answers")[0];
+    let each = rows.chunks(CLASSES).zip(images);
+    let want: f64 = each.map(|(row, image)| by_hand(row, (image * 3 % 4) as usize).0).sum::<f64>() / 3.0;
+    assert!((f64::from(loss) - want).abs() < 1e-6 * want, "{loss}, {want}");
+}
+
+#[test]
+fn a_loss_that_is_no_number_is_an_error_that_names_the_step() {
+    let recipe = Recipe { lr: 1e30, ..recipe(6) };
+    let task = task(24, Augmentation::NONE);
+    let mut student = Student::new(&model(), recipe, task, 1, &Device::flex()).expect("a valid student");
+    let error = block_on(student.advance(6)).expect_err("it diverges");
+    assert!(matches!(error, TrainError::Diverged { step: 6, .. }), "{error}");
+    assert!(error.to_string().contains("lower --lr"), "{error}");
+}
+
+#[test]
+fn nothing_to_train_on_is_an_error() {
+    let made = Student::new(&model(), recipe(1), task(0, Augmentation::NONE), 1, &Device::flex());
+    assert!(matches!(made.err(), Some(TrainError::Empty)));
+}
