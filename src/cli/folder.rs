@@ -290,7 +290,7 @@ mod tests {
     fn what_is_no_folder_is_named() {
         let root = tree(&[("a.txt", b"")]);
         let error = scan(&root.path().join("a.txt")).unwrap_err().to_string();
-        assert!(error.contains("a.txt' is a file; --data takes the folder"), "{error}");
+        assert!(error.contains("a.txt' is a file; give the folder"), "{error}");
         let error = scan(&root.path().join("missing")).unwrap_err().to_string();
         assert!(error.contains("missing'"), "{error}");
     }
