@@ -137,7 +137,7 @@ def augment():
     t = Table()
 
     def augment_ours():
-        for row in ours("augment", "--threads", threads)["results"]:
+        for row in ours("augment", "--threads", threads, "--policies", "global,extract,shuffle", "--repeat", 3)["results"]:
             t.add((row["side"], row["policy"]), row["layout"], row["images_per_second"])
 
     def augment_peer():
@@ -157,19 +157,21 @@ def augment():
 def step():
     t, models = Table(), a.models.split(",")
     counts = sorted({1, a.threads})
+    steps = lambda model: 5 if model.startswith("resnet") else 20
 
     def step_ours():
-        for row in ours("step", "--models", a.models, "--threads", ",".join(map(str, counts)), "--rounds", "1")["results"]:
-            t.add((row["model"], row["what"], row["threads"]), "ours", row["ms"])
-            t.add((row["model"], row["what"], row["threads"]), "views", row["views_ms"])
+        for model in models:
+            for row in ours("step", "--models", model, "--threads", ",".join(map(str, counts)), "--rounds", 1, "--steps", steps(model))["results"]:
+                t.add((model, row["what"], row["threads"]), "ours", row["ms"])
+                t.add((model, row["what"], row["threads"]), "views", row["views_ms"])
 
     def step_peer():
         for model in models:
             for n in counts:
-                for layout, ms in peer("step", "--model", model, "--threads", n)["ms"].items():
+                for layout, ms in peer("step", "--model", model, "--threads", n, "--steps", steps(model))["ms"].items():
                     t.add((model, "alone", n), layout, ms)
             if a.threads > 1:  # a cohort: one process on each core, all at once
-                command = [a.python, PEERS / "step_peer.py", "--model", model, "--threads", 1]
+                command = [a.python, PEERS / "step_peer.py", "--model", model, "--threads", 1, "--steps", steps(model)]
                 results = [finish(process) for process in [start(command) for _ in range(a.threads)]]
                 for layout in ("nchw", "channels_last"):
                     ms = statistics.mean(result["ms"][layout] for result in results)

@@ -1,7 +1,6 @@
 //! Milliseconds per training step on the CPU: views from u8 in memory, forward, backward, AdamW.
 //!
-//!     cargo bench --bench step -- [--models convnet:32:32,convnet:32:64,resnet18:0:64] [--threads 2,1] [--batch 64]
-//!         [--steps 20] [--rounds 3] [--json]
+//!     cargo bench --bench step -- [--models convnet:32:32,resnet18:0:64] [--threads 2,1] [--batch 64] [--steps 20] [--rounds 3] [--json]
 //!
 //! A model is architecture:width:pixels. A step is that of [`Student`], so that planning and cutting
 //! the views is part of it (`of which views` is that part on its own), where the peer,
@@ -27,7 +26,7 @@ use tilepress::train::{Length, Preset, Recipe, Student, Task};
 const CLASSES: usize = 10;
 const IMAGES: usize = 256;
 /// Steps that are not measured: the first ones allocate.
-const WARM_UP: usize = 5;
+const WARM_UP: usize = 3;
 
 fn main() {
     let args = Args::from_env();

@@ -14,6 +14,7 @@ ap.add_argument("--model", default="convnet:32:32")
 ap.add_argument("--batch", type=int, default=64)
 ap.add_argument("--classes", type=int, default=10)
 ap.add_argument("--steps", type=int, default=30)
+ap.add_argument("--warm-up", type=int, default=5)
 ap.add_argument("--threads", type=int, default=2)
 a = ap.parse_args()
 architecture, width, size = a.model.split(":")
@@ -44,12 +45,12 @@ for layout in ("nchw", "channels_last"):
     x = torch.randn(a.batch, 3, size, size).to(memory_format=fmt)
     y = torch.arange(a.batch) % a.classes
     times = []
-    for k in range(a.steps + 10):
+    for k in range(a.warm_up + a.steps):
         t = time.perf_counter()
         opt.zero_grad()
         loss(m(x), y).backward()
         opt.step()
-        if k >= 10:
+        if k >= a.warm_up:
             times.append(time.perf_counter() - t)
     ms[layout] = round(statistics.median(times) * 1e3, 3)
 print(json.dumps(dict(peer="pytorch " + torch.__version__, model=a.model, batch=a.batch, threads=a.threads, ms=ms)))
