@@ -164,6 +164,8 @@ def step():
             for row in ours("step", "--models", model, "--threads", ",".join(map(str, counts)), "--rounds", 1, "--steps", steps(model))["results"]:
                 t.add((model, row["what"], row["threads"]), "ours", row["ms"])
                 t.add((model, row["what"], row["threads"]), "views", row["views_ms"])
+                if row["forward_ms"] is not None:
+                    t.add((model, row["what"], row["threads"]), "forward", row["forward_ms"])
 
     def step_peer():
         for model in models:
@@ -184,8 +186,8 @@ def step():
             get = lambda column: t.median((model, what, n), column)
             label = f"{n} thread{'s' if n > 1 else ''}" if what == "alone" else f"{n} students at once"
             x = get("ours")
-            lines.append((model, label, x, get("views"), get("nchw"), get("channels_last"), over(get("nchw"), x), over(get("channels_last"), x)))
-    show("Training step, batch 64, ms per student step", ["model", "", "ours (Flex)", "of which views", "PyTorch, NCHW", "PyTorch, channels last", "ratio to NCHW", "ratio to channels last"], lines)
+            lines.append((model, label, x, get("views"), get("forward"), get("nchw"), get("channels_last"), over(get("nchw"), x), over(get("channels_last"), x)))
+    show("Training step, batch 64, ms per student step", ["model", "", "ours (Flex)", "of which views", "of which forward", "PyTorch, NCHW", "PyTorch, channels last", "ratio to NCHW", "ratio to channels last"], lines)
 
 
 programs = build()

@@ -3,7 +3,7 @@
 //!     cargo bench --bench step -- [--models convnet:32:32,resnet18:0:64] [--threads 2,1] [--batch 64] [--steps 20] [--rounds 3] [--json]
 //!
 //! A model is architecture:width:pixels. A step is that of [`Student`], so that planning and cutting
-//! the views is part of it (`of which views` is that part on its own), where the peer,
+//! the views is part of it (`views` is that part on its own, `forward` the forward pass on its own), where the peer,
 //! `benches/peers/step_peer.py`, trains on one batch that lies ready. `at once` is a cohort of so many students, each
 //! on a thread of its own: milliseconds per student step, wall time over all steps that all made.
 
@@ -14,11 +14,12 @@ mod common;
 use std::sync::{Arc, Barrier};
 use std::time::Instant;
 
+use burn::tensor::{DType, Tensor, TensorData};
 use common::{Args, median, pool};
 use tilepress::augment::{Augmentation, Executor, Layout, Normalise, Planner};
 use tilepress::combine::Grid;
 use tilepress::data::ImageSet;
-use tilepress::device::{DeviceChoice, Opened, open};
+use tilepress::device::{DeviceChoice, Opened, open, read};
 use tilepress::model::{Architecture, ModelConfig, Stem};
 use tilepress::random::{Purpose, Stream};
 use tilepress::train::{Length, Preset, Recipe, Student, Task};
@@ -36,17 +37,20 @@ fn main() {
     let mut rows = Vec::new();
     for text in args.list::<String>("--models", "convnet:32:32,convnet:32:64,convnet:64:64,resnet18:0:64") {
         let model = parse(&text);
-        let mut row = |what: &str, threads: usize, ms: f64, views: f64| {
+        let mut row = |what: &str, threads: usize, ms: f64, views: f64, forward: Option<f64>| {
             if !args.has("--json") {
-                println!("{text:16} {what:8} {threads} threads {ms:9.2} ms, of which views {views:.2}");
+                let forward = forward.map_or_else(String::new, |ms| format!(", forward {ms:.2}"));
+                println!(
+                    "{text:16} {what:8} {threads} threads {ms:9.2} ms, of which views {views:.2}{forward}"
+                );
             }
             rows.push(serde_json::json!({
                 "model": text, "depth": model.depth(), "what": what, "threads": threads, "ms": ms,
-                "views_ms": views,
+                "views_ms": views, "forward_ms": forward,
             }));
         };
         for threads in args.list::<usize>("--threads", "2,1") {
-            let (ms, views_ms, task) = pool(threads).install(|| {
+            let (ms, views_ms, forward_ms, task) = pool(threads).install(|| {
                 let mut student = student(&model, batch, 0, &device);
                 advance(&mut student, WARM_UP);
                 let ms: Vec<f64> = (0..rounds * steps)
@@ -57,14 +61,15 @@ fn main() {
                     })
                     .collect();
                 let task = student.task().clone();
-                (median(&ms), views(&task, batch, rounds * steps), task)
+                let forward_ms = forward(&model, batch, steps, &device);
+                (median(&ms), views(&task, batch, rounds * steps), forward_ms, task)
             });
-            row("alone", threads, ms, views_ms);
+            row("alone", threads, ms, views_ms, Some(forward_ms));
             if threads > 1 {
                 let ms: Vec<f64> =
                     (0..rounds).map(|_| cohort(&model, batch, steps, threads, &device)).collect();
                 let views_ms = pool(1).install(|| views(&task, batch, steps));
-                row("at once", threads, median(&ms), views_ms / threads as f64);
+                row("at once", threads, median(&ms), views_ms / threads as f64, None);
             }
         }
     }
@@ -123,6 +128,25 @@ fn views(task: &Task, batch: usize, steps: usize) -> f64 {
         })
         .collect();
     median(&ms)
+}
+
+/// Milliseconds of the forward pass of training alone, to the logits in memory.
+fn forward(model: &ModelConfig, batch: usize, steps: usize, device: &Opened) -> f64 {
+    let device = device.device.clone().autodiff();
+    let mut network = model.init(0, &device).unwrap();
+    let side = model.image_size;
+    let mut stream = Stream::new(0, Purpose::Test, 0, 0);
+    let pixels = (0..batch * 3 * side * side).map(|_| stream.range(-2.0, 2.0) as f32).collect();
+    let data = TensorData::new::<f32, _>(pixels, [batch, 3, side, side]);
+    let ms: Vec<f64> = (0..WARM_UP + steps)
+        .map(|_| {
+            let start = Instant::now();
+            let images = Tensor::<4>::from_data(data.clone(), (&device, DType::F32));
+            pollster::block_on(read(network.forward_train(images).inner())).unwrap();
+            start.elapsed().as_secs_f64() * 1e3
+        })
+        .collect();
+    median(&ms[WARM_UP..])
 }
 
 /// Milliseconds per student step of one student on each of `lanes` threads.
