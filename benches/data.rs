@@ -1,87 +1,96 @@
 //! Images per second of the data path, beside the bare decoder.
 //!
-//! ```text
-//! cargo bench --bench data -- imagenet1k-sample256/train
-//! ```
+//!     cargo bench --bench data -- --data imagenet1k-sample256/train [--threads 2] [--rounds 5] [--hashes] [--json]
 //!
-//! All rows run over the same files on every core; the best of five passes counts, because anything else
-//! on the machine can only slow a pass down. The peer is `torch_loader.py`.
+//! All rows run over the same files, in turns; medians. The last row is the work of the peer,
+//! `benches/peers/loader_peer.py`: from files on disk to normalised floats. `--hashes` adds the search for near
+//! duplicates among a million hashes.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark may stop at the first surprise")]
 
-use std::path::Path;
+mod common;
+
 use std::time::Instant;
 
+use common::{Args, in_turns, pool};
 use rayon::prelude::*;
-use tilepress::cli::folder::{LoadOptions, OnError, load, scan};
-use tilepress::data::{Filter, Fit, Folder, Limits, Resizer, decode, near_duplicates};
+use tilepress::augment::{Layout, Normalise, normalise_into};
+use tilepress::data::{Filter, Fit, ImageSet, Limits, Resizer, decode, near_duplicates};
 use tilepress::random::{Purpose, Stream};
 
 fn main() {
-    let Some(root) = std::env::args().skip(1).find(|argument| !argument.starts_with('-')) else {
-        println!("give a labelled image folder: cargo bench --bench data -- FOLDER");
-        return;
-    };
-    let root = Path::new(&root);
-    let folder = Folder::from_paths(scan(root).unwrap().paths).unwrap();
-    let files: Vec<Vec<u8>> =
-        folder.train.iter().map(|entry| std::fs::read(root.join(&entry.path)).unwrap()).collect();
-    println!("{} files on {} threads", files.len(), rayon::current_num_threads());
+    let args = Args::from_env();
+    if args.has("--hashes") {
+        hashes();
+    }
+    let Some(paths) = args.files() else { return };
+    let threads = args.number("--threads", rayon::current_num_threads());
+    let rounds = args.number("--rounds", 5);
+    let files: Vec<Vec<u8>> = paths.iter().map(|path| std::fs::read(path).unwrap()).collect();
 
     let limits = Limits::default();
-    let bare = measure("bare decoder", files.len(), || {
-        files.par_iter().for_each(|bytes| drop(image::load_from_memory(bytes).unwrap()));
-    });
-    measure("decode", files.len(), || {
-        files.par_iter().for_each(|bytes| drop(decode(bytes, &limits).unwrap()));
-    });
-    let resized = measure("decode, short side 256, centre crop 224", files.len(), || {
-        files.par_iter().for_each_init(Resizer::new, |resizer, bytes| {
-            let image = decode(bytes, &limits).unwrap();
-            drop(resizer.resize_short_then_centre_crop(&image, 256, 224, Filter::Bilinear));
-        });
-    });
-    measure("decode, squash to 64", files.len(), || {
-        files.par_iter().for_each_init(Resizer::new, |resizer, bytes| {
-            let image = decode(bytes, &limits).unwrap();
-            drop(resizer.resize(&image, 64, 64, Fit::Squash, Filter::Bilinear));
-        });
-    });
-    for (name, side, val_short) in
-        [("load from disk, 224 of 256", 224, Some(256)), ("load from disk, squash to 64", 64, None)]
-    {
-        let options = LoadOptions {
-            side,
-            fit: Fit::Squash,
-            filter: Filter::Bilinear,
-            val_short,
-            limits,
-            on_error: OnError::Fail,
-        };
-        measure(name, files.len(), || drop(load(root, &folder.train, &options, &|_| {}).unwrap()));
+    let crop = |resizer: &mut Resizer, bytes: &[u8]| {
+        let image = decode(bytes, &limits).unwrap();
+        resizer.resize_short_then_centre_crop(&image, 256, 224, Filter::Bilinear)
+    };
+    let mut passes: Vec<(&str, Box<dyn FnMut() + Send + '_>)> = vec![
+        (
+            "bare decoder",
+            Box::new(|| files.par_iter().for_each(|bytes| drop(image::load_from_memory(bytes).unwrap()))),
+        ),
+        ("decode", Box::new(|| files.par_iter().for_each(|bytes| drop(decode(bytes, &limits).unwrap())))),
+        (
+            "decode, short side 256, centre crop 224",
+            Box::new(|| {
+                files.par_iter().for_each_init(Resizer::new, |resizer, bytes| drop(crop(resizer, bytes)));
+            }),
+        ),
+        (
+            "decode, squash to 64",
+            Box::new(|| {
+                files.par_iter().for_each_init(Resizer::new, |resizer, bytes| {
+                    let image = decode(bytes, &limits).unwrap();
+                    drop(resizer.resize(&image, 64, 64, Fit::Squash, Filter::Bilinear));
+                });
+            }),
+        ),
+        (
+            "read, decode, 256, crop 224, to floats",
+            Box::new(|| {
+                paths.par_iter().for_each_init(Resizer::new, |resizer, path| {
+                    let image = crop(resizer, &std::fs::read(path).unwrap());
+                    let set = ImageSet::from_parts(224, image.into_pixels(), vec![0]).unwrap();
+                    let mut floats = vec![0.0f32; 3 * 224 * 224];
+                    normalise_into(&set, &[0], &Normalise::IMAGENET, Layout::Nchw, &mut floats);
+                    std::hint::black_box(floats);
+                });
+            }),
+        ),
+    ];
+    let seconds = pool(threads).install(|| in_turns(rounds, &mut passes));
+    let rates: Vec<f64> = seconds.iter().map(|seconds| files.len() as f64 / seconds).collect();
+    if args.has("--json") {
+        let results: Vec<_> = passes
+            .iter()
+            .zip(&rates)
+            .map(|((name, _), rate)| serde_json::json!({ "name": name, "images_per_second": rate }))
+            .collect();
+        let files = files.len();
+        println!("{}", serde_json::json!({ "threads": threads, "files": files, "results": results }));
+        return;
     }
-    println!("decode and resize reach {:.0} % of the bare decoder", 100.0 * resized / bare);
+    println!("{} files on {threads} threads", files.len());
+    for ((name, _), rate) in passes.iter().zip(&rates) {
+        println!("{name:42} {rate:9.1} images/s  {:4.0} % of the bare decoder", 100.0 * rate / rates[0]);
+    }
+}
 
+/// How long the search for near duplicates takes.
+fn hashes() {
     let mut stream = Stream::new(1, Purpose::Test, 0, 0);
     let hashes: Vec<u64> = (0..1_000_000).map(|_| stream.next_u64()).collect();
     let start = Instant::now();
     let groups = near_duplicates(&hashes, 3).len();
-    println!(
-        "near duplicates among a million hashes: {:.2} s, {groups} groups",
-        start.elapsed().as_secs_f64()
-    );
-}
-
-/// Runs a pass five times; prints and returns the images per second of the best.
-fn measure(name: &str, images: usize, mut pass: impl FnMut()) -> f64 {
-    let best = (0..5)
-        .map(|_| {
-            let start = Instant::now();
-            pass();
-            start.elapsed().as_secs_f64()
-        })
-        .fold(f64::INFINITY, f64::min);
-    let rate = images as f64 / best;
-    println!("{name:42} {rate:9.1} images/s");
-    rate
+    let seconds = start.elapsed().as_secs_f64();
+    println!("near duplicates among a million hashes: {seconds:.2} s, {groups} groups");
 }

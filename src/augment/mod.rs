@@ -9,6 +9,8 @@ mod normalise;
 mod plan;
 mod policy;
 mod resample;
+#[cfg(test)]
+mod transform;
 mod view;
 
 pub use error::AugmentError;

@@ -1,0 +1,195 @@
+"""Our benchmarks beside PyTorch's on one machine in one run: theirs and ours in turns, medians and ratios.
+
+    python benches/compare.py --data imagenet1k-sample256/train
+    python benches/compare.py --data imagenet1k-sample256/train --only step --threads 2 --rounds 3 > table.md
+
+Prints Markdown. `--python` is an interpreter that has torch and torchvision (by default the one that runs this file);
+ours are built by cargo first. `--data` is a folder of class folders, which `augment` and `step` do not need.
+A ratio above 1 means that ours is faster.
+"""
+import argparse, json, os, pathlib, statistics, subprocess, sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PEERS = ROOT / "benches" / "peers"
+NAMES = ["loader", "compose", "augment", "step"]
+MODELS = ["convnet:32:32", "convnet:32:64", "convnet:64:64", "resnet18:0:64"]
+
+ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+ap.add_argument("--data")
+ap.add_argument("--python", default=sys.executable)
+ap.add_argument("--threads", type=int, default=2)
+ap.add_argument("--only", choices=NAMES, action="append")
+ap.add_argument("--rounds", type=int, default=3, help="turns; the table has the medians over them")
+ap.add_argument("--models", default=",".join(MODELS), help="for step: architecture:width:pixels, ...")
+a = ap.parse_args()
+names = a.only or NAMES
+if a.data is None and {"loader", "compose"} & set(names):
+    ap.error("loader and compose need --data, a folder of class folders")
+data = a.data and os.path.abspath(a.data)
+threads = str(a.threads)
+
+
+def build():
+    """Paths of the benchmarks' programs, as cargo tells them."""
+    command = ["cargo", "bench", "--no-run", "--message-format=json", *[x for n in ("data", "compose", "augment", "step") for x in ("--bench", n)]]
+    messages = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+    messages = map(json.loads, messages.splitlines())
+    return {m["target"]["name"]: m["executable"] for m in messages if m.get("executable") and "bench" in m["target"]["kind"]}
+
+
+def start(command):
+    return subprocess.Popen([str(part) for part in command], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+def finish(process):
+    output = process.communicate()[0]
+    if process.returncode != 0:
+        sys.exit(f"{process.args} ended with {process.returncode}")
+    return json.loads(output.splitlines()[-1])
+
+
+def ours(bench, *arguments):
+    return finish(start([programs[bench], *arguments, "--json"]))
+
+
+def peer(name, *arguments):
+    return finish(start([a.python, PEERS / f"{name}_peer.py", *arguments]))
+
+
+class Table:
+    """Values gathered over the rounds, by row and column."""
+
+    def __init__(self):
+        self.rows = {}
+
+    def add(self, row, column, value):
+        self.rows.setdefault(row, {}).setdefault(column, []).append(value)
+
+    def median(self, row, column):
+        values = self.rows.get(row, {}).get(column)
+        return statistics.median(values) if values else None
+
+
+def turns(*sides):
+    """Ours, theirs, ours, theirs, ..."""
+    for k in range(a.rounds):
+        for side in sides:
+            print(f"round {k + 1} of {a.rounds}: {side.__name__}", file=sys.stderr, flush=True)
+            side()
+
+
+def show(title, head, lines):
+    print(f"\n### {title}\n\n| {' | '.join(head)} |\n|{'---|' * len(head)}")
+    for line in lines:
+        print("| " + " | ".join("" if x is None else x if isinstance(x, str) else f"{x:,.2f}" if abs(x) < 100 else f"{x:,.0f}" for x in line) + " |")
+    sys.stdout.flush()
+
+
+def over(x, y):
+    return None if x is None or not y else f"{x / y:.2f}"
+
+
+def loader():
+    t = Table()
+
+    def loader_ours():
+        for row in ours("data", "--data", data, "--threads", threads, "--rounds", "2")["results"]:
+            t.add(row["name"], "ours", row["images_per_second"])
+
+    def loader_peer():
+        for name, rate in peer("loader", "--data", data, "--workers", threads, "--repeat", "2")["images_per_second"].items():
+            t.add(name, "peer", rate)
+
+    turns(loader_ours, loader_peer)
+    bare, cut = t.median("bare decoder", "ours"), t.median("decode, short side 256, centre crop 224", "ours")
+    pairs = [("bare decoder", "decode"), ("decode", "decode"), ("decode, short side 256, centre crop 224", None), ("decode, squash to 64", None), ("read, decode, 256, crop 224, to floats", "loader")]
+    lines = [(row, x := t.median(row, "ours"), over(x, bare), y := t.median(of, "peer") if of else None, over(x, y)) for row, of in pairs]
+    show(f"Loader, images/s, {threads} threads or workers", ["work", "ours", "of the bare decoder", "Pillow + torchvision", "ratio"], lines)
+    print(f"\nDecode and resize reach {100 * cut / bare:.0f} % of the bare decoder (target: 85 %).")
+
+
+def compose():
+    t = Table()
+
+    def compose_ours():
+        for row in ours("compose", "--data", data, "--threads", f"1,{threads}" if a.threads > 1 else "1", "--rounds", "2")["results"]:
+            key = (row["threads"], row["side"])
+            t.add(key, row["filter"], row["images_per_second"])
+            t.add(key, "bytes", row["bytes_per_png"])
+
+    def compose_peer():
+        for processes in sorted({1, a.threads}):
+            for side in (224, 64):
+                row = peer("compose", "--data", data, "--size", side, "--processes", processes)
+                t.add((processes, side), "peer", row["images_per_second"])
+                t.add((processes, side), "peer bytes", row["bytes_per_png"])
+
+    turns(compose_ours, compose_peer)
+    lines = []
+    for n, side in sorted(t.rows, key=lambda key: (-key[1], key[0])):
+        get = lambda column: t.median((n, side), column)
+        x, y = get("bilinear"), get("peer")
+        lines.append((f"{side} px, {n}", x, get("lanczos3"), y, over(x, y), over(x, t.median((1, side), "peer")), f"{get('bytes'):,.0f}", f"{get('peer bytes'):,.0f}"))
+    show("Compose 2x2, source images/s", ["side, threads or processes", "ours, bilinear", "ours, Lanczos", "Pillow", "ratio", "ratio to one process", "bytes a PNG", "Pillow's"], lines)
+
+
+def augment():
+    t = Table()
+
+    def augment_ours():
+        for row in ours("augment", "--threads", threads, "--policies", "global,extract,shuffle", "--repeat", 3)["results"]:
+            t.add((row["side"], row["policy"]), row["layout"], row["images_per_second"])
+
+    def augment_peer():
+        for side, ways in peer("augment", "--threads", threads, "--repeat", "1")["images_per_second"].items():
+            for way, rate in ways.items():
+                t.add(int(side), way, rate)
+
+    turns(augment_ours, augment_peer)
+    lines = []
+    for key in sorted(k for k in t.rows if isinstance(k, tuple)):
+        x, best = t.median(key, "nchw"), max(t.median(key[0], way) for way in ("loader", "threads", "pil"))
+        same = key[1] == "global"  # the others have no equal among torchvision's transforms
+        lines.append((f"{key[0]} px, {key[1]}", x, t.median(key, "nhwc"), *([t.median(key[0], way) for way in ("loader", "threads", "pil")] + [over(x, best)] if same else [None] * 4)))
+    show(f"Augment from u8 in memory, images/s, {threads} threads or workers", ["view", "ours, NCHW", "ours, NHWC", "torch: DataLoader", "torch: in process", "PIL: DataLoader", "ratio to the fastest"], lines)
+
+
+def step():
+    t, models = Table(), a.models.split(",")
+    counts = sorted({1, a.threads})
+    steps = lambda model: 5 if model.startswith("resnet") else 20
+
+    def step_ours():
+        for model in models:
+            for row in ours("step", "--models", model, "--threads", ",".join(map(str, counts)), "--rounds", 1, "--steps", steps(model))["results"]:
+                t.add((model, row["what"], row["threads"]), "ours", row["ms"])
+                t.add((model, row["what"], row["threads"]), "views", row["views_ms"])
+                if row["forward_ms"] is not None:
+                    t.add((model, row["what"], row["threads"]), "forward", row["forward_ms"])
+
+    def step_peer():
+        for model in models:
+            for n in counts:
+                for layout, ms in peer("step", "--model", model, "--threads", n, "--steps", steps(model))["ms"].items():
+                    t.add((model, "alone", n), layout, ms)
+            if a.threads > 1:  # a cohort: one process on each core, all at once
+                command = [a.python, PEERS / "step_peer.py", "--model", model, "--threads", 1, "--steps", steps(model)]
+                results = [finish(process) for process in [start(command) for _ in range(a.threads)]]
+                for layout in ("nchw", "channels_last"):
+                    ms = statistics.mean(result["ms"][layout] for result in results)
+                    t.add((model, "at once", a.threads), layout, ms / a.threads)
+
+    turns(step_ours, step_peer)
+    lines = []
+    for model in models:
+        for what, n in [("alone", n) for n in counts] + ([("at once", a.threads)] if a.threads > 1 else []):
+            get = lambda column: t.median((model, what, n), column)
+            label = f"{n} thread{'s' if n > 1 else ''}" if what == "alone" else f"{n} students at once"
+            x = get("ours")
+            lines.append((model, label, x, get("views"), get("forward"), get("nchw"), get("channels_last"), over(get("nchw"), x), over(get("channels_last"), x)))
+    show("Training step, batch 64, ms per student step", ["model", "", "ours (Flex)", "of which views", "of which forward", "PyTorch, NCHW", "PyTorch, channels last", "ratio to NCHW", "ratio to channels last"], lines)
+
+
+programs = build()
+for name in names:
+    {"loader": loader, "compose": compose, "augment": augment, "step": step}[name]()
