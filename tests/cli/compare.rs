@@ -53,16 +53,23 @@ fn a_comparison_is_the_same_whatever_the_number_of_threads() {
 }
 
 #[test]
-fn a_folder_that_holds_something_is_refused_and_stays_until_there_is_a_new_report() {
+fn a_folder_that_holds_something_is_refused_and_an_equal_comparison_goes_on() {
     let world = World::with_data();
     world.write("out/mine.txt", "mine");
     let compare = format!("compare --data data --out out --ipc 1 --methods random --repeats 1 {FAST}");
     world.fails(&compare, 3, &["--out out", "--force"]);
-    // A run that fails has replaced nothing.
+    // What cannot be done is said before anything is replaced.
     world.fails(&format!("{compare} --force --ipc 500"), 3, &["--ipc"]);
     assert_eq!(world.names("out"), ["mine.txt"]);
     world.ok(&format!("{compare} --force"));
-    assert_eq!(world.names("out"), ["classes.json", "report.csv", "report.html", "report.json"]);
-    // Its own report is as safe as anything else.
-    world.fails(&compare, 3, &["--out out", "--force"]);
+    let whole = ["classes.json", "report.csv", "report.html", "report.json", "run.json", "students"];
+    assert_eq!(world.names("out"), whole);
+    // A comparison of other options is as safe as anything else.
+    world.fails(&format!("{compare} --seed 7"), 3, &["--out out", "--force", "other options"]);
+    // As if it had been killed while it trained: what is finished is not trained again.
+    let student = world.read("out/students/random-0.json");
+    std::fs::remove_file(world.path("out/report.json")).unwrap();
+    world.ok(&compare);
+    assert_eq!(world.names("out"), whole);
+    assert_eq!(world.read("out/students/random-0.json"), student);
 }

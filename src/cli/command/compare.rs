@@ -83,6 +83,11 @@ pub(in crate::cli) fn compare(
     if data.val.samples.is_empty() {
         return Err(UsageError("there are no validation images; raise --val-fraction".to_owned()).into());
     }
+    // What cannot be done is said before anything is replaced.
+    for &method in &methods {
+        let per_class = stored_per_class(args)? * method.grid(args.budget.grid).tiles();
+        prune::ensure_enough(&data.train.samples, &data.classes, per_class as usize, args.prune)?;
+    }
     let options = options(args, config, &methods);
     begin(out, args, &options, data, console)?;
     if let Some(log) = args.first_log {
