@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{Args, in_turns, pool};
+use common::{Args, Pass, in_turns, pool};
 use rayon::prelude::*;
 use tilepress::combine::{Composer, Format, encode};
 use tilepress::data::{Filter, Fit, Image, Limits, Resizer, decode};
@@ -28,7 +28,7 @@ fn main() {
     for threads in args.list::<usize>("--threads", "2,1") {
         for side in args.list::<u32>("--sides", "224,64") {
             let bytes = [AtomicUsize::new(0), AtomicUsize::new(0)];
-            let mut passes: Vec<(&str, Box<dyn FnMut() + Send + '_>)> = vec![
+            let mut passes: Vec<Pass<'_>> = vec![
                 (
                     "bilinear",
                     Box::new(|| bytes[0].store(pass(&paths, side, Filter::Bilinear), Ordering::Relaxed)),

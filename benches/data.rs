@@ -12,7 +12,7 @@ mod common;
 
 use std::time::Instant;
 
-use common::{Args, in_turns, pool};
+use common::{Args, Pass, in_turns, pool};
 use rayon::prelude::*;
 use tilepress::augment::{Layout, Normalise, normalise_into};
 use tilepress::data::{Filter, Fit, ImageSet, Limits, Resizer, decode, near_duplicates};
@@ -33,7 +33,7 @@ fn main() {
         let image = decode(bytes, &limits).unwrap();
         resizer.resize_short_then_centre_crop(&image, 256, 224, Filter::Bilinear)
     };
-    let mut passes: Vec<(&str, Box<dyn FnMut() + Send + '_>)> = vec![
+    let mut passes: Vec<Pass<'_>> = vec![
         (
             "bare decoder",
             Box::new(|| files.par_iter().for_each(|bytes| drop(image::load_from_memory(bytes).unwrap()))),

@@ -66,9 +66,12 @@ pub(crate) fn median(values: &[f64]) -> f64 {
     sorted[sorted.len() / 2]
 }
 
+/// The name of a pass, and what it does.
+pub(crate) type Pass<'a> = (&'a str, Box<dyn FnMut() + Send + 'a>);
+
 /// Runs every pass once, unmeasured, and then all of them in turns, `rounds` times. The median seconds of
 /// each: turns, so that whatever slows the machine for a while slows all of them.
-pub(crate) fn in_turns(rounds: usize, passes: &mut [(&str, Box<dyn FnMut() + Send + '_>)]) -> Vec<f64> {
+pub(crate) fn in_turns(rounds: usize, passes: &mut [Pass<'_>]) -> Vec<f64> {
     passes.iter_mut().for_each(|(_, pass)| pass());
     let mut seconds = vec![Vec::with_capacity(rounds); passes.len()];
     for _ in 0..rounds {
