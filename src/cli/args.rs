@@ -377,7 +377,7 @@ pub(super) struct DemoArgs {
     #[arg(long)]
     pub(super) force: bool,
     /// Seeds for every method.
-    #[arg(long, default_value = "2")]
+    #[arg(long, default_value = "3")]
     pub(super) repeats: NonZeroUsize,
     /// Seed of every random choice.
     #[arg(long, default_value_t = 0)]

@@ -17,6 +17,7 @@ use crate::cli::settings;
 use crate::cli::stage::write;
 use crate::data::Fit;
 use crate::evaluate::Method;
+use crate::evaluate::verdict::Verdict;
 use crate::prune::{Fill, Rule};
 use crate::report::Report;
 use crate::score::When;
@@ -159,22 +160,27 @@ fn explain(report: &Report) -> String {
     let (Some(easy), Some(pca)) = (of(Method::El2n), of(Method::Pca)) else {
         return String::new();
     };
-    let verdict = report
-        .comparisons
-        .iter()
-        .find(|c| c.a == Method::Pca.name() && c.b == Method::El2n.name())
-        .map_or(String::new(), |comparison| format!(" ({})", comparison.sentence));
-    if pca < easy {
+    let comparison =
+        report.comparisons.iter().find(|c| c.a == Method::Pca.name() && c.b == Method::El2n.name());
+    let measured = comparison.map_or(String::new(), |comparison| format!(": {}", comparison.sentence));
+    let certain = comparison.is_some_and(|comparison| comparison.verdict != Verdict::Indistinguishable);
+    let outcome = match (pca < easy, certain) {
+        (true, true) => "Composites lose here",
+        (true, false) => "Composites are behind here, though not beyond the noise of so few seeds",
+        (false, true) => "Composites win here",
+        (false, false) => "Composites are ahead here, though not beyond the noise of so few seeds",
+    };
+    let reason = if pca < easy {
         format!(
-            "Composites lose here{verdict}. A tile of a 2x2 composite has {0}x{0} of {CELL}x{CELL} pixels, and \
-             what a quarter of the pixels cannot hold, four times the images do not bring back. The paper's \
-             gain is measured at 224 pixels; choose the grid by measuring, as here.",
+            "A tile of a 2x2 composite has {0}x{0} of {CELL}x{CELL} pixels, and what a quarter of the pixels \
+             cannot hold, four times the images do not bring back. The paper's gain is measured at 224 \
+             pixels; choose the grid by measuring, as here.",
             CELL / 2
         )
     } else {
-        format!(
-            "Composites are ahead here{verdict}: four times the images are worth more than four times the \
-             pixels of each. On other data, or at another size, measure again."
-        )
-    }
+        "Four times the images are worth more than four times the pixels of each. On other data, or at \
+         another size, measure again."
+            .to_owned()
+    };
+    format!("{outcome}{measured}. {reason}")
 }
