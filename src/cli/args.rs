@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::exit::UsageError;
 use super::folder::OnError;
 use crate::augment::Crop;
 use crate::combine::{Format, Grid, IpcCounts};
@@ -222,9 +223,9 @@ pub(super) struct CombineArgs {
     /// png (lossless) or jpeg.
     #[arg(long, default_value = "png")]
     pub(super) format: FormatChoice,
-    /// Quality of --format jpeg.
-    #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u8).range(1..=100))]
-    pub(super) quality: u8,
+    /// Quality of --format jpeg [default: 90].
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub(super) quality: Option<u8>,
 }
 
 /// Where results go.
@@ -433,10 +434,18 @@ impl std::str::FromStr for FormatChoice {
 }
 
 impl CombineArgs {
-    pub(super) fn format(&self) -> Format {
-        match self.format {
-            FormatChoice::Png => Format::Png,
-            FormatChoice::Jpeg => Format::Jpeg { quality: self.quality },
+    /// The format of the files.
+    ///
+    /// # Errors
+    /// A quality for files that lose nothing.
+    pub(super) fn format(&self) -> Result<Format, UsageError> {
+        match (self.format, self.quality) {
+            (FormatChoice::Png, None) => Ok(Format::Png),
+            (FormatChoice::Png, Some(_)) => Err(UsageError(
+                "--quality has no meaning for png, which loses nothing; add --format jpeg or leave it out"
+                    .to_owned(),
+            )),
+            (FormatChoice::Jpeg, quality) => Ok(Format::Jpeg { quality: quality.unwrap_or(90) }),
         }
     }
 }

@@ -106,7 +106,9 @@ impl Stage {
             let rate = plain.done as f64 / self.begun.elapsed().as_secs_f64();
             let left = self.total.saturating_sub(plain.done) as f64 / rate;
             let (name, unit, done, total) = (self.name, self.unit, plain.done, self.total);
-            eprintln!("{name}: {done}/{total} {unit}, {rate:.0} {unit}/s, ETA {left:.0} s");
+            // Two digits, so that a slow stage does not read "0 steps/s".
+            let digits = usize::from(rate < 10.0);
+            eprintln!("{name}: {done}/{total} {unit}, {rate:.digits$} {unit}/s, ETA {left:.0} s");
         }
     }
 

@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::output::{OutputError, write_atomic};
 use crate::combine::{
     CombineError, Composer, CompositePlan, CompositeRecord, Manifest, PickedSource, Recipe,
     TORCHVISION_TRANSFORM, TORCHVISION_TRANSFORM_NAME, card, encode, plan_composites, write_metadata,
@@ -53,6 +54,9 @@ pub enum DatasetError {
         /// Why.
         source: std::io::Error,
     },
+    /// A file could not be put in its place.
+    #[error(transparent)]
+    Output(#[from] OutputError),
     /// The caller asked to stop.
     #[error("stopped before all composites were written")]
     Stopped,
@@ -156,12 +160,13 @@ pub fn write_about(
         ("README.md", card(manifest, name, selection)),
         (TORCHVISION_TRANSFORM_NAME, TORCHVISION_TRANSFORM.to_owned()),
     ] {
-        write(out, file, text.as_bytes())?;
+        write_atomic(&out.join(file), text.as_bytes())?;
         manifest.files.insert(file.to_owned(), ContentHash::of(text.as_bytes()));
     }
     let mut bytes = Vec::new();
     manifest.write(&mut bytes).map_err(|source| DatasetError::Write { path: out.join(MANIFEST), source })?;
-    write(out, MANIFEST, &bytes)
+    // Over the draft that a run began with: a kill must leave the one or the other.
+    Ok(write_atomic(&out.join(MANIFEST), &bytes)?)
 }
 
 const METADATA: &str = "metadata.jsonl";

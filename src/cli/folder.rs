@@ -2,14 +2,14 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use anyhow::Context as _;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use walkdir::WalkDir;
 
-use super::exit::InputError;
+use super::exit::{InputError, Interrupted};
 use crate::data::{
     self, ContentHash, DataError, Entry, Filter, Fit, ImageSet, Limits, Resizer, Sample, difference_hash_of,
 };
@@ -132,10 +132,11 @@ pub struct Loaded {
 /// Reads, decodes and resizes the images of `entries`, which lie below `root`.
 ///
 /// Files are read in parallel, and the result is the same for any number of threads. Memory: the
-/// result, and for each thread one file with its decoded image. `progress` is told how many more files
-/// are done, from many threads.
+/// result, and for each thread one file with its decoded image. `progress` is called for each file that is
+/// done, from many threads; once it says `false`, no further file is read.
 ///
 /// # Errors
+/// [`Interrupted`] when `progress` said so.
 /// With [`OnError::Fail`] the first file, in the order of the entries, that cannot be used
 /// ([`DataError::File`]).
 ///
@@ -145,7 +146,7 @@ pub fn load(
     root: &Path,
     entries: &[Entry],
     options: &LoadOptions,
-    progress: &(dyn Fn(usize) + Sync),
+    progress: &(dyn Fn() -> bool + Sync),
 ) -> anyhow::Result<Loaded> {
     let image_bytes = options.side as usize * options.side as usize * 3;
     let block = entries.len().checked_mul(image_bytes).with_context(|| {
@@ -158,22 +159,28 @@ pub fn load(
     let mut pixels = vec![0u8; block];
     // Place of the first file that failed: what lies behind it need not be read to report it.
     let failed = AtomicUsize::new(usize::MAX);
+    let stopped = AtomicBool::new(false);
     let files: Vec<Option<Result<File, String>>> = pixels
         .par_chunks_exact_mut(image_bytes)
         .zip(entries)
         .enumerate()
         .map_init(Resizer::new, |resizer, (place, (out, entry))| {
-            if place > failed.load(Ordering::Relaxed) {
+            if place > failed.load(Ordering::Relaxed) || stopped.load(Ordering::Relaxed) {
                 return None;
             }
             let file = load_one(&root.join(&entry.path), options, resizer, out);
             if file.is_err() && options.on_error == OnError::Fail {
                 failed.fetch_min(place, Ordering::Relaxed);
             }
-            progress(1);
+            if !progress() {
+                stopped.store(true, Ordering::Relaxed);
+            }
             Some(file)
         })
         .collect();
+    if stopped.into_inner() {
+        return Err(Interrupted.into());
+    }
 
     let mut samples = Vec::with_capacity(entries.len());
     let mut labels = Vec::with_capacity(entries.len());
@@ -337,7 +344,11 @@ mod tests {
         ]);
         let entries = entries(root.path());
         let done = Mutex::new(0);
-        let loaded = load(root.path(), &entries, &OPTIONS, &|n| *done.lock().unwrap() += n).unwrap();
+        let loaded = load(root.path(), &entries, &OPTIONS, &|| {
+            *done.lock().unwrap() += 1;
+            true
+        })
+        .unwrap();
         assert_eq!(*done.lock().unwrap(), 6);
         let paths: Vec<_> = loaded.samples.iter().map(|sample| sample.path.as_str()).collect();
         assert_eq!(paths, ["a/1.jpg", "a/3.jpg", "b/2.png"]);
@@ -375,7 +386,7 @@ mod tests {
         for threads in [1, 4] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let entries = entries(root.path());
-            let error = pool.install(|| load(root.path(), &entries, &options, &|_| {})).unwrap_err();
+            let error = pool.install(|| load(root.path(), &entries, &options, &|| true)).unwrap_err();
             assert!(matches!(
                 error.downcast_ref::<DataError>(),
                 Some(DataError::File { path, .. }) if path == "b/07.png"
@@ -391,7 +402,7 @@ mod tests {
         let options = LoadOptions { val_short: Some(12), ..OPTIONS };
         let with = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| load(root.path(), &entries, &options, &|_| {})).unwrap()
+            pool.install(|| load(root.path(), &entries, &options, &|| true)).unwrap()
         };
         let one = with(1);
         assert_eq!(one, with(3));
@@ -400,7 +411,22 @@ mod tests {
 
     #[test]
     fn nothing_to_load_is_an_empty_set() {
-        let loaded = load(Path::new("."), &[], &OPTIONS, &|_| {}).unwrap();
+        let loaded = load(Path::new("."), &[], &OPTIONS, &|| true).unwrap();
         assert!(loaded.images.is_empty() && loaded.problems.is_empty());
+    }
+
+    #[test]
+    fn reading_ends_soon_after_it_was_stopped() {
+        let root = tempfile::tempdir().unwrap();
+        let entries: Vec<Entry> = (0..64).map(|i| Entry { path: format!("a/{i}.png"), class: 0 }).collect();
+        let asked = AtomicUsize::new(0);
+        let stop = || {
+            asked.fetch_add(1, Ordering::Relaxed);
+            false
+        };
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        let error = pool.install(|| load(root.path(), &entries, &OPTIONS, &stop)).unwrap_err();
+        assert!(error.is::<Interrupted>());
+        assert_eq!(asked.into_inner(), 1);
     }
 }

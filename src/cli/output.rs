@@ -10,24 +10,6 @@ use super::folder::Problem;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OutputError {
-    /// The target holds something.
-    #[error("'{}' is not empty: choose another folder with --out, or pass --force to replace it", path.display())]
-    NotEmpty {
-        /// The target.
-        path: PathBuf,
-    },
-    /// The target is a file.
-    #[error("'{}' is a file, not a folder: choose another --out", path.display())]
-    NotAFolder {
-        /// The target.
-        path: PathBuf,
-    },
-    /// The target is a folder that must not be replaced.
-    #[error("'{}' is not replaced, because the program was started in it: choose another --out", path.display())]
-    InUse {
-        /// The target.
-        path: PathBuf,
-    },
     /// The output would lie in what is read or what is read in the output.
     #[error(
         "the output '{}' and what is read, '{}', lie within each other: choose an --out beside it",
@@ -109,86 +91,6 @@ pub fn write_problems(path: &Path, problems: &[Problem]) -> Result<(), OutputErr
     write_atomic(path, &bytes)
 }
 
-/// A folder that is written aside, under another name beside its target, and takes the target's place
-/// when it is complete. Dropped before [`commit`](Self::commit), it leaves no trace.
-#[derive(Debug)]
-pub struct StagedFolder {
-    staged: tempfile::TempDir,
-    target: PathBuf,
-    replace: bool,
-}
-
-impl StagedFolder {
-    /// Begins a folder that will become `target`. Missing folders above it are created. A target that
-    /// is not empty is replaced as a whole if `replace`.
-    ///
-    /// # Errors
-    /// A target that is a file, or not empty and not to be replaced; [`OutputError::Io`].
-    pub fn new(target: &Path, replace: bool) -> Result<Self, OutputError> {
-        // A link, or a name such as `.`, stands for the folder it leads to.
-        let target = if target.exists() {
-            target.canonicalize().map_err(at("find", target))?
-        } else {
-            std::path::absolute(target).map_err(at("find", target))?
-        };
-        ensure_free(&target, replace)?;
-        let folder = folder_of(&target);
-        fs::create_dir_all(folder).map_err(at("create", folder))?;
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".tilepress-");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            builder.permissions(fs::Permissions::from_mode(0o777));
-        }
-        let staged = builder.tempdir_in(folder).map_err(at("write into", folder))?;
-        Ok(Self { staged, target, replace })
-    }
-
-    /// Where to write; it becomes the target.
-    pub fn path(&self) -> &Path {
-        self.staged.path()
-    }
-
-    /// Puts the folder in the target's place and removes what was there.
-    ///
-    /// # Errors
-    /// As [`new`](Self::new), whose conditions are checked again; the target is then as it was.
-    pub fn commit(self) -> Result<(), OutputError> {
-        let Self { staged, target, replace } = self;
-        ensure_free(&target, replace)?;
-        let folder = folder_of(&target);
-        let old = if target.exists() {
-            let aside = tempfile::Builder::new()
-                .prefix(".tilepress-old-")
-                .tempdir_in(folder)
-                .map_err(at("write into", folder))?;
-            fs::rename(&target, aside.path().join("old")).map_err(at("replace", &target))?;
-            Some(aside)
-        } else {
-            None
-        };
-        if let Err(error) = fs::rename(staged.path(), &target) {
-            if let Some(aside) = old {
-                let kept = aside.path().join("old");
-                if fs::rename(&kept, &target).is_err() {
-                    // Better a stray folder than lost data.
-                    return Err(at("replace (the former folder is kept aside)", &aside.keep())(error));
-                }
-            }
-            return Err(at("write", &target)(error));
-        }
-        // Its content has moved; there is nothing left to clean up under the old name.
-        let _ = staged.keep();
-        sync_folder(folder);
-        if let Some(aside) = old {
-            let path = aside.path().to_owned();
-            aside.close().map_err(at("remove the former folder, which is now", &path))?;
-        }
-        Ok(())
-    }
-}
-
 /// Checks that writing, or replacing, `out` cannot touch `data`, and that the output will not be read as
 /// part of the data the next time.
 ///
@@ -212,29 +114,6 @@ fn resolve(path: &Path) -> Result<PathBuf, OutputError> {
         }
     }
     Ok(path)
-}
-
-/// Checks that a folder may be put at `target`.
-fn ensure_free(target: &Path, replace: bool) -> Result<(), OutputError> {
-    let path = || target.to_owned();
-    if !target.exists() {
-        return Ok(());
-    }
-    if !target.is_dir() {
-        return Err(OutputError::NotAFolder { path: path() });
-    }
-    let empty = fs::read_dir(target).map_err(at("read", target))?.next().is_none();
-    if empty {
-        return Ok(());
-    }
-    if !replace {
-        return Err(OutputError::NotEmpty { path: path() });
-    }
-    let here = std::env::current_dir().and_then(|here| here.canonicalize());
-    if here.is_ok_and(|here| here.starts_with(target)) {
-        return Err(OutputError::InUse { path: path() });
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -272,9 +151,6 @@ mod tests {
         write_atomic(&root.path().join("ours"), b"").unwrap();
         fs::write(root.path().join("usual"), b"").unwrap();
         assert_eq!(mode(&root.path().join("ours")), mode(&root.path().join("usual")));
-        StagedFolder::new(&root.path().join("our"), false).unwrap().commit().unwrap();
-        fs::create_dir(root.path().join("usually")).unwrap();
-        assert_eq!(mode(&root.path().join("our")), mode(&root.path().join("usually")));
     }
 
     #[test]
@@ -293,70 +169,6 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_appears_only_when_it_is_complete() {
-        let root = tempfile::tempdir().unwrap();
-        let target = root.path().join("deep/out");
-        let staged = StagedFolder::new(&target, false).unwrap();
-        fs::create_dir(staged.path().join("data")).unwrap();
-        fs::write(staged.path().join("data/a"), b"1").unwrap();
-        assert!(!target.exists());
-        staged.commit().unwrap();
-        assert_eq!(fs::read(target.join("data/a")).unwrap(), b"1");
-        assert_eq!(names(&root.path().join("deep")), ["out"]);
-    }
-
-    #[test]
-    fn a_folder_given_up_leaves_no_trace() {
-        let root = tempfile::tempdir().unwrap();
-        let staged = StagedFolder::new(&root.path().join("out"), false).unwrap();
-        fs::write(staged.path().join("a"), b"1").unwrap();
-        drop(staged);
-        assert_eq!(names(root.path()), [""; 0]);
-    }
-
-    #[test]
-    fn what_a_user_has_is_replaced_only_when_asked() {
-        let root = tempfile::tempdir().unwrap();
-        let target = root.path().join("out");
-        fs::create_dir(&target).unwrap();
-        // An empty folder is nobody's loss.
-        StagedFolder::new(&target, false).unwrap().commit().unwrap();
-        fs::write(target.join("mine"), b"1").unwrap();
-        let error = StagedFolder::new(&target, false).unwrap_err();
-        assert!(matches!(error, OutputError::NotEmpty { .. }) && error.to_string().contains("--force"));
-        assert_eq!(names(&target), ["mine"]);
-
-        let staged = StagedFolder::new(&target, true).unwrap();
-        fs::write(staged.path().join("new"), b"2").unwrap();
-        assert_eq!(names(&target), ["mine"]);
-        staged.commit().unwrap();
-        assert_eq!(names(&target), ["new"]);
-        assert_eq!(names(root.path()), ["out"]);
-    }
-
-    #[test]
-    fn a_target_that_fills_while_we_write_is_left_alone() {
-        let root = tempfile::tempdir().unwrap();
-        let target = root.path().join("out");
-        let staged = StagedFolder::new(&target, false).unwrap();
-        fs::create_dir(&target).unwrap();
-        fs::write(target.join("mine"), b"1").unwrap();
-        assert!(matches!(staged.commit(), Err(OutputError::NotEmpty { .. })));
-        assert_eq!(names(&target), ["mine"]);
-        assert_eq!(names(root.path()), ["out"]);
-    }
-
-    #[test]
-    fn a_file_and_the_current_folder_are_never_replaced() {
-        let root = tempfile::tempdir().unwrap();
-        let file = root.path().join("out");
-        fs::write(&file, b"1").unwrap();
-        assert!(matches!(StagedFolder::new(&file, true), Err(OutputError::NotAFolder { .. })));
-        assert!(matches!(StagedFolder::new(Path::new("."), true), Err(OutputError::InUse { .. })));
-        assert!(Path::new("Cargo.toml").exists());
-    }
-
-    #[test]
     fn output_and_data_lie_apart() {
         let root = tempfile::tempdir().unwrap();
         let data = root.path().join("set/data");
@@ -365,20 +177,5 @@ mod tests {
         assert!(overlap(&data) && overlap(&data.join("new/out")) && overlap(&root.path().join("set")));
         assert!(overlap(&data.join("../../set")));
         assert!(!overlap(&root.path().join("set/out")) && !overlap(&root.path().join("set/data2")));
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_link_stays_and_the_folder_it_leads_to_is_replaced() {
-        let root = tempfile::tempdir().unwrap();
-        let (real, link) = (root.path().join("real"), root.path().join("link"));
-        fs::create_dir(&real).unwrap();
-        fs::write(real.join("old"), b"1").unwrap();
-        std::os::unix::fs::symlink(&real, &link).unwrap();
-        let staged = StagedFolder::new(&link, true).unwrap();
-        fs::write(staged.path().join("new"), b"2").unwrap();
-        staged.commit().unwrap();
-        assert!(link.is_symlink());
-        assert_eq!((names(&link), names(&real)), (vec!["new".to_owned()], vec!["new".to_owned()]));
     }
 }

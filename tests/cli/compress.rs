@@ -141,3 +141,16 @@ fn a_set_that_stands_is_evaluated_later_without_scoring_again() {
     let report = world.json("out/report.json");
     assert_eq!(report["results"].as_array().unwrap().len(), 1);
 }
+
+#[test]
+fn a_proxy_that_has_hardly_learned_is_warned_about_with_a_remedy() {
+    let world = World::with_data();
+    let run = world.ok(&format!("compress --data data --out out --ipc 2 {FAST}"));
+    assert!(run.proxy_warning.contains("chance: 33.3 %"), "{run:#?}");
+    assert!(run.proxy_warning.contains("--score-epochs"), "{run:#?}");
+    let report = std::fs::read_to_string(world.path("out/report.json")).unwrap();
+    assert!(report.contains("the proxy got only"));
+    // Scores made elsewhere come from no proxy of ours.
+    let given = world.ok(&format!("compress --data data --out again --ipc 2 --scores out/scores.csv {FAST}"));
+    assert_eq!(given.proxy_warning, "");
+}

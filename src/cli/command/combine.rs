@@ -37,7 +37,7 @@ pub(in crate::cli) fn run(args: &CombineCommand, console: &Console) -> anyhow::R
     write::empty_folder(&args.out, &args.data.data)?;
     data.write_lists(&args.out.out, console)?;
     let ipc = (per_class / tiles) as u32;
-    let recipe = combine::recipe(&data.classes, args.grid, ipc, args.image_size, &args.combine);
+    let recipe = combine::recipe(&data.classes, args.grid, ipc, args.image_size, &args.combine)?;
     let picks = combine::picks(&selection, &data);
     let out = &args.out.out;
     let written = combine::write(out, &recipe, &picks, &data, &args.combine, console)?;

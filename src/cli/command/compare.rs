@@ -105,6 +105,8 @@ pub(in crate::cli) fn compare(
     } else {
         Vec::new()
     };
+    // The seeds' proxies differ little: one warning says it for all.
+    warnings.extend(scored.iter().find_map(|scored| score::warn(&scored.report, data, console)));
     let copies = prune::copies(data);
     let begun = Instant::now();
     let mut entries = Vec::new();
@@ -272,7 +274,7 @@ fn store(
 ) -> anyhow::Result<(Entry, prune::Chosen)> {
     let grid = method.grid(args.budget.grid);
     let size = config.image_size as u32;
-    let recipe = combine::recipe(&data.classes, grid, stored_per_class(args)?, size, args.combine);
+    let recipe = combine::recipe(&data.classes, grid, stored_per_class(args)?, size, args.combine)?;
     let (_, per_class) = recipe.per_class()?;
     let scores = match scored.filter(|_| method.needs_scores()) {
         Some(scored) => Some(scored.table.join(&data.train.samples, &data.classes)?),
@@ -321,7 +323,7 @@ fn options(args: &Comparison<'_>, config: &Settings, methods: &[Method]) -> serd
         "flip": !args.student.no_flip,
         "cutout": args.student.cutout.map(|choice| choice.0),
         "mix": args.student.mix.map(|choice| choice.0),
-        "format": args.combine.format(),
+        "format": args.combine.format().ok(),
         "fit": args.combine.fit,
         "scores": args.score.scores.as_deref().map(super::file_hash),
         "score": { "runs": args.score.runs, "window": args.score.window, "when": args.score.when },

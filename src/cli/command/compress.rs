@@ -41,7 +41,7 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> anyhow::Res
     let seed = args.model.seed;
     let listing = crate::cli::stage::data::list(&args.data, seed, console)?;
     let size = config.image_size as u32;
-    let recipe = combine::recipe(&listing.classes, args.budget.grid, args.budget.ipc, size, &args.combine);
+    let recipe = combine::recipe(&listing.classes, args.budget.grid, args.budget.ipc, size, &args.combine)?;
     let recipe = Recipe { seed, ipc_counts: args.budget.ipc_counts, ..recipe };
     let (_, per_class) = recipe.per_class()?;
     Composer::new(recipe.grid, recipe.side)?;
@@ -89,6 +89,7 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> anyhow::Res
     let mut warnings = data.write_lists(out, console)?;
 
     let scored = scores(args, elsewhere, &config, &data, &opened, console)?;
+    warnings.extend(score::warn(&scored.report, &data, console));
     let joined = scored.table.join(&data.train.samples, &data.classes)?;
     let begun = Instant::now();
     let copies = prune::copies(&data);

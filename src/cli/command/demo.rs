@@ -111,7 +111,7 @@ fn defaults() -> anyhow::Result<(ScoreArgs, PruneArgs, CombineArgs, StudentArgs,
             score_batch_size: None,
         },
         PruneArgs { rule: Rule::Easy, window_start: None, fill: Fill::Error, dedup: false },
-        CombineArgs { fit: Fit::Squash, format: FormatChoice::Png, quality: 90 },
+        CombineArgs { fit: Fit::Squash, format: FormatChoice::Png, quality: None },
         StudentArgs {
             steps: None,
             epochs: None,

@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::augment::Crop;
 use crate::cli::args::EvaluateCommand;
 use crate::cli::console::Console;
-use crate::cli::exit::InputError;
+use crate::cli::exit::{InputError, check_interrupt};
 use crate::cli::folder::{self, LoadOptions};
 use crate::cli::output::write_atomic;
 use crate::cli::settings::{self, as_json};
@@ -158,7 +158,10 @@ fn read(
         limits: Limits::default(),
         on_error: args.data.on_error,
     };
-    let loaded = folder::load(folder, &listing.train, &options, &|done| stage.add(done))?;
+    let loaded = folder::load(folder, &listing.train, &options, &|| {
+        stage.add(1);
+        check_interrupt().is_ok()
+    })?;
     stage.finish();
     if let Some(problem) = loaded.problems.first() {
         console.warn(format_args!(

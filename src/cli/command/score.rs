@@ -13,6 +13,7 @@ pub(in crate::cli) fn run(args: &ScoreCommand, console: &Console) -> anyhow::Res
     write::ensure_free(&args.out, &args.data.data)?;
     let opened = super::open(args.model.device, console)?;
     let scored = score::score(&data, &config, &args.score, seed, &opened, console)?;
+    score::warn(&scored.report, &data, console);
     write::empty_folder(&args.out, &args.data.data)?;
     data.write_lists(&args.out.out, console)?;
     let path = args.out.out.join("scores.csv");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::cli::args::CombineArgs;
 use crate::cli::console::Console;
 use crate::cli::dataset::{self, DatasetError, WrittenDataset};
-use crate::cli::exit::{InputError, check_interrupt};
+use crate::cli::exit::{InputError, UsageError, check_interrupt};
 use crate::cli::stage::data::Dataset;
 use crate::combine::{Composer, Grid, IpcCounts, PickedSource, Recipe, encode, plan_composites};
 use crate::data::{self, ClassMap, Filter, Image, ImageSet, Limits, Resizer};
@@ -16,14 +16,17 @@ use crate::prune::Selection;
 pub(in crate::cli) const FILTER: Filter = Filter::Lanczos3;
 
 /// The recipe of `ipc` composites a class, from the flags.
+///
+/// # Errors
+/// Flags that contradict each other.
 pub(in crate::cli) fn recipe(
     classes: &ClassMap,
     grid: Grid,
     ipc: u32,
     side: u32,
     args: &CombineArgs,
-) -> Recipe {
-    Recipe {
+) -> Result<Recipe, UsageError> {
+    Ok(Recipe {
         seed: 0,
         ipc,
         ipc_counts: IpcCounts::Composites,
@@ -31,9 +34,9 @@ pub(in crate::cli) fn recipe(
         side,
         fit: args.fit.to_string(),
         filter: FILTER.to_string(),
-        format: args.format(),
+        format: args.format()?,
         classes: classes.clone(),
-    }
+    })
 }
 
 /// The chosen images by class, in the order of their ranks.

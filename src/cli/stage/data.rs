@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::cli::args::DataArgs;
 use crate::cli::console::Console;
-use crate::cli::exit::InputError;
+use crate::cli::exit::{InputError, check_interrupt};
 use crate::cli::folder::{self, LoadOptions, Loaded, Problem};
 use crate::cli::output;
 use crate::data::{ClassMap, Entry, Filter, Fit, Folder, ImageSet, Limits, Sample, hold_out};
@@ -130,7 +130,10 @@ pub(in crate::cli) fn load(
             on_error: args.on_error,
         };
         let Loaded { images, samples, hashes, bytes, problems: more } =
-            folder::load(&root, entries, &options, &|done| stage.add(done))?;
+            folder::load(&root, entries, &options, &|| {
+                stage.add(1);
+                check_interrupt().is_ok()
+            })?;
         problems.extend(more);
         Ok(Split { images: Arc::new(images), samples, hashes, bytes })
     };

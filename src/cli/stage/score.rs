@@ -133,6 +133,29 @@ pub(in crate::cli) fn score(
     Ok(scored)
 }
 
+/// Tells the user about a proxy that has hardly learned, whose EL2N says little; gives the warning for the
+/// report.
+pub(in crate::cli) fn warn(scoring: &Scoring, data: &Dataset, console: &Console) -> Option<String> {
+    /// Of the way from chance to perfection.
+    const LEARNED: f64 = 0.1;
+    let accuracy = *scoring.proxy_accuracy.last()?;
+    let labels = data.train.images.labels();
+    let mut counts = vec![0usize; data.classes.len()];
+    labels.iter().for_each(|&label| counts[label as usize] += 1);
+    // What naming the largest class gets.
+    let chance = 100.0 * counts.into_iter().max()? as f64 / labels.len() as f64;
+    if accuracy >= chance + LEARNED * (100.0 - chance) {
+        return None;
+    }
+    let text = format!(
+        "the proxy got only {accuracy:.1} % of its training views right in the last epoch (chance: \
+         {chance:.1} %), so its EL2N says little about the images; give it more images a class, more epochs \
+         (--score-epochs), or scores made elsewhere (--scores)"
+    );
+    console.warn(&text);
+    Some(text)
+}
+
 /// A score table from a file, which may have been made elsewhere.
 pub(in crate::cli) fn from_file(file: &Path) -> anyhow::Result<Scored> {
     let shown = file.display();
