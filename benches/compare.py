@@ -26,6 +26,8 @@ names = a.only or NAMES
 if a.data is None and {"loader", "compose"} & set(names):
     ap.error("loader and compose need --data, a folder of class folders")
 data = a.data and os.path.abspath(a.data)
+if data and os.path.isdir(os.path.join(data, "train")):
+    data = os.path.join(data, "train")  # the peers know class folders only
 threads = str(a.threads)
 
 
