@@ -122,7 +122,7 @@ fn views(task: &Task, batch: usize, steps: usize) -> f64 {
             let start = Instant::now();
             planner.plan(epoch, 0, &images, &mut views);
             let mut pixels = vec![0.0; batch * (side * side * 3) as usize];
-            executor.execute(&task.images, &views, &task.normalise, Layout::Nchw, &mut pixels);
+            executor.execute(&task.images, &views, &task.normalise, Layout::Nhwc, &mut pixels);
             std::hint::black_box(pixels);
             start.elapsed().as_secs_f64() * 1e3
         })
@@ -137,7 +137,7 @@ fn forward(model: &ModelConfig, batch: usize, steps: usize, device: &Opened) -> 
     let side = model.image_size;
     let mut stream = Stream::new(0, Purpose::Test, 0, 0);
     let pixels = (0..batch * 3 * side * side).map(|_| stream.range(-2.0, 2.0) as f32).collect();
-    let data = TensorData::new::<f32, _>(pixels, [batch, 3, side, side]);
+    let data = TensorData::new::<f32, _>(pixels, [batch, side, side, 3]);
     let ms: Vec<f64> = (0..WARM_UP + steps)
         .map(|_| {
             let start = Instant::now();

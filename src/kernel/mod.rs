@@ -5,11 +5,39 @@
 //! `#[cube]` kernel gives WGSL, SPIR-V and CUDA) and for `Autodiff` over either. Nothing above this
 //! module knows which one runs.
 
+pub(crate) mod block;
+pub(crate) mod convolution;
+#[cfg(feature = "flex")]
+mod cpu;
 mod cross_entropy;
+#[cfg(feature = "flex")]
+mod flex;
+pub(crate) mod max_pool;
 mod self_check;
+pub(crate) mod update;
 
 pub use cross_entropy::cross_entropy;
 pub use self_check::{KernelError, SelfCheck, self_check};
+
+/// Data of this shape for a tensor of any device, filled in place, in memory that is used again where the CPU trains.
+pub(crate) fn pixels<const D: usize>(
+    shape: [usize; D],
+    fill: impl FnOnce(&mut [f32]),
+) -> burn::tensor::TensorData {
+    let length = shape.iter().product();
+    #[cfg(feature = "flex")]
+    {
+        let mut values = cpu::Buffer::new(length);
+        fill(&mut values);
+        flex::data(values, shape)
+    }
+    #[cfg(not(feature = "flex"))]
+    {
+        let mut values = vec![0.0f32; length];
+        fill(&mut values);
+        burn::tensor::TensorData::new(values, shape)
+    }
+}
 
 #[cfg(not(any(feature = "flex", feature = "cube")))]
 compile_error!(

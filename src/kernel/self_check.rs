@@ -121,7 +121,7 @@ async fn train(device: &Device) -> Result<(f64, f64), KernelError> {
     let mut stream = Stream::new(1, Purpose::Test, 0, 0);
     let pixels: Vec<f32> = (0..BATCH * 3 * SIDE * SIDE).map(|_| stream.normal() as f32).collect();
     let input =
-        Tensor::<4>::from_data(TensorData::new(pixels, [BATCH, 3, SIDE, SIDE]), (&autodiff, DType::F32));
+        Tensor::<4>::from_data(TensorData::new(pixels, [BATCH, SIDE, SIDE, 3]), (&autodiff, DType::F32));
     let labels: Vec<i32> = (0..BATCH).map(|i| (i % CLASSES) as i32).collect();
     let labels = Tensor::<1, Int>::from_data(TensorData::new(labels, [BATCH]), (device, DType::I32));
     let mut losses = Vec::with_capacity(STEPS + 1);

@@ -2,13 +2,10 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
-use burn::tensor::activation::relu;
-use burn::tensor::module::max_pool2d;
-use burn::tensor::ops::MaxPoolOptions;
 
 use super::ModelConfig;
 use super::init::Initializer;
-use super::layers::{BatchNorm, Conv, Linear, Mode, global_average};
+use super::layers::{BatchNorm, Conv, Linear, Mode, Then, block, global_average};
 use super::state::StateVisitor;
 
 /// ⌊log2 px⌋ − 2 blocks of conv 3×3 without bias, BatchNorm, ReLU, max pool 2×2; global average; linear.
@@ -35,8 +32,7 @@ impl ConvNet {
 
     pub(crate) fn forward(&mut self, mut x: Tensor<4>, mode: Mode) -> Tensor<2> {
         for (conv, norm) in self.convs.iter().zip(&mut self.norms) {
-            x = relu(norm.forward(conv.forward(x), mode));
-            x = max_pool2d(x, MaxPoolOptions::new([2, 2]));
+            x = block(conv, norm, x, Then { relu: true, pool: true, shortcut: None }, mode);
         }
         self.classifier.forward(global_average(x))
     }

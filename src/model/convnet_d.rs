@@ -33,11 +33,14 @@ impl ConvNetD {
 
     pub(crate) fn forward(&self, mut x: Tensor<4>) -> Tensor<2> {
         for (conv, norm) in self.convs.iter().zip(&self.norms) {
-            x = relu(norm.forward(conv.forward(x)));
-            x = avg_pool2d(x, AvgPoolOptions::new([2, 2]));
+            // burn's operators, which take the channels first, do the rest of the block.
+            let normal = norm.forward(conv.forward(x).permute([0, 3, 1, 2]));
+            x = avg_pool2d(relu(normal), AvgPoolOptions::new([2, 2])).permute([0, 2, 3, 1]);
         }
-        let [batch, channels, height, width] = x.dims();
-        self.classifier.forward(x.reshape([batch, channels * height * width]))
+        let [batch, height, width, channels] = x.dims();
+        // The classifier's weights are in PyTorch's order of features.
+        let features = x.permute([0, 3, 1, 2]).reshape([batch, channels * height * width]);
+        self.classifier.forward(features)
     }
 
     pub(crate) fn state<V: StateVisitor>(&mut self, visitor: &mut V) {

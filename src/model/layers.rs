@@ -2,11 +2,12 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use burn::tensor::module::{batch_norm, batch_norm_train, conv2d, linear};
-use burn::tensor::ops::ConvOptions;
+use burn::tensor::module::linear;
 
 use super::init::Initializer;
 use super::state::StateVisitor;
+use crate::kernel::block::{Layout, Operands, block_eval, block_train};
+use crate::kernel::convolution::{Window, convolution};
 
 /// Whether normalisation uses the statistics of the batch or the running ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,9 +52,23 @@ impl Conv {
         Self { weight, bias: None, stride, padding: kernel / 2 }
     }
 
+    /// Rows or columns of the output, from those of the images.
+    fn output(&self, length: usize) -> usize {
+        (length + 2 * self.padding - self.weight.dims()[2]) / self.stride + 1
+    }
+
+    fn window(&self) -> Window {
+        Window { stride: self.stride, padding: self.padding, groups: 1 }
+    }
+
+    /// The convolution alone, of images `[B, H, W, C]`. It has a bias.
     pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let options = ConvOptions::new([self.stride; 2], [self.padding; 2], [1; 2], 1);
-        conv2d(x, self.weight.val(), self.bias.as_ref().map(Param::val), options)
+        let weight = self.weight.val();
+        let bias = match &self.bias {
+            Some(bias) => bias.val(),
+            None => Tensor::zeros([weight.dims()[0]], &weight.device()),
+        };
+        convolution(x, weight, bias, self.window())
     }
 
     pub(crate) fn state<V: StateVisitor>(&mut self, name: &str, visitor: &mut V) {
@@ -64,10 +79,11 @@ impl Conv {
     }
 }
 
-const EPSILON: f64 = 1e-5;
+/// PyTorch's epsilon of InstanceNorm, the same as BatchNorm's.
+const EPSILON: f64 = crate::kernel::block::EPSILON;
 const MOMENTUM: f64 = 0.1;
 
-/// Batch normalisation over `[B, C, H, W]`, with PyTorch's running statistics: new = 0.9 old + 0.1
+/// Batch normalisation, with PyTorch's running statistics: new = 0.9 old + 0.1
 /// batch, the variance unbiased. (burn's own layer keeps the biased one.)
 #[derive(Module, Debug)]
 pub(crate) struct BatchNorm {
@@ -87,20 +103,6 @@ impl BatchNorm {
         }
     }
 
-    pub(crate) fn forward(&mut self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
-        let (weight, bias) = (self.weight.val(), self.bias.val());
-        if mode == Mode::Eval {
-            return batch_norm(x, weight, bias, self.running_mean.val(), self.running_var.val(), EPSILON);
-        }
-        let [batch, _, height, width] = x.dims();
-        let n = (batch * height * width) as f64;
-        let out = batch_norm_train(x, weight, bias, EPSILON);
-        let unbiased = n / (n - 1.0).max(1.0);
-        update(&mut self.running_mean, out.mean, 1.0);
-        update(&mut self.running_var, out.variance, unbiased);
-        out.output
-    }
-
     pub(crate) fn state<V: StateVisitor>(&mut self, name: &str, visitor: &mut V) {
         visitor.tensor(&format!("{name}.weight"), &mut self.weight);
         visitor.tensor(&format!("{name}.bias"), &mut self.bias);
@@ -108,6 +110,44 @@ impl BatchNorm {
         visitor.tensor(&format!("{name}.running_var"), &mut self.running_var);
         visitor.batch_counter(&format!("{name}.num_batches_tracked"));
     }
+}
+
+/// What follows the normalisation of a block.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Then {
+    /// Added before the ReLU.
+    pub(crate) shortcut: Option<Tensor<4>>,
+    pub(crate) relu: bool,
+    /// 2×2 max pool.
+    pub(crate) pool: bool,
+}
+
+/// Convolution, BatchNorm and what follows, of images `[B, H, W, C]`, as one operation.
+pub(crate) fn block(
+    conv: &Conv,
+    norm: &mut BatchNorm,
+    images: Tensor<4>,
+    then: Then,
+    mode: Mode,
+) -> Tensor<4> {
+    let layout = Layout { window: conv.window(), relu: then.relu, pool: then.pool };
+    let operands = Operands {
+        images,
+        weights: conv.weight.val(),
+        scale: norm.weight.val(),
+        shift: norm.bias.val(),
+        shortcut: then.shortcut,
+    };
+    if mode == Mode::Eval {
+        return block_eval(operands, norm.running_mean.val(), norm.running_var.val(), layout);
+    }
+    let [batch, height, width, _] = operands.images.dims();
+    let n = (batch * conv.output(height) * conv.output(width)) as f64;
+    let (output, mean, variance) = block_train(operands, layout);
+    update(&mut norm.running_mean, mean, 1.0);
+    // PyTorch keeps the unbiased variance.
+    update(&mut norm.running_var, variance, n / (n - 1.0).max(1.0));
+    output
 }
 
 /// `running = 0.9 running + 0.1 factor batch`, outside the autodiff graph.
@@ -167,8 +207,8 @@ impl Linear {
     }
 }
 
-/// Mean over the pixels of each channel: `[B, C, H, W]` to `[B, C]`.
+/// Mean over the pixels of each channel: `[B, H, W, C]` to `[B, C]`.
 pub(crate) fn global_average(x: Tensor<4>) -> Tensor<2> {
-    let [batch, channels, height, width] = x.dims();
-    x.reshape([batch, channels, height * width]).mean_dim(2).reshape([batch, channels])
+    let [batch, height, width, channels] = x.dims();
+    x.reshape([batch, height * width, channels]).mean_dim(1).reshape([batch, channels])
 }

@@ -160,13 +160,13 @@ pub enum Network {
 }
 
 impl Network {
-    /// Logits `[B, classes]` of normalised images `[B, 3, H, W]`, with the statistics of the batch;
+    /// Logits `[B, classes]` of normalised images `[B, H, W, 3]`, with the statistics of the batch;
     /// updates the running ones.
     pub fn forward_train(&mut self, images: Tensor<4>) -> Tensor<2> {
         self.forward(images, layers::Mode::Train)
     }
 
-    /// Logits `[B, classes]` of normalised images `[B, 3, H, W]`, with the running statistics.
+    /// Logits `[B, classes]` of normalised images `[B, H, W, 3]`, with the running statistics.
     pub fn forward_eval(&mut self, images: Tensor<4>) -> Tensor<2> {
         self.forward(images, layers::Mode::Eval)
     }

@@ -2,14 +2,12 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
-use burn::tensor::activation::relu;
-use burn::tensor::module::max_pool2d;
-use burn::tensor::ops::MaxPoolOptions;
 
 use super::init::Initializer;
-use super::layers::{BatchNorm, Conv, Linear, Mode, global_average};
+use super::layers::{BatchNorm, Conv, Linear, Mode, Then, block, global_average};
 use super::state::StateVisitor;
 use super::{ModelConfig, Stem};
+use crate::kernel::max_pool::{PoolWindow, max_pool};
 
 /// ResNet-18 with torchvision's ImageNet stem, or one for small images.
 #[derive(Module, Debug)]
@@ -60,12 +58,13 @@ impl ResNet18 {
     }
 
     pub(crate) fn forward(&mut self, x: Tensor<4>, mode: Mode) -> Tensor<2> {
-        let mut x = relu(self.bn1.forward(self.conv1.forward(x), mode));
+        let relu = Then { relu: true, ..Then::default() };
+        let mut x = block(&self.conv1, &mut self.bn1, x, relu, mode);
         if self.pooled {
-            x = max_pool2d(x, MaxPoolOptions::new([3, 3]).with_stride([2, 2]).with_padding([1, 1]));
+            x = max_pool(x, PoolWindow { kernel: 3, stride: 2, padding: 1 });
         }
-        for block in &mut self.blocks {
-            x = block.forward(x, mode);
+        for basic in &mut self.blocks {
+            x = basic.forward(x, mode);
         }
         self.fc.forward(global_average(x))
     }
@@ -95,13 +94,13 @@ impl BasicBlock {
     }
 
     fn forward(&mut self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
-        let out = relu(self.bn1.forward(self.conv1.forward(x.clone()), mode));
-        let out = self.bn2.forward(self.conv2.forward(out), mode);
+        let relu = Then { relu: true, ..Then::default() };
+        let out = block(&self.conv1, &mut self.bn1, x.clone(), relu.clone(), mode);
         let shortcut = match &mut self.downsample {
-            Some(downsample) => downsample.norm.forward(downsample.conv.forward(x), mode),
+            Some(Downsample { conv, norm }) => block(conv, norm, x, Then::default(), mode),
             None => x,
         };
-        relu(out + shortcut)
+        block(&self.conv2, &mut self.bn2, out, Then { shortcut: Some(shortcut), ..relu }, mode)
     }
 
     fn state<V: StateVisitor>(&mut self, name: &str, visitor: &mut V) {

@@ -36,7 +36,8 @@ fn small_networks() -> [ModelConfig; 3] {
 
 fn input(name: &str, batch: usize, side: usize, device: &Device) -> Tensor<4> {
     let pixels = numbers(name, batch * 3 * side * side, 0.0, 2.0);
-    Tensor::from_data(TensorData::new(pixels, [batch, 3, side, side]), (device, DType::F32))
+    let pixels = TensorData::new(pixels, [batch, 3, side, side]);
+    Tensor::<4>::from_data(pixels, (device, DType::F32)).permute([0, 2, 3, 1])
 }
 
 /// The gradients of a network under PyTorch's names and in its layouts.

@@ -217,8 +217,8 @@ mod tests {
 
     fn whole_images(task: &Task, images: &[u32], device: &Device) -> Tensor<4> {
         let mut pixels = vec![0.0; images.len() * 3 * SIDE * SIDE];
-        normalise_into(&task.images, images, &task.normalise, Layout::Nchw, &mut pixels);
-        Tensor::from_data(TensorData::new(pixels, [images.len(), 3, SIDE, SIDE]), (device, DType::F32))
+        normalise_into(&task.images, images, &task.normalise, Layout::Nhwc, &mut pixels);
+        Tensor::from_data(TensorData::new(pixels, [images.len(), SIDE, SIDE, 3]), (device, DType::F32))
     }
 
     /// Every number of one epoch of the log, for one sample.

@@ -88,8 +88,8 @@ pub(crate) fn eval_logits(
 ) -> Tensor<2> {
     let side = set.side() as usize;
     let mut pixels = vec![0.0f32; images.len() * 3 * side * side];
-    normalise_into(set, images, normalise, Layout::Nchw, &mut pixels);
-    let input = TensorData::new(pixels, [images.len(), 3, side, side]);
+    normalise_into(set, images, normalise, Layout::Nhwc, &mut pixels);
+    let input = TensorData::new(pixels, [images.len(), side, side, 3]);
     network.forward_eval(Tensor::from_data(input, (device, DType::F32)))
 }
 

@@ -5,7 +5,9 @@
 //! gives each core one student. Nothing here reads a device inside a step: losses are gathered on the
 //! device and read once in [`READ_EVERY`] steps, which also bounds a browser's queue.
 
+mod batch;
 mod eval;
+mod optimizer;
 mod recipe;
 mod student;
 

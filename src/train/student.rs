@@ -2,21 +2,20 @@
 
 use std::sync::Arc;
 
-use burn::module::{Module, ModuleVisitor, Param, ParamGroup, ParamId};
-use burn::optim::decay::WeightDecayConfig;
-use burn::optim::momentum::MomentumConfig;
-use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer, SgdConfig};
+use burn::module::Module;
+use burn::optim::GradientsParams;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-use super::recipe::{Optimizer, Recipe};
-use crate::augment::{AugmentError, Augmentation, Executor, Layout, Normalise, Planner, View};
+use super::batch::{Batch, Batches};
+use super::optimizer::OptimizerState;
+use super::recipe::Recipe;
+use crate::augment::{AugmentError, Augmentation, Normalise, View};
 use crate::combine::Grid;
 use crate::data::ImageSet;
 use crate::device;
 use crate::kernel::cross_entropy;
 use crate::model::{ModelConfig, ModelError, Network};
-use crate::random::{Purpose, permutation};
 
 /// Steps between two readings of the device.
 pub const READ_EVERY: usize = 16;
@@ -82,17 +81,16 @@ pub struct Step<'a> {
 /// One network in training: advance it some steps, put it aside, go on.
 pub struct Student {
     network: Network,
-    optimizer: ModuleOptimizer,
+    optimizer: OptimizerState,
     recipe: Recipe,
-    task: Task,
-    planner: Planner,
-    executor: Executor,
+    batches: Batches,
+    /// The batch of the next step, when it is made already.
+    next: Option<Batch>,
     device: Device,
-    seed: u64,
     step: usize,
     steps: usize,
-    order: Vec<u32>,
-    views: Vec<View>,
+    /// The images of the last step.
+    images: Vec<u32>,
     losses: Vec<Tensor<1>>,
     curve: Vec<CurvePoint>,
 }
@@ -114,22 +112,17 @@ impl Student {
             return Err(TrainError::Empty);
         }
         let network = model.init(seed, &device.clone().autodiff())?;
-        let optimizer = optimizer(&recipe, &network);
         let steps = recipe.steps(task.images.len());
-        let planner = Planner::new(task.augmentation, task.grid, task.images.side(), seed)?;
         Ok(Self {
             network,
-            optimizer,
+            optimizer: OptimizerState::new(&recipe),
             recipe,
-            planner,
-            executor: Executor::new(task.images.side()),
-            task,
+            batches: Batches::new(task, recipe, seed)?,
+            next: None,
             device: device.clone(),
-            seed,
             step: 0,
             steps,
-            order: Vec::new(),
-            views: Vec::new(),
+            images: Vec::new(),
             losses: Vec::new(),
             curve: Vec::new(),
         })
@@ -152,7 +145,7 @@ impl Student {
 
     /// Images in a full batch.
     pub fn batch(&self) -> usize {
-        self.recipe.batch.min(self.task.images.len())
+        self.recipe.batch.min(self.task().images.len())
     }
 
     /// The training curve so far.
@@ -167,60 +160,33 @@ impl Student {
 
     /// What it is trained on.
     pub fn task(&self) -> &Task {
-        &self.task
+        self.batches.task()
     }
 
-    /// Makes one step without waiting for the device.
+    /// Makes one step without waiting for the device. While it computes, another thread, if there is one, makes
+    /// the next batch.
     ///
     /// # Panics
     /// When the student is [`finished`](Self::finished).
     pub fn step(&mut self) -> Step<'_> {
         assert!(!self.finished(), "all steps are made");
-        let count = self.task.images.len();
-        let per_epoch = self.recipe.steps_per_epoch(count);
-        let (epoch, batch) = (self.step / per_epoch, self.step % per_epoch);
-        if batch == 0 || self.order.is_empty() {
-            self.order = permutation(self.seed, Purpose::Shuffle, epoch as u32, count);
-        }
-        let start = batch * self.recipe.batch;
-        let images = &self.order[start..count.min(start + self.recipe.batch)];
-        self.planner.plan(epoch as u32, batch as u64, images, &mut self.views);
-
-        let side = self.task.images.side() as usize;
-        let mut pixels = vec![0.0f32; images.len() * 3 * side * side];
-        let normalise = &self.task.normalise;
-        self.executor.execute(&self.task.images, &self.views, normalise, Layout::Nchw, &mut pixels);
-
-        let device = self.device.clone().autodiff();
-        let input = TensorData::new(pixels, [images.len(), 3, side, side]);
-        let logits = self.network.forward_train(Tensor::from_data(input, (&device, DType::F32)));
-        let detached = logits.clone().inner();
-        let loss = self.loss(logits, images);
-        self.losses.push(loss.clone().inner());
-        let gradients = GradientsParams::from_grads(loss.backward(), &self.network);
-        let rate = self.recipe.learning_rate(self.step, epoch, per_epoch);
-        // The optimiser takes the network and gives it back; a clone shares its tensors.
-        self.network = self.optimizer.step(rate, self.network.clone(), gradients);
-        self.step += 1;
-        Step { epoch, images, logits: detached }
-    }
-
-    /// Mean cross-entropy of the batch, with both labels of mixed views.
-    fn loss(&self, logits: Tensor<2>, images: &[u32]) -> Tensor<1> {
-        let labels = self.task.images.labels();
-        let label = |place: usize| labels[images[place] as usize] as i32;
-        let tensor = |values: Vec<i32>| {
-            let data = TensorData::new(values, [images.len()]);
-            Tensor::<1, Int>::from_data(data, (&self.device, DType::I32))
-        };
-        let own = tensor((0..images.len()).map(label).collect());
-        let Some(lambda) = self.views.first().and_then(|view| view.mix).map(|mix| mix.lambda) else {
-            return cross_entropy(logits, own).mean();
-        };
-        let partner = |place: usize| self.views[place].mix.map_or(place, |mix| mix.other as usize);
-        let other = tensor((0..images.len()).map(|place| label(partner(place))).collect());
-        cross_entropy(logits.clone(), own).mean() * lambda
-            + cross_entropy(logits, other).mean() * (1.0 - lambda)
+        let batch = self.next.take().unwrap_or_else(|| self.batches.batch(self.step));
+        let (epoch, following) = (batch.epoch, self.step + 1);
+        self.images.clone_from(&batch.images);
+        let Self { network, optimizer, recipe, batches, device, step, steps, .. } = self;
+        let count = batches.task().images.len();
+        let rate = recipe.learning_rate(*step, epoch, recipe.steps_per_epoch(count));
+        let task = batches.task().clone();
+        let train = || train(network, optimizer, rate, &task, batch, device);
+        let prepare = || (following < *steps).then(|| batches.batch(following));
+        #[cfg(not(target_family = "wasm"))]
+        let ((logits, loss), next) = rayon::join(train, prepare);
+        #[cfg(target_family = "wasm")]
+        let ((logits, loss), next) = (train(), prepare());
+        self.next = next;
+        self.losses.push(loss);
+        self.step = following;
+        Step { epoch, images: &self.images, logits }
     }
 
     /// Makes up to `steps` steps and then reads the losses from the device.
@@ -268,36 +234,41 @@ pub async fn interleave(students: &mut [Student], mut progress: impl FnMut(usize
     Ok(())
 }
 
-/// PyTorch's optimiser of a recipe: decay for tensors of more than one dimension only.
-fn optimizer(recipe: &Recipe, network: &Network) -> ModuleOptimizer {
-    let mut matrices = Matrices(Vec::new());
-    network.visit(&mut matrices);
-    let decayed = ParamGroup::from_ids(matrices.0);
-    match recipe.optimizer {
-        Optimizer::AdamW => {
-            let config =
-                |decay: f64| AdamWConfig::new().with_epsilon(1e-8).with_weight_decay(decay as f32).build();
-            ModuleOptimizer::from(config(0.0)).with_group(decayed, config(recipe.weight_decay), None)
-        }
-        Optimizer::Sgd => {
-            let momentum = MomentumConfig::new().with_momentum(0.9).with_dampening(0.0);
-            let config = SgdConfig::new().with_momentum(Some(momentum));
-            let decay = WeightDecayConfig::new(recipe.weight_decay as f32);
-            let with_decay = config.clone().with_weight_decay(Some(decay));
-            ModuleOptimizer::from(config.build()).with_group(decayed, with_decay.build(), None)
-        }
-    }
+/// Trains a network on a batch; the logits and the loss, off the autodiff graph.
+fn train(
+    network: &mut Network,
+    optimizer: &mut OptimizerState,
+    rate: f64,
+    task: &Task,
+    batch: Batch,
+    device: &Device,
+) -> (Tensor<2>, Tensor<1>) {
+    let input = Tensor::from_data(batch.pixels, (&device.clone().autodiff(), DType::F32));
+    let logits = network.forward_train(input);
+    let detached = logits.clone().inner();
+    let loss = loss(logits, &batch.images, &batch.views, task.images.labels());
+    let value = loss.clone().inner();
+    let gradients = GradientsParams::from_grads(loss.backward(), network);
+    // The optimiser takes the network and gives it back; a clone shares its tensors.
+    *network = optimizer.step(rate, network.clone(), gradients);
+    (detached, value)
 }
 
-/// Collects the parameters of more than one dimension.
-struct Matrices(Vec<ParamId>);
-
-impl ModuleVisitor for Matrices {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if D > 1 {
-            self.0.push(param.id);
-        }
-    }
+/// Mean cross-entropy of a batch, with both labels of mixed views. `labels` are those of all images of the task.
+fn loss(logits: Tensor<2>, images: &[u32], views: &[View], labels: &[u32]) -> Tensor<1> {
+    let device = logits.device().inner();
+    let label = |place: usize| labels[images[place] as usize] as i32;
+    let tensor = |values: Vec<i32>| {
+        let data = TensorData::new(values, [images.len()]);
+        Tensor::<1, Int>::from_data(data, (&device, DType::I32))
+    };
+    let own = tensor((0..images.len()).map(label).collect());
+    let Some(lambda) = views.first().and_then(|view| view.mix).map(|mix| mix.lambda) else {
+        return cross_entropy(logits, own).mean();
+    };
+    let partner = |place: usize| views[place].mix.map_or(place, |mix| mix.other as usize);
+    let other = tensor((0..images.len()).map(|place| label(partner(place))).collect());
+    cross_entropy(logits.clone(), own).mean() * lambda + cross_entropy(logits, other).mean() * (1.0 - lambda)
 }
 
 #[cfg(all(test, feature = "flex"))]

@@ -4,11 +4,11 @@ use pollster::block_on;
 use serde::Deserialize;
 
 use super::*;
-use crate::augment::{Crop, Mix, MixKind};
+use crate::augment::{Crop, Mix, MixKind, Planner};
 use crate::combine::Rect;
 use crate::model::golden::{CONVNET, bits, distance, golden, numbers};
 use crate::model::{Architecture, StateTensor, Stem, state};
-use crate::train::recipe::{Cosine, Length};
+use crate::train::recipe::{Cosine, Length, Optimizer};
 
 const SIDE: usize = 16;
 const CLASSES: usize = 4;
@@ -199,6 +199,13 @@ fn by_hand(row: &[f32], label: usize) -> (f64, Vec<f64>) {
     (sum.ln() - f64::from(row[label]), gradient.collect())
 }
 
+fn views(augmentation: Augmentation, images: &[u32]) -> Vec<View> {
+    let mut views = Vec::new();
+    let planner = Planner::new(augmentation, Grid::WHOLE, SIDE as u32, 1).expect("a valid plan");
+    planner.plan(0, 0, images, &mut views);
+    views
+}
+
 #[test]
 fn a_mixed_view_pays_for_both_labels_by_their_share() {
     let images = [5u32, 0, 2, 7, 11, 3];
@@ -206,15 +213,14 @@ fn a_mixed_view_pays_for_both_labels_by_their_share() {
     let rows = numbers("logits", images.len() * CLASSES, 0.0, 3.0);
     let region = Rect { x: 2, y: 3, width: 8, height: 12 };
     for (lambda, region) in [(0.3f32, None), (1.0, None), (0.0, None), (1.0 - 96.0 / 256.0, Some(region))] {
-        let mut student = student(1, lively(), 1);
-        student.planner.plan(0, 0, &images, &mut student.views);
-        for (view, &other) in student.views.iter_mut().zip(&partners) {
+        let mut views = views(lively(), &images);
+        for (view, &other) in views.iter_mut().zip(&partners) {
             view.mix = Some(Mix { other, lambda, region });
         }
         let device = Device::flex().autodiff();
         let data = TensorData::new(rows.clone(), [images.len(), CLASSES]);
         let logits = Tensor::<2>::from_data(data, (&device, DType::F32)).require_grad();
-        let loss = student.loss(logits.clone(), &images);
+        let loss = loss(logits.clone(), &images, &views, task(24, lively()).images.labels());
         let gradient = logits.grad(&loss.clone().backward()).expect("the logits are tracked");
         let loss = block_on(device::read(loss)).expect("the CPU answers");
         let gradient = block_on(device::read(gradient)).expect("the CPU answers");
@@ -239,11 +245,11 @@ fn a_mixed_view_pays_for_both_labels_by_their_share() {
 fn an_unmixed_batch_pays_its_mean_cross_entropy() {
     let images = [5u32, 0, 2];
     let rows = numbers("logits", images.len() * CLASSES, 0.0, 3.0);
-    let mut student = student(1, Augmentation::NONE, 1);
-    student.planner.plan(0, 0, &images, &mut student.views);
+    let (task, views) = (task(24, Augmentation::NONE), views(Augmentation::NONE, &images));
     let logits = TensorData::new(rows.clone(), [images.len(), CLASSES]);
     let device = Device::flex().autodiff();
-    let loss = student.loss(Tensor::from_data(logits, (&device, DType::F32)), &images);
+    let logits = Tensor::from_data(logits, (&device, DType::F32));
+    let loss = loss(logits, &images, &views, task.images.labels());
     let loss = block_on(device::read(loss)).expect("the CPU answers")[0];
     let each = rows.chunks(CLASSES).zip(images);
     let want: f64 = each.map(|(row, image)| by_hand(row, (image * 3 % 4) as usize).0).sum::<f64>() / 3.0;

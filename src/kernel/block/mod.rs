@@ -1,0 +1,185 @@
+//! A block of a network in one operation: convolution, BatchNorm, shortcut, ReLU, 2×2 max pool.
+//!
+//! As one operation the activations cross memory as seldom as they can: the moments are taken while the convolution's
+//! output is still in the cache, everything after it is one pass, and so is each half of the way
+//! back. Images are `[B, H, W, C]` from the first block to the last.
+
+mod autodiff;
+mod composed;
+#[cfg(feature = "flex")]
+mod cpu;
+#[cfg(feature = "cube")]
+mod gpu;
+#[cfg(all(test, feature = "flex"))]
+mod tests;
+
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Backend, Dispatch, ExtensionType, backend_extension};
+use burn::tensor::Tensor;
+
+use super::convolution::Window;
+
+/// PyTorch's epsilon of BatchNorm.
+pub(crate) const EPSILON: f64 = 1e-5;
+
+/// What a block does besides convolving and normalising.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Layout {
+    pub(crate) window: Window,
+    pub(crate) relu: bool,
+    /// 2×2 max pool, which leaves out an odd last row or column. Not together with a shortcut.
+    pub(crate) pool: bool,
+}
+
+/// What is added before the ReLU. (An `Option` does not cross burn's dispatch.)
+#[derive(Clone, Debug, ExtensionType)]
+pub(crate) enum Shortcut<B: Backend> {
+    None,
+    Of(FloatTensor<B>),
+}
+
+impl<B: Backend> Shortcut<B> {
+    fn into_option(self) -> Option<FloatTensor<B>> {
+        match self {
+            Self::None => None,
+            Self::Of(tensor) => Some(tensor),
+        }
+    }
+}
+
+impl From<Option<Tensor<4>>> for Shortcut<Dispatch> {
+    fn from(tensor: Option<Tensor<4>>) -> Self {
+        tensor.map_or(Self::None, |tensor| Self::Of(tensor.into_dispatch()))
+    }
+}
+
+/// A block's output, and what its backward pass needs.
+#[derive(Clone, Debug, ExtensionType)]
+pub(crate) struct BlockOutput<B: Backend> {
+    pub(crate) output: FloatTensor<B>,
+    /// The convolution's output, in a layout of the backend's own.
+    pub(crate) values: FloatTensor<B>,
+    /// Mean of each channel of the values.
+    pub(crate) mean: FloatTensor<B>,
+    /// Their biased variance.
+    pub(crate) variance: FloatTensor<B>,
+}
+
+/// What a block's backward pass is given.
+#[derive(Clone, Debug)]
+pub(crate) struct BlockGiven<B: Backend> {
+    pub(crate) images: FloatTensor<B>,
+    pub(crate) weights: FloatTensor<B>,
+    pub(crate) scale: FloatTensor<B>,
+    pub(crate) shift: FloatTensor<B>,
+    pub(crate) values: FloatTensor<B>,
+    pub(crate) mean: FloatTensor<B>,
+    pub(crate) variance: FloatTensor<B>,
+    /// The output, where there was a shortcut.
+    pub(crate) output: Option<FloatTensor<B>>,
+}
+
+/// Gradients of a block.
+#[derive(Clone, Debug)]
+pub(crate) struct BlockGradients<B: Backend> {
+    /// Absent when it was not asked for.
+    pub(crate) images: Option<FloatTensor<B>>,
+    pub(crate) weights: FloatTensor<B>,
+    pub(crate) scale: FloatTensor<B>,
+    pub(crate) shift: FloatTensor<B>,
+    /// Where there was one.
+    pub(crate) shortcut: Option<FloatTensor<B>>,
+}
+
+/// What a backend implements to run [`block_train`] and [`block_eval`].
+#[backend_extension(
+    Flex: cfg(feature = "flex"),
+    Cube: cfg(feature = "cube"),
+    Autodiff,
+)]
+pub(crate) trait Block: Backend {
+    /// The block with the moments of the batch.
+    fn block_train(
+        images: FloatTensor<Self>,
+        weights: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
+        #[extension_type] shortcut: Shortcut<Self>,
+        layout: Layout,
+    ) -> BlockOutput<Self>;
+
+    /// The block with given moments. Not differentiated.
+    #[allow(clippy::too_many_arguments, reason = "the operands of the operation")]
+    fn block_eval(
+        images: FloatTensor<Self>,
+        weights: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
+        mean: FloatTensor<Self>,
+        variance: FloatTensor<Self>,
+        #[extension_type] shortcut: Shortcut<Self>,
+        layout: Layout,
+    ) -> FloatTensor<Self>;
+}
+
+/// What a backend without autodiff implements for the way back.
+pub(crate) trait BlockBackward: Block {
+    /// The gradients, from that of the output; that of the images only if `with_images`.
+    fn block_backward(
+        given: BlockGiven<Self>,
+        gradient: FloatTensor<Self>,
+        layout: Layout,
+        with_images: bool,
+    ) -> BlockGradients<Self>;
+}
+
+/// The tensors of a block: images `[B, H, W, C]`, weights `[O, C / groups, K, K]`, scale and shift `[O]`,
+/// shortcut `[B, H', W', O]`.
+#[derive(Clone, Debug)]
+pub(crate) struct Operands {
+    pub(crate) images: Tensor<4>,
+    pub(crate) weights: Tensor<4>,
+    pub(crate) scale: Tensor<1>,
+    pub(crate) shift: Tensor<1>,
+    pub(crate) shortcut: Option<Tensor<4>>,
+}
+
+/// `pool(relu(norm(convolution(images)) + shortcut))` with the moments of the batch; and those moments, mean and biased
+/// variance `[O]`, off the graph. Differentiable once.
+///
+/// # Panics
+/// When shapes do not fit.
+pub(crate) fn block_train(operands: Operands, layout: Layout) -> (Tensor<4>, Tensor<1>, Tensor<1>) {
+    let found = <Dispatch as Block>::block_train(
+        operands.images.into_dispatch(),
+        operands.weights.into_dispatch(),
+        operands.scale.into_dispatch(),
+        operands.shift.into_dispatch(),
+        operands.shortcut.into(),
+        layout,
+    );
+    let output = Tensor::from_dispatch(found.output);
+    (output, Tensor::from_dispatch(found.mean), Tensor::from_dispatch(found.variance))
+}
+
+/// The same with given moments, `[O]` each. Not differentiable.
+///
+/// # Panics
+/// When shapes do not fit.
+pub(crate) fn block_eval(
+    operands: Operands,
+    mean: Tensor<1>,
+    variance: Tensor<1>,
+    layout: Layout,
+) -> Tensor<4> {
+    Tensor::from_dispatch(<Dispatch as Block>::block_eval(
+        operands.images.into_dispatch(),
+        operands.weights.into_dispatch(),
+        operands.scale.into_dispatch(),
+        operands.shift.into_dispatch(),
+        mean.into_dispatch(),
+        variance.into_dispatch(),
+        operands.shortcut.into(),
+        layout,
+    ))
+}

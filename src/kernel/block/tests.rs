@@ -1,0 +1,259 @@
+//! The CPU's kernels against burn's own operators, and against finite differences.
+
+use burn::tensor::{DType, Device, TensorData};
+use pollster::block_on;
+
+use super::*;
+use crate::device::read;
+use crate::random::{Purpose, Stream};
+
+/// A block on random numbers.
+struct Case {
+    images: [usize; 4],
+    output: usize,
+    kernel: usize,
+    layout: Layout,
+    shortcut: bool,
+}
+
+fn case(images: [usize; 4], output: usize, kernel: usize, stride: usize, then: &str) -> Case {
+    let window = Window { stride, padding: kernel / 2, groups: 1 };
+    let layout = Layout { window, relu: then.contains("relu"), pool: then.contains("pool") };
+    Case { images, output, kernel, layout, shortcut: then.contains("shortcut") }
+}
+
+fn cases() -> Vec<Case> {
+    vec![
+        case([3, 8, 8, 3], 16, 3, 1, "relu pool"),
+        case([2, 7, 9, 5], 12, 3, 1, "relu pool"),
+        case([2, 6, 6, 8], 8, 3, 1, "pool"),
+        case([4, 9, 7, 3], 10, 7, 2, "relu"),
+        case([3, 5, 5, 16], 24, 3, 2, "relu"),
+        case([3, 6, 5, 16], 20, 1, 2, ""),
+        case([2, 4, 4, 8], 8, 3, 1, "relu shortcut"),
+        case([2, 5, 3, 9], 7, 3, 1, "shortcut"),
+        case([1, 2, 2, 33], 65, 3, 1, "relu"),
+    ]
+}
+
+impl Case {
+    fn output_shape(&self) -> [usize; 4] {
+        let [batch, height, width, _] = self.images;
+        let Window { stride, padding, .. } = self.layout.window;
+        let side = |length: usize| (length + 2 * padding - self.kernel) / stride + 1;
+        [batch, side(height), side(width), self.output]
+    }
+
+    fn shapes(&self) -> Vec<Vec<usize>> {
+        let weights = vec![self.output, self.images[3], self.kernel, self.kernel];
+        let mut shapes = vec![self.images.to_vec(), weights, vec![self.output], vec![self.output]];
+        shapes.extend(self.shortcut.then(|| self.output_shape().to_vec()));
+        shapes
+    }
+
+    fn operands(&self) -> Vec<Vec<f32>> {
+        let draw = |(i, shape): (usize, Vec<usize>)| {
+            let mut stream = Stream::new(3, Purpose::Test, i as u32, 0);
+            (0..shape.iter().product()).map(|_| stream.normal() as f32).collect()
+        };
+        self.shapes().into_iter().enumerate().map(draw).collect()
+    }
+
+    fn tensor<const D: usize>(&self, operands: &[Vec<f32>], i: usize, device: &Device) -> Tensor<D> {
+        let shape: [usize; D] = self.shapes()[i].clone().try_into().expect("the operand's rank");
+        Tensor::from_data(TensorData::new(operands[i].clone(), shape), (device, DType::F32))
+    }
+
+    fn tensors(&self, operands: &[Vec<f32>], device: &Device) -> Operands {
+        Operands {
+            images: self.tensor::<4>(operands, 0, device).require_grad(),
+            weights: self.tensor::<4>(operands, 1, device).require_grad(),
+            scale: self.tensor::<1>(operands, 2, device).require_grad(),
+            shift: self.tensor::<1>(operands, 3, device).require_grad(),
+            shortcut: self.shortcut.then(|| self.tensor::<4>(operands, 4, device).require_grad()),
+        }
+    }
+
+    /// Weights of the outputs in a scalar loss.
+    fn upstream(&self, shape: [usize; 4], device: &Device) -> Tensor<4> {
+        let mut stream = Stream::new(5, Purpose::Test, 0, 0);
+        let values: Vec<f32> = (0..shape.iter().product()).map(|_| stream.normal() as f32).collect();
+        Tensor::from_data(TensorData::new(values, shape), (device, DType::F32))
+    }
+}
+
+fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    block_on(read(tensor)).expect("the CPU answers")
+}
+
+/// Output, moments, and the gradient of every operand.
+fn ours(case: &Case, operands: &[Vec<f32>]) -> Vec<Vec<f32>> {
+    let device = Device::flex().autodiff();
+    let tensors = case.tensors(operands, &device);
+    let (output, mean, variance) = block_train(tensors.clone(), case.layout);
+    let loss = (output.clone() * case.upstream(output.dims(), &device)).sum();
+    let gradients = loss.backward();
+    let of = |tensor: Option<Tensor<4>>| values(tensor.expect("tracked"));
+    let mut found = vec![
+        values(output),
+        values(mean),
+        values(variance),
+        of(tensors.images.grad(&gradients)),
+        of(tensors.weights.grad(&gradients)),
+        values(tensors.scale.grad(&gradients).expect("tracked")),
+        values(tensors.shift.grad(&gradients).expect("tracked")),
+    ];
+    found.extend(tensors.shortcut.map(|shortcut| of(shortcut.grad(&gradients))));
+    found
+}
+
+/// The same by burn's operators and burn's autodiff.
+fn burns(case: &Case, operands: &[Vec<f32>]) -> Vec<Vec<f32>> {
+    use burn::tensor::module::{batch_norm_train, conv2d, max_pool2d};
+    use burn::tensor::ops::MaxPoolOptions;
+    let device = Device::flex().autodiff();
+    let tensors = case.tensors(operands, &device);
+    let images = tensors.images.clone().permute([0, 3, 1, 2]);
+    let convolved = conv2d(images, tensors.weights.clone(), None, case.layout.window.options());
+    let normal = batch_norm_train(convolved, tensors.scale.clone(), tensors.shift.clone(), EPSILON);
+    let mut output = normal.output;
+    if let Some(shortcut) = &tensors.shortcut {
+        output = output + shortcut.clone().permute([0, 3, 1, 2]);
+    }
+    if case.layout.relu {
+        output = burn::tensor::activation::relu(output);
+    }
+    if case.layout.pool {
+        output = max_pool2d(output, MaxPoolOptions::new([2, 2]));
+    }
+    let output = output.permute([0, 2, 3, 1]);
+    let loss = (output.clone() * case.upstream(output.dims(), &device)).sum();
+    let gradients = loss.backward();
+    let of = |tensor: Option<Tensor<4>>| values(tensor.expect("tracked"));
+    let mut found = vec![
+        values(output),
+        values(normal.mean),
+        values(normal.variance),
+        of(tensors.images.grad(&gradients)),
+        of(tensors.weights.grad(&gradients)),
+        values(tensors.scale.grad(&gradients).expect("tracked")),
+        values(tensors.shift.grad(&gradients).expect("tracked")),
+    ];
+    found.extend(tensors.shortcut.map(|shortcut| of(shortcut.grad(&gradients))));
+    found
+}
+
+const NAMES: [&str; 8] =
+    ["output", "mean", "variance", "of images", "of weights", "of scale", "of shift", "of shortcut"];
+
+#[test]
+fn a_block_and_its_gradients_agree_with_burns_operators() {
+    for case in cases() {
+        let operands = case.operands();
+        let (ours, burns) = (ours(&case, &operands), burns(&case, &operands));
+        assert_eq!(ours.len(), burns.len());
+        for (name, (ours, burns)) in NAMES.iter().zip(ours.iter().zip(&burns)) {
+            assert_eq!(ours.len(), burns.len());
+            let size = burns.iter().fold(0.0f32, |most, v| most.max(v.abs()));
+            let error = ours.iter().zip(burns).fold(0.0f32, |most, (a, b)| most.max((a - b).abs()));
+            assert!(error <= 2e-5 * size.max(1e-3), "{name}: {error:e} of {size} in {:?}", case.layout);
+        }
+    }
+}
+
+/// The loss of a block in double precision, written down once more and plainly.
+fn loss_by_hand(case: &Case, operands: &[Vec<f32>], nudge: (usize, usize, f64)) -> f64 {
+    let at = |operand: usize, place: usize| {
+        let nudged = if (operand, place) == (nudge.0, nudge.1) { nudge.2 } else { 0.0 };
+        f64::from(operands[operand][place]) + nudged
+    };
+    let ([batch, height, width, input], [_, rows, columns, output]) = (case.images, case.output_shape());
+    let Window { stride, padding, .. } = case.layout.window;
+    let mut values = vec![0.0; batch * rows * columns * output];
+    for (place, value) in values.iter_mut().enumerate() {
+        let (n, pixel) = (place % output, place / output);
+        let (x, y, b) = (pixel % columns, pixel / columns % rows, pixel / columns / rows);
+        for r in 0..case.kernel {
+            for s in 0..case.kernel {
+                let (row, column) =
+                    ((y * stride + r).wrapping_sub(padding), (x * stride + s).wrapping_sub(padding));
+                if row < height && column < width {
+                    for c in 0..input {
+                        let weight = ((n * input + c) * case.kernel + r) * case.kernel + s;
+                        *value += at(0, ((b * height + row) * width + column) * input + c) * at(1, weight);
+                    }
+                }
+            }
+        }
+    }
+    let count = (batch * rows * columns) as f64;
+    for n in 0..output {
+        let mean = values.iter().skip(n).step_by(output).sum::<f64>() / count;
+        let variance = values.iter().skip(n).step_by(output).map(|v| (v - mean).powi(2)).sum::<f64>() / count;
+        for value in values.iter_mut().skip(n).step_by(output) {
+            *value = (*value - mean) / (variance + EPSILON).sqrt() * at(2, n) + at(3, n);
+        }
+    }
+    for (place, value) in values.iter_mut().enumerate() {
+        if case.shortcut {
+            *value += at(4, place);
+        }
+        if case.layout.relu {
+            *value = value.max(0.0);
+        }
+    }
+    if case.layout.pool {
+        let shape = [batch, rows / 2, columns / 2, output];
+        let most = |place: usize| {
+            let (n, pixel) = (place % output, place / output);
+            let (x, y, b) = (pixel % shape[2], pixel / shape[2] % shape[1], pixel / shape[2] / shape[1]);
+            let value =
+                |dy: usize, dx: usize| values[((b * rows + 2 * y + dy) * columns + 2 * x + dx) * output + n];
+            value(0, 0).max(value(0, 1)).max(value(1, 0)).max(value(1, 1))
+        };
+        values = (0..shape.iter().product()).map(most).collect();
+    }
+    let mut stream = Stream::new(5, Purpose::Test, 0, 0);
+    values.iter().map(|value| value * f64::from(stream.normal() as f32)).sum()
+}
+
+#[test]
+fn a_blocks_gradients_are_its_finite_differences() {
+    const STEP: f64 = 1e-5;
+    for case in cases() {
+        let operands = case.operands();
+        let gradients = &ours(&case, &operands)[3..];
+        for (operand, gradient) in gradients.iter().enumerate() {
+            let size = gradient.iter().fold(0.0f32, |most, v| most.max(v.abs()));
+            let places = gradient.len().min(7);
+            for place in (0..places).map(|i| i * (gradient.len() - 1) / places.max(1)) {
+                let up = loss_by_hand(&case, &operands, (operand, place, STEP));
+                let down = loss_by_hand(&case, &operands, (operand, place, -STEP));
+                let slope = (up - down) / (2.0 * STEP);
+                let error = (f64::from(gradient[place]) - slope).abs();
+                assert!(
+                    error < 1e-4 * f64::from(size.max(1e-2)),
+                    "{} at {place}: {} should be {slope} in {:?}",
+                    NAMES[3 + operand],
+                    gradient[place],
+                    case.layout
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn given_the_moments_of_the_batch_evaluation_is_the_training_pass() {
+    for case in cases() {
+        let device = Device::flex().autodiff();
+        let operands = case.operands();
+        let train = ours(&case, &operands);
+        let moment = |values: &Vec<f32>| {
+            Tensor::<1>::from_data(TensorData::new(values.clone(), [case.output]), (&device, DType::F32))
+        };
+        let tensors = case.tensors(&operands, &device);
+        let output = block_eval(tensors, moment(&train[1]), moment(&train[2]), case.layout);
+        assert_eq!(values(output), train[0]);
+    }
+}

@@ -1,0 +1,79 @@
+//! A convolution with bias, on images `[B, H, W, C]`.
+
+mod autodiff;
+pub(in crate::kernel) mod composed;
+#[cfg(feature = "flex")]
+pub(in crate::kernel) mod cpu;
+#[cfg(feature = "cube")]
+mod gpu;
+
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Backend, Dispatch, backend_extension};
+use burn::tensor::Tensor;
+use burn::tensor::ops::ConvOptions;
+
+/// How a square kernel moves over the images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Window {
+    pub(crate) stride: usize,
+    pub(crate) padding: usize,
+    pub(crate) groups: usize,
+}
+
+impl Window {
+    pub(crate) fn options(self) -> ConvOptions<2> {
+        ConvOptions::new([self.stride; 2], [self.padding; 2], [1; 2], self.groups)
+    }
+}
+
+/// Gradients of a convolution.
+#[derive(Clone, Debug)]
+pub(crate) struct ConvolutionGradients<B: Backend> {
+    /// Absent when it was not asked for.
+    pub(crate) images: Option<FloatTensor<B>>,
+    pub(crate) weights: FloatTensor<B>,
+    pub(crate) bias: FloatTensor<B>,
+}
+
+/// What a backend implements to run [`convolution`].
+#[backend_extension(
+    Flex: cfg(feature = "flex"),
+    Cube: cfg(feature = "cube"),
+    Autodiff,
+)]
+pub(crate) trait Convolve: Backend {
+    /// Values `[B, H', W', O]` of images `[B, H, W, C]`, weights `[O, C / groups, K, K]` and bias `[O]`.
+    fn convolution(
+        images: FloatTensor<Self>,
+        weights: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        window: Window,
+    ) -> FloatTensor<Self>;
+}
+
+/// What a backend without autodiff implements for the way back.
+pub(crate) trait ConvolveBackward: Convolve {
+    /// The gradients, from that of the values; that of the images only if `with_images`.
+    fn convolution_backward(
+        images: FloatTensor<Self>,
+        weights: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        window: Window,
+        with_images: bool,
+    ) -> ConvolutionGradients<Self>;
+}
+
+/// Values `[B, H', W', O]` of images `[B, H, W, C]`, weights `[O, C / groups, K, K]` and bias `[O]`. Differentiable once.
+pub(crate) fn convolution(
+    images: Tensor<4>,
+    weights: Tensor<4>,
+    bias: Tensor<1>,
+    window: Window,
+) -> Tensor<4> {
+    Tensor::from_dispatch(<Dispatch as Convolve>::convolution(
+        images.into_dispatch(),
+        weights.into_dispatch(),
+        bias.into_dispatch(),
+        window,
+    ))
+}

@@ -1,0 +1,193 @@
+//! What a forward pass and an input gradient have in common: outputs on a grid, each the product of a bordered
+//! window of the source with packed weights.
+
+use super::super::isa::Kernels;
+use super::super::scratch::with_scratch;
+use super::super::threads::{Shared, for_each};
+use super::super::tile::{Multiply, Pixel};
+
+/// Floats of a source, with its border, and of results that are worked on at a time: half of a small second-level
+/// cache.
+const CACHED: usize = 32 * 1024;
+/// Pixels of a strip, over which a panel of weights is used before the next one takes its place.
+const STRIP: usize = 96;
+/// Pieces of work that a call is cut into at least, if its shape allows.
+const PIECES: usize = 8;
+
+/// One image's worth of geometry, for one group of channels.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Correlation {
+    pub(super) batch: usize,
+    /// Height, width and channels of the source in memory.
+    pub(super) source: [usize; 3],
+    /// First channel of the group and how many it has.
+    pub(super) channels: [usize; 2],
+    /// Rows and columns of the window.
+    pub(super) window: [usize; 2],
+    /// Where the first window begins, in source rows and columns.
+    pub(super) origin: [isize; 2],
+    pub(super) stride: usize,
+    /// Rows and columns of outputs.
+    pub(super) count: [usize; 2],
+    /// Height, width and channels of the destination in memory.
+    pub(super) destination: [usize; 3],
+    /// First row and column written, and the steps to the next.
+    pub(super) first: [usize; 2],
+    pub(super) step: usize,
+    /// First channel written and how many.
+    pub(super) columns: [usize; 2],
+}
+
+/// A number of images, or some rows of outputs of one image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Chunk {
+    pub(super) image: usize,
+    pub(super) images: usize,
+    pub(super) row: usize,
+    pub(super) rows: usize,
+}
+
+/// Cuts a batch of images of `rows` rows of outputs into chunks of about [`CACHED`] floats at `row_floats` a row, of at
+/// least as many pixels as a strip has.
+pub(super) fn chunks(batch: usize, rows: usize, row_pixels: usize, row_floats: usize) -> Vec<Chunk> {
+    let fit = (CACHED / row_floats.max(1)).max(STRIP.div_ceil(row_pixels.max(1))).max(1);
+    if fit >= rows {
+        let images = (fit / rows.max(1)).clamp(1, batch.max(1));
+        let first = (0..batch).step_by(images);
+        first.map(|image| Chunk { image, images: images.min(batch - image), row: 0, rows }).collect()
+    } else {
+        // Bands of nearly equal height.
+        let bands = rows.div_ceil(fit);
+        let band = |b: usize| b * rows / bands;
+        let of = |image| {
+            (0..bands).map(move |b| Chunk { image, images: 1, row: band(b), rows: band(b + 1) - band(b) })
+        };
+        (0..batch).flat_map(of).collect()
+    }
+}
+
+impl Correlation {
+    /// Rows and columns of the bordered source of a chunk's image.
+    pub(super) fn bordered(&self, chunk: &Chunk) -> [usize; 2] {
+        [(chunk.rows - 1) * self.stride + self.window[0], (self.count[1] - 1) * self.stride + self.window[1]]
+    }
+
+    /// Floats of a chunk's bordered source.
+    pub(super) fn bordered_len(&self, chunk: &Chunk) -> usize {
+        let [rows, columns] = self.bordered(chunk);
+        chunk.images * rows * columns * self.channels[1]
+    }
+
+    pub(super) fn chunks(&self) -> Vec<Chunk> {
+        let row_source = self.stride * (self.count[1] * self.stride + self.window[1]) * self.channels[1];
+        let row_result = self.count[1] * self.columns[1];
+        chunks(self.batch, self.count[0], self.count[1], row_source.max(row_result))
+    }
+
+    /// Copies a chunk's source with its border.
+    pub(super) fn border(&self, source: &[f32], chunk: &Chunk, to: &mut [f32]) {
+        let [height, width, all] = self.source;
+        let [first, channels] = self.channels;
+        let [rows, columns] = self.bordered(chunk);
+        // Columns of the copy that exist in the source.
+        let left = self.origin[1].min(0).unsigned_abs().min(columns);
+        let from = self.origin[1].max(0) as usize;
+        let existing = width.saturating_sub(from).min(columns - left);
+        let images =
+            to[..chunk.images * rows * columns * channels].chunks_exact_mut(rows * columns * channels);
+        for (image, to) in images.enumerate() {
+            let source = &source[(chunk.image + image) * height * width * all..][..height * width * all];
+            for (r, to) in to.chunks_exact_mut(columns * channels).enumerate() {
+                let row = self.origin[0] + (chunk.row * self.stride + r) as isize;
+                if row < 0 || row >= height as isize || existing == 0 {
+                    to.fill(0.0);
+                    continue;
+                }
+                let (zeros, to) = to.split_at_mut(left * channels);
+                let (middle, rest) = to.split_at_mut(existing * channels);
+                zeros.fill(0.0);
+                rest.fill(0.0);
+                let source = &source[(row as usize * width + from) * all..][..existing * all];
+                if channels == all {
+                    middle.copy_from_slice(source);
+                } else {
+                    for (to, pixel) in middle.chunks_exact_mut(channels).zip(source.chunks_exact(all)) {
+                        to.copy_from_slice(&pixel[first..first + channels]);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Offsets of a chunk's pixels: in its bordered source, and in the destination from the chunk's first image.
+    pub(super) fn pixels(&self, chunk: &Chunk, to: &mut Vec<Pixel>) {
+        let [rows, columns] = self.bordered(chunk);
+        let channels = self.channels[1];
+        let [height, width, all] = self.destination;
+        to.clear();
+        for image in 0..chunk.images {
+            for y in 0..chunk.rows {
+                let output_row = self.first[0] + (chunk.row + y) * self.step;
+                for x in 0..self.count[1] {
+                    let input = ((image * rows + y * self.stride) * columns + x * self.stride) * channels;
+                    let column = self.first[1] + x * self.step;
+                    let output = ((image * height + output_row) * width + column) * all + self.columns[0];
+                    to.push(Pixel { input: input as u32, output: output as u32 });
+                }
+            }
+        }
+    }
+
+    /// Computes all outputs. `weights` are packed panels, `bias` as long as all panels are wide. `done` is
+    /// told, within the piece of work that computed them, which chunk and columns of the destination are
+    /// there, and may read them.
+    pub(super) fn run(
+        &self,
+        kernels: &Kernels,
+        source: &[f32],
+        weights: &[f32],
+        bias: &[f32],
+        destination: Shared<f32>,
+        done: impl Fn(&Chunk, core::ops::Range<usize>) + Sync,
+    ) {
+        if self.count.contains(&0) || self.batch == 0 {
+            return;
+        }
+        let chunks = self.chunks();
+        let depth = self.window[0] * self.window[1] * self.channels[1];
+        let panels = self.columns[1].div_ceil(kernels.panel);
+        let parts = PIECES.div_ceil(chunks.len()).min(panels);
+        let image = self.destination.iter().product::<usize>();
+        for_each(chunks.len() * parts, |piece| {
+            let (chunk, part) = (&chunks[piece / parts], piece % parts);
+            let mine = part * panels / parts..(part + 1) * panels / parts;
+            with_scratch(self.bordered_len(chunk), |bordered, pixels| {
+                self.border(source, chunk, bordered);
+                self.pixels(chunk, pixels);
+                let row = self.bordered(chunk)[1] * self.channels[1];
+                for strip in pixels.chunks(STRIP) {
+                    for panel in mine.clone() {
+                        let column = panel * kernels.panel;
+                        // SAFETY: the offsets were made for this bordered source and this destination, where pieces
+                        // write different pixels or different columns; panels are packed `depth` rows deep.
+                        unsafe {
+                            (kernels.multiply)(&Multiply {
+                                pixels: strip,
+                                input: bordered.as_ptr(),
+                                run_stride: row,
+                                runs: self.window[0],
+                                run: self.window[1] * self.channels[1],
+                                weights: weights[column * depth..][..depth * kernels.panel].as_ptr(),
+                                bias: bias[column..][..kernels.panel].as_ptr(),
+                                output: destination.at(chunk.image * image + column),
+                                columns: kernels.panel.min(self.columns[1] - column),
+                            });
+                        }
+                    }
+                }
+            });
+            let columns = mine.start * kernels.panel..self.columns[1].min(mine.end * kernels.panel);
+            done(chunk, columns);
+        });
+    }
+}

@@ -1,0 +1,123 @@
+//! The kernels of one instruction set as a table of functions, and the choice of the widest one at run time.
+
+use std::sync::OnceLock;
+
+use super::lanes::Scalar;
+use super::{normalise, optimizer, pool, tile};
+
+/// The inner kernels, compiled for one instruction set.
+///
+/// # Safety
+/// All functions: the processor has the instruction set (which [`kernels`] makes sure of), and the job's pointers are
+/// valid as its type states.
+#[derive(Debug)]
+pub(crate) struct Kernels {
+    /// For people.
+    pub(super) name: &'static str,
+    /// Columns of a panel of weights.
+    pub(super) panel: usize,
+    /// Rows of a tile of weight gradients.
+    pub(super) rows: usize,
+    /// Lanes of a register, and how many multiply-adds of one it starts in a cycle at most.
+    pub(super) lanes: usize,
+    pub(super) multiply: unsafe fn(&tile::Multiply<'_>),
+    pub(super) outer: unsafe fn(&tile::Outer<'_>),
+    pub(super) moments: unsafe fn(&normalise::Moments),
+    pub(super) normalise: unsafe fn(&normalise::Forward),
+    pub(super) normalise_sums: unsafe fn(&normalise::Sums),
+    pub(super) normalise_backward: unsafe fn(&normalise::Backward),
+    pub(super) pool: unsafe fn(&pool::Forward),
+    pub(super) pool_backward: unsafe fn(&pool::Backward),
+    pub(super) adamw: unsafe fn(&optimizer::AdamWJob),
+    pub(super) sgd: unsafe fn(&optimizer::SgdJob),
+}
+
+/// Compiles every kernel for an instruction set: its lanes, tiles of so many pixels (and rows) by so many
+/// registers.
+macro_rules! kernels {
+    ($module:ident, $name:literal, $lanes:ty, $pixels:literal, $vectors:literal $(, $features:literal)?) => {
+        mod $module {
+            use super::*;
+            use crate_lanes::Lanes;
+
+            kernels! {@functions $lanes, $pixels, $vectors, ($($features)?);
+                multiply(tile::Multiply<'_>) = tile::multiply::<$lanes, $pixels, $vectors>;
+                outer(tile::Outer<'_>) = tile::outer::<$lanes, $pixels, $vectors>;
+                moments(normalise::Moments) = normalise::moments::<$lanes>;
+                normalise_forward(normalise::Forward) = normalise::forward::<$lanes>;
+                normalise_sums(normalise::Sums) = normalise::sums::<$lanes>;
+                normalise_backward(normalise::Backward) = normalise::backward::<$lanes>;
+                pool_forward(pool::Forward) = pool::forward::<$lanes>;
+                pool_backward(pool::Backward) = pool::backward::<$lanes>;
+                adamw(optimizer::AdamWJob) = optimizer::adamw::<$lanes>;
+                sgd(optimizer::SgdJob) = optimizer::sgd::<$lanes>;
+            }
+
+            pub(super) static KERNELS: Kernels = Kernels {
+                name: $name,
+                panel: $vectors * <$lanes>::WIDTH,
+                rows: $pixels,
+                lanes: <$lanes>::WIDTH,
+                multiply,
+                outer,
+                moments,
+                normalise: normalise_forward,
+                normalise_sums,
+                normalise_backward,
+                pool: pool_forward,
+                pool_backward,
+                adamw,
+                sgd,
+            };
+        }
+    };
+    (@functions $lanes:ty, $pixels:literal, $vectors:literal, $features:tt; $($function:ident($job:ty) = $kernel:expr;)*) => {
+        $(kernels! {@function $features $function($job) = $kernel})*
+    };
+    (@function ($($features:literal)?) $function:ident($job:ty) = $kernel:expr) => {
+        $(#[target_feature(enable = $features)])?
+        unsafe fn $function(job: &$job) {
+            // SAFETY: this function's own contract.
+            unsafe { $kernel(job) }
+        }
+    };
+}
+
+use super::lanes as crate_lanes;
+
+kernels!(portable, "portable", Scalar, 4, 8);
+#[cfg(target_arch = "x86_64")]
+kernels!(avx2, "AVX2", crate_lanes::Avx2, 6, 2, "avx2,fma");
+#[cfg(target_arch = "x86_64")]
+kernels!(avx512, "AVX-512", crate_lanes::Avx512, 12, 2, "avx512f,avx2,fma");
+#[cfg(target_arch = "aarch64")]
+kernels!(neon, "NEON", crate_lanes::Neon, 6, 4, "neon");
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+kernels!(simd128, "SIMD128", crate_lanes::Simd128, 4, 2);
+
+/// Every table that this processor can run, the widest first; the portable one is always there.
+pub(super) fn available() -> Vec<&'static Kernels> {
+    let mut tables = Vec::new();
+    // Miri interprets plain Rust; it knows too few intrinsics for the others.
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    {
+        if is_x86_feature_detected!("avx512f") {
+            tables.push(&avx512::KERNELS);
+        }
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            tables.push(&avx2::KERNELS);
+        }
+    }
+    #[cfg(all(target_arch = "aarch64", not(miri)))]
+    tables.push(&neon::KERNELS);
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    tables.push(&simd128::KERNELS);
+    tables.push(&portable::KERNELS);
+    tables
+}
+
+/// The widest kernels this processor can run.
+pub(crate) fn kernels() -> &'static Kernels {
+    static CHOSEN: OnceLock<&'static Kernels> = OnceLock::new();
+    CHOSEN.get_or_init(|| available()[0])
+}

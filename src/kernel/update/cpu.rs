@@ -1,0 +1,57 @@
+//! The CPU implementation: the moments change in place when nobody else holds them.
+
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Flex, TensorMetadata};
+
+use super::{AdamW, AdamWStep, Sgd, SgdStep, Update};
+use crate::kernel::cpu::{Buffer, kernels, update};
+use crate::kernel::flex::{floats, tensor};
+
+/// A vector that may be written: this one, or a copy when its values are shared or lie elsewhere.
+fn own(vector: FloatTensor<Flex>) -> FloatTensor<Flex> {
+    let length = vector.shape()[0];
+    if vector.is_unique() && vector.is_contiguous() && vector.storage::<f32>().len() == length {
+        return vector;
+    }
+    let mut copy = Buffer::new(length);
+    copy.copy_from_slice(&floats(&vector));
+    tensor(copy, [length])
+}
+
+impl Update for Flex {
+    fn adamw(
+        parameter: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        first: FloatTensor<Self>,
+        second: FloatTensor<Self>,
+        constants: AdamW,
+    ) -> AdamWStep<Self> {
+        let (mut first, mut second) = (own(first), own(second));
+        let length = parameter.shape()[0];
+        let mut output = Buffer::new(length);
+        update::adamw(
+            kernels(),
+            constants,
+            &floats(&parameter),
+            &floats(&gradient),
+            first.storage_mut(),
+            second.storage_mut(),
+            &mut output,
+        );
+        AdamWStep { parameter: tensor(output, [length]), first, second }
+    }
+
+    fn sgd(
+        parameter: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        velocity: FloatTensor<Self>,
+        constants: Sgd,
+    ) -> SgdStep<Self> {
+        let mut velocity = own(velocity);
+        let length = parameter.shape()[0];
+        let mut output = Buffer::new(length);
+        let (parameter, gradient) = (floats(&parameter), floats(&gradient));
+        update::sgd(kernels(), constants, &parameter, &gradient, velocity.storage_mut(), &mut output);
+        SgdStep { parameter: tensor(output, [length]), velocity }
+    }
+}

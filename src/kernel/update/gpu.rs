@@ -1,0 +1,138 @@
+//! The GPU implementation: one `#[cube]` kernel for each optimiser, one invocation an element.
+
+use burn::backend::TensorMetadata;
+use burn::backend::tensor::FloatTensor;
+use burn::tensor::DType;
+use burn_cubecl::CubeBackend;
+use burn_cubecl::kernel::into_contiguous;
+use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
+use burn_cubecl::tensor::CubeTensor;
+use cubecl::calculate_cube_count_elemwise;
+use cubecl::prelude::*;
+
+use super::{AdamW, AdamWStep, Sgd, SgdStep, Update};
+
+#[cube(launch_unchecked)]
+#[allow(clippy::too_many_arguments, reason = "the operands of the operation")]
+fn adamw(
+    parameter: &Tensor<f32>,
+    gradient: &Tensor<f32>,
+    first: &mut Tensor<f32>,
+    second: &mut Tensor<f32>,
+    output: &mut Tensor<f32>,
+    beta1: f32,
+    beta2: f32,
+    epsilon: f32,
+    keep: f32,
+    rate: f32,
+    correction: f32,
+) {
+    let i = ABSOLUTE_POS;
+    if i >= output.len() {
+        terminate!();
+    }
+    let g = gradient[i];
+    let m = first[i] + (1.0 - beta1) * (g - first[i]);
+    let v = beta2 * second[i] + (1.0 - beta2) * g * g;
+    first[i] = m;
+    second[i] = v;
+    output[i] = keep * parameter[i] - rate * m / (v.sqrt() * correction + epsilon);
+}
+
+#[cube(launch_unchecked)]
+fn sgd(
+    parameter: &Tensor<f32>,
+    gradient: &Tensor<f32>,
+    velocity: &mut Tensor<f32>,
+    output: &mut Tensor<f32>,
+    momentum: f32,
+    decay: f32,
+    rate: f32,
+) {
+    let i = ABSOLUTE_POS;
+    if i >= output.len() {
+        terminate!();
+    }
+    let p = parameter[i];
+    let v = momentum * velocity[i] + gradient[i] + decay * p;
+    velocity[i] = v;
+    output[i] = p - rate * v;
+}
+
+/// A tensor like this one, to be written.
+fn empty(tensor: &CubeTensor) -> CubeTensor {
+    let (client, device) = (tensor.client.clone(), tensor.device.clone());
+    empty_device_contiguous_dtype(client, device, tensor.shape(), tensor.dtype)
+}
+
+/// A tensor of floats that may be written: this one, or a copy when it is shared.
+fn own(tensor: CubeTensor) -> CubeTensor {
+    assert_eq!(tensor.dtype, DType::F32, "parameters are 32-bit floats");
+    let tensor = into_contiguous(tensor);
+    if tensor.can_mut() { tensor } else { tensor.copy() }
+}
+
+impl Update for CubeBackend {
+    fn adamw(
+        parameter: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        first: FloatTensor<Self>,
+        second: FloatTensor<Self>,
+        constants: AdamW,
+    ) -> AdamWStep<Self> {
+        let (parameter, gradient) = (into_contiguous(parameter), into_contiguous(gradient));
+        let (first, second) = (own(first), own(second));
+        let output = empty(&parameter);
+        let count = parameter.shape().num_elements();
+        let cube_dim = CubeDim::new(&output.client, count);
+        // SAFETY: all tensors have one length; the kernel returns early past it.
+        unsafe {
+            adamw::launch_unchecked(
+                &output.client,
+                calculate_cube_count_elemwise(&output.client, count, cube_dim),
+                cube_dim,
+                parameter.into_tensor_arg(),
+                gradient.into_tensor_arg(),
+                first.clone().into_tensor_arg(),
+                second.clone().into_tensor_arg(),
+                output.clone().into_tensor_arg(),
+                constants.beta1,
+                constants.beta2,
+                constants.epsilon,
+                constants.keep,
+                constants.rate,
+                constants.correction,
+            );
+        }
+        AdamWStep { parameter: output, first, second }
+    }
+
+    fn sgd(
+        parameter: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        velocity: FloatTensor<Self>,
+        constants: Sgd,
+    ) -> SgdStep<Self> {
+        let (parameter, gradient) = (into_contiguous(parameter), into_contiguous(gradient));
+        let velocity = own(velocity);
+        let output = empty(&parameter);
+        let count = parameter.shape().num_elements();
+        let cube_dim = CubeDim::new(&output.client, count);
+        // SAFETY: as in `adamw`.
+        unsafe {
+            sgd::launch_unchecked(
+                &output.client,
+                calculate_cube_count_elemwise(&output.client, count, cube_dim),
+                cube_dim,
+                parameter.into_tensor_arg(),
+                gradient.into_tensor_arg(),
+                velocity.clone().into_tensor_arg(),
+                output.clone().into_tensor_arg(),
+                constants.momentum,
+                constants.decay,
+                constants.rate,
+            );
+        }
+        SgdStep { parameter: output, velocity }
+    }
+}

@@ -1,0 +1,105 @@
+//! One step of an optimiser on a parameter: one pass over it, its gradient and its state.
+
+#[cfg(feature = "flex")]
+mod cpu;
+#[cfg(feature = "cube")]
+mod gpu;
+
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Backend, Dispatch, ExtensionType, backend_extension};
+use burn::tensor::Tensor;
+
+/// AdamW's constants of one step (Loshchilov and Hutter 2019), as PyTorch applies them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct AdamW {
+    pub(crate) beta1: f32,
+    pub(crate) beta2: f32,
+    pub(crate) epsilon: f32,
+    /// `1 - lr * weight decay`.
+    pub(crate) keep: f32,
+    /// `lr / (1 - beta1^t)`.
+    pub(crate) rate: f32,
+    /// `1 / sqrt(1 - beta2^t)`.
+    pub(crate) correction: f32,
+}
+
+/// SGD's constants of one step: momentum without dampening, decay added to the gradient.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Sgd {
+    pub(crate) momentum: f32,
+    pub(crate) decay: f32,
+    pub(crate) rate: f32,
+}
+
+/// A parameter and AdamW's two moments after a step.
+#[derive(Clone, Debug, ExtensionType)]
+pub(crate) struct AdamWStep<B: Backend> {
+    pub(crate) parameter: FloatTensor<B>,
+    pub(crate) first: FloatTensor<B>,
+    pub(crate) second: FloatTensor<B>,
+}
+
+/// A parameter and its velocity after a step of SGD.
+#[derive(Clone, Debug, ExtensionType)]
+pub(crate) struct SgdStep<B: Backend> {
+    pub(crate) parameter: FloatTensor<B>,
+    pub(crate) velocity: FloatTensor<B>,
+}
+
+/// What a backend implements to run [`adamw`] and [`sgd`]. All tensors are vectors of one length.
+#[backend_extension(
+    Flex: cfg(feature = "flex"),
+    Cube: cfg(feature = "cube"),
+)]
+pub(crate) trait Update: Backend {
+    /// A step of AdamW.
+    fn adamw(
+        parameter: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        first: FloatTensor<Self>,
+        second: FloatTensor<Self>,
+        constants: AdamW,
+    ) -> AdamWStep<Self>;
+
+    /// A step of SGD.
+    fn sgd(
+        parameter: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        velocity: FloatTensor<Self>,
+        constants: Sgd,
+    ) -> SgdStep<Self>;
+}
+
+/// The parameter `[N]` and its moments after a step of AdamW. All off the autodiff graph.
+pub(crate) fn adamw(
+    parameter: Tensor<1>,
+    gradient: Tensor<1>,
+    [first, second]: [Tensor<1>; 2],
+    constants: AdamW,
+) -> (Tensor<1>, [Tensor<1>; 2]) {
+    let step = <Dispatch as Update>::adamw(
+        parameter.into_dispatch(),
+        gradient.into_dispatch(),
+        first.into_dispatch(),
+        second.into_dispatch(),
+        constants,
+    );
+    let moments = [Tensor::from_dispatch(step.first), Tensor::from_dispatch(step.second)];
+    (Tensor::from_dispatch(step.parameter), moments)
+}
+
+/// The parameter `[N]` and its velocity after a step of SGD. All off the autodiff graph.
+pub(crate) fn sgd(
+    parameter: Tensor<1>,
+    gradient: Tensor<1>,
+    velocity: Tensor<1>,
+    constants: Sgd,
+) -> (Tensor<1>, Tensor<1>) {
+    let step = <Dispatch as Update>::sgd(
+        parameter.into_dispatch(),
+        gradient.into_dispatch(),
+        velocity.into_dispatch(),
+        constants,
+    );
+    (Tensor::from_dispatch(step.parameter), Tensor::from_dispatch(step.velocity))
+}

@@ -1,0 +1,68 @@
+//! The batches of a student: which images, which views of them, and the pixels.
+
+use burn::tensor::TensorData;
+
+use super::recipe::Recipe;
+use super::student::Task;
+use crate::augment::{AugmentError, Executor, Layout, Planner, View};
+use crate::kernel::pixels;
+use crate::random::{Purpose, permutation};
+
+/// One batch, ready to be trained on.
+pub(super) struct Batch {
+    /// The epoch it belongs to, from 0.
+    pub(super) epoch: usize,
+    /// The images.
+    pub(super) images: Vec<u32>,
+    /// A view of each.
+    pub(super) views: Vec<View>,
+    /// `[B, H, W, 3]`, normalised.
+    pub(super) pixels: TensorData,
+}
+
+/// Makes the batches of a student, any of them at any time: a batch depends on its step and the seed alone.
+pub(super) struct Batches {
+    task: Task,
+    recipe: Recipe,
+    planner: Planner,
+    executor: Executor,
+    seed: u64,
+    /// The epoch whose order is at hand.
+    epoch: Option<usize>,
+    order: Vec<u32>,
+}
+
+impl Batches {
+    pub(super) fn new(task: Task, recipe: Recipe, seed: u64) -> Result<Self, AugmentError> {
+        let side = task.images.side();
+        let planner = Planner::new(task.augmentation, task.grid, side, seed)?;
+        let executor = Executor::new(side);
+        Ok(Self { task, recipe, planner, executor, seed, epoch: None, order: Vec::new() })
+    }
+
+    pub(super) fn task(&self) -> &Task {
+        &self.task
+    }
+
+    /// The batch of a step.
+    pub(super) fn batch(&mut self, step: usize) -> Batch {
+        let count = self.task.images.len();
+        let per_epoch = self.recipe.steps_per_epoch(count);
+        let (epoch, batch) = (step / per_epoch, step % per_epoch);
+        if self.epoch != Some(epoch) {
+            self.order = permutation(self.seed, Purpose::Shuffle, epoch as u32, count);
+            self.epoch = Some(epoch);
+        }
+        let start = batch * self.recipe.batch;
+        let images = self.order[start..count.min(start + self.recipe.batch)].to_vec();
+        let mut views = Vec::with_capacity(images.len());
+        self.planner.plan(epoch as u32, batch as u64, &images, &mut views);
+        let side = self.task.images.side() as usize;
+        let shape = [images.len(), side, side, 3];
+        let Self { task, executor, .. } = self;
+        let pixels = pixels(shape, |pixels| {
+            executor.execute(&task.images, &views, &task.normalise, Layout::Nhwc, pixels);
+        });
+        Batch { epoch, images, views, pixels }
+    }
+}

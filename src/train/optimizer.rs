@@ -1,0 +1,94 @@
+//! The optimisers, as PyTorch makes their steps.
+
+use std::collections::HashMap;
+
+use burn::module::{Module, ModuleMapper, Param, ParamId};
+use burn::optim::GradientsParams;
+use burn::tensor::Tensor;
+
+use super::recipe::{Optimizer, Recipe};
+use crate::kernel::update::{AdamW, Sgd, adamw, sgd};
+use crate::model::Network;
+
+const BETAS: [f64; 2] = [0.9, 0.999];
+const EPSILON: f64 = 1e-8;
+const MOMENTUM: f64 = 0.9;
+
+/// An optimiser and what it keeps of each parameter. Decay acts on parameters of more than one dimension only.
+pub(super) struct OptimizerState {
+    optimizer: Optimizer,
+    weight_decay: f64,
+    steps: i32,
+    /// AdamW's two moments or SGD's velocity, as vectors.
+    kept: HashMap<ParamId, Vec<Tensor<1>>>,
+}
+
+impl OptimizerState {
+    pub(super) fn new(recipe: &Recipe) -> Self {
+        let Recipe { optimizer, weight_decay, .. } = *recipe;
+        Self { optimizer, weight_decay, steps: 0, kept: HashMap::new() }
+    }
+
+    /// The network after a step at learning rate `rate`.
+    pub(super) fn step(&mut self, rate: f64, network: Network, gradients: GradientsParams) -> Network {
+        self.steps += 1;
+        network.map(&mut Step { state: self, gradients, rate })
+    }
+}
+
+struct Step<'a> {
+    state: &'a mut OptimizerState,
+    gradients: GradientsParams,
+    rate: f64,
+}
+
+impl Step<'_> {
+    fn update(&mut self, id: ParamId, parameter: Tensor<1>, gradient: Tensor<1>, decay: f64) -> Tensor<1> {
+        let state = &mut *self.state;
+        let kept = state.kept.remove(&id).unwrap_or_else(|| {
+            let zeros = || Tensor::zeros(parameter.dims(), (&parameter.device(), parameter.dtype()));
+            match state.optimizer {
+                Optimizer::AdamW => vec![zeros(), zeros()],
+                Optimizer::Sgd => vec![zeros()],
+            }
+        });
+        let (parameter, kept) = match <[Tensor<1>; 2]>::try_from(kept) {
+            Ok(moments) => {
+                let [beta1, beta2] = BETAS;
+                let constants = AdamW {
+                    beta1: beta1 as f32,
+                    beta2: beta2 as f32,
+                    epsilon: EPSILON as f32,
+                    keep: (1.0 - self.rate * decay) as f32,
+                    rate: (self.rate / (1.0 - beta1.powi(state.steps))) as f32,
+                    correction: (1.0 / (1.0 - beta2.powi(state.steps)).sqrt()) as f32,
+                };
+                let (parameter, moments) = adamw(parameter, gradient, moments, constants);
+                (parameter, Vec::from(moments))
+            }
+            Err(mut velocity) => {
+                let constants =
+                    Sgd { momentum: MOMENTUM as f32, decay: decay as f32, rate: self.rate as f32 };
+                let (parameter, velocity) = sgd(parameter, gradient, velocity.remove(0), constants);
+                (parameter, vec![velocity])
+            }
+        };
+        state.kept.insert(id, kept);
+        parameter
+    }
+}
+
+impl ModuleMapper for Step<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let Some(gradient) = self.gradients.remove::<D>(param.id) else {
+            return param;
+        };
+        let id = param.id;
+        let value = param.val().inner();
+        let shape = value.dims();
+        let length = shape.iter().product::<usize>();
+        let decay = if D > 1 { self.state.weight_decay } else { 0.0 };
+        let new = self.update(id, value.reshape([length]), gradient.reshape([length]), decay);
+        Param::initialized(id, Tensor::from_inner(new.reshape(shape)).require_grad())
+    }
+}
