@@ -179,10 +179,7 @@ impl Student {
         let task = batches.task().clone();
         let train = || train(network, optimizer, rate, &task, batch, device);
         let prepare = || (following < *steps).then(|| batches.batch(following));
-        #[cfg(not(target_family = "wasm"))]
-        let ((logits, loss), next) = rayon::join(train, prepare);
-        #[cfg(target_family = "wasm")]
-        let ((logits, loss), next) = (train(), prepare());
+        let ((logits, loss), next) = both(train, prepare);
         self.next = next;
         self.losses.push(loss);
         self.step = following;
@@ -252,6 +249,14 @@ fn train(
     // The optimiser takes the network and gives it back; a clone shares its tensors.
     *network = optimizer.step(rate, network.clone(), gradients);
     (detached, value)
+}
+
+/// Runs both, at the same time where there are threads for it.
+fn both<A: Send, B: Send>(one: impl FnOnce() -> A + Send, other: impl FnOnce() -> B + Send) -> (A, B) {
+    #[cfg(not(target_family = "wasm"))]
+    return rayon::join(one, other);
+    #[cfg(target_family = "wasm")]
+    (one(), other())
 }
 
 /// Mean cross-entropy of a batch, with both labels of mixed views. `labels` are those of all images of the task.

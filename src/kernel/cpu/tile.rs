@@ -37,9 +37,12 @@ pub(super) struct Multiply<'a> {
 /// one panel of `n`.
 pub(super) struct Outer<'a> {
     pub(super) pixels: &'a [Pixel],
-    /// Bordered input, at the first row of the tile. Readable past the last row.
+    /// Bordered input, at the first row of the tile. Readable past the last row. Only the pixels' inputs are read:
+    /// their gradients lie in their order.
     pub(super) input: *const f32,
     pub(super) gradient: *const f32,
+    /// Floats from one pixel's gradient to the next.
+    pub(super) gradient_stride: usize,
     /// `[rows, panel]`.
     pub(super) sums: *mut f32,
     /// How many rows of the tile exist.
@@ -105,9 +108,9 @@ pub(super) unsafe fn outer<L: Lanes, const M: usize, const V: usize>(job: &Outer
     unsafe {
         let zero = L::splat(0.0);
         let mut sums = [[zero; V]; M];
+        let mut gradient = job.gradient;
         for pixel in job.pixels {
             let input = job.input.add(pixel.input as usize);
-            let gradient = job.gradient.add(pixel.output as usize);
             let g: [L::Vector; V] = core::array::from_fn(|v| L::load(gradient.add(v * L::WIDTH)));
             for m in 0..M {
                 let x = L::splat(*input.add(m));
@@ -115,6 +118,7 @@ pub(super) unsafe fn outer<L: Lanes, const M: usize, const V: usize>(job: &Outer
                     sums[m][v] = L::multiply_add(x, g[v], sums[m][v]);
                 }
             }
+            gradient = gradient.wrapping_add(job.gradient_stride);
         }
         for (m, sums) in sums.iter().enumerate() {
             if m < job.rows {

@@ -6,7 +6,7 @@ use super::super::normalise::Moments;
 use super::super::threads::{Shared, for_each};
 use super::Convolution;
 use super::correlate::Correlation;
-use super::pack::pack;
+use super::pack::{Order, pack};
 
 /// Pixels whose moments are taken at once, while they are in the first-level cache.
 const BLOCK: usize = 64;
@@ -29,6 +29,16 @@ impl Convolution {
         }
     }
 
+    /// The order of a group's weights, for sums over taps and input channels. `places` counts the taps.
+    pub(super) fn order<'a>(&self, places: &'a [usize]) -> Order<'a> {
+        let input = self.input / self.groups;
+        Order {
+            columns: (self.output / self.groups, input * places.len()),
+            channels: (input, places.len()),
+            taps: places,
+        }
+    }
+
     /// The geometry of a group, for the weight gradient.
     pub(super) fn windows(&self, group: usize) -> Correlation {
         self.correlation(group)
@@ -47,8 +57,9 @@ pub(crate) fn forward(
     moments: Option<(&mut [f32], &mut [f32])>,
 ) {
     shape.check(images.len(), values.len(), weights.len());
-    let (input, output) = (shape.input / shape.groups, shape.output / shape.groups);
-    let (taps, depth) = (shape.kernel * shape.kernel, shape.kernel * shape.kernel * input);
+    let output = shape.output / shape.groups;
+    let depth = shape.weight_len() / shape.output;
+    let places: Vec<usize> = (0..shape.kernel * shape.kernel).collect();
     let padded = output.next_multiple_of(kernels.panel);
     let values = Shared::new(values);
     // Mean and squares of each chunk: the chunks are the same for every group.
@@ -62,9 +73,7 @@ pub(crate) fn forward(
     let pixels = shape.output_height() * shape.output_width();
     for group in 0..shape.groups {
         let first = group * output;
-        pack(kernels.panel, depth, output, &mut packed, |k, n| {
-            weights[((first + n) * input + k % input) * taps + k / input]
-        });
+        pack(kernels.panel, &shape.order(&places), &weights[first * depth..], &mut packed);
         biases.fill(0.0);
         if let Some(bias) = bias {
             biases[..output].copy_from_slice(&bias[first..first + output]);

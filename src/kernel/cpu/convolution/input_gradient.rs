@@ -8,7 +8,7 @@ use super::super::isa::Kernels;
 use super::super::threads::Shared;
 use super::Convolution;
 use super::correlate::Correlation;
-use super::pack::pack;
+use super::pack::{Order, pack};
 
 /// The taps that pixels of one residue meet, along one axis.
 struct Taps {
@@ -64,13 +64,19 @@ pub(crate) fn input_gradient(
                     continue;
                 }
                 let packed = &mut packed[..depth * padded];
-                pack(kernels.panel, depth, input, packed, |k, n| {
-                    // The last tap comes first: the gradient is turned by 180 degrees.
-                    let (tap, channel) = (k / output, k % output);
+                // The last tap comes first: the gradient is turned by 180 degrees.
+                let place = |tap: usize| {
                     let y = vertical.first + (window[0] - 1 - tap / window[1]) * shape.stride;
                     let x = horizontal.first + (window[1] - 1 - tap % window[1]) * shape.stride;
-                    weights[(((group * output + channel) * input + n) * side + y) * side + x]
-                });
+                    y * side + x
+                };
+                let taps: Vec<usize> = (0..window[0] * window[1]).map(place).collect();
+                let order = Order {
+                    columns: (input, side * side),
+                    channels: (output, input * side * side),
+                    taps: &taps,
+                };
+                pack(kernels.panel, &order, &weights[group * output * input * side * side..], packed);
                 let correlation = Correlation {
                     batch: shape.batch,
                     source: [shape.output_height(), shape.output_width(), shape.output],

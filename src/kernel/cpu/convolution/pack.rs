@@ -1,26 +1,67 @@
-//! Weights as the tiles read them: panels of as many columns as a tile is wide, `[panels, depth, panel]`.
+//! Weights as the tiles read them: panels of as many columns as a tile is wide, `[panels, taps, channels, panel]`.
 
 use super::super::threads::{Shared, for_each};
 
-/// Packs a matrix of `depth` rows and `columns` columns whose element is `value(k, n)`; columns past the last
-/// are zero. Panels are packed in parallel.
-pub(super) fn pack(
-    panel: usize,
-    depth: usize,
-    columns: usize,
-    to: &mut [f32],
-    value: impl Fn(usize, usize) -> f32 + Sync,
-) {
-    let panels = columns.div_ceil(panel);
-    assert_eq!(to.len(), panels * depth * panel);
-    let shared = Shared::new(to);
-    for_each(panels, |p| {
+/// Where the elements of a weight tensor lie: `column * columns.1 + channel * channels.1 + taps[tap]`, with the counts
+/// of columns and channels first.
+pub(super) struct Order<'a> {
+    pub(super) columns: (usize, usize),
+    pub(super) channels: (usize, usize),
+    pub(super) taps: &'a [usize],
+}
+
+impl Order<'_> {
+    /// Rows of a panel.
+    pub(super) fn depth(&self) -> usize {
+        self.taps.len() * self.channels.0
+    }
+
+    /// Floats of all panels.
+    pub(super) fn packed(&self, panel: usize) -> usize {
+        self.columns.0.div_ceil(panel) * self.depth() * panel
+    }
+}
+
+/// Packs weights; columns past the last are zero.
+pub(super) fn pack(panel: usize, order: &Order<'_>, weights: &[f32], to: &mut [f32]) {
+    assert_eq!(to.len(), order.packed(panel));
+    let (length, channels) = (order.depth() * panel, order.channels.0);
+    let to = Shared::new(to);
+    for_each(order.columns.0.div_ceil(panel), |p| {
         // SAFETY: each piece writes its own panel.
-        let to = unsafe { shared.slice(p * depth * panel..(p + 1) * depth * panel) };
-        for n in 0..panel {
-            let column = p * panel + n;
-            for (k, row) in to.chunks_exact_mut(panel).enumerate() {
-                row[n] = if column < columns { value(k, column) } else { 0.0 };
+        let to = unsafe { to.slice(p * length..(p + 1) * length) };
+        let columns = panel.min(order.columns.0 - p * panel);
+        // A channel's taps lie together in the weights, and the columns of a row in the panel.
+        for channel in 0..channels {
+            for (tap, place) in order.taps.iter().enumerate() {
+                let row = &mut to[(tap * channels + channel) * panel..][..panel];
+                let start = p * panel * order.columns.1 + channel * order.channels.1 + place;
+                for (n, value) in row[..columns].iter_mut().enumerate() {
+                    *value = weights[start + n * order.columns.1];
+                }
+                row[columns..].fill(0.0);
+            }
+        }
+    });
+}
+
+/// Adds up the panels of several parts, in their order, and brings the sums into the order of the weights, which begin
+/// at `first`.
+pub(super) fn unpack(panel: usize, order: &Order<'_>, parts: &[f32], weights: &mut [f32], first: usize) {
+    let (length, channels, all) = (order.depth() * panel, order.channels.0, order.packed(panel));
+    assert_eq!(parts.len() % all, 0);
+    let weights = Shared::new(weights);
+    for_each(order.columns.0.div_ceil(panel), |p| {
+        let columns = panel.min(order.columns.0 - p * panel);
+        for channel in 0..channels {
+            for (tap, place) in order.taps.iter().enumerate() {
+                let row = p * length + (tap * channels + channel) * panel;
+                let start = first + p * panel * order.columns.1 + channel * order.channels.1 + place;
+                for n in 0..columns {
+                    let sum = parts[row + n..].iter().step_by(all).sum();
+                    // SAFETY: each piece writes its own columns.
+                    unsafe { *weights.at(start + n * order.columns.1) = sum };
+                }
             }
         }
     });

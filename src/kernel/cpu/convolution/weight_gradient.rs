@@ -1,5 +1,10 @@
 //! The gradient of the weights: for every tap, the product of the input there with the gradient of the values,
 //! summed over all pixels.
+//!
+//! A tile is a few input channels at one tap (rows) by a panel of output channels. With few channels it may reach over
+//! the taps of a kernel row, which lie side by side in the bordered images. With many, a pixel's channels
+//! are spread over so many cache lines that the images are brought into blocks of as many channels as a
+//! tile has rows, and the gradients into panels.
 
 use super::super::buffer::Buffer;
 use super::super::isa::Kernels;
@@ -8,13 +13,18 @@ use super::super::threads::{Shared, for_each};
 use super::super::tile::{Outer, Pixel};
 use super::Convolution;
 use super::correlate::{Chunk, Correlation};
+use super::pack::unpack;
 
-/// Pixels whose inputs and gradients are used for all tiles before the next ones.
+/// Pixels whose inputs and gradients are used for all tiles before the next ones: what fits the first-level cache.
 const BLOCK: usize = 128;
+/// The same where images and gradients are in blocks.
+const BLOCK_OF_BLOCKS: usize = 256;
 /// Partial sums of the whole gradient that are kept at once, each for its own share of the images.
 const SHARES: usize = 8;
 /// Pieces that the rows of a large gradient are cut into.
 const ROW_PIECES: usize = 32;
+/// The most floats of bordered images in a chunk when all pieces read all chunks.
+const WHOLE: usize = 1 << 24;
 
 /// `gradient = d loss / d weights`, from the images and the gradient of the values.
 pub(crate) fn weight_gradient(
@@ -26,7 +36,11 @@ pub(crate) fn weight_gradient(
 ) {
     shape.check(images.len(), values.len(), gradient.len());
     for group in 0..shape.groups {
-        Work::new(kernels, shape, group).run(images, values, gradient);
+        let work = Work::new(kernels, shape, group);
+        let sums = work.run(images, values);
+        let places: Vec<usize> = (0..shape.kernel * shape.kernel).collect();
+        let first = group * shape.weight_len() / shape.groups;
+        unpack(kernels.panel, &shape.order(&places), &sums, gradient, first);
     }
 }
 
@@ -38,23 +52,39 @@ struct Work<'a> {
     /// Rows of the gradient as a matrix: taps times input channels.
     depth: usize,
     panels: usize,
-    /// Tiles of rows along one run.
-    tiles: usize,
+    /// Whether images are in blocks of channels.
+    blocked: bool,
+    /// Whether every share of the images has sums of its own. Otherwise all pieces read all images, and each has
+    /// its own rows of the one gradient.
+    by_images: bool,
+}
+
+/// Some rows of a tile: where they lie in a chunk's source and in the sums.
+struct Tile {
+    source: usize,
+    row: usize,
+    rows: usize,
 }
 
 impl<'a> Work<'a> {
     fn new(kernels: &'a Kernels, shape: &'a Convolution, group: usize) -> Self {
         let windows = shape.windows(group);
-        let run = shape.kernel * windows.channels[1];
-        Self {
-            kernels,
-            shape,
-            windows,
-            chunks: windows.chunks(),
-            depth: shape.kernel * run,
-            panels: windows.columns[1].div_ceil(kernels.panel),
-            tiles: run.div_ceil(kernels.rows),
+        let channels = windows.channels[1];
+        let depth = shape.kernel * shape.kernel * channels;
+        let panels = windows.columns[1].div_ceil(kernels.panel);
+        let packed = panels * depth * kernels.panel;
+        let by_images = SHARES * packed <= shape.input_len().max(shape.output_len());
+        let mut chunks = windows.chunks();
+        if !by_images {
+            let one = image_rows(&windows);
+            let images = (WHOLE / windows.bordered_len(&one)).clamp(1, shape.batch.max(1));
+            let first = (0..shape.batch).step_by(images);
+            chunks =
+                first.map(|image| Chunk { image, images: images.min(shape.batch - image), ..one }).collect();
         }
+        // Rows of the last block that do not exist are computed all the same: at most one in 25.
+        let blocked = channels.next_multiple_of(kernels.rows) * 24 <= channels * 25;
+        Self { kernels, shape, windows, chunks, depth, panels, blocked, by_images }
     }
 
     /// Floats of the gradient in panels.
@@ -62,102 +92,182 @@ impl<'a> Work<'a> {
         self.panels * self.depth * self.kernels.panel
     }
 
-    fn run(&self, images: &[f32], values: &[f32], gradient: &mut [f32]) {
-        // Where the gradient is small beside the images, each share of the images has sums of its own. Where it
-        // is large, all pieces read all images, and each has its own rows.
-        let small = SHARES * self.packed_len() <= self.shape.input_len().max(self.shape.output_len());
-        let shares = if small { SHARES.min(self.chunks.len()) } else { 1 };
+    /// The gradient in panels, in one or several parts that are to be added up.
+    fn run(&self, images: &[f32], values: &[f32]) -> Buffer {
+        let shares = if self.by_images { SHARES.min(self.chunks.len()) } else { 1 };
         let mut sums = Buffer::new(shares * self.packed_len());
         sums.fill(0.0);
-        if small {
-            self.by_images(images, values, shares, &mut sums);
+        if self.by_images {
+            self.run_by_images(images, values, shares, &mut sums);
         } else {
-            self.by_rows(images, values, &mut sums);
+            self.run_by_rows(images, values, &mut sums);
         }
-        self.unpack(&sums, gradient);
+        sums
     }
 
-    fn by_images(&self, images: &[f32], values: &[f32], shares: usize, sums: &mut [f32]) {
+    fn run_by_images(&self, images: &[f32], values: &[f32], shares: usize, sums: &mut [f32]) {
         let (len, sums) = (self.packed_len(), Shared::new(sums));
         let most = self.chunks.iter().map(|chunk| self.source_len(chunk)).max().unwrap_or(0);
+        let border = self.chunks.iter().map(|chunk| self.border_len(chunk)).max().unwrap_or(0);
         for_each(shares, |share| {
             // SAFETY: each share has its own sums.
             let sums = unsafe { sums.slice(share * len..(share + 1) * len) };
-            with_scratch(most, |scratch, pixels| {
+            with_scratch(most + border, |scratch, pixels| {
+                let (source, border) = scratch.split_at_mut(most);
                 let mine = share * self.chunks.len() / shares..(share + 1) * self.chunks.len() / shares;
                 for chunk in &self.chunks[mine] {
-                    self.prepare(images, values, chunk, scratch);
-                    self.accumulate(values, chunk, scratch, pixels, 0..self.row_tiles(), sums.as_mut_ptr());
+                    self.prepare(images, values, chunk, source, border);
+                    self.accumulate(values, chunk, source, pixels, 0..self.tiles(), sums.as_mut_ptr());
                 }
             });
         });
     }
 
-    fn by_rows(&self, images: &[f32], values: &[f32], sums: &mut [f32]) {
-        let starts: Vec<usize> = self
-            .chunks
-            .iter()
-            .scan(0, |next, chunk| {
-                let start = *next;
-                *next += self.source_len(chunk);
-                Some(start)
-            })
-            .collect();
-        let mut all = Buffer::new(self.chunks.iter().map(|chunk| self.source_len(chunk)).sum());
-        let sources = Shared::new(&mut all);
-        for_each(self.chunks.len(), |c| {
-            let chunk = &self.chunks[c];
-            // SAFETY: each chunk has its own place.
-            let to = unsafe { sources.slice(starts[c]..starts[c] + self.source_len(chunk)) };
-            self.prepare(images, values, chunk, to);
-        });
+    fn run_by_rows(&self, images: &[f32], values: &[f32], sums: &mut [f32]) {
         let sums = Shared::new(sums);
-        let pieces = ROW_PIECES.min(self.row_tiles());
-        for_each(pieces, |piece| {
-            let tiles = piece * self.row_tiles() / pieces..(piece + 1) * self.row_tiles() / pieces;
-            with_scratch(0, |_, pixels| {
-                for (chunk, &start) in self.chunks.iter().zip(&starts) {
-                    let source = &all[start..start + self.source_len(chunk)];
-                    self.accumulate(values, chunk, source, pixels, tiles.clone(), sums.at(0));
-                }
+        for chunk in &self.chunks {
+            let mut source = Buffer::new(self.source_len(chunk));
+            self.prepare_in_parallel(images, values, chunk, &mut source);
+            let pieces = ROW_PIECES.min(self.tiles());
+            for_each(pieces, |piece| {
+                let tiles = piece * self.tiles() / pieces..(piece + 1) * self.tiles() / pieces;
+                with_scratch(0, |_, pixels| {
+                    self.accumulate(values, chunk, &source, pixels, tiles, sums.at(0));
+                });
             });
-        });
+        }
     }
 
-    fn row_tiles(&self) -> usize {
-        self.shape.kernel * self.tiles
+    /// Tiles of rows.
+    fn tiles(&self) -> usize {
+        let (kernel, channels) = (self.shape.kernel, self.windows.channels[1]);
+        if self.blocked {
+            kernel * kernel * channels.div_ceil(self.kernels.rows)
+        } else {
+            kernel * (kernel * channels).div_ceil(self.kernels.rows)
+        }
     }
 
-    /// Whether gradients are copied into rows as wide as the panels.
+    fn tile(&self, tile: usize, chunk: &Chunk) -> Tile {
+        let (kernel, channels, most) = (self.shape.kernel, self.windows.channels[1], self.kernels.rows);
+        let [rows, columns] = self.windows.bordered(chunk);
+        if self.blocked {
+            // The taps of a block follow one another: its images stay in the cache.
+            let (block, tap) = (tile / (kernel * kernel), tile % (kernel * kernel));
+            let place = block * chunk.images * rows * columns + tap / kernel * columns + tap % kernel;
+            let first = block * most;
+            Tile { source: place * most, row: tap * channels + first, rows: most.min(channels - first) }
+        } else {
+            let run = kernel * channels;
+            let tiles = run.div_ceil(most);
+            let (row, first) = (tile / tiles, tile % tiles * most);
+            Tile {
+                source: row * columns * channels + first,
+                row: row * run + first,
+                rows: most.min(run - first),
+            }
+        }
+    }
+
+    /// Whether gradients are copied into panels.
     fn copies_values(&self) -> bool {
-        !self.shape.output.is_multiple_of(self.kernels.panel) || self.shape.groups > 1
+        self.blocked || !self.shape.output.is_multiple_of(self.kernels.panel) || self.shape.groups > 1
     }
 
     fn chunk_pixels(&self, chunk: &Chunk) -> usize {
         chunk.images * chunk.rows * self.windows.count[1]
     }
 
-    /// Floats of a chunk's bordered images, read a little past their end, and of its copied gradients.
+    /// Floats of a chunk's images and of its copied gradients.
     fn source_len(&self, chunk: &Chunk) -> usize {
         let copied = if self.copies_values() { self.panels * self.kernels.panel } else { 0 };
         self.images_len(chunk) + self.chunk_pixels(chunk) * copied
     }
 
+    /// Floats of a chunk's images as the tiles read them; where they are not in blocks, a little past their end.
     fn images_len(&self, chunk: &Chunk) -> usize {
-        self.windows.bordered_len(chunk) + self.kernels.rows
+        let (bordered, rows) = (self.windows.bordered_len(chunk), self.kernels.rows);
+        let channels = self.windows.channels[1];
+        if self.blocked { bordered / channels * channels.next_multiple_of(rows) } else { bordered + rows }
     }
 
-    fn prepare(&self, images: &[f32], values: &[f32], chunk: &Chunk, to: &mut [f32]) {
-        let (bordered, copied) = to.split_at_mut(self.images_len(chunk));
-        self.windows.border(images, chunk, bordered);
-        bordered[self.windows.bordered_len(chunk)..].fill(0.0);
+    /// Floats of memory that bringing images into blocks takes besides.
+    fn border_len(&self, chunk: &Chunk) -> usize {
+        if self.blocked { self.windows.bordered_len(chunk) } else { 0 }
+    }
+
+    fn prepare(&self, images: &[f32], values: &[f32], chunk: &Chunk, to: &mut [f32], border: &mut [f32]) {
+        let (source, copied) = to.split_at_mut(self.images_len(chunk));
+        if self.blocked {
+            self.windows.border(images, chunk, border);
+            let places = self.windows.bordered_len(chunk) / self.windows.channels[1];
+            self.block(&border[..self.border_len(chunk)], Shared::new(source), 0, places);
+        } else {
+            self.windows.border(images, chunk, source);
+            source[self.windows.bordered_len(chunk)..].fill(0.0);
+        }
         if self.copies_values() {
-            let [first, columns] = self.windows.columns;
-            let start = self.first_value(chunk);
-            let pixels = values[start..].chunks_exact(self.shape.output).take(self.chunk_pixels(chunk));
-            for (to, pixel) in copied.chunks_exact_mut(self.panels * self.kernels.panel).zip(pixels) {
-                to[..columns].copy_from_slice(&pixel[first..first + columns]);
-                to[columns..].fill(0.0);
+            self.copy_values(values, chunk, Shared::new(copied), 0..self.panels);
+        }
+    }
+
+    /// The same for a large chunk, image by image and panel by panel.
+    fn prepare_in_parallel(&self, images: &[f32], values: &[f32], chunk: &Chunk, to: &mut [f32]) {
+        let (source, copied) = to.split_at_mut(self.images_len(chunk));
+        let one = |image: usize| Chunk { image: chunk.image + image, images: 1, ..*chunk };
+        let len = self.windows.bordered_len(&one(0));
+        source[chunk.images * len..].fill(0.0);
+        let (source, copied) = (Shared::new(source), Shared::new(copied));
+        for_each(chunk.images, |image| {
+            if self.blocked {
+                let places = len / self.windows.channels[1];
+                with_scratch(len, |border, _| {
+                    self.windows.border(images, &one(image), border);
+                    self.block(border, source, image * places, chunk.images * places);
+                });
+            } else {
+                // SAFETY: each image has its own place.
+                self.windows
+                    .border(images, &one(image), unsafe { source.slice(image * len..(image + 1) * len) });
+            }
+        });
+        if self.copies_values() {
+            for_each(self.panels, |panel| self.copy_values(values, chunk, copied, panel..panel + 1));
+        }
+    }
+
+    /// Brings bordered images into blocks `[blocks, all, rows]`, from place `first` of `all`.
+    fn block(&self, bordered: &[f32], to: Shared<'_, f32>, first: usize, all: usize) {
+        let (channels, rows) = (self.windows.channels[1], self.kernels.rows);
+        for (place, pixel) in bordered.chunks_exact(channels).enumerate() {
+            for (block, values) in pixel.chunks(rows).enumerate() {
+                let start = (block * all + first + place) * rows;
+                // SAFETY: each image is brought by one piece of work, to its own places.
+                let to = unsafe { to.slice(start..start + rows) };
+                to[..values.len()].copy_from_slice(values);
+                to[values.len()..].fill(0.0);
+            }
+        }
+    }
+
+    /// Copies gradients into panels `[panels, pixels, panel]`; columns past the last are zero.
+    fn copy_values(
+        &self,
+        values: &[f32],
+        chunk: &Chunk,
+        to: Shared<'_, f32>,
+        panels: core::ops::Range<usize>,
+    ) {
+        let ([first, columns], width) = (self.windows.columns, self.kernels.panel);
+        let pixels = self.chunk_pixels(chunk);
+        let values = &values[self.first_value(chunk)..];
+        for panel in panels {
+            // SAFETY: each panel is copied by one piece of work.
+            let to = unsafe { to.slice(panel * pixels * width..(panel + 1) * pixels * width) };
+            let existing = width.min(columns - panel * width);
+            for (to, pixel) in to.chunks_exact_mut(width).zip(values.chunks_exact(self.shape.output)) {
+                to[..existing].copy_from_slice(&pixel[first + panel * width..][..existing]);
+                to[existing..].fill(0.0);
             }
         }
     }
@@ -178,55 +288,53 @@ impl<'a> Work<'a> {
         tiles: core::ops::Range<usize>,
         sums: *mut f32,
     ) {
-        let kernels = self.kernels;
-        let (gradient, stride) = if self.copies_values() {
-            (&source[self.images_len(chunk)..], self.panels * kernels.panel)
+        let (kernels, count) = (self.kernels, self.chunk_pixels(chunk));
+        let (gradient, pixel_stride, panel_stride) = if self.copies_values() {
+            (&source[self.images_len(chunk)..], kernels.panel, count * kernels.panel)
         } else {
-            (&values[self.first_value(chunk)..], self.shape.output)
+            (&values[self.first_value(chunk)..], self.shape.output, kernels.panel)
         };
         self.windows.pixels(chunk, pixels);
-        for (p, pixel) in pixels.iter_mut().enumerate() {
-            pixel.output = (p * stride) as u32;
+        let channels = self.windows.channels[1] as u32;
+        if self.blocked {
+            for pixel in pixels.iter_mut() {
+                pixel.input = pixel.input / channels * kernels.rows as u32;
+            }
         }
-        let run = self.shape.kernel * self.windows.channels[1];
-        let row_floats = self.windows.bordered(chunk)[1] * self.windows.channels[1];
-        for pixels in pixels.chunks(BLOCK) {
-            for tile in tiles.clone() {
-                let (kernel_row, first) = (tile / self.tiles, tile % self.tiles * kernels.rows);
+        let block = if self.blocked { BLOCK_OF_BLOCKS } else { BLOCK };
+        let add = |(first, pixels): (usize, &[Pixel]), tile: usize, panel: usize| {
+            let tile = self.tile(tile, chunk);
+            // SAFETY: offsets of pixels lie in the images, which are as long as the last tile reads; the gradients
+            // are as wide as the panels; nobody else adds to these rows of these sums.
+            unsafe {
+                (kernels.outer)(&Outer {
+                    pixels,
+                    input: source.as_ptr().add(tile.source),
+                    gradient: gradient.as_ptr().add(first * pixel_stride + panel * panel_stride),
+                    gradient_stride: pixel_stride,
+                    sums: sums.add((panel * self.depth + tile.row) * kernels.panel),
+                    rows: tile.rows,
+                });
+            }
+        };
+        for (b, pixels) in pixels.chunks(block).enumerate() {
+            let pixels = (b * block, pixels);
+            if self.blocked {
                 for panel in 0..self.panels {
-                    let row = panel * self.depth + kernel_row * run + first;
-                    // SAFETY: offsets of pixels lie in the bordered images, which are longer by a tile; the
-                    // gradients are as wide as the panels; nobody else adds to these rows of these sums.
-                    unsafe {
-                        (kernels.outer)(&Outer {
-                            pixels,
-                            input: source.as_ptr().add(kernel_row * row_floats + first),
-                            gradient: gradient.as_ptr().add(panel * kernels.panel),
-                            sums: sums.add(row * kernels.panel),
-                            rows: kernels.rows.min(run - first),
-                        });
-                    }
+                    tiles.clone().for_each(|tile| add(pixels, tile, panel));
+                }
+            } else {
+                for tile in tiles.clone() {
+                    (0..self.panels).for_each(|panel| add(pixels, tile, panel));
                 }
             }
         }
     }
+}
 
-    /// Adds the shares in their order and brings the sums into the order of the weights.
-    fn unpack(&self, sums: &[f32], gradient: &mut [f32]) {
-        let (panel, depth) = (self.kernels.panel, self.depth);
-        let (input, taps) = (self.windows.channels[1], self.shape.kernel * self.shape.kernel);
-        let [first, columns] = self.windows.columns;
-        let gradient = Shared::new(gradient);
-        for_each(columns, |n| {
-            // SAFETY: each output channel has its own weights.
-            let to = unsafe { gradient.slice((first + n) * depth..(first + n + 1) * depth) };
-            let column = n / panel * depth * panel + n % panel;
-            for k in 0..depth {
-                let all = sums.chunks_exact(self.packed_len());
-                to[k % input * taps + k / input] = all.map(|sums| sums[column + k * panel]).sum();
-            }
-        });
-    }
+/// All rows of an image.
+fn image_rows(windows: &Correlation) -> Chunk {
+    Chunk { image: 0, images: 1, row: 0, rows: windows.count[0] }
 }
 
 /// Sums over all pixels of each of `channels` channels: the gradient of a bias.
