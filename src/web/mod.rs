@@ -6,10 +6,14 @@
 #[cfg(feature = "engine")]
 mod device;
 mod error;
+#[cfg(feature = "engine")]
+mod profile;
 
 use wasm_bindgen::prelude::*;
 
 pub use self::error::{Code, WebError};
+#[cfg(feature = "engine")]
+pub use self::profile::StepProfile;
 
 #[cfg(feature = "engine")]
 #[wasm_bindgen(typescript_custom_section)]

@@ -94,6 +94,8 @@ kernels!(avx512, "AVX-512", crate_lanes::Avx512, 12, 2, "avx512f,avx2,fma");
 kernels!(neon, "NEON", crate_lanes::Neon, 6, 4, "neon");
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 kernels!(simd128, "SIMD128", crate_lanes::Simd128, 4, 2);
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128", feature = "relaxed-simd"))]
+kernels!(relaxed, "relaxed SIMD", crate_lanes::RelaxedSimd, 4, 2, "relaxed-simd");
 
 /// Every table that this processor can run, the widest first; the portable one is always there.
 pub(super) fn available() -> Vec<&'static Kernels> {
@@ -110,6 +112,9 @@ pub(super) fn available() -> Vec<&'static Kernels> {
     }
     #[cfg(all(target_arch = "aarch64", not(miri)))]
     tables.push(&neon::KERNELS);
+    // The module does not load at all where the engine lacks relaxed SIMD.
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128", feature = "relaxed-simd"))]
+    tables.push(&relaxed::KERNELS);
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
     tables.push(&simd128::KERNELS);
     tables.push(&portable::KERNELS);

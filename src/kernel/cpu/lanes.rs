@@ -230,24 +230,28 @@ mod wasm {
 
     use super::Lanes;
 
-    /// One instruction in the relaxed build, which may round once or twice; two in the plain one.
-    #[inline(always)]
-    fn multiply_add(a: v128, b: v128, c: v128) -> v128 {
-        #[cfg(target_feature = "relaxed-simd")]
-        return f32x4_relaxed_madd(a, b, c);
-        #[cfg(not(target_feature = "relaxed-simd"))]
-        return f32x4_add(f32x4_mul(a, b), c);
-    }
-
     lanes! {
         /// WebAssembly SIMD: 4 lanes.
         Simd128, 4, v128, v128;
         splat f32x4_splat; load v128_load; store v128_store;
         add f32x4_add; subtract f32x4_sub; multiply f32x4_mul; divide f32x4_div;
-        square_root f32x4_sqrt; multiply_add multiply_add;
+        square_root f32x4_sqrt; multiply_add |a, b, c| f32x4_add(f32x4_mul(a, b), c);
+        max |a, b| f32x4_pmax(b, a);
+        equal f32x4_eq; greater f32x4_gt; choose |mask, yes, no| v128_bitselect(yes, no, mask);
+    }
+
+    #[cfg(feature = "relaxed-simd")]
+    lanes! {
+        /// Relaxed WebAssembly SIMD, whose multiply-add is one instruction and may round once or twice.
+        RelaxedSimd, 4, v128, v128;
+        splat f32x4_splat; load v128_load; store v128_store;
+        add f32x4_add; subtract f32x4_sub; multiply f32x4_mul; divide f32x4_div;
+        square_root f32x4_sqrt; multiply_add f32x4_relaxed_madd;
         max |a, b| f32x4_pmax(b, a);
         equal f32x4_eq; greater f32x4_gt; choose |mask, yes, no| v128_bitselect(yes, no, mask);
     }
 }
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128", feature = "relaxed-simd"))]
+pub(super) use wasm::RelaxedSimd;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 pub(super) use wasm::Simd128;

@@ -9,7 +9,7 @@ pub(super) fn for_each(pieces: usize, work: impl Fn(usize) + Sync) {
     #[cfg(not(target_family = "wasm"))]
     if pieces > 1 && rayon::current_num_threads() > 1 {
         use rayon::iter::{IntoParallelIterator, ParallelIterator};
-        (0..pieces).into_par_iter().for_each(|piece| work(piece));
+        (0..pieces).into_par_iter().for_each(&work);
         return;
     }
     (0..pieces).for_each(work);

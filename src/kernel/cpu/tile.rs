@@ -69,29 +69,29 @@ pub(super) unsafe fn multiply<L: Lanes, const P: usize, const V: usize>(job: &Mu
                 let start = run * job.run_stride;
                 for k in start..start + job.run {
                     let w: [L::Vector; V] = core::array::from_fn(|v| L::load(weights.add(v * L::WIDTH)));
-                    for p in 0..P {
-                        let x = L::splat(*input[p].add(k));
-                        for v in 0..V {
-                            sums[p][v] = L::multiply_add(x, w[v], sums[p][v]);
+                    for (input, sums) in input.iter().zip(&mut sums) {
+                        let x = L::splat(*input.add(k));
+                        for (sum, &w) in sums.iter_mut().zip(&w) {
+                            *sum = L::multiply_add(x, w, *sum);
                         }
                     }
                     weights = weights.add(panel);
                 }
             }
             if job.columns == panel {
-                for p in 0..P {
-                    let output = job.output.add(pixel[p].output as usize);
-                    for v in 0..V {
-                        L::store(output.add(v * L::WIDTH), sums[p][v]);
+                for (pixel, sums) in pixel.iter().zip(&sums) {
+                    let output = job.output.add(pixel.output as usize);
+                    for (v, &sum) in sums.iter().enumerate() {
+                        L::store(output.add(v * L::WIDTH), sum);
                     }
                 }
             } else {
                 let mut row = [0.0f32; 64];
-                for p in 0..P {
-                    for v in 0..V {
-                        L::store(row.as_mut_ptr().add(v * L::WIDTH), sums[p][v]);
+                for (pixel, sums) in pixel.iter().zip(&sums) {
+                    for (v, &sum) in sums.iter().enumerate() {
+                        L::store(row.as_mut_ptr().add(v * L::WIDTH), sum);
                     }
-                    let output = job.output.add(pixel[p].output as usize);
+                    let output = job.output.add(pixel.output as usize);
                     core::ptr::copy_nonoverlapping(row.as_ptr(), output, job.columns);
                 }
             }
@@ -112,10 +112,10 @@ pub(super) unsafe fn outer<L: Lanes, const M: usize, const V: usize>(job: &Outer
         for pixel in job.pixels {
             let input = job.input.add(pixel.input as usize);
             let g: [L::Vector; V] = core::array::from_fn(|v| L::load(gradient.add(v * L::WIDTH)));
-            for m in 0..M {
+            for (m, sums) in sums.iter_mut().enumerate() {
                 let x = L::splat(*input.add(m));
-                for v in 0..V {
-                    sums[m][v] = L::multiply_add(x, g[v], sums[m][v]);
+                for (sum, &g) in sums.iter_mut().zip(&g) {
+                    *sum = L::multiply_add(x, g, *sum);
                 }
             }
             gradient = gradient.wrapping_add(job.gradient_stride);

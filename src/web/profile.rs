@@ -1,0 +1,98 @@
+//! A student that JavaScript steps and times.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use wasm_bindgen::prelude::*;
+
+use super::device;
+use super::error::{Code, WebError};
+use crate::augment::{Augmentation, Normalise};
+use crate::combine::Grid;
+use crate::data::ImageSet;
+use crate::model::{Architecture, ModelConfig, Stem};
+use crate::random::{Purpose, Stream};
+use crate::train::{Length, Preset, Recipe, Student, Task};
+
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = r#"
+/** What is timed. */
+export interface ProfileOptions {
+    device: "flex" | "webgpu";
+    model: "convnet" | "convnet-d" | "resnet18";
+    /** Channels of a ConvNet. */
+    width: number;
+    /** Width and height of the images in pixels. */
+    image_size: number;
+    batch: number;
+}
+"#;
+
+#[derive(Deserialize)]
+struct Options {
+    device: String,
+    model: String,
+    width: usize,
+    image_size: u32,
+    batch: usize,
+}
+
+const CLASSES: usize = 10;
+
+/// A student that trains on random pixels, step by step: what `tilepress profile` times, for a page.
+#[wasm_bindgen]
+pub struct StepProfile(Student);
+
+#[wasm_bindgen]
+impl StepProfile {
+    /// Makes the student on a device.
+    ///
+    /// # Errors
+    ///
+    /// An `Error` whose code is `usage` for options that mean nothing and `device` where the device cannot be had.
+    pub async fn open(
+        #[wasm_bindgen(unchecked_param_type = "ProfileOptions")] options: JsValue,
+    ) -> Result<StepProfile, WebError> {
+        let usage = |error: &dyn std::fmt::Display| WebError::new(Code::Usage, error);
+        let options: Options = serde_wasm_bindgen::from_value(options).map_err(|error| usage(&error))?;
+        let device = device::open(&options.device).await?;
+        let architecture: Architecture = options.model.parse().map_err(|error: String| usage(&error))?;
+        let side = options.image_size;
+        let model = ModelConfig {
+            architecture,
+            width: options.width,
+            stem: Stem::ImageNet,
+            classes: CLASSES,
+            image_size: side as usize,
+        };
+        let count = options.batch.max(1) * 2;
+        let mut stream = Stream::new(0, Purpose::Test, 0, 0);
+        let pixels = (0..count * (side * side * 3) as usize).map(|_| stream.next_u32() as u8).collect();
+        let labels = (0..count).map(|image| (image % CLASSES) as u32).collect();
+        let images = ImageSet::from_parts(side, pixels, labels).map_err(|error| usage(&error))?;
+        let task = Task {
+            images: Arc::new(images),
+            grid: Grid::WHOLE,
+            augmentation: Augmentation::default(),
+            normalise: Normalise::IMAGENET,
+        };
+        let length = Length::Steps(usize::MAX);
+        let recipe = Recipe {
+            batch: options.batch.max(1),
+            length,
+            horizon: length,
+            ..Preset::Small.settings().student
+        };
+        Student::new(&model, recipe, task, 0, &device).map(Self).map_err(|error| usage(&error))
+    }
+
+    /// Makes one step to its end and returns its loss: views, forward, backward, optimiser.
+    ///
+    /// # Errors
+    ///
+    /// An `Error` whose code is `run` when the device fails.
+    pub async fn step(&mut self) -> Result<f32, WebError> {
+        self.0.advance(1).await.map_err(|error| WebError::new(Code::Run, &error))?;
+        Ok(self.0.curve().last().map_or(f32::NAN, |point| point.loss))
+    }
+}
