@@ -4,14 +4,14 @@
     python benches/compare.py --data imagenet1k-sample256/train --only step --threads 2 --rounds 3 > table.md
 
 Prints Markdown. `--python` is an interpreter that has torch and torchvision (by default the one that runs this file);
-ours are built by cargo first. `--data` is a folder of class folders, which `augment` and `step` do not need.
+ours are built by cargo first. `--data` is a folder of class folders, which `augment`, `step` and `cohort` do not need.
 A ratio above 1 means that ours is faster.
 """
 import argparse, json, os, pathlib, statistics, subprocess, sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PEERS = ROOT / "benches" / "peers"
-NAMES = ["loader", "compose", "augment", "step"]
+NAMES = ["loader", "compose", "augment", "step", "cohort"]
 MODELS = ["convnet:32:32", "convnet:32:64", "convnet:64:64", "resnet18:0:64"]
 
 ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -189,9 +189,26 @@ def step():
             label = f"{n} thread{'s' if n > 1 else ''}" if what == "alone" else f"{n} students at once"
             x = get("ours")
             lines.append((model, label, x, get("views"), get("forward"), get("nchw"), get("channels_last"), over(get("nchw"), x), over(get("channels_last"), x)))
-    show("Training step, batch 64, ms per student step", ["model", "", "ours (Flex)", "of which views", "of which forward", "PyTorch, NCHW", "PyTorch, channels last", "ratio to NCHW", "ratio to channels last"], lines)
+    show("Training step, batch 64, ms per student step", ["model", "", "ours", "of which views", "of which forward", "PyTorch, NCHW", "PyTorch, channels last", "ratio to NCHW", "ratio to channels last"], lines)
+
+
+def cohort():
+    """Eight students of 600 steps at IPC 10 and 64 px, each on one thread, as many at a time as there are threads."""
+    t, students, steps, batch = Table(), 8, 600, 50
+
+    def cohort_ours():
+        t.add("s", "ours", ours("step", "--cohort", students, "--steps", steps, "--batch", batch, "--threads", threads)["seconds"])
+
+    def cohort_peer():
+        each = ["--model", "convnet:32:64", "--threads", 1, "--steps", steps, "--batch", batch, "--students", students // a.threads]
+        processes = [start([a.python, PEERS / "step_peer.py", *each]) for _ in range(a.threads)]
+        t.add("s", "peer", max(finish(process)["seconds"] for process in processes))
+
+    turns(cohort_ours, cohort_peer)
+    x, y = t.median("s", "ours"), t.median("s", "peer")
+    show(f"{students} students of {steps} steps, ConvNet 32 wide, 64 px, batch {batch}, s on {threads} cores", ["ours", "PyTorch, a process on each core", "ratio"], [(x, y, over(y, x))])
 
 
 programs = build()
 for name in names:
-    {"loader": loader, "compose": compose, "augment": augment, "step": step}[name]()
+    {"loader": loader, "compose": compose, "augment": augment, "step": step, "cohort": cohort}[name]()

@@ -6,11 +6,16 @@
 //! the views is part of it (`views` is that part on its own, `forward` the forward pass on its own), where the peer,
 //! `benches/peers/step_peer.py`, trains on one batch that lies ready. `at once` is a cohort of so many students, each
 //! on a thread of its own: milliseconds per student step, wall time over all steps that all made.
+//!
+//!     cargo bench --bench step -- --cohort 8 [--models convnet:32:64] [--threads 2] [--batch 50] [--steps 600] [--json]
+//!
+//! Seconds that a whole cohort takes, its students taking turns on the threads.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark may stop at the first surprise")]
 
 mod common;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::Instant;
 
@@ -34,6 +39,21 @@ fn main() {
     let (batch, steps) = (args.number("--batch", 64), args.number("--steps", 20));
     let rounds = args.number("--rounds", 3);
     let device = pollster::block_on(open(DeviceChoice::Cpu)).unwrap();
+    if args.has("--cohort") {
+        let students = args.number("--cohort", 8);
+        let model = parse(&args.list::<String>("--models", "convnet:32:64")[0]);
+        let (threads, batch) = (args.number("--threads", 2), args.number("--batch", 50));
+        let seconds = whole_cohort(&model, batch, args.number("--steps", 600), students, threads, &device);
+        if args.has("--json") {
+            println!(
+                "{}",
+                serde_json::json!({ "students": students, "threads": threads, "seconds": seconds })
+            );
+        } else {
+            println!("{students} students on {threads} threads: {seconds:.1} s");
+        }
+        return;
+    }
     let mut rows = Vec::new();
     for text in args.list::<String>("--models", "convnet:32:32,convnet:32:64,convnet:64:64,resnet18:0:64") {
         let model = parse(&text);
@@ -168,4 +188,34 @@ fn cohort(model: &ModelConfig, batch: usize, steps: usize, lanes: usize, device:
         Instant::now()
     });
     start.elapsed().as_secs_f64() * 1e3 / (steps * lanes) as f64
+}
+
+/// Seconds that `students` students take, each from its first step to its last on one of `threads` threads.
+fn whole_cohort(
+    model: &ModelConfig,
+    batch: usize,
+    steps: usize,
+    students: usize,
+    threads: usize,
+    device: &Opened,
+) -> f64 {
+    let next = AtomicUsize::new(0);
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                pool(1).install(|| {
+                    loop {
+                        let seed = next.fetch_add(1, Ordering::Relaxed);
+                        if seed >= students {
+                            break;
+                        }
+                        let mut student = student(model, batch, seed as u64, device);
+                        pollster::block_on(student.advance(steps)).unwrap();
+                    }
+                });
+            });
+        }
+    });
+    start.elapsed().as_secs_f64()
 }

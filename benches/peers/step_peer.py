@@ -2,7 +2,8 @@
 
     python benches/peers/step_peer.py --model convnet:32:64 --batch 64 --threads 2
 
-A model is architecture:width:pixels; a ConvNet has floor(log2 pixels) - 2 blocks, as ours.
+A model is architecture:width:pixels; a ConvNet has floor(log2 pixels) - 2 blocks, as ours. With --students N: the seconds
+that N networks take, one after the other, from their first step to their last, with channels last.
 """
 import argparse, json, statistics, time
 
@@ -16,6 +17,7 @@ ap.add_argument("--classes", type=int, default=10)
 ap.add_argument("--steps", type=int, default=30)
 ap.add_argument("--warm-up", type=int, default=5)
 ap.add_argument("--threads", type=int, default=2)
+ap.add_argument("--students", type=int)
 a = ap.parse_args()
 architecture, width, size = a.model.split(":")
 width, size = int(width), int(size)
@@ -36,21 +38,38 @@ def resnet18():
     return torchvision.models.resnet18(num_classes=a.classes)
 
 
-torch.manual_seed(0)
-net, ms = {"convnet": convnet, "resnet18": resnet18}[architecture](), {}
-for layout in ("nchw", "channels_last"):
-    fmt = torch.channels_last if layout == "channels_last" else torch.contiguous_format
-    m = net.to(memory_format=fmt)
-    opt, loss = torch.optim.AdamW(m.parameters(), 1e-3), nn.CrossEntropyLoss()
+
+
+def batch(fmt):
     x = torch.randn(a.batch, 3, size, size).to(memory_format=fmt)
-    y = torch.arange(a.batch) % a.classes
+    return x, torch.arange(a.batch) % a.classes
+
+
+def seconds(m, steps, fmt):
+    """Seconds of each step."""
+    opt, loss, (x, y) = torch.optim.AdamW(m.parameters(), 1e-3), nn.CrossEntropyLoss(), batch(fmt)
     times = []
-    for k in range(a.warm_up + a.steps):
+    for _ in range(steps):
         t = time.perf_counter()
         opt.zero_grad()
         loss(m(x), y).backward()
         opt.step()
-        if k >= a.warm_up:
-            times.append(time.perf_counter() - t)
-    ms[layout] = round(statistics.median(times) * 1e3, 3)
-print(json.dumps(dict(peer="pytorch " + torch.__version__, model=a.model, batch=a.batch, threads=a.threads, ms=ms)))
+        times.append(time.perf_counter() - t)
+    return times
+
+
+torch.manual_seed(0)
+make = {"convnet": convnet, "resnet18": resnet18}[architecture]
+about = dict(peer="pytorch " + torch.__version__, model=a.model, batch=a.batch, threads=a.threads)
+if a.students:
+    start = time.perf_counter()
+    for _ in range(a.students):
+        seconds(make().to(memory_format=torch.channels_last), a.steps, torch.channels_last)
+    print(json.dumps(dict(**about, students=a.students, seconds=time.perf_counter() - start)))
+else:
+    net, ms = make(), {}
+    for layout in ("nchw", "channels_last"):
+        fmt = torch.channels_last if layout == "channels_last" else torch.contiguous_format
+        times = seconds(net.to(memory_format=fmt), a.warm_up + a.steps, fmt)[a.warm_up :]
+        ms[layout] = round(statistics.median(times) * 1e3, 3)
+    print(json.dumps(dict(**about, ms=ms)))

@@ -1,0 +1,82 @@
+// A training step in Chromium without a GPU, ours and TensorFlow.js's in turns: medians and the ratio.
+//
+//     cargo xtask wasm --only web --only web-relaxed
+//     cd benches/web && npm install && node compare.mjs [--rounds 3] [--width 32] [--size 32] [--batch 64]
+//
+// TILEPRESS_CHROMIUM names the browser; otherwise /usr/bin/chromium. --plain and --relaxed name other folders with
+// our packages. Prints Markdown; a ratio above 1 means that ours is faster.
+
+import { createServer } from 'node:http';
+import { readFile } from 'node:fs/promises';
+import { extname, join, normalize, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { chromium } from 'playwright-core';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '3' },
+    width: { type: 'string', default: '32' },
+    size: { type: 'string', default: '32' },
+    batch: { type: 'string', default: '64' },
+    plain: { type: 'string', default: join(ROOT, 'pkg/web') },
+    relaxed: { type: 'string', default: join(ROOT, 'pkg/web-relaxed') },
+  },
+});
+const [rounds, width, imageSize, batch] = [values.rounds, values.width, values.size, values.batch].map(Number);
+
+const FOLDERS = { '/plain/': values.plain, '/relaxed/': values.relaxed };
+const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.mjs': 'text/javascript', '.wasm': 'application/wasm' };
+const server = createServer(async ({ url }, response) => {
+  const path = normalize(decodeURIComponent(new URL(url, 'http://localhost').pathname));
+  const prefix = Object.keys(FOLDERS).find((folder) => path.startsWith(folder));
+  const file = prefix ? join(resolve(FOLDERS[prefix]), path.slice(prefix.length)) : join(ROOT, path);
+  try {
+    const body = await readFile(file);
+    response.writeHead(200, { 'content-type': TYPES[extname(file)] ?? 'application/octet-stream' }).end(body);
+  } catch {
+    response.writeHead(404).end();
+  }
+});
+await new Promise((ready) => server.listen(0, '127.0.0.1', ready));
+const address = `http://127.0.0.1:${server.address().port}`;
+
+const browser = await chromium.launch({
+  executablePath: process.env.TILEPRESS_CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+  chromiumSandbox: false,
+});
+
+async function measure(html, options) {
+  const page = await browser.newPage();
+  page.setDefaultTimeout(0);
+  page.on('pageerror', (error) => console.error(`[page error] ${error.stack ?? error}`));
+  await page.goto(`${address}/benches/web/${html}`);
+  await page.waitForFunction(() => typeof window.measure === 'function');
+  const result = await page.evaluate((options) => window.measure(options), { width, imageSize, batch, ...options });
+  await page.close();
+  return result;
+}
+
+const SIDES = {
+  'tilepress, SIMD': () => measure('ours.html', { folder: '/plain', steps: 30, warmUp: 5 }),
+  'tilepress, relaxed SIMD': () => measure('ours.html', { folder: '/relaxed', steps: 30, warmUp: 5 }),
+  'TensorFlow.js, cpu': () => measure('tfjs.html', { steps: 2, warmUp: 1 }),
+};
+const median = (numbers) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
+const found = Object.fromEntries(Object.keys(SIDES).map((side) => [side, []]));
+for (let round = 1; round <= rounds; round++) {
+  for (const [side, run] of Object.entries(SIDES)) {
+    console.error(`round ${round} of ${rounds}: ${side}`);
+    found[side].push(median((await run()).times));
+  }
+}
+const peer = median(found['TensorFlow.js, cpu']);
+console.log(`${browser.version()}, ConvNet ${width} wide, ${imageSize} px, batch ${batch}\n`);
+console.log('| who | ms a step | ratio to TensorFlow.js |\n|---|---|---|');
+for (const [side, times] of Object.entries(found)) {
+  console.log(`| ${side} | ${median(times).toFixed(1)} | ${(peer / median(times)).toFixed(0)} |`);
+}
+await browser.close();
+server.close();
