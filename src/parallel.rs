@@ -3,6 +3,30 @@
 //! Every function gives the same result with any number of threads: items are independent and the
 //! outputs keep their order.
 
+/// Runs `work` for every piece, in parallel where threads exist. Which thread runs which piece is left open.
+#[cfg(feature = "engine")]
+pub(crate) fn for_each(pieces: usize, work: impl Fn(usize) + Sync) {
+    #[cfg(not(target_family = "wasm"))]
+    if pieces > 1 && rayon::current_num_threads() > 1 {
+        use rayon::prelude::*;
+        (0..pieces).into_par_iter().for_each(&work);
+        return;
+    }
+    (0..pieces).for_each(work);
+}
+
+/// Runs both, at the same time where threads exist.
+#[cfg(feature = "engine")]
+pub(crate) fn both<A: Send, B: Send>(
+    one: impl FnOnce() -> A + Send,
+    other: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    #[cfg(not(target_family = "wasm"))]
+    return rayon::join(one, other);
+    #[cfg(target_family = "wasm")]
+    (one(), other())
+}
+
 /// Maps every item, in parallel where threads exist; the output keeps the order of the input.
 #[cfg(not(target_family = "wasm"))]
 pub(crate) fn map<T, R, F>(items: &[T], f: F) -> Vec<R>

@@ -16,6 +16,7 @@ use crate::data::ImageSet;
 use crate::device;
 use crate::kernel::cross_entropy;
 use crate::model::{ModelConfig, ModelError, Network};
+use crate::parallel::both;
 
 /// Steps between two readings of the device.
 pub const READ_EVERY: usize = 16;
@@ -249,14 +250,6 @@ fn train(
     // The optimiser takes the network and gives it back; a clone shares its tensors.
     *network = optimizer.step(rate, network.clone(), gradients);
     (detached, value)
-}
-
-/// Runs both, at the same time where there are threads for it.
-fn both<A: Send, B: Send>(one: impl FnOnce() -> A + Send, other: impl FnOnce() -> B + Send) -> (A, B) {
-    #[cfg(not(target_family = "wasm"))]
-    return rayon::join(one, other);
-    #[cfg(target_family = "wasm")]
-    (one(), other())
 }
 
 /// Mean cross-entropy of a batch, with both labels of mixed views. `labels` are those of all images of the task.

@@ -3,7 +3,8 @@
 use super::buffer::Buffer;
 use super::isa::Kernels;
 use super::normalise::{Backward, Forward, Incoming, Plane, Sums};
-use super::threads::{Shared, for_each};
+use super::shared::Shared;
+use crate::parallel::for_each;
 
 /// The scale and shift that normalise a channel and then apply the learned ones.
 #[derive(Debug)]

@@ -2,7 +2,8 @@
 
 use super::isa::Kernels;
 use super::pool::{Backward, Forward, Pool};
-use super::threads::{Shared, for_each};
+use super::shared::Shared;
+use crate::parallel::for_each;
 
 impl Pool {
     fn input(&self) -> usize {

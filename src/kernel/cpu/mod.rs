@@ -15,7 +15,7 @@ mod normalise;
 mod optimizer;
 mod pool;
 mod scratch;
-mod threads;
+mod shared;
 mod tile;
 pub(crate) mod update;
 

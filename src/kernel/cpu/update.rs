@@ -2,8 +2,9 @@
 
 use super::isa::Kernels;
 use super::optimizer::{AdamWJob, SgdJob};
-use super::threads::{Shared, for_each};
+use super::shared::Shared;
 use crate::kernel::update::{AdamW, Sgd};
+use crate::parallel::for_each;
 
 /// Floats of a piece of work.
 const PIECE: usize = 64 * 1024;

@@ -3,8 +3,9 @@
 
 use super::super::isa::Kernels;
 use super::super::scratch::with_scratch;
-use super::super::threads::{Shared, for_each};
+use super::super::shared::Shared;
 use super::super::tile::{Multiply, Pixel};
+use crate::parallel::for_each;
 
 /// Floats of a source, with its border, and of results that are worked on at a time: half of a small second-level
 /// cache.

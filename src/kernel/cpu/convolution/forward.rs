@@ -3,10 +3,11 @@
 use super::super::buffer::Buffer;
 use super::super::isa::Kernels;
 use super::super::normalise::Moments;
-use super::super::threads::{Shared, for_each};
+use super::super::shared::Shared;
 use super::Convolution;
 use super::correlate::Correlation;
 use super::pack::{Order, pack};
+use crate::parallel::for_each;
 
 /// Pixels whose moments are taken at once, while they are in the first-level cache.
 const BLOCK: usize = 64;

@@ -5,7 +5,7 @@
 
 use super::super::buffer::Buffer;
 use super::super::isa::Kernels;
-use super::super::threads::Shared;
+use super::super::shared::Shared;
 use super::Convolution;
 use super::correlate::Correlation;
 use super::pack::{Order, pack};

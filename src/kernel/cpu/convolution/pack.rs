@@ -1,6 +1,7 @@
 //! Weights as the tiles read them: panels of as many columns as a tile is wide, `[panels, taps, channels, panel]`.
 
-use super::super::threads::{Shared, for_each};
+use super::super::shared::Shared;
+use crate::parallel::for_each;
 
 /// Where the elements of a weight tensor lie: `column * columns.1 + channel * channels.1 + taps[tap]`, with the counts
 /// of columns and channels first.

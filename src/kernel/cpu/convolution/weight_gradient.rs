@@ -9,11 +9,12 @@
 use super::super::buffer::Buffer;
 use super::super::isa::Kernels;
 use super::super::scratch::with_scratch;
-use super::super::threads::{Shared, for_each};
+use super::super::shared::Shared;
 use super::super::tile::{Outer, Pixel};
 use super::Convolution;
 use super::correlate::{Chunk, Correlation};
 use super::pack::unpack;
+use crate::parallel::for_each;
 
 /// Pixels whose inputs and gradients are used for all tiles before the next ones: what fits the first-level cache.
 const BLOCK: usize = 128;

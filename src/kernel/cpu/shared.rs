@@ -1,19 +1,7 @@
-//! Pieces of work on rayon's threads, and memory that they share.
+//! Memory that several threads write, each at places of its own.
 
 use core::marker::PhantomData;
 use core::ops::Range;
-
-/// Runs `work` for every piece, on rayon's threads natively and in turn in wasm. Which thread runs which piece is left
-/// open: pieces write different places.
-pub(super) fn for_each(pieces: usize, work: impl Fn(usize) + Sync) {
-    #[cfg(not(target_family = "wasm"))]
-    if pieces > 1 && rayon::current_num_threads() > 1 {
-        use rayon::iter::{IntoParallelIterator, ParallelIterator};
-        (0..pieces).into_par_iter().for_each(&work);
-        return;
-    }
-    (0..pieces).for_each(work);
-}
 
 /// A slice that several threads write, each at places of its own.
 pub(super) struct Shared<'a, T> {
