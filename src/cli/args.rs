@@ -1,10 +1,14 @@
 //! What a user may say. Names are those the community uses.
 
+mod values;
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(super) use self::values::{CutoutChoice, FormatChoice, MixChoice};
+use self::values::{share, share_or_zero};
 use super::exit::UsageError;
 use super::folder::OnError;
 use crate::augment::Crop;
@@ -67,6 +71,8 @@ pub(super) enum Command {
     Inspect(InspectArgs),
     /// List the devices and check their numbers against the CPU.
     Doctor(DoctorArgs),
+    /// Time a training step, operator by operator, beside what the machine could do.
+    Profile(ProfileArgs),
     /// Print shell completions.
     Completions(CompletionsArgs),
 }
@@ -409,28 +415,37 @@ pub(super) struct DoctorArgs {
 }
 
 #[derive(Clone, Debug, Args)]
+pub(super) struct ProfileArgs {
+    /// convnet, convnet-d or resnet18.
+    #[arg(long, default_value_t = Architecture::ConvNet)]
+    pub(super) model: Architecture,
+    /// Channels of a ConvNet.
+    #[arg(long, default_value = "32")]
+    pub(super) width: NonZeroUsize,
+    /// How a ResNet begins: imagenet or small (for images of about 32 pixels).
+    #[arg(long, default_value = "imagenet")]
+    pub(super) stem: Stem,
+    /// Side of the images in pixels.
+    #[arg(long, value_name = "PX", default_value_t = 32, value_parser = clap::value_parser!(u32).range(8..=4096))]
+    pub(super) image_size: u32,
+    /// Images in a batch.
+    #[arg(long, default_value = "64")]
+    pub(super) batch: NonZeroUsize,
+    /// auto, cpu, wgpu[:n], vulkan[:n], cuda[:n] or metal.
+    #[arg(long, default_value = "cpu")]
+    pub(super) device: DeviceChoice,
+    /// Students that train at once; on the CPU each on threads of its own.
+    #[arg(long, default_value = "1")]
+    pub(super) students: NonZeroUsize,
+    /// Steps to measure, after three that are not.
+    #[arg(long, default_value = "20")]
+    pub(super) steps: NonZeroUsize,
+}
+
+#[derive(Clone, Debug, Args)]
 pub(super) struct CompletionsArgs {
     /// The shell.
     pub(super) shell: clap_complete::Shell,
-}
-
-/// `png` or `jpeg`; the quality is another flag.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum FormatChoice {
-    Png,
-    Jpeg,
-}
-
-impl std::str::FromStr for FormatChoice {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "png" => Ok(Self::Png),
-            "jpeg" | "jpg" => Ok(Self::Jpeg),
-            _ => Err(format!("'{text}' is not a format; give png or jpeg")),
-        }
-    }
 }
 
 impl CombineArgs {
@@ -447,58 +462,6 @@ impl CombineArgs {
             )),
             (FormatChoice::Jpeg, quality) => Ok(Format::Jpeg { quality: quality.unwrap_or(90) }),
         }
-    }
-}
-
-/// `0.5` or `0.5:official`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct CutoutChoice(pub(super) crate::augment::Cutout);
-
-impl std::str::FromStr for CutoutChoice {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (side, shared) = match text.strip_suffix(":official") {
-            Some(side) => (side, true),
-            None => (text, false),
-        };
-        Ok(Self(crate::augment::Cutout { side: share(side)?, shared }))
-    }
-}
-
-/// `mixup`, `cutmix`, or either with `:alpha`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct MixChoice(pub(super) crate::augment::MixKind);
-
-impl std::str::FromStr for MixChoice {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        use crate::augment::MixKind;
-        let wrong = || format!("'{text}' is not a way to mix; give mixup, cutmix, mixup:0.2 or cutmix:1");
-        let (kind, alpha) = match text.split_once(':') {
-            Some((kind, alpha)) => (kind, alpha.parse().map_err(|_| wrong())?),
-            None => (text, 1.0),
-        };
-        match kind {
-            "mixup" => Ok(Self(MixKind::Mixup { alpha })),
-            "cutmix" => Ok(Self(MixKind::CutMix { alpha })),
-            _ => Err(wrong()),
-        }
-    }
-}
-
-fn share(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(value) if value > 0.0 && value <= 1.0 => Ok(value),
-        _ => Err(format!("'{text}' is not a share; give a number above 0 and up to 1")),
-    }
-}
-
-fn share_or_zero(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(value) if (0.0..1.0).contains(&value) => Ok(value),
-        _ => Err(format!("'{text}' is not a share; give a number from 0 to below 1")),
     }
 }
 

@@ -60,6 +60,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Compare(args) => command::compare::run(&args, &console),
         Command::Inspect(args) => command::inspect::run(&args, &console),
         Command::Doctor(args) => command::doctor::run(&args, &console),
+        Command::Profile(args) => command::profile::run(&args, &console),
         Command::Completions(args) => command::completions::run(&args),
     }
 }

@@ -13,9 +13,12 @@ mod cross_entropy;
 #[cfg(feature = "flex")]
 mod flex;
 pub(crate) mod max_pool;
+pub mod probe;
 mod self_check;
 pub(crate) mod update;
 
+#[cfg(feature = "flex")]
+pub use cpu::{MatrixCeiling, MemoryCeiling};
 pub use cross_entropy::cross_entropy;
 pub use self_check::{KernelError, SelfCheck, self_check};
 

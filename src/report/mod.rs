@@ -27,4 +27,6 @@ pub use model::{
 };
 pub use result::{Accuracy, ClassAccuracy, Curve, IntervalOf, MethodResult, RunOutcome, Setting};
 #[cfg(feature = "cli")]
+#[cfg(feature = "cli")]
+pub(crate) use table::align;
 pub use table::table;

@@ -55,7 +55,7 @@ fn results(report: &Report) -> String {
 
 /// Lays cells out in columns two blanks apart, under a rule below the first row. `left` says which columns
 /// are aligned left; the rest are aligned right. Line breaks and tabs in a cell become blanks.
-fn align(rows: &[Vec<String>], left: &[bool]) -> String {
+pub(crate) fn align(rows: &[Vec<String>], left: &[bool]) -> String {
     let rows: Vec<Vec<String>> =
         rows.iter().map(|row| row.iter().map(|cell| cell.replace(char::is_control, " ")).collect()).collect();
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);

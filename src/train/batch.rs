@@ -6,6 +6,7 @@ use super::recipe::Recipe;
 use super::student::Task;
 use crate::augment::{AugmentError, Executor, Layout, Planner, View};
 use crate::kernel::pixels;
+use crate::kernel::probe::{Work, span};
 use crate::random::{Purpose, permutation};
 
 /// One batch, ready to be trained on.
@@ -60,6 +61,11 @@ impl Batches {
         let side = self.task.images.side() as usize;
         let shape = [images.len(), side, side, 3];
         let Self { task, executor, .. } = self;
+        let _span = span("views", || Work {
+            shape: format!("{side}x{side}"),
+            flops: 0.0,
+            floats: shape.iter().product(),
+        });
         let pixels = pixels(shape, |pixels| {
             executor.execute(&task.images, &views, &task.normalise, Layout::Nhwc, pixels);
         });

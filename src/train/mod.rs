@@ -7,11 +7,13 @@
 
 mod batch;
 mod eval;
+mod noise;
 mod optimizer;
 mod recipe;
 mod student;
 
 pub(crate) use eval::eval_logits;
 pub use eval::{Evaluation, evaluate};
+pub use noise::on_noise;
 pub use recipe::{Cosine, Length, Optimizer, Preset, Recipe, Settings};
 pub use student::{CurvePoint, READ_EVERY, Step, Student, Task, TrainError, interleave};

@@ -1,18 +1,12 @@
 //! A student that JavaScript steps and times.
 
-use std::sync::Arc;
-
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 
 use super::device;
 use super::error::{Code, WebError};
-use crate::augment::{Augmentation, Normalise};
-use crate::combine::Grid;
-use crate::data::ImageSet;
 use crate::model::{Architecture, ModelConfig, Stem};
-use crate::random::{Purpose, Stream};
-use crate::train::{Length, Preset, Recipe, Student, Task};
+use crate::train::{Student, on_noise};
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
@@ -33,7 +27,7 @@ struct Options {
     device: String,
     model: String,
     width: usize,
-    image_size: u32,
+    image_size: usize,
     batch: usize,
 }
 
@@ -57,33 +51,14 @@ impl StepProfile {
         let options: Options = serde_wasm_bindgen::from_value(options).map_err(|error| usage(&error))?;
         let device = device::open(&options.device).await?;
         let architecture: Architecture = options.model.parse().map_err(|error: String| usage(&error))?;
-        let side = options.image_size;
         let model = ModelConfig {
             architecture,
             width: options.width,
             stem: Stem::ImageNet,
             classes: CLASSES,
-            image_size: side as usize,
+            image_size: options.image_size,
         };
-        let count = options.batch.max(1) * 2;
-        let mut stream = Stream::new(0, Purpose::Test, 0, 0);
-        let pixels = (0..count * (side * side * 3) as usize).map(|_| stream.next_u32() as u8).collect();
-        let labels = (0..count).map(|image| (image % CLASSES) as u32).collect();
-        let images = ImageSet::from_parts(side, pixels, labels).map_err(|error| usage(&error))?;
-        let task = Task {
-            images: Arc::new(images),
-            grid: Grid::WHOLE,
-            augmentation: Augmentation::default(),
-            normalise: Normalise::IMAGENET,
-        };
-        let length = Length::Steps(usize::MAX);
-        let recipe = Recipe {
-            batch: options.batch.max(1),
-            length,
-            horizon: length,
-            ..Preset::Small.settings().student
-        };
-        Student::new(&model, recipe, task, 0, &device).map(Self).map_err(|error| usage(&error))
+        on_noise(&model, options.batch.max(1), 0, &device).map(Self).map_err(|error| usage(&error))
     }
 
     /// Makes one step to its end and returns its loss: views, forward, backward, optimiser.

@@ -104,6 +104,50 @@ fn doctor_finds_the_numbers_of_the_cpu_right() {
 }
 
 #[test]
+fn a_profile_accounts_for_the_work_of_every_operator() {
+    let world = World::new();
+    let run = world.ok("profile --width 8 --image-size 16 --batch 4 --steps 2 --json");
+    let json: serde_json::Value = serde_json::from_str(&run.out).expect("one JSON object");
+    let step = |key: &str| json["train_step_ms"][key].as_f64().expect("milliseconds");
+    assert!(0.0 < step("min") && step("min") <= step("median") && step("median") <= step("max"));
+    assert!(
+        json["ceilings"]["gflops"].as_f64() > Some(0.0) && json["ceilings"]["gb_per_s"].as_f64() > Some(0.0)
+    );
+    let operators = json["operators"].as_array().expect("operators");
+    let find = |name: &str, shape: &str| {
+        let found = operators.iter().find(|row| row["operator"] == name && row["shape"] == shape);
+        found.unwrap_or_else(|| panic!("no {name} {shape} in {}", run.out))
+    };
+    // Two blocks: 16 px from 3 to 8 channels, 8 px from 8 to 8; the first one's images need no gradient.
+    for (name, shape, pixels, input) in [
+        ("convolution", "16x16x3 -> 8, 3x3", 256.0, 3.0),
+        ("weight gradient", "16x16x3 -> 8, 3x3", 256.0, 3.0),
+        ("convolution", "8x8x8 -> 8, 3x3", 64.0, 8.0),
+        ("input gradient", "8x8x8 -> 8, 3x3", 64.0, 8.0),
+        ("weight gradient", "8x8x8 -> 8, 3x3", 64.0, 8.0),
+    ] {
+        let row = find(name, shape);
+        assert_eq!(row["calls"], 1.0, "{row}");
+        assert_eq!(row["gflop"].as_f64(), Some(2.0 * 4.0 * pixels * 8.0 * input * 9.0 / 1e9), "{row}");
+    }
+    assert!(
+        !operators
+            .iter()
+            .any(|row| row["operator"] == "input gradient" && row["shape"] == "16x16x3 -> 8, 3x3")
+    );
+    let sum: f64 = operators.iter().map(|row| row["share"].as_f64().expect("a share")).sum();
+    assert!((sum - 1.0).abs() < 0.5, "{sum}");
+    world.fails("profile --image-size 7", 2, &["--image-size"]);
+}
+
+#[test]
+fn a_profile_of_a_cohort_has_no_table() {
+    let world = World::new();
+    let run = world.ok("profile --width 4 --image-size 8 --batch 2 --steps 1 --students 3");
+    assert!(run.out.contains("3 students") && !run.out.contains("weight gradient"), "{}", run.out);
+}
+
+#[test]
 fn completions_name_every_command() {
     let world = World::new();
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
@@ -120,9 +164,10 @@ fn help_shows_the_exit_codes_and_no_option_is_undocumented() {
     let run = world.ok_silently("--help");
     assert!(run.out.contains("130 interrupted"), "{}", run.out);
     assert_eq!(world.ok_silently("--version").out, concat!("tilepress ", env!("CARGO_PKG_VERSION"), "\n"));
-    for command in
-        ["demo", "compress", "score", "prune", "combine", "evaluate", "compare", "inspect", "doctor"]
-    {
+    for command in [
+        "demo", "compress", "score", "prune", "combine", "evaluate", "compare", "inspect", "doctor",
+        "profile",
+    ] {
         let help = world.ok_silently(&format!("{command} --help")).out;
         let mut lines = help.lines().peekable();
         while let Some(line) = lines.next() {

@@ -4,11 +4,12 @@ use burn::backend::Flex;
 use burn::backend::tensor::FloatTensor;
 
 use super::{Block, BlockBackward, BlockGiven, BlockGradients, BlockOutput, EPSILON, Layout, Shortcut};
-use crate::kernel::convolution::cpu::{gradient_of_images, gradient_of_weights};
+use crate::kernel::convolution::cpu::{gradient_of_images, gradient_of_weights, work};
 use crate::kernel::cpu::block::{Affine, Given, backward, normalise};
 use crate::kernel::cpu::convolution::{Convolution, forward};
 use crate::kernel::cpu::{Buffer, Plane, kernels};
 use crate::kernel::flex::{floats, tensor, vector};
+use crate::kernel::probe::{Work, span};
 
 fn plane(shape: &Convolution, layout: Layout) -> Plane {
     Plane {
@@ -20,6 +21,21 @@ fn plane(shape: &Convolution, layout: Layout) -> Plane {
     }
 }
 
+/// What follows the convolution, for a profile. Comparisons do not count as operations.
+fn after(shape: &Convolution, layout: Layout, shortcut: bool, flops_a_value: usize, passes: usize) -> Work {
+    let [_, height, width, channels] = shape.output_shape();
+    let mut label = format!("{height}x{width}x{channels}");
+    for (there, what) in [(shortcut, " + shortcut"), (layout.relu, ", ReLU"), (layout.pool, ", pool 2x2")] {
+        if there {
+            label.push_str(what);
+        }
+    }
+    let values = shape.output_len();
+    let output = if layout.pool { values / 4 } else { values };
+    let shortcut = if shortcut { values } else { 0 };
+    Work { shape: label, flops: (flops_a_value * values) as f64, floats: passes * values + output + shortcut }
+}
+
 /// What follows the convolution.
 fn finish(
     shape: &Convolution,
@@ -29,6 +45,7 @@ fn finish(
     shortcut: Option<FloatTensor<Flex>>,
 ) -> FloatTensor<Flex> {
     let plane = plane(shape, layout);
+    let _span = span("normalise", || after(shape, layout, shortcut.is_some(), 2, 1));
     let mut output = Buffer::new(shape.batch * plane.output());
     let shortcut = shortcut.as_ref().map(floats);
     normalise(kernels(), &plane, values, affine, shortcut.as_deref(), &mut output);
@@ -50,7 +67,9 @@ impl Block for Flex {
         let mut values = Buffer::new(shape.output_len());
         let (mut mean, mut variance) = (vec![0.0; shape.output], vec![0.0; shape.output]);
         let moments = Some((&mut mean[..], &mut variance[..]));
+        let convolution = span("convolution", || work(&shape));
         forward(kernels(), &shape, &floats(&images), &floats(&weights), None, &mut values, moments);
+        drop(convolution);
         let affine = Affine::new(&mean, &variance, &floats(&scale), &floats(&shift), EPSILON);
         let output = finish(&shape, layout, &values, &affine, shortcut.into_option());
         let values = tensor(values, shape.output_shape());
@@ -69,7 +88,9 @@ impl Block for Flex {
     ) -> FloatTensor<Self> {
         let shape = Convolution::of(&images, &weights, layout.window);
         let mut values = Buffer::new(shape.output_len());
+        let convolution = span("convolution", || work(&shape));
         forward(kernels(), &shape, &floats(&images), &floats(&weights), None, &mut values, None);
+        drop(convolution);
         let (mean, variance) = (floats(&mean), floats(&variance));
         let affine = Affine::new(&mean, &variance, &floats(&scale), &floats(&shift), EPSILON);
         finish(&shape, layout, &values, &affine, shortcut.into_option())
@@ -85,6 +106,7 @@ impl BlockBackward for Flex {
     ) -> BlockGradients<Self> {
         let BlockGiven { images, weights, scale, shift, values, mean, variance, output } = given;
         let shape = Convolution::of(&images, &weights, layout.window);
+        let normalise = span("normalise, gradient", || after(&shape, layout, output.is_some(), 9, 2));
         let mut of_values = Buffer::new(shape.output_len());
         let mut of_shortcut = output.is_some().then(|| Buffer::new(shape.output_len()));
         let output = output.as_ref().map(floats);
@@ -104,6 +126,7 @@ impl BlockBackward for Flex {
             &mut of_values,
             of_shortcut.as_deref_mut(),
         );
+        drop(normalise);
         BlockGradients {
             images: with_images.then(|| gradient_of_images(&shape, &weights, &of_values)),
             weights: gradient_of_weights(&shape, &images, &of_values),

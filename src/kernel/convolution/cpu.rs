@@ -7,6 +7,7 @@ use super::{ConvolutionGradients, Convolve, ConvolveBackward, Window};
 use crate::kernel::cpu::convolution::{Convolution, channel_sums, forward, input_gradient, weight_gradient};
 use crate::kernel::cpu::{Buffer, kernels};
 use crate::kernel::flex::{floats, tensor, vector};
+use crate::kernel::probe::{Work, span};
 
 impl Convolution {
     /// The convolution of these images with these weights.
@@ -44,6 +45,20 @@ impl Convolution {
     }
 }
 
+/// What a pass of a convolution does, for a profile: all three are the same products.
+pub(in crate::kernel) fn work(shape: &Convolution) -> Work {
+    let Convolution { height, width, input, output, kernel, stride, groups, .. } = shape;
+    let mut label = format!("{height}x{width}x{input} -> {output}, {kernel}x{kernel}");
+    if *stride > 1 {
+        label.push_str(&format!(", stride {stride}"));
+    }
+    if *groups > 1 {
+        label.push_str(&format!(", {groups} groups"));
+    }
+    let floats = shape.input_len() + shape.output_len() + shape.weight_len();
+    Work { shape: label, flops: shape.flops(), floats }
+}
+
 impl Convolve for Flex {
     fn convolution(
         images: FloatTensor<Self>,
@@ -52,6 +67,7 @@ impl Convolve for Flex {
         window: Window,
     ) -> FloatTensor<Self> {
         let shape = Convolution::of(&images, &weights, window);
+        let _span = span("convolution", || work(&shape));
         let mut values = Buffer::new(shape.output_len());
         let (images, weights, bias) = (floats(&images), floats(&weights), floats(&bias));
         forward(kernels(), &shape, &images, &weights, Some(&bias), &mut values, None);
@@ -84,6 +100,7 @@ pub(in crate::kernel) fn gradient_of_images(
     weights: &FloatTensor<Flex>,
     gradient: &[f32],
 ) -> FloatTensor<Flex> {
+    let _span = span("input gradient", || work(shape));
     let mut result = Buffer::new(shape.input_len());
     input_gradient(kernels(), shape, gradient, &floats(weights), &mut result);
     tensor(result, shape.input_shape())
@@ -94,6 +111,7 @@ pub(in crate::kernel) fn gradient_of_weights(
     images: &FloatTensor<Flex>,
     gradient: &[f32],
 ) -> FloatTensor<Flex> {
+    let _span = span("weight gradient", || work(shape));
     let mut result = Buffer::new(shape.weight_len());
     weight_gradient(kernels(), shape, &floats(images), gradient, &mut result);
     tensor(result, shape.weight_shape())

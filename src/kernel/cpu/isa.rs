@@ -18,8 +18,6 @@ pub(crate) struct Kernels {
     pub(super) panel: usize,
     /// Rows of a tile of weight gradients.
     pub(super) rows: usize,
-    /// Lanes of a register, and how many multiply-adds of one it starts in a cycle at most.
-    pub(super) lanes: usize,
     pub(super) multiply: unsafe fn(&tile::Multiply<'_>),
     pub(super) outer: unsafe fn(&tile::Outer<'_>),
     pub(super) moments: unsafe fn(&normalise::Moments),
@@ -57,7 +55,6 @@ macro_rules! kernels {
                 name: $name,
                 panel: $vectors * <$lanes>::WIDTH,
                 rows: $pixels,
-                lanes: <$lanes>::WIDTH,
                 multiply,
                 outer,
                 moments,

@@ -7,6 +7,7 @@
 
 pub(crate) mod block;
 mod buffer;
+mod ceiling;
 pub(crate) mod convolution;
 mod isa;
 mod lanes;
@@ -20,6 +21,7 @@ mod tile;
 pub(crate) mod update;
 
 pub(crate) use buffer::Buffer;
+pub use ceiling::{MatrixCeiling, MemoryCeiling};
 pub(crate) use isa::kernels;
 pub(crate) use normalise::Plane;
 pub(crate) use pool::Pool;

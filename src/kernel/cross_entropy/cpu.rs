@@ -5,11 +5,13 @@ use burn::backend::{Flex, TensorMetadata};
 use burn::tensor::{DType, TensorData};
 
 use super::CrossEntropy;
+use crate::kernel::probe::{Work, span};
 
 impl CrossEntropy for Flex {
     fn cross_entropy(logits: FloatTensor<Self>, labels: IntTensor<Self>) -> FloatTensor<Self> {
         let (logits, labels) = (logits.to_contiguous(), labels_of(labels));
         let classes = logits.shape()[1];
+        let _span = span("cross-entropy", || work(&logits, 1));
         let losses: Vec<f32> = rows(&logits, classes)
             .zip(&labels)
             .map(|(row, &label)| {
@@ -29,6 +31,7 @@ impl CrossEntropy for Flex {
         let (logits, gradient, labels) =
             (logits.to_contiguous(), gradient.to_contiguous(), labels_of(labels));
         let (batch, classes) = (logits.shape()[0], logits.shape()[1]);
+        let _span = span("cross-entropy, gradient", || work(&logits, 2));
         let mut out = vec![0.0f32; batch * classes];
         for (((row, &label), &g), out) in rows(&logits, classes)
             .zip(&labels)
@@ -44,6 +47,13 @@ impl CrossEntropy for Flex {
         }
         FloatTensor::<Self>::from_data(TensorData::new(out, [batch, classes]))
     }
+}
+
+/// What it does, for a profile; an exponential counts as one operation.
+fn work(logits: &FloatTensor<Flex>, passes: usize) -> Work {
+    let (batch, classes) = (logits.shape()[0], logits.shape()[1]);
+    let values = batch * classes;
+    Work { shape: format!("{batch}x{classes}"), flops: (4 * values) as f64, floats: passes * values + batch }
 }
 
 fn rows(logits: &FloatTensor<Flex>, classes: usize) -> impl Iterator<Item = &[f32]> {

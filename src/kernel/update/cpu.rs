@@ -6,6 +6,7 @@ use burn::backend::{Flex, TensorMetadata};
 use super::{AdamW, AdamWStep, Sgd, SgdStep, Update};
 use crate::kernel::cpu::{Buffer, kernels, update};
 use crate::kernel::flex::{floats, tensor};
+use crate::kernel::probe::{Work, span};
 
 /// A vector that may be written: this one, or a copy when its values are shared or lie elsewhere.
 fn own(vector: FloatTensor<Flex>) -> FloatTensor<Flex> {
@@ -18,6 +19,11 @@ fn own(vector: FloatTensor<Flex>) -> FloatTensor<Flex> {
     tensor(copy, [length])
 }
 
+/// What a step does to all parameters, for a profile.
+fn work(length: usize, flops: usize, floats: usize) -> Work {
+    Work { shape: String::new(), flops: (flops * length) as f64, floats: floats * length }
+}
+
 impl Update for Flex {
     fn adamw(
         parameter: FloatTensor<Self>,
@@ -26,8 +32,9 @@ impl Update for Flex {
         second: FloatTensor<Self>,
         constants: AdamW,
     ) -> AdamWStep<Self> {
-        let (mut first, mut second) = (own(first), own(second));
         let length = parameter.shape()[0];
+        let _span = span("AdamW", || work(length, 14, 7));
+        let (mut first, mut second) = (own(first), own(second));
         let mut output = Buffer::new(length);
         update::adamw(
             kernels(),
@@ -47,8 +54,9 @@ impl Update for Flex {
         velocity: FloatTensor<Self>,
         constants: Sgd,
     ) -> SgdStep<Self> {
-        let mut velocity = own(velocity);
         let length = parameter.shape()[0];
+        let _span = span("SGD", || work(length, 6, 5));
+        let mut velocity = own(velocity);
         let mut output = Buffer::new(length);
         let (parameter, gradient) = (floats(&parameter), floats(&gradient));
         update::sgd(kernels(), constants, &parameter, &gradient, velocity.storage_mut(), &mut output);

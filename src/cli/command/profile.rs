@@ -1,0 +1,303 @@
+//! `tilepress profile`: what a training step costs, operator by operator, beside what the machine could do.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::cli::args::ProfileArgs;
+use crate::cli::console::Console;
+use crate::cli::exit::check_interrupt;
+use crate::cli::lanes;
+use crate::device::Opened;
+use crate::kernel::probe::{self, Record};
+use crate::model::{Architecture, ModelConfig};
+use crate::report::align;
+use crate::train::{Student, on_noise};
+
+/// Steps that are not measured: the first ones allocate.
+const WARM_UP: usize = 3;
+/// How long each ceiling is measured.
+const CEILING_SECONDS: f64 = 0.3;
+const CLASSES: usize = 10;
+
+/// The whole result; what is printed with `--json`.
+#[derive(Debug, Serialize)]
+struct Profile {
+    model: String,
+    width: Option<usize>,
+    image_size: usize,
+    batch: usize,
+    students: usize,
+    threads: usize,
+    device: String,
+    /// Wall time of a step of one student; of a cohort, divided by the steps that all made.
+    train_step_ms: Spread,
+    /// On the CPU, as are the operators.
+    ceilings: Option<Ceilings>,
+    operators: Vec<Row>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Spread {
+    min: f64,
+    median: f64,
+    max: f64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Ceilings {
+    instructions: &'static str,
+    gflops: f64,
+    gb_per_s: f64,
+}
+
+/// An operator on one shape, in numbers a step.
+#[derive(Debug, Serialize)]
+struct Row {
+    operator: &'static str,
+    shape: String,
+    calls: f64,
+    ms: f64,
+    /// Of the mean step.
+    share: f64,
+    gflop: f64,
+    megabytes: f64,
+    /// Of the nearer of the two ceilings.
+    of_ceiling: f64,
+}
+
+/// Trains students on noise and says where the time goes.
+pub(in crate::cli) fn run(args: &ProfileArgs, console: &Console) -> anyhow::Result<()> {
+    let opened = super::open(args.device, console)?;
+    let model = ModelConfig {
+        architecture: args.model,
+        width: args.width.get(),
+        stem: args.stem,
+        classes: CLASSES,
+        image_size: args.image_size as usize,
+    };
+    let (batch, steps, count) = (args.batch.get(), args.steps.get(), args.students.get());
+    let make = |seed| on_noise(&model, batch, seed, &opened.device);
+    let mut students = (0..count as u64).map(make).collect::<Result<Vec<_>, _>>()?;
+    students.iter_mut().try_for_each(|student| advance(student, WARM_UP))?;
+    let (ms, records) = if let [student] = &mut students[..] {
+        alone(student, steps, opened.is_cpu)?
+    } else {
+        (cohort(students, steps, &opened)?, Vec::new())
+    };
+    let threads = rayon::current_num_threads();
+    let ceilings = opened.is_cpu.then(|| ceilings(threads)).flatten();
+    let operators = ceilings.as_ref().map_or_else(Vec::new, |ceilings| rows(&records, &ms, ceilings));
+    let profile = Profile {
+        model: args.model.to_string(),
+        width: (args.model != Architecture::ResNet18).then_some(model.width),
+        image_size: model.image_size,
+        batch,
+        students: count,
+        threads,
+        device: opened.name,
+        train_step_ms: spread(&ms),
+        ceilings,
+        operators,
+    };
+    console.result(&serde_json::to_value(&profile)?, text(&profile).trim_end());
+    Ok(())
+}
+
+/// Makes steps, each to its end: the loss is read after every one.
+fn advance(student: &mut Student, steps: usize) -> anyhow::Result<()> {
+    for _ in 0..steps {
+        check_interrupt()?;
+        pollster::block_on(student.advance(1))?;
+    }
+    Ok(())
+}
+
+/// Seconds since the first call.
+fn clock() -> f64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    START.get_or_init(Instant::now).elapsed().as_secs_f64()
+}
+
+/// Milliseconds of each step of one student, and what its operators took.
+fn alone(student: &mut Student, steps: usize, record: bool) -> anyhow::Result<(Vec<f64>, Vec<Record>)> {
+    if record {
+        probe::start(clock);
+    }
+    let mut ms = Vec::with_capacity(steps);
+    for _ in 0..steps {
+        let begun = Instant::now();
+        advance(student, 1)?;
+        ms.push(millis(begun.elapsed()));
+    }
+    Ok((ms, if record { probe::stop() } else { Vec::new() }))
+}
+
+/// Milliseconds of a student step in five rounds in which all students make their steps.
+fn cohort(mut students: Vec<Student>, steps: usize, opened: &Opened) -> anyhow::Result<Vec<f64>> {
+    let made = (students.len() * steps) as f64;
+    let mut ms = Vec::new();
+    for _ in 0..5 {
+        let begun = Instant::now();
+        if opened.is_cpu {
+            students = lanes::run(students, |mut student| {
+                advance(&mut student, steps)?;
+                Ok(student)
+            })?;
+        } else {
+            for _ in 0..steps {
+                students.iter_mut().try_for_each(|student| advance(student, 1))?;
+            }
+        }
+        ms.push(millis(begun.elapsed()) / made);
+    }
+    Ok(ms)
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+fn spread(values: &[f64]) -> Spread {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    let median = if sorted.len() % 2 == 1 {
+        sorted[middle]
+    } else {
+        f64::midpoint(sorted[middle - 1], sorted[middle])
+    };
+    Spread { min: sorted[0], median, max: sorted[sorted.len() - 1] }
+}
+
+#[cfg(feature = "flex")]
+fn ceilings(threads: usize) -> Option<Ceilings> {
+    use crate::kernel::{MatrixCeiling, MemoryCeiling};
+    let best = |pass: &mut dyn FnMut() -> f64| {
+        let (begun, mut best) = (Instant::now(), 0.0f64);
+        while begun.elapsed().as_secs_f64() < CEILING_SECONDS {
+            let start = Instant::now();
+            let work = pass();
+            best = best.max(work / start.elapsed().as_secs_f64());
+        }
+        best / 1e9
+    };
+    let (mut matrix, mut memory) = (MatrixCeiling::new(threads), MemoryCeiling::new(threads));
+    Some(Ceilings {
+        instructions: matrix.instructions(),
+        gflops: best(&mut || matrix.pass()),
+        gb_per_s: best(&mut || memory.pass()),
+    })
+}
+
+#[cfg(not(feature = "flex"))]
+fn ceilings(_threads: usize) -> Option<Ceilings> {
+    None
+}
+
+/// The records of all steps by operator and shape, in the order of their first call, and what is left of the step.
+fn rows(records: &[Record], ms: &[f64], ceilings: &Ceilings) -> Vec<Row> {
+    if records.is_empty() {
+        return Vec::new();
+    }
+    let (steps, total) = (ms.len() as f64, ms.iter().sum::<f64>());
+    let mut order = Vec::new();
+    let mut kinds: BTreeMap<(&str, &str), Vec<&Record>> = BTreeMap::new();
+    for record in records {
+        let kind = (record.operator, record.shape.as_str());
+        let calls = kinds.entry(kind).or_default();
+        if calls.is_empty() {
+            order.push(kind);
+        }
+        calls.push(record);
+    }
+    let mut rows: Vec<Row> = Vec::new();
+    for kind in order {
+        let calls = &kinds[&kind];
+        let sum = |of: fn(&Record) -> f64| calls.iter().map(|record| of(record)).sum::<f64>();
+        let (seconds, flops, bytes) = (sum(|r| r.seconds), sum(|r| r.flops), sum(|r| r.bytes));
+        let least = f64::max(flops / ceilings.gflops, bytes / ceilings.gb_per_s) / 1e9;
+        rows.push(Row {
+            operator: calls[0].operator,
+            shape: calls[0].shape.clone(),
+            calls: calls.len() as f64 / steps,
+            ms: seconds * 1e3 / steps,
+            share: seconds * 1e3 / total,
+            gflop: flops / 1e9 / steps,
+            megabytes: bytes / 1e6 / steps,
+            of_ceiling: if seconds > 0.0 { least / seconds } else { 0.0 },
+        });
+    }
+    let rest = 1.0 - rows.iter().map(|row| row.share).sum::<f64>();
+    rows.push(Row {
+        operator: "everything else",
+        shape: String::new(),
+        calls: 1.0,
+        ms: rest * total / steps,
+        share: rest,
+        gflop: 0.0,
+        megabytes: 0.0,
+        of_ceiling: 0.0,
+    });
+    rows
+}
+
+fn text(profile: &Profile) -> String {
+    let mut text = String::new();
+    let wide = profile.width.map_or_else(String::new, |width| format!(", {width} wide"));
+    let who = match profile.students {
+        1 => "1 student".to_owned(),
+        students => format!("{students} students"),
+    };
+    let threads = match profile.threads {
+        1 => "1 thread".to_owned(),
+        threads => format!("{threads} threads"),
+    };
+    let _ = writeln!(
+        text,
+        "{}{wide}, {} px, batch {}, {who} on {threads}",
+        profile.model, profile.image_size, profile.batch
+    );
+    let Spread { min, median, max } = profile.train_step_ms;
+    let _ = writeln!(text, "training step: {median:.2} ms (from {min:.2} to {max:.2})");
+    if let Some(Ceilings { instructions, gflops, gb_per_s }) = &profile.ceilings {
+        let _ = writeln!(
+            text,
+            "the machine, {instructions}: {gflops:.0} GFLOP/s in the cache, {gb_per_s:.1} GB/s of memory"
+        );
+    }
+    if profile.operators.is_empty() {
+        text.push_str("Operators are timed on the CPU only, and with one student.\n");
+        return text;
+    }
+    let header =
+        ["operator", "shape", "calls", "ms", "share", "GFLOP", "MB", "GFLOP/s", "GB/s", "of ceiling"];
+    let mut table = vec![header.map(str::to_owned).to_vec()];
+    for row in &profile.operators {
+        let rate = |amount: f64| if amount > 0.0 { format!("{:.1}", amount / row.ms) } else { String::new() };
+        table.push(vec![
+            row.operator.to_owned(),
+            row.shape.clone(),
+            format!("{:.0}", row.calls),
+            format!("{:.3}", row.ms),
+            format!("{:.1} %", 100.0 * row.share),
+            format!("{:.4}", row.gflop),
+            format!("{:.2}", row.megabytes),
+            rate(row.gflop * 1e3),
+            rate(row.megabytes),
+            if row.of_ceiling > 0.0 { format!("{:.0} %", 100.0 * row.of_ceiling) } else { String::new() },
+        ]);
+    }
+    text.push('\n');
+    text.push_str(&align(&table, &[true, true]));
+    text.push_str("\nBytes are those of operands and results, each once; what lies in a cache may be above memory's rate.\n");
+    if profile.threads > 1 {
+        text.push_str(
+            "The next batch's views are made beside the other operators, on a thread of their own.\n",
+        );
+    }
+    text
+}
