@@ -4,7 +4,7 @@
 //! outputs keep their order.
 
 /// Runs `work` for every piece, in parallel where threads exist. Which thread runs which piece is left open.
-#[cfg(feature = "engine")]
+#[cfg(any(feature = "engine", test))]
 pub(crate) fn for_each(pieces: usize, work: impl Fn(usize) + Sync) {
     #[cfg(not(target_family = "wasm"))]
     if pieces > 1 && rayon::current_num_threads() > 1 {

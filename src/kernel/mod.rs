@@ -6,6 +6,7 @@
 //! module knows which one runs.
 
 pub(crate) mod block;
+mod constants;
 pub(crate) mod convolution;
 #[cfg(feature = "flex")]
 mod cpu;

@@ -27,6 +27,6 @@ pub use model::{
 };
 pub use result::{Accuracy, ClassAccuracy, Curve, IntervalOf, MethodResult, RunOutcome, Setting};
 #[cfg(feature = "cli")]
-#[cfg(feature = "cli")]
 pub(crate) use table::align;
+#[cfg(feature = "cli")]
 pub use table::table;

@@ -23,42 +23,52 @@ fn store() -> MutexGuard<'static, Store> {
     STORE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Buffer {
-    /// `len` floats, with whatever values were in them.
-    pub(crate) fn new(len: usize) -> Self {
+impl Store {
+    /// A buffer that is free, or the decision to make one; and the buffers that make room for it.
+    fn take(&mut self, len: usize) -> (Option<Vec<f32>>, Vec<Vec<f32>>) {
+        self.used += len;
+        if let Some(buffer) = self.free.get_mut(&len).and_then(Vec::pop) {
+            self.unused -= len;
+            return (Some(buffer), Vec::new());
+        }
+        self.most = self.most.max(self.used);
         let mut dropped = Vec::new();
+        while self.used + self.unused > self.most
+            && let Some(mut entry) = self.free.first_entry()
         {
-            let mut store = store();
-            store.used += len;
-            if let Some(buffer) = store.free.get_mut(&len).and_then(Vec::pop) {
-                store.unused -= len;
-                return Self(buffer);
-            }
-            store.most = store.most.max(store.used);
-            while store.used + store.unused > store.most {
-                let Some((&len, buffers)) = store.free.iter_mut().next() else { break };
-                match buffers.pop() {
-                    Some(buffer) => {
-                        dropped.push(buffer);
-                        store.unused -= len;
-                    }
-                    None => {
-                        store.free.remove(&len);
-                    }
+            match entry.get_mut().pop() {
+                Some(buffer) => {
+                    self.unused -= buffer.len();
+                    dropped.push(buffer);
+                }
+                None => {
+                    entry.remove();
                 }
             }
         }
-        Self(vec![0.0; len])
+        (None, dropped)
+    }
+
+    fn give_back(&mut self, buffer: Vec<f32>) {
+        self.used -= buffer.len();
+        self.unused += buffer.len();
+        self.free.entry(buffer.len()).or_default().push(buffer);
+    }
+}
+
+impl Buffer {
+    /// `len` floats, with whatever values were in them.
+    pub(crate) fn new(len: usize) -> Self {
+        // What is dropped is dropped outside the lock.
+        let (found, _dropped) = store().take(len);
+        Self(found.unwrap_or_else(|| vec![0.0; len]))
     }
 }
 
 impl Drop for Buffer {
     fn drop(&mut self) {
         let buffer = std::mem::take(&mut self.0);
-        let mut store = store();
-        store.used -= buffer.len();
-        store.unused += buffer.len();
-        store.free.entry(buffer.len()).or_default().push(buffer);
+        store().give_back(buffer);
     }
 }
 
@@ -73,5 +83,45 @@ impl Deref for Buffer {
 impl DerefMut for Buffer {
     fn deref_mut(&mut self) -> &mut [f32] {
         &mut self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_is_used_again_and_the_store_never_holds_more_than_was_in_use_at_once() {
+        let mut store = Store::default();
+        let take = |store: &mut Store, len: usize| {
+            let (found, _) = store.take(len);
+            assert!(store.used + store.unused <= store.most);
+            (found.is_some(), found.unwrap_or_else(|| vec![0.0; len]))
+        };
+        let (a, b) = (take(&mut store, 100), take(&mut store, 50));
+        assert!(!a.0 && !b.0);
+        store.give_back(a.1);
+        store.give_back(b.1);
+        // The same lengths again: nothing is made.
+        let (a, b) = (take(&mut store, 50), take(&mut store, 100));
+        assert!(a.0 && b.0);
+        store.give_back(a.1);
+        store.give_back(b.1);
+        // Another length takes the room of what is not used.
+        let c = take(&mut store, 120);
+        assert!(!c.0 && store.unused <= 30);
+        store.give_back(c.1);
+        assert_eq!((store.used, store.most), (0, 150));
+    }
+
+    #[test]
+    fn threads_share_the_store() {
+        super::super::testing::in_pool(3, || {
+            crate::parallel::for_each(30, |piece| {
+                let mut buffer = Buffer::new(piece % 3 + 1);
+                buffer.fill(piece as f32);
+                assert!(buffer.iter().all(|&value| value == piece as f32));
+            });
+        });
     }
 }

@@ -65,3 +65,64 @@ pub(crate) fn max_pool_backward(
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::isa::available;
+    use super::super::testing::Random;
+    use super::*;
+
+    #[test]
+    fn a_pool_takes_the_largest_and_gives_its_gradient_to_the_first_of_them() {
+        let mut random = Random(31);
+        for kernels in available() {
+            for round in 0..if cfg!(miri) { 4 } else { 40 } {
+                let kernel = random.of(&[2, 3, 3]);
+                let pool = Pool {
+                    height: random.of(&[3, 4, 7]),
+                    width: random.of(&[3, 5, 8]),
+                    channels: random.of(&[1, 5, 16, 21]),
+                    kernel,
+                    stride: random.of(&[1, 2]),
+                    padding: random.of(&[0, kernel / 2]),
+                };
+                let batch = 1 + random.below(2);
+                // Few values, so that many are equal.
+                let values: Vec<f32> = (0..batch * pool.input())
+                    .map(|_| random.below(if round % 2 == 0 { 4 } else { 999 }) as f32)
+                    .collect();
+                let mut output = vec![f32::NAN; batch * pool.output()];
+                max_pool(kernels, &pool, &values, &mut output);
+                let gradient: Vec<f32> = (0..output.len()).map(|i| (i % 7) as f32 - 3.0).collect();
+                let mut result = vec![f32::NAN; values.len()];
+                max_pool_backward(kernels, &pool, &values, &output, &gradient, &mut result);
+
+                let mut want = vec![0.0; values.len()];
+                for (o, &gradient) in gradient.iter().enumerate() {
+                    let (c, place) = (o % pool.channels, o / pool.channels);
+                    let (x, y) =
+                        (place % pool.output_width(), place / pool.output_width() % pool.output_height());
+                    let image = place / pool.output_width() / pool.output_height();
+                    let mut most: Option<usize> = None;
+                    for row in y * pool.stride..y * pool.stride + kernel {
+                        for column in x * pool.stride..x * pool.stride + kernel {
+                            let (row, column) =
+                                (row.wrapping_sub(pool.padding), column.wrapping_sub(pool.padding));
+                            if row < pool.height && column < pool.width {
+                                let at =
+                                    ((image * pool.height + row) * pool.width + column) * pool.channels + c;
+                                if most.is_none_or(|most| values[at] > values[most]) {
+                                    most = Some(at);
+                                }
+                            }
+                        }
+                    }
+                    let most = most.expect("every window meets the image");
+                    assert_eq!(output[o], values[most], "{} {pool:?}", kernels.name);
+                    want[most] += gradient;
+                }
+                assert_eq!(result, want, "{} {pool:?}", kernels.name);
+            }
+        }
+    }
+}

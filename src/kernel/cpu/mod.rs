@@ -17,6 +17,8 @@ mod optimizer;
 mod pool;
 mod scratch;
 mod shared;
+#[cfg(test)]
+mod testing;
 mod tile;
 pub(crate) mod update;
 

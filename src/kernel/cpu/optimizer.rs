@@ -1,7 +1,7 @@
 //! The inner kernels of the optimisers: one pass over parameter, gradient and state.
 
 use super::lanes::{Lanes, Scalar};
-use crate::kernel::update::{AdamW, Sgd};
+use crate::kernel::constants::{AdamW, Sgd};
 
 /// `length` floats of a parameter and what belongs to it.
 pub(super) struct AdamWJob {

@@ -45,3 +45,27 @@ impl<'a, T> Shared<'a, T> {
         unsafe { core::slice::from_raw_parts_mut(self.start.add(places.start), places.len()) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "of 3")]
+    fn places_past_the_end_are_refused() {
+        let mut numbers = [1, 2, 3];
+        // SAFETY: nobody else has the slice.
+        let _ = unsafe { Shared::new(&mut numbers).slice(2..4) };
+    }
+
+    #[test]
+    fn threads_write_their_own_places() {
+        let mut numbers = vec![0; 100];
+        let shared = Shared::new(&mut numbers);
+        crate::parallel::for_each(10, |piece| {
+            // SAFETY: pieces do not overlap.
+            unsafe { shared.slice(piece * 10..(piece + 1) * 10) }.fill(piece);
+        });
+        assert!(numbers.iter().enumerate().all(|(i, &piece)| piece == i / 10));
+    }
+}

@@ -1,23 +1,8 @@
 //! Against the plain sums in double precision, on every instruction set this machine has.
 
 use super::super::isa::{Kernels, available};
+use super::super::testing::{Random, error, in_pool};
 use super::*;
-
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        let x = self.0 ^ (self.0 >> 33);
-        (x.wrapping_mul(0xff51_afd7_ed55_8ccd)) >> 24
-    }
-    fn floats(&mut self, len: usize) -> Vec<f32> {
-        (0..len).map(|_| (self.next() % 20_001) as f32 / 10_000.0 - 1.0).collect()
-    }
-    fn of(&mut self, choices: &[usize]) -> usize {
-        choices[self.next() as usize % choices.len()]
-    }
-}
 
 /// Calls `visit(value, image, weight)` with the places of every product of a convolution.
 fn products(shape: &Convolution, mut visit: impl FnMut(usize, usize, usize)) {
@@ -51,15 +36,6 @@ fn products(shape: &Convolution, mut visit: impl FnMut(usize, usize, usize)) {
             }
         }
     }
-}
-
-/// The largest error, as a share of the largest sum of magnitudes.
-fn error(got: &[f32], want: &[(f64, f64)]) -> f64 {
-    assert_eq!(got.len(), want.len());
-    got.iter()
-        .zip(want)
-        .map(|(&got, &(want, size))| (f64::from(got) - want).abs() / size.max(1e-3))
-        .fold(0.0, f64::max)
 }
 
 fn check(kernels: &Kernels, shape: Convolution, random: &mut Random) {
@@ -134,4 +110,110 @@ fn every_pass_agrees_with_sums_in_double_precision_on_random_shapes() {
             }
         }
     }
+}
+
+/// All three passes of a convolution, one after the other.
+fn passes(shape: &Convolution) -> Vec<f32> {
+    let mut random = Random(11);
+    let (images, weights) = (random.floats(shape.input_len()), random.floats(shape.weight_len()));
+    let kernels = available()[0];
+    let mut values = vec![0.0; shape.output_len()];
+    let (mut mean, mut variance) = (vec![0.0; shape.output], vec![0.0; shape.output]);
+    forward(kernels, shape, &images, &weights, None, &mut values, Some((&mut mean, &mut variance)));
+    let (mut of_images, mut of_weights) = (vec![0.0; images.len()], vec![0.0; weights.len()]);
+    input_gradient(kernels, shape, &values, &weights, &mut of_images);
+    weight_gradient(kernels, shape, &images, &values, &mut of_weights);
+    [values, mean, variance, of_images, of_weights].concat()
+}
+
+#[test]
+fn the_number_of_threads_changes_no_bit() {
+    let small = Convolution {
+        batch: 3,
+        height: 6,
+        width: 5,
+        input: 4,
+        output: 40,
+        kernel: 3,
+        stride: 1,
+        padding: 1,
+        groups: 1,
+    };
+    let mut shapes = vec![small];
+    if !cfg!(miri) {
+        // Weights small beside the images, and large; one chunk only, cut by panels; a stride; groups.
+        shapes.extend([
+            Convolution { batch: 9, height: 32, width: 32, ..small },
+            Convolution { batch: 8, height: 4, width: 4, input: 128, output: 192, ..small },
+            Convolution { batch: 8, height: 16, width: 16, input: 64, output: 96, stride: 2, ..small },
+            Convolution { batch: 4, height: 9, width: 9, input: 12, output: 36, groups: 3, ..small },
+        ]);
+    }
+    for shape in shapes {
+        let one = in_pool(1, || passes(&shape));
+        for threads in if cfg!(miri) { 2..=2 } else { 2..=5 } {
+            let several = in_pool(threads, || passes(&shape));
+            assert!(
+                one.iter().zip(&several).all(|(a, b)| a.to_bits() == b.to_bits()),
+                "{threads}: {shape:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_large_mean_does_not_drown_the_variance() {
+    for kernels in available() {
+        let shape = Convolution {
+            batch: 2,
+            height: 20,
+            width: 20,
+            input: 1,
+            output: 3,
+            kernel: 1,
+            stride: 1,
+            padding: 0,
+            groups: 1,
+        };
+        let mut images = Random(3).floats(shape.input_len());
+        images.iter_mut().for_each(|value| *value += 1000.0);
+        let mut values = vec![0.0; shape.output_len()];
+        let (mut mean, mut variance) = (vec![0.0; 3], vec![0.0; 3]);
+        forward(kernels, &shape, &images, &[1.0; 3], None, &mut values, Some((&mut mean, &mut variance)));
+        let count = images.len() as f64;
+        let true_mean = images.iter().map(|&v| f64::from(v)).sum::<f64>() / count;
+        let squares = images.iter().map(|&v| (f64::from(v) - true_mean).powi(2)).sum::<f64>();
+        for c in 0..3 {
+            assert!((f64::from(mean[c]) - true_mean).abs() < 1e-3, "{}", kernels.name);
+            assert!((f64::from(variance[c]) * count / squares - 1.0).abs() < 1e-4, "{}", kernels.name);
+        }
+    }
+}
+
+#[test]
+fn chunks_hold_every_row_of_every_image_once() {
+    let mut random = Random(5);
+    for _ in 0..if cfg!(miri) { 10 } else { 500 } {
+        let (batch, rows) = (1 + random.below(70), 1 + random.below(130));
+        let (pixels, floats) = (1 + random.below(130), 1 + random.below(70_000));
+        let mut seen = vec![0; batch * rows];
+        for chunk in correlate::chunks(batch, rows, pixels, floats) {
+            assert!(
+                chunk.rows > 0 && (chunk.images == 1 || (chunk.row, chunk.rows) == (0, rows)),
+                "{chunk:?}"
+            );
+            for image in chunk.image..chunk.image + chunk.images {
+                (chunk.row..chunk.row + chunk.rows).for_each(|row| seen[image * rows + row] += 1);
+            }
+        }
+        assert!(seen.iter().all(|&times| times == 1), "{batch} {rows} {pixels} {floats}");
+    }
+}
+
+#[test]
+fn a_bias_has_the_sum_of_its_channel_as_gradient() {
+    let values = [1.0, 10.0, 2.0, 20.0, 3.0, 30.0];
+    let mut sums = [0.0; 2];
+    channel_sums(&values, 2, &mut sums);
+    assert_eq!(sums, [6.0, 60.0]);
 }
