@@ -7,6 +7,7 @@ mod browser;
 mod process;
 mod reproduce;
 mod server;
+mod soundness;
 mod tally;
 mod test;
 mod toolchain;
@@ -32,6 +33,8 @@ enum Task {
     Wasm(wasm::Options),
     /// Runs the reference experiment and holds it against an independent PyTorch implementation.
     Reproduce(reproduce::Options),
+    /// Runs the tests of the CPU's kernels under Miri and AddressSanitizer, on Rust's nightly toolchain.
+    Soundness,
 }
 
 fn main() -> ExitCode {
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         Task::Test(options) => test::run(&options),
         Task::Wasm(options) => wasm::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Reproduce(options) => reproduce::run(&options),
+        Task::Soundness => soundness::run().map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

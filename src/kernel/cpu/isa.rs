@@ -97,8 +97,7 @@ kernels!(relaxed, "relaxed SIMD", crate_lanes::RelaxedSimd, 4, 2, "relaxed-simd"
 /// Every table that this processor can run, the widest first; the portable one is always there.
 pub(super) fn available() -> Vec<&'static Kernels> {
     let mut tables = Vec::new();
-    // Miri interprets plain Rust; it knows too few intrinsics for the others.
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx512f") {
             tables.push(&avx512::KERNELS);
@@ -107,7 +106,7 @@ pub(super) fn available() -> Vec<&'static Kernels> {
             tables.push(&avx2::KERNELS);
         }
     }
-    #[cfg(all(target_arch = "aarch64", not(miri)))]
+    #[cfg(target_arch = "aarch64")]
     tables.push(&neon::KERNELS);
     // The module does not load at all where the engine lacks relaxed SIMD.
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128", feature = "relaxed-simd"))]
