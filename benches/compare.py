@@ -20,6 +20,7 @@ ap.add_argument("--python", default=sys.executable)
 ap.add_argument("--threads", type=int, default=2)
 ap.add_argument("--only", choices=NAMES, action="append")
 ap.add_argument("--rounds", type=int, default=3, help="turns; the table has the medians over them")
+ap.add_argument("--cohort-steps", type=int, default=600, help="steps of each student of the cohort")
 ap.add_argument("--models", default=",".join(MODELS), help="for step: architecture:width:pixels, ...")
 a = ap.parse_args()
 names = a.only or NAMES
@@ -193,8 +194,8 @@ def step():
 
 
 def cohort():
-    """Eight students of 600 steps at IPC 10 and 64 px, each on one thread, as many at a time as there are threads."""
-    t, students, steps, batch = Table(), 8, 600, 50
+    """Eight students at IPC 10 and 64 px, each on one thread, as many at a time as there are threads."""
+    t, students, steps, batch = Table(), 8, a.cohort_steps, 50
 
     def cohort_ours():
         t.add("s", "ours", ours("step", "--cohort", students, "--steps", steps, "--batch", batch, "--threads", threads)["seconds"])

@@ -79,6 +79,9 @@ struct Build {
     out: PathBuf,
     wasm_opt: Vec<String>,
     budget_gzip: usize,
+    /// Whether it is built only when `--only` names it.
+    #[serde(default)]
+    on_request: bool,
 }
 
 /// Builds the packages.
@@ -97,7 +100,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
     let mut too_big = Vec::new();
     for (name, build) in &manifest.build {
-        if !options.only.is_empty() && !options.only.contains(name) {
+        let wanted = if options.only.is_empty() { !build.on_request } else { options.only.contains(name) };
+        if !wanted {
             continue;
         }
         process::heading(&format!("{} ({})", build.out.display(), build.features.join(", ")));
