@@ -15,22 +15,19 @@
 
 mod common;
 
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Barrier};
 use std::time::Instant;
 
 use burn::tensor::{DType, Tensor, TensorData};
 use common::{Args, median, pool};
-use tilepress::augment::{Augmentation, Executor, Layout, Normalise, Planner};
-use tilepress::combine::Grid;
-use tilepress::data::ImageSet;
+use tilepress::augment::{Executor, Layout, Planner};
 use tilepress::device::{DeviceChoice, Opened, open, read};
 use tilepress::model::{Architecture, ModelConfig, Stem};
 use tilepress::random::{Purpose, Stream};
-use tilepress::train::{Length, Preset, Recipe, Student, Task};
+use tilepress::train::{Student, Task, on_noise};
 
 const CLASSES: usize = 10;
-const IMAGES: usize = 256;
 /// Steps that are not measured: the first ones allocate.
 const WARM_UP: usize = 3;
 
@@ -110,19 +107,7 @@ fn parse(text: &str) -> ModelConfig {
 
 /// A student that never finishes, on random pixels.
 fn student(model: &ModelConfig, batch: usize, seed: u64, device: &Opened) -> Student {
-    let side = model.image_size as u32;
-    let mut stream = Stream::new(0, Purpose::Test, 0, 0);
-    let pixels = (0..IMAGES * (side * side * 3) as usize).map(|_| stream.next_u32() as u8).collect();
-    let labels = (0..IMAGES).map(|image| (image % CLASSES) as u32).collect();
-    let task = Task {
-        images: Arc::new(ImageSet::from_parts(side, pixels, labels).unwrap()),
-        grid: "2".parse::<Grid>().unwrap(),
-        augmentation: Augmentation::default(),
-        normalise: Normalise::IMAGENET,
-    };
-    let length = Length::Steps(1_000_000);
-    let recipe = Recipe { batch, length, horizon: length, ..Preset::Small.settings().student };
-    Student::new(model, recipe, task, seed, &device.device).unwrap()
+    on_noise(model, batch, seed, &device.device).unwrap()
 }
 
 /// Steps, each to its end: the loss is read after every one.

@@ -61,14 +61,13 @@ impl Conv {
         Window { stride: self.stride, padding: self.padding, groups: 1 }
     }
 
-    /// The convolution alone, of images `[B, H, W, C]`. It has a bias.
+    /// The convolution alone, of images `[B, H, W, C]`.
+    ///
+    /// # Panics
+    /// When it has no bias: those belong to a [`block`].
     pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let weight = self.weight.val();
-        let bias = match &self.bias {
-            Some(bias) => bias.val(),
-            None => Tensor::zeros([weight.dims()[0]], &weight.device()),
-        };
-        convolution(x, weight, bias, self.window())
+        let bias = self.bias.as_ref().expect("a convolution outside a block has a bias");
+        convolution(x, self.weight.val(), bias.val(), self.window())
     }
 
     pub(crate) fn state<V: StateVisitor>(&mut self, name: &str, visitor: &mut V) {

@@ -31,7 +31,7 @@ pub fn on_noise(
     let images = ImageSet::from_parts(side as u32, pixels, labels).map_err(|_| TrainError::Empty)?;
     let task = Task {
         images: Arc::new(images),
-        grid: Grid::WHOLE,
+        grid: Grid::new(2, 2).unwrap_or(Grid::WHOLE),
         augmentation: Augmentation::default(),
         normalise: Normalise::IMAGENET,
     };

@@ -19,8 +19,19 @@ pub(super) struct OptimizerState {
     optimizer: Optimizer,
     weight_decay: f64,
     steps: i32,
-    /// AdamW's two moments or SGD's velocity, as vectors.
-    kept: HashMap<ParamId, Vec<Tensor<1>>>,
+    kept: HashMap<ParamId, Kept>,
+}
+
+/// What is kept of a parameter, as vectors.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one run holds one kind only, and a box would be allocated each step"
+)]
+enum Kept {
+    /// The two moments.
+    AdamW([Tensor<1>; 2]),
+    /// The velocity.
+    Sgd(Tensor<1>),
 }
 
 impl OptimizerState {
@@ -48,12 +59,12 @@ impl Step<'_> {
         let kept = state.kept.remove(&id).unwrap_or_else(|| {
             let zeros = || Tensor::zeros(parameter.dims(), (&parameter.device(), parameter.dtype()));
             match state.optimizer {
-                Optimizer::AdamW => vec![zeros(), zeros()],
-                Optimizer::Sgd => vec![zeros()],
+                Optimizer::AdamW => Kept::AdamW([zeros(), zeros()]),
+                Optimizer::Sgd => Kept::Sgd(zeros()),
             }
         });
-        let (parameter, kept) = match <[Tensor<1>; 2]>::try_from(kept) {
-            Ok(moments) => {
+        let (parameter, kept) = match kept {
+            Kept::AdamW(moments) => {
                 let [beta1, beta2] = BETAS;
                 let constants = AdamW {
                     beta1: beta1 as f32,
@@ -64,13 +75,13 @@ impl Step<'_> {
                     correction: (1.0 / (1.0 - beta2.powi(state.steps)).sqrt()) as f32,
                 };
                 let (parameter, moments) = adamw(parameter, gradient, moments, constants);
-                (parameter, Vec::from(moments))
+                (parameter, Kept::AdamW(moments))
             }
-            Err(mut velocity) => {
+            Kept::Sgd(velocity) => {
                 let constants =
                     Sgd { momentum: MOMENTUM as f32, decay: decay as f32, rate: self.rate as f32 };
-                let (parameter, velocity) = sgd(parameter, gradient, velocity.remove(0), constants);
-                (parameter, vec![velocity])
+                let (parameter, velocity) = sgd(parameter, gradient, velocity, constants);
+                (parameter, Kept::Sgd(velocity))
             }
         };
         state.kept.insert(id, kept);

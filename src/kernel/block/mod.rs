@@ -5,7 +5,6 @@
 //! back. Images are `[B, H, W, C]` from the first block to the last.
 
 mod autodiff;
-mod composed;
 #[cfg(feature = "flex")]
 mod cpu;
 #[cfg(feature = "cube")]

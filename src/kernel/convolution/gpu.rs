@@ -1,9 +1,21 @@
-//! The GPU implementation: burn's operators.
+//! The GPU implementation: burn's operators, on a view of the images as they expect it.
 
+use burn::backend::TensorMetadata;
+use burn::backend::ops::{FloatTensorOps, ModuleOps};
 use burn::backend::tensor::FloatTensor;
 use burn_cubecl::CubeBackend;
 
-use super::{ConvolutionGradients, Convolve, ConvolveBackward, Window, composed};
+use super::{ConvolutionGradients, Convolve, ConvolveBackward, Window};
+
+/// `[B, H, W, C]` seen as `[B, C, H, W]`.
+pub(in crate::kernel) fn channels_first(images: FloatTensor<CubeBackend>) -> FloatTensor<CubeBackend> {
+    CubeBackend::float_permute(images, &[0, 3, 1, 2])
+}
+
+/// `[B, C, H, W]` seen as `[B, H, W, C]`.
+pub(in crate::kernel) fn channels_last(images: FloatTensor<CubeBackend>) -> FloatTensor<CubeBackend> {
+    CubeBackend::float_permute(images, &[0, 2, 3, 1])
+}
 
 impl Convolve for CubeBackend {
     fn convolution(
@@ -12,7 +24,7 @@ impl Convolve for CubeBackend {
         bias: FloatTensor<Self>,
         window: Window,
     ) -> FloatTensor<Self> {
-        composed::convolution::<Self>(images, weights, bias, window)
+        channels_last(Self::conv2d(channels_first(images), weights, Some(bias), window.options()))
     }
 }
 
@@ -24,6 +36,17 @@ impl ConvolveBackward for CubeBackend {
         window: Window,
         with_images: bool,
     ) -> ConvolutionGradients<Self> {
-        composed::convolution_backward::<Self>(images, weights, gradient, window, with_images)
+        let (images, gradient) = (channels_first(images), channels_first(gradient));
+        let of_images = with_images.then(|| {
+            let options = window.options();
+            Self::conv2d_x_backward(images.clone(), weights.clone(), gradient.clone(), options)
+        });
+        let of_bias = [0, 2, 3].into_iter().fold(gradient.clone(), Self::float_sum_dim);
+        let channels = of_bias.shape()[1];
+        ConvolutionGradients {
+            images: of_images.map(channels_last),
+            weights: Self::conv2d_weight_backward(images, weights, gradient, window.options()),
+            bias: Self::float_reshape(of_bias, [channels].into()),
+        }
     }
 }

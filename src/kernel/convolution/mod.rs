@@ -1,11 +1,10 @@
 //! A convolution with bias, on images `[B, H, W, C]`.
 
 mod autodiff;
-pub(in crate::kernel) mod composed;
 #[cfg(feature = "flex")]
 pub(in crate::kernel) mod cpu;
 #[cfg(feature = "cube")]
-mod gpu;
+pub(in crate::kernel) mod gpu;
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, backend_extension};

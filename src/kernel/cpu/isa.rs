@@ -2,8 +2,7 @@
 
 use std::sync::OnceLock;
 
-use super::lanes::Scalar;
-use super::{normalise, optimizer, pool, tile};
+use super::{lanes, normalise, optimizer, pool, tile};
 
 /// The inner kernels, compiled for one instruction set.
 ///
@@ -36,7 +35,7 @@ macro_rules! kernels {
     ($module:ident, $name:literal, $lanes:ty, $pixels:literal, $vectors:literal $(, $features:literal)?) => {
         mod $module {
             use super::*;
-            use crate_lanes::Lanes;
+            use lanes::Lanes;
 
             kernels! {@functions $lanes, $pixels, $vectors, ($($features)?);
                 multiply(tile::Multiply<'_>) = tile::multiply::<$lanes, $pixels, $vectors>;
@@ -80,29 +79,28 @@ macro_rules! kernels {
     };
 }
 
-use super::lanes as crate_lanes;
-
-kernels!(portable, "portable", Scalar, 4, 8);
+kernels!(portable, "portable", lanes::Scalar, 4, 8);
 #[cfg(target_arch = "x86_64")]
-kernels!(avx2, "AVX2", crate_lanes::Avx2, 6, 2, "avx2,fma");
+kernels!(avx2, "AVX2", lanes::Avx2, 6, 2, "avx2,fma");
 #[cfg(target_arch = "x86_64")]
-kernels!(avx512, "AVX-512", crate_lanes::Avx512, 12, 2, "avx512f,avx2,fma");
+kernels!(avx512, "AVX-512", lanes::Avx512, 12, 2, "avx512f,avx2,fma");
 #[cfg(target_arch = "aarch64")]
-kernels!(neon, "NEON", crate_lanes::Neon, 6, 4, "neon");
+kernels!(neon, "NEON", lanes::Neon, 6, 4, "neon");
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-kernels!(simd128, "SIMD128", crate_lanes::Simd128, 4, 2);
+kernels!(simd128, "SIMD128", lanes::Simd128, 4, 2);
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128", feature = "relaxed-simd"))]
-kernels!(relaxed, "relaxed SIMD", crate_lanes::RelaxedSimd, 4, 2, "relaxed-simd");
+kernels!(relaxed, "relaxed SIMD", lanes::RelaxedSimd, 4, 2, "relaxed-simd");
 
 /// Every table that this processor can run, the widest first; the portable one is always there.
 pub(super) fn available() -> Vec<&'static Kernels> {
     let mut tables = Vec::new();
     #[cfg(target_arch = "x86_64")]
     {
-        if is_x86_feature_detected!("avx512f") {
+        let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        if avx2 && is_x86_feature_detected!("avx512f") {
             tables.push(&avx512::KERNELS);
         }
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+        if avx2 {
             tables.push(&avx2::KERNELS);
         }
     }

@@ -99,6 +99,22 @@ impl Lanes for Scalar {
     }
 }
 
+/// Calls `kernel::<_>(job, .., i)` for every `i` below a count: whole registers first, then one lane at a time.
+macro_rules! by_lanes {
+    ($lanes:ty, $count:expr, $kernel:ident($($argument:expr),+)) => {{
+        let (count, mut i) = ($count, 0);
+        while i + <$lanes>::WIDTH <= count {
+            $kernel::<$lanes>($($argument,)+ i);
+            i += <$lanes>::WIDTH;
+        }
+        while i < count {
+            $kernel::<$crate::kernel::cpu::lanes::Scalar>($($argument,)+ i);
+            i += 1;
+        }
+    }};
+}
+pub(super) use by_lanes;
+
 /// Implements [`Lanes`] by one intrinsic an operation.
 macro_rules! lanes {
     (

@@ -4,7 +4,7 @@
 //! where ReLU and max pool let a gradient through is computed again from it, by the same instructions,
 //! which costs less than writing it down and reading it back.
 
-use super::lanes::{Lanes, Scalar};
+use super::lanes::{Lanes, by_lanes};
 
 /// What follows the convolution in a block, and the size of the images it works on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,27 +89,12 @@ pub(super) struct Backward {
     pub(super) shortcut: *mut f32,
 }
 
-/// Runs a kernel on whole registers of channels and then on the channels that are left.
-macro_rules! by_channels {
-    ($lanes:ty, $channels:expr, $kernel:ident($job:expr)) => {{
-        let (channels, mut c) = ($channels, 0);
-        while c + <$lanes>::WIDTH <= channels {
-            $kernel::<$lanes>($job, c);
-            c += <$lanes>::WIDTH;
-        }
-        while c < channels {
-            $kernel::<Scalar>($job, c);
-            c += 1;
-        }
-    }};
-}
-
 /// # Safety
 /// The processor has the instruction set of `L`; the pointers are valid for the sizes the job states.
 #[inline(always)]
 pub(super) unsafe fn moments<L: Lanes>(job: &Moments) {
     // SAFETY: passed on.
-    unsafe { by_channels!(L, job.channels, moments_of(job)) }
+    unsafe { by_lanes!(L, job.channels, moments_of(job)) }
 }
 
 #[inline(always)]
@@ -151,7 +136,7 @@ pub(super) unsafe fn forward<L: Lanes>(job: &Forward) {
             for y in 0..plane.height / 2 {
                 let job =
                     &Forward { values: job.values.add(2 * y * row), output: job.output.add(y * out), ..*job };
-                by_channels!(L, plane.channels, forward_pooled(job));
+                by_lanes!(L, plane.channels, forward_pooled(job));
             }
         } else {
             for y in 0..plane.height {
@@ -162,7 +147,7 @@ pub(super) unsafe fn forward<L: Lanes>(job: &Forward) {
                     shortcut,
                     ..*job
                 };
-                by_channels!(L, plane.channels, forward_plain(job));
+                by_lanes!(L, plane.channels, forward_plain(job));
             }
         }
     }
@@ -233,9 +218,9 @@ pub(super) unsafe fn sums<L: Lanes>(job: &Sums) {
         for y in 0..if plane.pool { plane.height / 2 } else { plane.height } {
             let job = &Sums { incoming: job.incoming.row(y), ..*job };
             if plane.pool {
-                by_channels!(L, plane.channels, sums_pooled(job));
+                by_lanes!(L, plane.channels, sums_pooled(job));
             } else {
-                by_channels!(L, plane.channels, sums_plain(job));
+                by_lanes!(L, plane.channels, sums_plain(job));
             }
         }
     }
@@ -373,11 +358,11 @@ pub(super) unsafe fn backward<L: Lanes>(job: &Backward) {
                 ..*job
             };
             if !plane.pool {
-                by_channels!(L, plane.channels, backward_plain(job));
+                by_lanes!(L, plane.channels, backward_plain(job));
             } else if 2 * y + 1 < plane.height {
-                by_channels!(L, plane.channels, backward_pooled(job));
+                by_lanes!(L, plane.channels, backward_pooled(job));
             } else {
-                by_channels!(L, plane.channels, backward_last_row(job));
+                by_lanes!(L, plane.channels, backward_last_row(job));
             }
         }
     }

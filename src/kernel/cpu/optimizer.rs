@@ -1,6 +1,6 @@
 //! The inner kernels of the optimisers: one pass over parameter, gradient and state.
 
-use super::lanes::{Lanes, Scalar};
+use super::lanes::{Lanes, by_lanes};
 use crate::kernel::constants::{AdamW, Sgd};
 
 /// `length` floats of a parameter and what belongs to it.
@@ -28,18 +28,8 @@ pub(super) struct SgdJob {
 /// The processor has the instruction set of `L`; the pointers are valid for `length` floats.
 #[inline(always)]
 pub(super) unsafe fn adamw<L: Lanes>(job: &AdamWJob) {
-    let mut i = 0;
     // SAFETY: passed on.
-    unsafe {
-        while i + L::WIDTH <= job.length {
-            adamw_at::<L>(job, i);
-            i += L::WIDTH;
-        }
-        while i < job.length {
-            adamw_at::<Scalar>(job, i);
-            i += 1;
-        }
-    }
+    unsafe { by_lanes!(L, job.length, adamw_at(job)) }
 }
 
 #[inline(always)]
@@ -65,18 +55,8 @@ unsafe fn adamw_at<L: Lanes>(job: &AdamWJob, i: usize) {
 /// As [`adamw`].
 #[inline(always)]
 pub(super) unsafe fn sgd<L: Lanes>(job: &SgdJob) {
-    let mut i = 0;
     // SAFETY: passed on.
-    unsafe {
-        while i + L::WIDTH <= job.length {
-            sgd_at::<L>(job, i);
-            i += L::WIDTH;
-        }
-        while i < job.length {
-            sgd_at::<Scalar>(job, i);
-            i += 1;
-        }
-    }
+    unsafe { by_lanes!(L, job.length, sgd_at(job)) }
 }
 
 #[inline(always)]

@@ -1,6 +1,6 @@
 //! The inner kernels of a max pool of any size, stride and padding.
 
-use super::lanes::{Lanes, Scalar};
+use super::lanes::{Lanes, by_lanes};
 
 /// A max pool's windows and the size of the images it works on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,18 +54,8 @@ pub(super) unsafe fn forward<L: Lanes>(job: &Forward) {
     let pool = &job.pool;
     for y in 0..pool.output_height() {
         for x in 0..pool.output_width() {
-            let mut c = 0;
             // SAFETY: passed on.
-            unsafe {
-                while c + L::WIDTH <= pool.channels {
-                    forward_at::<L>(job, y, x, c);
-                    c += L::WIDTH;
-                }
-                while c < pool.channels {
-                    forward_at::<Scalar>(job, y, x, c);
-                    c += 1;
-                }
-            }
+            unsafe { by_lanes!(L, pool.channels, forward_at(job, y, x)) }
         }
     }
 }
@@ -93,18 +83,8 @@ pub(super) unsafe fn backward<L: Lanes>(job: &Backward) {
     let pool = &job.pool;
     for y in 0..pool.output_height() {
         for x in 0..pool.output_width() {
-            let mut c = 0;
             // SAFETY: passed on.
-            unsafe {
-                while c + L::WIDTH <= pool.channels {
-                    backward_at::<L>(job, y, x, c);
-                    c += L::WIDTH;
-                }
-                while c < pool.channels {
-                    backward_at::<Scalar>(job, y, x, c);
-                    c += 1;
-                }
-            }
+            unsafe { by_lanes!(L, pool.channels, backward_at(job, y, x)) }
         }
     }
 }

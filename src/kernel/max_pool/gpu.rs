@@ -1,24 +1,18 @@
 //! The GPU implementation: burn's operators.
 
+use burn::backend::ops::ModuleOps;
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::IntDType;
 use burn_cubecl::CubeBackend;
 
 use super::{MaxPool, MaxPoolBackward, PoolWindow};
-use crate::kernel::convolution::composed::{channels_first, channels_last};
+use crate::kernel::convolution::gpu::{channels_first, channels_last};
 
 impl MaxPool for CubeBackend {
     fn max_pool(images: FloatTensor<Self>, window: PoolWindow) -> FloatTensor<Self> {
         let PoolWindow { kernel, stride, padding } = window;
-        let images = channels_first::<Self>(images);
-        channels_last::<Self>(<Self as burn::backend::ops::ModuleOps<Self>>::max_pool2d(
-            images,
-            [kernel; 2],
-            [stride; 2],
-            [padding; 2],
-            [1; 2],
-            false,
-        ))
+        let images = channels_first(images);
+        channels_last(Self::max_pool2d(images, [kernel; 2], [stride; 2], [padding; 2], [1; 2], false))
     }
 }
 
@@ -29,21 +23,13 @@ impl MaxPoolBackward for CubeBackend {
         gradient: FloatTensor<Self>,
         window: PoolWindow,
     ) -> FloatTensor<Self> {
-        use burn::backend::ops::ModuleOps;
         let PoolWindow { kernel, stride, padding } = window;
         let (size, step, border, one) = ([kernel; 2], [stride; 2], [padding; 2], [1; 2]);
-        let images = channels_first::<Self>(images);
-        let gradient = channels_first::<Self>(gradient);
-        let found = <Self as ModuleOps<Self>>::max_pool2d_with_indices(
-            images.clone(),
-            size,
-            step,
-            border,
-            one,
-            false,
-            IntDType::I32,
-        );
-        let result = <Self as ModuleOps<Self>>::max_pool2d_with_indices_backward(
+        let images = channels_first(images);
+        let gradient = channels_first(gradient);
+        let found =
+            Self::max_pool2d_with_indices(images.clone(), size, step, border, one, false, IntDType::I32);
+        let result = Self::max_pool2d_with_indices_backward(
             images,
             size,
             step,
@@ -53,6 +39,6 @@ impl MaxPoolBackward for CubeBackend {
             gradient,
             found.indices,
         );
-        channels_last::<Self>(result.x_grad)
+        channels_last(result.x_grad)
     }
 }
