@@ -13,9 +13,13 @@ mod cpu;
 mod cross_entropy;
 #[cfg(feature = "flex")]
 mod flex;
+#[cfg(feature = "cube")]
+mod gpu;
 pub(crate) mod max_pool;
 pub mod probe;
 mod self_check;
+#[cfg(all(test, feature = "wgpu"))]
+pub(crate) mod testing;
 pub(crate) mod update;
 
 #[cfg(feature = "flex")]

@@ -83,12 +83,12 @@ impl Case {
 }
 
 fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    block_on(read(tensor)).expect("the CPU answers")
+    block_on(read(tensor)).expect("the device answers")
 }
 
 /// Output, moments, and the gradient of every operand.
-fn ours(case: &Case, operands: &[Vec<f32>]) -> Vec<Vec<f32>> {
-    let device = Device::flex().autodiff();
+fn ours(case: &Case, operands: &[Vec<f32>], device: &Device) -> Vec<Vec<f32>> {
+    let device = device.clone().autodiff();
     let tensors = case.tensors(operands, &device);
     let (output, mean, variance) = block_train(tensors.clone(), case.layout);
     let loss = (output.clone() * case.upstream(output.dims(), &device)).sum();
@@ -146,18 +146,57 @@ fn burns(case: &Case, operands: &[Vec<f32>]) -> Vec<Vec<f32>> {
 const NAMES: [&str; 8] =
     ["output", "mean", "variance", "of images", "of weights", "of scale", "of shift", "of shortcut"];
 
+/// Asserts that two ways of running a block agree, up to `tolerance` of the largest number.
+fn assert_close(case: &Case, found: &[Vec<f32>], expected: &[Vec<f32>], tolerance: f32) {
+    assert_eq!(found.len(), expected.len());
+    for (name, (found, expected)) in NAMES.iter().zip(found.iter().zip(expected)) {
+        assert_eq!(found.len(), expected.len());
+        let size = expected.iter().fold(0.0f32, |most, v| most.max(v.abs()));
+        let differences = found.iter().zip(expected).map(|(a, b)| (a - b).abs());
+        // Of NaN and a number, `max` would take the number.
+        let error = differences.fold(0.0f32, |most, e| if e <= most { most } else { e });
+        assert!(
+            error <= tolerance * size.max(1e-3),
+            "{name}: {error:e} of {size} in {:?} {:?}",
+            case.images,
+            case.layout
+        );
+    }
+}
+
 #[test]
 fn a_block_and_its_gradients_agree_with_burns_operators() {
     for case in cases() {
         let operands = case.operands();
-        let (ours, burns) = (ours(&case, &operands), burns(&case, &operands));
-        assert_eq!(ours.len(), burns.len());
-        for (name, (ours, burns)) in NAMES.iter().zip(ours.iter().zip(&burns)) {
-            assert_eq!(ours.len(), burns.len());
-            let size = burns.iter().fold(0.0f32, |most, v| most.max(v.abs()));
-            let error = ours.iter().zip(burns).fold(0.0f32, |most, (a, b)| most.max((a - b).abs()));
-            assert!(error <= 2e-5 * size.max(1e-3), "{name}: {error:e} of {size} in {:?}", case.layout);
-        }
+        let ours = ours(&case, &operands, &Device::flex());
+        assert_close(&case, &ours, &burns(&case, &operands), 2e-5);
+    }
+}
+
+/// More shapes: each way of cutting a product into tiles, and more pixels than one part has.
+#[cfg(feature = "wgpu")]
+fn gpu_cases() -> Vec<Case> {
+    let mut cases = cases();
+    cases.extend([
+        case([5, 12, 12, 4], 8, 3, 1, "relu pool"),
+        case([3, 16, 16, 32], 32, 3, 1, "relu pool"),
+        case([2, 9, 9, 64], 64, 3, 1, "relu"),
+        case([2, 8, 8, 24], 40, 3, 2, "relu"),
+        case([2, 7, 7, 64], 128, 1, 2, ""),
+        case([1, 3, 3, 128], 264, 3, 1, "relu shortcut"),
+        case([20, 33, 35, 3], 18, 3, 1, "relu pool"),
+    ]);
+    cases
+}
+
+#[test]
+#[cfg(feature = "wgpu")]
+fn a_block_on_a_gpu_agrees_with_the_cpu() {
+    let Some(device) = crate::kernel::testing::wgpu() else { return };
+    for case in gpu_cases() {
+        let operands = case.operands();
+        let found = ours(&case, &operands, &device);
+        assert_close(&case, &found, &ours(&case, &operands, &Device::flex()), 2e-5);
     }
 }
 
@@ -222,7 +261,7 @@ fn a_blocks_gradients_are_its_finite_differences() {
     const STEP: f64 = 1e-5;
     for case in cases() {
         let operands = case.operands();
-        let gradients = &ours(&case, &operands)[3..];
+        let gradients = &ours(&case, &operands, &Device::flex())[3..];
         for (operand, gradient) in gradients.iter().enumerate() {
             let size = gradient.iter().fold(0.0f32, |most, v| most.max(v.abs()));
             let places = gradient.len().min(7);
@@ -248,7 +287,7 @@ fn given_the_moments_of_the_batch_evaluation_is_the_training_pass() {
     for case in cases() {
         let device = Device::flex().autodiff();
         let operands = case.operands();
-        let train = ours(&case, &operands);
+        let train = ours(&case, &operands, &Device::flex());
         let moment = |values: &Vec<f32>| {
             Tensor::<1>::from_data(TensorData::new(values.clone(), [case.output]), (&device, DType::F32))
         };

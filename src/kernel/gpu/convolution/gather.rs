@@ -1,0 +1,193 @@
+//! Convolution and the gradient of its images: products whose left factor is gathered from images as it is needed.
+//!
+//! A row of the product is a pixel, a column an output channel, and `K` runs over taps and channels. The gradient of the
+//! images is the same product over the gradient of the output, with the taps the other way round.
+
+use cubecl::prelude::*;
+
+use super::product::{Vec4, accumulate, clear};
+use super::shape::{Shape, Tile};
+
+/// Which way the product goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Way {
+    /// From images to output.
+    Forward,
+    /// From the gradient of the output to that of the images.
+    Backward,
+}
+
+/// What is gathered, and what the product is written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Gather {
+    pub(super) shape: Shape,
+    pub(super) way: Way,
+}
+
+impl Gather {
+    /// Height, width and vectors of channels of what is read.
+    pub(super) fn source(&self) -> [usize; 3] {
+        let Shape { height, width, input, output_height, output_width, output, .. } = self.shape;
+        match self.way {
+            Way::Forward => [height, width, input],
+            Way::Backward => [output_height, output_width, output],
+        }
+    }
+
+    /// Height, width and vectors of channels of what is written.
+    pub(super) fn target(&self) -> [usize; 3] {
+        Self { way: if self.way == Way::Forward { Way::Backward } else { Way::Forward }, ..*self }.source()
+    }
+}
+
+/// Where the window of a pixel begins in the source, as far as its tap is not known: `[batch, row, column]`. Rows and columns
+/// may wrap below zero; a pixel that does not exist has a row that no source has.
+#[cube]
+fn corner(pixel: u32, pixels: u32, #[comptime] gather: Gather) -> (u32, u32, u32) {
+    let [height, width, _] = comptime!(gather.target());
+    let area = comptime!((height * width) as u32);
+    let (image, rest) = (pixel / area, pixel % area);
+    let (y, x) = (rest / comptime!(width as u32), rest % comptime!(width as u32));
+    let (stride, padding) = comptime!((gather.shape.stride as u32, gather.shape.padding as u32));
+    let exists = pixel < pixels;
+    if comptime!(gather.way == Way::Forward) {
+        (image, select(exists, y * stride - padding, 0x4000_0000u32), x * stride - padding)
+    } else {
+        (image, select(exists, y + padding, 0xC000_0000u32), x + padding)
+    }
+}
+
+/// A coordinate of the source, from its corner and a tap; beyond the source if there is none.
+#[cube]
+fn coordinate(corner: u32, tap: u32, #[comptime] gather: Gather) -> u32 {
+    let stride = comptime!(gather.shape.stride as u32);
+    if comptime!(gather.way == Way::Forward) {
+        corner + tap
+    } else if comptime!(stride == 1) {
+        corner - tap
+    } else {
+        let place = corner - tap;
+        select(place % stride == 0, place / stride, 0x4000_0000u32)
+    }
+}
+
+/// `output[pixel][column] = Σ source[window of the pixel] · weights[tap, channel][column]`, plus a bias.
+///
+/// `weights` is `[taps · source channels][target channels]`. One workgroup makes one tile; a tile of rows is numbered by the
+/// second and third coordinate of its workgroup, as one alone does not reach far enough.
+#[cube(launch_unchecked)]
+pub(super) fn gathered_product(
+    source: &[Vec4],
+    weights: &[Vec4],
+    bias: &[Vec4],
+    output: &mut [Vec4],
+    batch: u32,
+    #[comptime] gather: Gather,
+    #[comptime] tile: Tile,
+    #[comptime] has_bias: bool,
+) {
+    let [height, width, channels] = comptime!(gather.source());
+    let [target_height, target_width, columns] = comptime!(gather.target());
+    let (m, n, units) = comptime!((tile.m() as u32, tile.n() as u32, tile.units() as u32));
+    let pixels = batch * comptime!((target_height * target_width) as u32);
+    let first_row = (CUBE_POS_Z * CUBE_COUNT_Y + CUBE_POS_Y) * m * 4;
+    let first_column = CUBE_POS_X * n;
+    let unit = UNIT_POS;
+    let (row, column) = (unit / comptime!(tile.across as u32), unit % comptime!(tile.across as u32));
+
+    let mut left = Shared::<[Vec4]>::new_slice(comptime!(tile.depth * 4 * tile.m()));
+    let mut right = Shared::<[Vec4]>::new_slice(comptime!(tile.depth * 4 * tile.n()));
+    let mut sums = Array::<Vec4>::new(comptime!(tile.rows * 4 * tile.columns));
+    clear(&mut sums, tile);
+
+    // Each invocation gathers squares of four pixels by four channels and turns them, so that both panels are `[K][..]`. Its
+    // squares belong to few groups of pixels, whose windows are found once.
+    let groups = comptime!(tile.m().div_ceil(tile.units()));
+    let mut origins = Array::<u32>::new(comptime!(groups * 4));
+    let mut corners_y = Array::<u32>::new(comptime!(groups * 4));
+    let mut corners_x = Array::<u32>::new(comptime!(groups * 4));
+    #[unroll]
+    for group in 0..groups {
+        #[unroll]
+        for i in 0..4usize {
+            let pixel =
+                first_row + (unit % m + comptime!((group * tile.units()) as u32)) * 4 + comptime!(i as u32);
+            let (image, y, x) = corner(pixel, pixels, gather);
+            origins[comptime!(group * 4 + i)] = image * comptime!((height * width) as u32);
+            corners_y[comptime!(group * 4 + i)] = y;
+            corners_x[comptime!(group * 4 + i)] = x;
+        }
+    }
+    let squares = comptime!(tile.depth * tile.m());
+    let runs = comptime!((channels / tile.depth) as u32);
+    for step in 0..comptime!((gather.shape.taps() * channels / tile.depth) as u32) {
+        let (tap, run) = (step / runs, step % runs);
+        let kernel = comptime!(gather.shape.kernel as u32);
+        let (tap_y, tap_x) = (tap / kernel, tap % kernel);
+        #[unroll]
+        for turn in 0..comptime!(squares.div_ceil(tile.units())) {
+            let square = unit + comptime!((turn * tile.units()) as u32);
+            if comptime!(squares.is_multiple_of(tile.units())) || square < comptime!(squares as u32) {
+                let (group, k) = (square % m, square / m);
+                let channel = run * comptime!(tile.depth as u32) + k;
+                let mut values = Array::<Vec4>::new(4usize);
+                #[unroll]
+                for i in 0..4usize {
+                    let known = comptime!(turn % groups * 4 + i);
+                    let y = coordinate(corners_y[known], tap_y, gather);
+                    let x = coordinate(corners_x[known], tap_x, gather);
+                    let inside = y < comptime!(height as u32) && x < comptime!(width as u32);
+                    let place = (origins[known] + y * comptime!(width as u32) + x)
+                        * comptime!(channels as u32)
+                        + channel;
+                    let value = source[select(inside, place, 0u32) as usize];
+                    values[i] = select(inside, value, Vec4::new(0.0));
+                }
+                #[unroll]
+                for lane in 0..4usize {
+                    let mut turned = Vec4::new(values[0].extract(lane));
+                    #[unroll]
+                    for i in 1..4usize {
+                        turned.insert(i, values[i].extract(lane));
+                    }
+                    left[((k * 4 + comptime!(lane as u32)) * m + group) as usize] = turned;
+                }
+            }
+        }
+        let panel = comptime!((tile.depth * 4 * tile.n()) as u32);
+        #[unroll]
+        for turn in 0..comptime!((panel as usize).div_ceil(tile.units()) as u32) {
+            let place = unit + turn * units;
+            if comptime!(panel.is_multiple_of(units)) || place < panel {
+                let (k, j) = (place / n, first_column + place % n);
+                let exists = j < comptime!(columns as u32);
+                let from = (step * comptime!((tile.depth * 4) as u32) + k) * comptime!(columns as u32) + j;
+                let value = weights[select(exists, from, 0u32) as usize];
+                right[place as usize] = select(exists, value, Vec4::new(0.0));
+            }
+        }
+        sync_cube();
+        accumulate(&left, &right, &mut sums, row, column, tile);
+        sync_cube();
+    }
+
+    #[unroll]
+    for i in 0..tile.rows {
+        #[unroll]
+        for lane in 0..4usize {
+            let group = row + comptime!((i * tile.down) as u32);
+            let pixel = first_row + group * 4 + comptime!(lane as u32);
+            #[unroll]
+            for j in 0..tile.columns {
+                let vector = first_column + column + comptime!((j * tile.across) as u32);
+                if pixel < pixels && vector < comptime!(columns as u32) {
+                    let mut value = sums[comptime!((i * 4 + lane) * tile.columns + j)];
+                    if has_bias {
+                        value += bias[vector as usize];
+                    }
+                    output[(pixel * comptime!(columns as u32) + vector) as usize] = value;
+                }
+            }
+        }
+    }
+}

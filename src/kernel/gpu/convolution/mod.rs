@@ -1,0 +1,206 @@
+//! Convolutions on a GPU: implicit products with panels in shared memory, without subgroup operations.
+//!
+//! Images are `[B, H, W, C]`. Kernels work on whole vectors of four channels; images with another number of channels
+//! are fitted before and after, which costs a pass over them.
+
+mod gather;
+mod pack;
+mod product;
+mod shape;
+mod weight_gradient;
+
+use burn::backend::TensorMetadata;
+use burn_cubecl::tensor::CubeTensor;
+use cubecl::prelude::*;
+
+use self::gather::{Gather, Way, gathered_product};
+use self::pack::{fit_channels, pack_weights};
+use self::shape::{LANES, Shape, Tile};
+use self::weight_gradient::{add_parts, weight_gradient_parts};
+use super::{elementwise, empty, ready};
+use crate::kernel::convolution::Window;
+
+/// Rows of workgroups a launch may have in one dimension, by WebGPU's default limits.
+const MOST_WORKGROUPS: usize = 65_535;
+
+/// Workgroups that the parts of a weight gradient are cut into, if there are pixels enough: a few for each processor of
+/// a large GPU.
+const WORKGROUPS: usize = 512;
+
+/// Pixels that a part of a weight gradient has at least, so that adding the parts stays a small part of the work.
+const LEAST_PART: usize = 256;
+
+/// Convolution of images `[B, H, W, C]` with weights `[O, C, K, K]` and a bias `[O]`: `[B, H', W', O]`.
+pub(in crate::kernel) fn convolve(
+    images: CubeTensor,
+    weights: CubeTensor,
+    bias: Option<CubeTensor>,
+    window: Window,
+) -> CubeTensor {
+    let (images, weights) = (ready(images), ready(weights));
+    let outputs = weights.shape()[0];
+    let shape = Shape::new(&images.shape(), &weights.shape(), window);
+    let gather = Gather { shape, way: Way::Forward };
+    let bias = bias.map(|bias| fitted(ready(bias), shape.output * LANES));
+    product(fitted(images, shape.input * LANES), &weights, bias, gather, outputs)
+}
+
+/// Gradient of the images, `[B, H, W, C]`, from that of the output.
+pub(in crate::kernel) fn image_gradient(
+    gradient: CubeTensor,
+    weights: CubeTensor,
+    images: &[usize],
+    window: Window,
+) -> CubeTensor {
+    let (gradient, weights) = (ready(gradient), ready(weights));
+    let shape = Shape::new(images, &weights.shape(), window);
+    let gather = Gather { shape, way: Way::Backward };
+    product(fitted(gradient, shape.output * LANES), &weights, None, gather, images[3])
+}
+
+/// Gradient of the weights, `[O, C, K, K]`, from that of the output.
+pub(in crate::kernel) fn weight_gradient(
+    images: CubeTensor,
+    gradient: CubeTensor,
+    weights: &[usize],
+    window: Window,
+) -> CubeTensor {
+    let (images, gradient) = (ready(images), ready(gradient));
+    let (batch, [outputs, inputs]) = (images.shape()[0], [weights[0], weights[1]]);
+    let shape = Shape::new(&images.shape(), weights, window);
+    let images = fitted(images, shape.input * LANES);
+    let gradient = fitted(gradient, shape.output * LANES);
+    let (rows, columns) = (shape.taps() * shape.input, shape.output);
+    let pixels = batch * shape.output_pixels();
+    // `K` is one run of all pixels: a panel may end anywhere in it.
+    let tile = Tile::choose(rows * LANES, columns, 4);
+    let tiles = rows.div_ceil(tile.m()) * columns.div_ceil(tile.n());
+    let wanted = WORKGROUPS.div_ceil(tiles).min(pixels.div_ceil(LEAST_PART)).max(1);
+    let part = pixels.div_ceil(wanted).next_multiple_of(tile.depth * LANES);
+    let count = pixels.div_ceil(part);
+    let parts = empty(&images, [count, rows * LANES, columns * LANES]);
+    let found = empty(&images, [outputs, inputs, weights[2], weights[3]]);
+    let client = found.client.clone();
+    let workgroups =
+        CubeCount::Static(columns.div_ceil(tile.n()) as u32, rows.div_ceil(tile.m()) as u32, count as u32);
+    // SAFETY: `shape` and `tile` decide every size; the kernels guard what lies beyond the last row, column and pixel.
+    unsafe {
+        weight_gradient_parts::launch_unchecked(
+            &client,
+            workgroups,
+            CubeDim::new_1d(tile.units() as u32),
+            images.into_buffer_arg(),
+            gradient.into_buffer_arg(),
+            parts.clone().into_buffer_arg(),
+            batch as u32,
+            part as u32,
+            shape,
+            tile,
+        );
+        let (cubes, dim) = elementwise(outputs * inputs * shape.taps());
+        add_parts::launch_unchecked(
+            &client,
+            cubes,
+            dim,
+            parts.into_buffer_arg(),
+            found.clone().into_buffer_arg(),
+            count as u32,
+            inputs as u32,
+            outputs as u32,
+            shape,
+        );
+    }
+    found
+}
+
+/// The product of gathered images and weights, with `channels` of the channels it makes.
+fn product(
+    source: CubeTensor,
+    weights: &CubeTensor,
+    bias: Option<CubeTensor>,
+    gather: Gather,
+    channels: usize,
+) -> CubeTensor {
+    let (batch, shape) = (source.shape()[0], gather.shape);
+    let packed = packed(weights, gather);
+    let [height, width, columns] = gather.target();
+    let output = empty(&source, [batch, height, width, columns * LANES]);
+    let client = output.client.clone();
+    let pixels = batch * height * width;
+    let tile = Tile::choose(pixels, columns, gather.source()[2]);
+    let rows = pixels.div_ceil(tile.m() * LANES);
+    let far = rows.div_ceil(MOST_WORKGROUPS);
+    let workgroups =
+        CubeCount::Static(columns.div_ceil(tile.n()) as u32, rows.div_ceil(far) as u32, far as u32);
+    let has_bias = bias.is_some();
+    // Something has to be bound; the kernel does not read it.
+    let bias = bias.unwrap_or_else(|| packed.clone());
+    debug_assert_eq!(source.shape()[3], gather.source()[2] * LANES, "{shape:?}");
+    // SAFETY: `gather` and `tile` decide every size; the kernel guards what lies beyond the last pixel and column.
+    unsafe {
+        gathered_product::launch_unchecked(
+            &client,
+            workgroups,
+            CubeDim::new_1d(tile.units() as u32),
+            source.into_buffer_arg(),
+            packed.into_buffer_arg(),
+            bias.into_buffer_arg(),
+            output.clone().into_buffer_arg(),
+            batch as u32,
+            gather,
+            tile,
+            has_bias,
+        );
+    }
+    fitted(output, channels)
+}
+
+/// Weights as a product reads them.
+fn packed(weights: &CubeTensor, gather: Gather) -> CubeTensor {
+    let (shape, [outputs, inputs]) = (gather.shape, [weights.shape()[0], weights.shape()[1]]);
+    let [rows, columns] = [gather.source()[2], gather.target()[2]];
+    let count = shape.taps() * rows * columns * LANES * LANES;
+    let packed = empty(weights, [shape.taps() * rows * LANES, columns * LANES]);
+    let (cubes, dim) = elementwise(count);
+    // SAFETY: the kernel returns early past the last element and reads only weights that exist.
+    unsafe {
+        pack_weights::launch_unchecked(
+            &packed.client,
+            cubes,
+            dim,
+            weights.clone().into_buffer_arg(),
+            packed.clone().into_buffer_arg(),
+            inputs as u32,
+            outputs as u32,
+            shape,
+            gather.way == Way::Backward,
+        );
+    }
+    packed
+}
+
+/// A tensor whose last dimension has `channels`.
+fn fitted(tensor: CubeTensor, channels: usize) -> CubeTensor {
+    let mut shape = tensor.shape().to_vec();
+    let from = std::mem::replace(shape.last_mut().expect("a tensor has a dimension"), channels);
+    if from == channels {
+        return tensor;
+    }
+    let count: usize = shape.iter().product();
+    let output = empty(&tensor, shape);
+    let (cubes, dim) = elementwise(count);
+    // SAFETY: the kernel returns early past the last element and reads only channels that exist.
+    unsafe {
+        fit_channels::launch_unchecked(
+            &output.client,
+            cubes,
+            dim,
+            tensor.into_buffer_arg(),
+            output.clone().into_buffer_arg(),
+            count as u32,
+            from as u32,
+            channels as u32,
+        );
+    }
+    output
+}

@@ -1,0 +1,129 @@
+//! The sizes of a convolution, and how its product is cut into tiles.
+
+use crate::kernel::convolution::Window;
+
+/// Channels are handled in vectors of four.
+pub(super) const LANES: usize = 4;
+
+/// The sizes of a convolution, known when a kernel is compiled, so that no invocation divides by a variable. The batch is
+/// not among them: the last one of an epoch is smaller. Channels are rounded up to whole vectors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Shape {
+    pub(super) height: usize,
+    pub(super) width: usize,
+    /// Vectors of channels of the images.
+    pub(super) input: usize,
+    pub(super) output_height: usize,
+    pub(super) output_width: usize,
+    /// Vectors of channels of the output.
+    pub(super) output: usize,
+    pub(super) kernel: usize,
+    pub(super) stride: usize,
+    pub(super) padding: usize,
+}
+
+impl Shape {
+    /// Of images `[B, H, W, C]` and weights `[O, C, K, K]`.
+    pub(super) fn new(images: &[usize], weights: &[usize], window: Window) -> Self {
+        let (height, width, kernel) = (images[1], images[2], weights[2]);
+        assert_eq!(images[3], weights[1], "the weights have as many input channels as the images");
+        assert_eq!(kernel, weights[3], "kernels are square");
+        let side = |length: usize| (length + 2 * window.padding - kernel) / window.stride + 1;
+        Self {
+            height,
+            width,
+            input: images[3].div_ceil(LANES),
+            output_height: side(height),
+            output_width: side(width),
+            output: weights[0].div_ceil(LANES),
+            kernel,
+            stride: window.stride,
+            padding: window.padding,
+        }
+    }
+
+    /// Taps of the kernel.
+    pub(super) fn taps(&self) -> usize {
+        self.kernel * self.kernel
+    }
+
+    /// Pixels of an image.
+    pub(super) fn pixels(&self) -> usize {
+        self.height * self.width
+    }
+
+    /// Pixels of an image of the output.
+    pub(super) fn output_pixels(&self) -> usize {
+        self.output_height * self.output_width
+    }
+}
+
+/// How a product `[M, K] · [K, N]` is cut: each workgroup makes a tile of it, each of its invocations a block of that
+/// tile, from panels of `depth` that lie in shared memory.
+///
+/// Chosen for WebGPU's default limits: at most 256 invocations, 16 KiB of shared memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Tile {
+    /// Invocations down and across the tile.
+    pub(super) down: usize,
+    pub(super) across: usize,
+    /// Vectors of rows and of columns in each invocation's block.
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    /// Vectors of `K` in shared memory.
+    pub(super) depth: usize,
+}
+
+impl Tile {
+    /// For a product of `m` rows and `n` vectors of columns, whose `K` comes in runs of `run` vectors.
+    pub(super) fn choose(m: usize, n: usize, run: usize) -> Self {
+        let few_columns = |across: usize| Self { down: 64 / across, across, rows: 2, columns: 2, depth: 2 };
+        let tile = match n {
+            0..=2 => Self { depth: 1, ..few_columns(1) },
+            3..=4 => few_columns(2),
+            5..=8 => Self { depth: 4, ..few_columns(4) },
+            // Wide ones fill a large GPU only if there are many of them.
+            _ if m * n >= 1 << 20 => Self { down: 16, across: 8, rows: 2, columns: 2, depth: 4 },
+            _ => Self { depth: 4, ..few_columns(8) },
+        };
+        let depth = [4, 2, 1].into_iter().find(|&depth| depth <= tile.depth && run.is_multiple_of(depth));
+        Self { depth: depth.unwrap_or(1), ..tile }
+    }
+
+    /// Invocations of a workgroup.
+    pub(super) fn units(&self) -> usize {
+        self.down * self.across
+    }
+
+    /// Vectors of rows of the tile.
+    pub(super) fn m(&self) -> usize {
+        self.down * self.rows
+    }
+
+    /// Vectors of columns of the tile.
+    pub(super) fn n(&self) -> usize {
+        self.across * self.columns
+    }
+
+    /// Bytes of shared memory.
+    #[cfg(test)]
+    fn shared(&self) -> usize {
+        self.depth * LANES * (self.m() + self.n()) * LANES * size_of::<f32>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_tile_stays_within_webgpus_default_limits(m in 1usize..1 << 24, n in 1usize..600, run in 1usize..200) {
+            let tile = Tile::choose(m, n, run);
+            prop_assert!(tile.units() <= 256);
+            prop_assert!(tile.shared() <= 16 << 10, "{}", tile.shared());
+            prop_assert!(run.is_multiple_of(tile.depth));
+        }
+    }
+}

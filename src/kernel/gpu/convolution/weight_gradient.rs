@@ -1,0 +1,126 @@
+//! The gradient of the weights: a product over all pixels, in parts that are added at the end.
+//!
+//! A row of the product is a tap and an input channel, a column an output channel, and `K` runs over the pixels of the output.
+
+use cubecl::prelude::*;
+
+use super::product::{Vec4, accumulate, clear};
+use super::shape::{Shape, Tile};
+
+/// `parts[part][tap, channel][column] = Σ images[window of the pixel] · gradient[pixel][column]` over the pixels of a part.
+///
+/// The first coordinate of a workgroup numbers tiles of columns, the second tiles of rows, the third parts. A part has
+/// `part` pixels, a multiple of the tile's depth.
+#[cube(launch_unchecked)]
+pub(super) fn weight_gradient_parts(
+    images: &[Vec4],
+    gradient: &[Vec4],
+    parts: &mut [Vec4],
+    batch: u32,
+    part: u32,
+    #[comptime] shape: Shape,
+    #[comptime] tile: Tile,
+) {
+    let (m, n, units) = comptime!((tile.m() as u32, tile.n() as u32, tile.units() as u32));
+    let rows = comptime!((shape.taps() * shape.input) as u32);
+    let (channels, columns) = comptime!((shape.input as u32, shape.output as u32));
+    let depth = comptime!((tile.depth * 4) as u32);
+    let area = comptime!(shape.output_pixels() as u32);
+    let pixels = batch * area;
+    let first_row = CUBE_POS_Y * m;
+    let first_column = CUBE_POS_X * n;
+    let first_pixel = CUBE_POS_Z * part;
+    let last_pixel = select(first_pixel + part < pixels, first_pixel + part, pixels);
+    let unit = UNIT_POS;
+    let (row, column) = (unit / comptime!(tile.across as u32), unit % comptime!(tile.across as u32));
+
+    let mut left = Shared::<[Vec4]>::new_slice(comptime!(tile.depth * 4 * tile.m()));
+    let mut right = Shared::<[Vec4]>::new_slice(comptime!(tile.depth * 4 * tile.n()));
+    let mut sums = Array::<Vec4>::new(comptime!(tile.rows * 4 * tile.columns));
+    clear(&mut sums, tile);
+
+    for step in range_stepped(first_pixel, last_pixel, depth) {
+        let panel = comptime!((tile.depth * 4 * tile.m()) as u32);
+        #[unroll]
+        for turn in 0..comptime!((panel as usize).div_ceil(tile.units()) as u32) {
+            let place = unit + turn * units;
+            if comptime!(panel.is_multiple_of(units)) || place < panel {
+                let (k, group) = (place / m, first_row + place % m);
+                let pixel = step + k;
+                let (image, rest) = (pixel / area, pixel % area);
+                let width = comptime!(shape.output_width as u32);
+                let (tap, channel) = (group / channels, group % channels);
+                let kernel = comptime!(shape.kernel as u32);
+                let (stride, padding) = comptime!((shape.stride as u32, shape.padding as u32));
+                let y = rest / width * stride + tap / kernel - padding;
+                let x = rest % width * stride + tap % kernel - padding;
+                let inside = pixel < last_pixel
+                    && group < rows
+                    && y < comptime!(shape.height as u32)
+                    && x < comptime!(shape.width as u32);
+                let from = (image * comptime!(shape.pixels() as u32) + y * comptime!(shape.width as u32) + x)
+                    * channels
+                    + channel;
+                let value = images[select(inside, from, 0u32) as usize];
+                left[place as usize] = select(inside, value, Vec4::new(0.0));
+            }
+        }
+        let panel = comptime!((tile.depth * 4 * tile.n()) as u32);
+        #[unroll]
+        for turn in 0..comptime!((panel as usize).div_ceil(tile.units()) as u32) {
+            let place = unit + turn * units;
+            if comptime!(panel.is_multiple_of(units)) || place < panel {
+                let (k, j) = (place / n, first_column + place % n);
+                let exists = step + k < last_pixel && j < columns;
+                let value = gradient[select(exists, (step + k) * columns + j, 0u32) as usize];
+                right[place as usize] = select(exists, value, Vec4::new(0.0));
+            }
+        }
+        sync_cube();
+        accumulate(&left, &right, &mut sums, row, column, tile);
+        sync_cube();
+    }
+
+    #[unroll]
+    for i in 0..tile.rows {
+        #[unroll]
+        for lane in 0..4usize {
+            let group = first_row + row + comptime!((i * tile.down) as u32);
+            let weight = group * 4 + comptime!(lane as u32);
+            #[unroll]
+            for j in 0..tile.columns {
+                let vector = first_column + column + comptime!((j * tile.across) as u32);
+                if group < rows && vector < columns {
+                    let place = (CUBE_POS_Z * rows * 4 + weight) * columns + vector;
+                    parts[place as usize] = sums[comptime!((i * 4 + lane) * tile.columns + j)];
+                }
+            }
+        }
+    }
+}
+
+/// Adds the parts, in their order, and puts every weight where `[O, C, K, K]` has it.
+#[cube(launch_unchecked)]
+pub(super) fn add_parts(
+    parts: &[f32],
+    weights: &mut [f32],
+    count: u32,
+    inputs: u32,
+    outputs: u32,
+    #[comptime] shape: Shape,
+) {
+    let place = ABSOLUTE_POS as u32;
+    let taps = comptime!(shape.taps() as u32);
+    if place >= outputs * inputs * taps {
+        terminate!();
+    }
+    let (tap, channel, output) = (place % taps, place / taps % inputs, place / taps / inputs);
+    let columns = comptime!((shape.output * 4) as u32);
+    let size = comptime!((shape.taps() * shape.input * 4) as u32) * columns;
+    let from = (tap * comptime!((shape.input * 4) as u32) + channel) * columns + output;
+    let mut sum = 0.0f32;
+    for part in 0..count {
+        sum += parts[(part * size + from) as usize];
+    }
+    weights[place as usize] = sum;
+}

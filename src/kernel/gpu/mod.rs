@@ -1,0 +1,38 @@
+//! The GPU's kernels: `#[cube]` functions, compiled to WGSL, SPIR-V, MSL or CUDA when they are first used.
+//!
+//! They keep to WebGPU's default limits (256 invocations, 16 KiB of shared memory, seven buffers) and use no subgroup
+//! operations, so that every browser runs them.
+
+pub(super) mod convolution;
+pub(super) mod normalise;
+pub(super) mod pool;
+
+use burn::tensor::{DType, Shape};
+use burn_cubecl::kernel::into_contiguous;
+use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
+use burn_cubecl::tensor::CubeTensor;
+use cubecl::prelude::{CubeCount, CubeDim};
+
+/// Invocations of a workgroup that has one for each element.
+const UNITS: u32 = 64;
+
+/// Workgroups in one dimension, at most.
+const MOST: u32 = 65_535;
+
+/// Workgroups for one invocation an element, in two dimensions where one does not reach far enough.
+pub(super) fn elementwise(count: usize) -> (CubeCount, CubeDim) {
+    let cubes = (count as u32).div_ceil(UNITS).max(1);
+    let far = cubes.div_ceil(MOST);
+    (CubeCount::Static(cubes.div_ceil(far), far, 1), CubeDim::new_1d(UNITS))
+}
+
+/// A tensor of floats on the device of another, to be written.
+pub(super) fn empty(like: &CubeTensor, shape: impl Into<Shape>) -> CubeTensor {
+    empty_device_contiguous_dtype(like.client.clone(), like.device.clone(), shape.into(), DType::F32)
+}
+
+/// A tensor of floats, in memory one after the other.
+pub(super) fn ready(tensor: CubeTensor) -> CubeTensor {
+    assert_eq!(tensor.dtype, DType::F32, "kernels compute in 32-bit floats");
+    into_contiguous(tensor)
+}

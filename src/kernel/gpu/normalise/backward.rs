@@ -1,0 +1,240 @@
+//! The way back through pool, ReLU, shortcut and normalisation: one pass for the sums, one for the gradient.
+//!
+//! Where ReLU and pool let a gradient through is computed again from the values. Of equal values of a pool's window the
+//! first one gets the gradient.
+
+use cubecl::prelude::*;
+
+use super::columns::{Columns, add_rows};
+use super::forward::{Plane, larger};
+
+/// The gradient behind pool and ReLU at the four places of a window, 0 where they let none through.
+#[cube]
+fn window_gradient<N: Size>(
+    values: &Array<Vector<f32, N>>,
+    gradient: Vector<f32, N>,
+    gain: Vector<f32, N>,
+    offset: Vector<f32, N>,
+    gradients: &mut Array<Vector<f32, N>>,
+    #[comptime] plane: Plane,
+) {
+    let zero = Vector::<f32, N>::new(0.0);
+    let mut most = values[0] * gain + offset;
+    #[unroll]
+    for k in 1..4usize {
+        most = larger::<N>(most, values[k] * gain + offset);
+    }
+    let mut left = gradient;
+    if comptime!(plane.relu) {
+        left = select_many(most.greater_than(&zero), left, zero);
+    }
+    #[unroll]
+    for k in 0..4usize {
+        let value = values[k] * gain + offset;
+        let here = value.equal(&most);
+        gradients[k] = select_many(here, left, zero);
+        left = select_many(here, zero, left);
+    }
+}
+
+/// The gradient behind the ReLU at a place without pool.
+#[cube]
+fn plain_gradient<N: Size>(
+    value: Vector<f32, N>,
+    gradient: Vector<f32, N>,
+    output: Vector<f32, N>,
+    gain: Vector<f32, N>,
+    offset: Vector<f32, N>,
+    #[comptime] plane: Plane,
+) -> Vector<f32, N> {
+    if comptime!(plane.relu) {
+        let activated = if comptime!(plane.shortcut) { output } else { value * gain + offset };
+        let zero = Vector::<f32, N>::new(0.0);
+        select_many(activated.greater_than(&zero), gradient, zero)
+    } else {
+        gradient
+    }
+}
+
+/// `parts[part][0]` is the sum of the gradient over the pixels of a part, `parts[part][1]` that of its products with the
+/// values' distance from the mean. `output` is that of the block, read where there is a shortcut.
+#[cube(launch_unchecked)]
+pub(super) fn sums_of_parts<N: Size>(
+    values: &[Vector<f32, N>],
+    gradient: &[Vector<f32, N>],
+    output: &[Vector<f32, N>],
+    affine: &[Vector<f32, N>],
+    parts: &mut [Vector<f32, N>],
+    pixels: u32,
+    part: u32,
+    #[comptime] columns: Columns,
+    #[comptime] plane: Plane,
+) {
+    let channels = comptime!(columns.channels as u32);
+    let column = CUBE_POS_Y * comptime!(columns.across as u32) + UNIT_POS % comptime!(columns.across as u32);
+    let row = UNIT_POS / comptime!(columns.across as u32);
+    let first = CUBE_POS_X * part;
+    let last = select(first + part < pixels, first + part, pixels);
+    let exists = column < channels;
+    let column = select(exists, column, 0u32);
+    let gain = affine[column as usize];
+    let offset = affine[(channels + column) as usize];
+    let mean = affine[(channels * 2 + column) as usize];
+    let mut sum = Vector::<f32, N>::new(0.0);
+    let mut products = Vector::<f32, N>::new(0.0);
+    let [rows, width] = comptime!(plane.output());
+    let (rows, width) = comptime!((rows as u32, width as u32));
+    for pixel in range_stepped(first + row, last, comptime!(columns.down as u32)) {
+        let place = pixel * channels + column;
+        let incoming = gradient[place as usize];
+        if comptime!(plane.pool) {
+            let (x, y, image) = (pixel % width, pixel / width % rows, pixel / width / rows);
+            let stored = comptime!(plane.width as u32);
+            let from =
+                ((image * comptime!(plane.height as u32) + y * 2) * stored + x * 2) * channels + column;
+            let below = from + stored * channels;
+            let mut window = Array::<Vector<f32, N>>::new(4usize);
+            window[0] = values[from as usize];
+            window[1] = values[(from + channels) as usize];
+            window[2] = values[below as usize];
+            window[3] = values[(below + channels) as usize];
+            let mut through = Array::<Vector<f32, N>>::new(4usize);
+            window_gradient::<N>(&window, incoming, gain, offset, &mut through, plane);
+            #[unroll]
+            for k in 0..4usize {
+                sum += through[k];
+                products += through[k] * (window[k] - mean);
+            }
+        } else {
+            let value = values[place as usize];
+            let passed = plain_gradient::<N>(value, incoming, output[place as usize], gain, offset, plane);
+            sum += passed;
+            products += passed * (value - mean);
+        }
+    }
+    let sum = add_rows::<N>(sum, columns);
+    let products = add_rows::<N>(products, columns);
+    if row == 0 && exists {
+        let place = CUBE_POS_X * channels * 2 + column;
+        parts[place as usize] = sum;
+        parts[(place + channels) as usize] = products;
+    }
+}
+
+/// Gradients of scale and shift, and three rows of what turns a gradient `g` behind the ReLU and a value `v` into the
+/// value's gradient `r0 g + r1 v + r2`. One workgroup a channel; `values` is how many there are of each channel.
+#[cube(launch_unchecked)]
+pub(super) fn join_sums(
+    parts: &[f32],
+    affine: &[f32],
+    scale: &mut [f32],
+    shift: &mut [f32],
+    turned: &mut [f32],
+    count: u32,
+    values: f32,
+    #[comptime] units: usize,
+) {
+    let (channel, channels) = (CUBE_POS_X, CUBE_COUNT_X);
+    let mut sum = 0.0f32;
+    let mut product = 0.0f32;
+    for index in range_stepped(UNIT_POS, count, comptime!(units as u32)) {
+        let place = index * channels * 2 + channel;
+        sum += parts[place as usize];
+        product += parts[(place + channels) as usize];
+    }
+    let mut sums = Shared::<[f32]>::new_slice(units);
+    let mut products = Shared::<[f32]>::new_slice(units);
+    sums[UNIT_POS as usize] = sum;
+    products[UNIT_POS as usize] = product;
+    let mut reach = comptime!(units as u32 / 2).runtime();
+    while reach > 0 {
+        sync_cube();
+        if UNIT_POS < reach {
+            let there = (UNIT_POS + reach) as usize;
+            let (more, more_products) = (sums[there], products[there]);
+            sums[UNIT_POS as usize] += more;
+            products[UNIT_POS as usize] += more_products;
+        }
+        reach /= 2;
+    }
+    if UNIT_POS == 0 {
+        let place = channel as usize;
+        let gain = affine[place];
+        let mean = affine[(channels * 2 + channel) as usize];
+        let inverse = affine[(channels * 3 + channel) as usize];
+        let (sum, product) = (sums[0], products[0] * inverse);
+        scale[place] = product;
+        shift[place] = sum;
+        // With x = (v - mean) inverse: gain (g - sum / n - x product / n).
+        let slope = gain * inverse * product / values;
+        turned[place] = gain;
+        turned[(channels + channel) as usize] = 0.0 - slope;
+        turned[(channels * 2 + channel) as usize] = slope * mean - gain * sum / values;
+    }
+}
+
+/// The gradient of the values, and of the shortcut where there is one. One invocation a vector of the values or, with a pool,
+/// a window of them; `count` of them.
+#[cube(launch_unchecked)]
+pub(super) fn value_gradient<N: Size>(
+    values: &[Vector<f32, N>],
+    gradient: &[Vector<f32, N>],
+    output: &[Vector<f32, N>],
+    affine: &[Vector<f32, N>],
+    turned: &[Vector<f32, N>],
+    found: &mut [Vector<f32, N>],
+    shortcut: &mut [Vector<f32, N>],
+    count: u32,
+    #[comptime] plane: Plane,
+) {
+    let place = ABSOLUTE_POS as u32;
+    if place >= count {
+        terminate!();
+    }
+    let channels = comptime!(plane.channels as u32);
+    let channel = place % channels;
+    let gain = affine[channel as usize];
+    let offset = affine[(channels + channel) as usize];
+    let slope = turned[(channels + channel) as usize];
+    let rest = turned[(channels * 2 + channel) as usize];
+    if comptime!(plane.pool) {
+        let [rows, columns] = comptime!(plane.output());
+        let (rows, columns) = comptime!((rows as u32, columns as u32));
+        let (height, width) = comptime!((plane.height as u32, plane.width as u32));
+        // Windows that hang over an odd edge have values, too, but no gradient of their own.
+        let (down, across) = comptime!((height.div_ceil(2), width.div_ceil(2)));
+        let pixel = place / channels;
+        let (x, y, image) = (pixel % across, pixel / across % down, pixel / across / down);
+        let whole = x < columns && y < rows;
+        let from = ((image * height + y * 2) * width + x * 2) * channels + channel;
+        let mut window = Array::<Vector<f32, N>>::new(4usize);
+        #[unroll]
+        for k in 0..4usize {
+            let (dy, dx) = comptime!((k as u32 / 2, k as u32 % 2));
+            let exists = y * 2 + dy < height && x * 2 + dx < width;
+            let at = from + comptime!(dy * width + dx) * channels;
+            window[k] = values[select(exists, at, from) as usize];
+        }
+        let incoming =
+            gradient[select(whole, ((image * rows + y) * columns + x) * channels + channel, 0u32) as usize];
+        let incoming = select(whole, incoming, Vector::<f32, N>::new(0.0));
+        let mut through = Array::<Vector<f32, N>>::new(4usize);
+        window_gradient::<N>(&window, incoming, gain, offset, &mut through, plane);
+        #[unroll]
+        for k in 0..4usize {
+            let (dy, dx) = comptime!((k as u32 / 2, k as u32 % 2));
+            if y * 2 + dy < height && x * 2 + dx < width {
+                let at = from + comptime!(dy * width + dx) * channels;
+                found[at as usize] = through[k] * gain + window[k] * slope + rest;
+            }
+        }
+    } else {
+        let value = values[place as usize];
+        let incoming = gradient[place as usize];
+        let passed = plain_gradient::<N>(value, incoming, output[place as usize], gain, offset, plane);
+        if comptime!(plane.shortcut) {
+            shortcut[place as usize] = passed;
+        }
+        found[place as usize] = passed * gain + value * slope + rest;
+    }
+}

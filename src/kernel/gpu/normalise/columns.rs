@@ -1,0 +1,54 @@
+//! Sums over pixels, one for each channel.
+
+use cubecl::prelude::*;
+
+/// How a workgroup that sums over pixels is laid out: so many channels side by side, the rest of its invocations below
+/// them, each on its own pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Columns {
+    /// Vectors of channels.
+    pub(super) channels: usize,
+    /// Invocations side by side.
+    pub(super) across: usize,
+    /// Invocations below one another: a power of two.
+    pub(super) down: usize,
+}
+
+/// Invocations of a workgroup.
+const UNITS: usize = 64;
+/// Invocations side by side, at most: enough to read whole cache lines.
+const ACROSS: usize = 16;
+
+impl Columns {
+    /// For so many vectors of channels.
+    pub(super) fn new(channels: usize) -> Self {
+        let across = channels.next_power_of_two().min(ACROSS);
+        Self { channels, across, down: UNITS / across }
+    }
+
+    pub(super) fn units(&self) -> usize {
+        self.across * self.down
+    }
+
+    /// Workgroups that reach all channels.
+    pub(super) fn groups(&self) -> usize {
+        self.channels.div_ceil(self.across)
+    }
+}
+
+/// The sum of what the invocations of one column bring; the uppermost gets it.
+#[cube]
+pub(super) fn add_rows<N: Size>(own: Vector<f32, N>, #[comptime] columns: Columns) -> Vector<f32, N> {
+    let mut shared = Shared::<[Vector<f32, N>]>::new_slice(comptime!(columns.units()));
+    shared[UNIT_POS as usize] = own;
+    let mut reach = comptime!(columns.down as u32 / 2).runtime();
+    while reach > 0 {
+        sync_cube();
+        if UNIT_POS / comptime!(columns.across as u32) < reach {
+            let other = shared[(UNIT_POS + reach * comptime!(columns.across as u32)) as usize];
+            shared[UNIT_POS as usize] += other;
+        }
+        reach /= 2;
+    }
+    shared[UNIT_POS as usize]
+}

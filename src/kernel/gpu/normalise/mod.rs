@@ -1,0 +1,259 @@
+//! BatchNorm with what follows it, forward and back, on a convolution's output `[B, H, W, C]`.
+
+mod backward;
+mod columns;
+mod forward;
+mod moments;
+
+use burn::backend::TensorMetadata;
+use burn_cubecl::tensor::CubeTensor;
+use cubecl::prelude::*;
+
+use self::backward::{join_sums, sums_of_parts, value_gradient};
+use self::columns::Columns;
+use self::forward::Plane;
+use self::moments::{AFFINE, join_moments, moments_of_parts};
+use super::{elementwise, empty, ready};
+
+/// Invocations of the kernels that join parts.
+const UNITS: usize = 64;
+/// Parts that the pixels of a batch are cut into, if there are enough.
+const PARTS: usize = 256;
+/// Pixels that a part has at least.
+const LEAST: usize = 64;
+
+/// What follows the normalisation.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::kernel) struct After {
+    pub(in crate::kernel) relu: bool,
+    pub(in crate::kernel) pool: bool,
+}
+
+/// Mean, biased variance and affine of each channel of a convolution's output.
+pub(in crate::kernel) struct Moments {
+    pub(in crate::kernel) mean: CubeTensor,
+    pub(in crate::kernel) variance: CubeTensor,
+    pub(in crate::kernel) affine: CubeTensor,
+}
+
+/// How the pixels of a batch are cut: pixels of a part, and the number of parts.
+fn cut(pixels: usize) -> (usize, usize) {
+    let part = pixels.div_ceil(PARTS).max(LEAST);
+    (part, pixels.div_ceil(part))
+}
+
+/// Floats of a vector that channels are handled in.
+fn lanes(channels: usize) -> usize {
+    if channels.is_multiple_of(4) { 4 } else { 1 }
+}
+
+fn plane(values: &CubeTensor, after: After, shortcut: bool) -> Plane {
+    let shape = values.shape();
+    let channels = shape[3] / lanes(shape[3]);
+    let After { relu, pool } = after;
+    Plane { height: shape[1], width: shape[2], channels, relu, pool, shortcut }
+}
+
+/// The moments of values `[B, H, W, C]` over all but the channels.
+pub(in crate::kernel) fn moments(
+    values: &CubeTensor,
+    scale: &CubeTensor,
+    shift: &CubeTensor,
+    epsilon: f64,
+) -> Moments {
+    let shape = values.shape();
+    let (channels, lanes) = (shape[3], lanes(shape[3]));
+    let pixels = shape.num_elements() / channels;
+    let (part, count) = cut(pixels);
+    let columns = Columns::new(channels / lanes);
+    let parts = empty(values, [count, 3, channels]);
+    let found = Moments {
+        mean: empty(values, [channels]),
+        variance: empty(values, [channels]),
+        affine: empty(values, [AFFINE, channels]),
+    };
+    let client = values.client.clone();
+    // SAFETY: parts and columns cover all pixels and channels, and the kernels guard what lies beyond them.
+    unsafe {
+        moments_of_parts::launch_unchecked(
+            &client,
+            CubeCount::Static(count as u32, columns.groups() as u32, 1),
+            CubeDim::new_1d(columns.units() as u32),
+            lanes,
+            values.clone().into_buffer_arg(),
+            parts.clone().into_buffer_arg(),
+            pixels as u32,
+            part as u32,
+            columns,
+        );
+        join_moments::launch_unchecked(
+            &client,
+            CubeCount::Static(channels as u32, 1, 1),
+            CubeDim::new_1d(UNITS as u32),
+            parts.into_buffer_arg(),
+            ready(scale.clone()).into_buffer_arg(),
+            ready(shift.clone()).into_buffer_arg(),
+            found.mean.clone().into_buffer_arg(),
+            found.variance.clone().into_buffer_arg(),
+            found.affine.clone().into_buffer_arg(),
+            pixels as u32,
+            part as u32,
+            count as u32,
+            epsilon as f32,
+            UNITS,
+        );
+    }
+    found
+}
+
+/// The affine of given moments.
+pub(in crate::kernel) fn affine(
+    mean: CubeTensor,
+    variance: CubeTensor,
+    scale: CubeTensor,
+    shift: CubeTensor,
+    epsilon: f64,
+) -> CubeTensor {
+    let channels = mean.shape()[0];
+    let found = empty(&mean, [AFFINE, channels]);
+    let (cubes, dim) = elementwise(channels);
+    // SAFETY: all have one element a channel; the kernel returns early past the last.
+    unsafe {
+        moments::affine::launch_unchecked(
+            &found.client,
+            cubes,
+            dim,
+            ready(mean).into_buffer_arg(),
+            ready(variance).into_buffer_arg(),
+            ready(scale).into_buffer_arg(),
+            ready(shift).into_buffer_arg(),
+            found.clone().into_buffer_arg(),
+            channels as u32,
+            epsilon as f32,
+        );
+    }
+    found
+}
+
+/// `pool(relu(affine(values) + shortcut))`.
+pub(in crate::kernel) fn normalise(
+    values: &CubeTensor,
+    affine: &CubeTensor,
+    shortcut: Option<CubeTensor>,
+    after: After,
+) -> CubeTensor {
+    let shape = values.shape();
+    let plane = plane(values, after, shortcut.is_some());
+    let [height, width] = plane.output();
+    let output = empty(values, [shape[0], height, width, shape[3]]);
+    let count = shape[0] * height * width * plane.channels;
+    let (cubes, dim) = elementwise(count);
+    // SAFETY: the plane decides every size; the kernel returns early past the last element.
+    unsafe {
+        forward::normalise::launch_unchecked(
+            &output.client,
+            cubes,
+            dim,
+            lanes(shape[3]),
+            values.clone().into_buffer_arg(),
+            affine.clone().into_buffer_arg(),
+            // Something has to be bound; it is read only where there is a shortcut.
+            shortcut.map_or_else(|| affine.clone(), ready).into_buffer_arg(),
+            output.clone().into_buffer_arg(),
+            count as u32,
+            plane,
+        );
+    }
+    output
+}
+
+/// Gradients behind the normalisation.
+pub(in crate::kernel) struct Gradients {
+    pub(in crate::kernel) values: CubeTensor,
+    pub(in crate::kernel) scale: CubeTensor,
+    pub(in crate::kernel) shift: CubeTensor,
+    /// Where there was a shortcut.
+    pub(in crate::kernel) shortcut: Option<CubeTensor>,
+}
+
+/// The way back through [`normalise`], with the moments of the batch. `output` is that of the block, where there was a
+/// shortcut.
+pub(in crate::kernel) fn gradients(
+    values: &CubeTensor,
+    gradient: CubeTensor,
+    affine: &CubeTensor,
+    output: Option<CubeTensor>,
+    after: After,
+) -> Gradients {
+    let gradient = ready(gradient);
+    let shape = values.shape();
+    let (channels, lanes) = (shape[3], lanes(shape[3]));
+    let plane = plane(values, after, output.is_some());
+    let has_shortcut = plane.shortcut;
+    // Something has to be bound; it is read only where there is a shortcut.
+    let output = output.map_or_else(|| affine.clone(), ready);
+    let [height, width] = plane.output();
+    let pixels = shape[0] * height * width;
+    let (part, count) = cut(pixels);
+    let columns = Columns::new(plane.channels);
+    let parts = empty(values, [count, 2, channels]);
+    let [scale, shift] = [(); 2].map(|()| empty(values, [channels]));
+    let turned = empty(values, [3, channels]);
+    let found = empty(values, shape.clone());
+    let shortcut = has_shortcut.then(|| empty(values, shape.clone()));
+    let places = if plane.pool {
+        shape[0] * shape[1].div_ceil(2) * shape[2].div_ceil(2) * plane.channels
+    } else {
+        pixels * plane.channels
+    };
+    let client = values.client.clone();
+    // SAFETY: as in `moments` and `normalise`.
+    unsafe {
+        sums_of_parts::launch_unchecked(
+            &client,
+            CubeCount::Static(count as u32, columns.groups() as u32, 1),
+            CubeDim::new_1d(columns.units() as u32),
+            lanes,
+            values.clone().into_buffer_arg(),
+            gradient.clone().into_buffer_arg(),
+            output.clone().into_buffer_arg(),
+            affine.clone().into_buffer_arg(),
+            parts.clone().into_buffer_arg(),
+            pixels as u32,
+            part as u32,
+            columns,
+            plane,
+        );
+        join_sums::launch_unchecked(
+            &client,
+            CubeCount::Static(channels as u32, 1, 1),
+            CubeDim::new_1d(UNITS as u32),
+            parts.into_buffer_arg(),
+            affine.clone().into_buffer_arg(),
+            scale.clone().into_buffer_arg(),
+            shift.clone().into_buffer_arg(),
+            turned.clone().into_buffer_arg(),
+            count as u32,
+            (shape.num_elements() / channels) as f32,
+            UNITS,
+        );
+        let (cubes, dim) = elementwise(places);
+        value_gradient::launch_unchecked(
+            &client,
+            cubes,
+            dim,
+            lanes,
+            values.clone().into_buffer_arg(),
+            gradient.into_buffer_arg(),
+            output.into_buffer_arg(),
+            affine.clone().into_buffer_arg(),
+            turned.into_buffer_arg(),
+            found.clone().into_buffer_arg(),
+            // Something has to be bound that is nothing else; it is written only where there is a shortcut.
+            shortcut.clone().unwrap_or_else(|| empty(values, [lanes])).into_buffer_arg(),
+            places as u32,
+            plane,
+        );
+    }
+    Gradients { values: found, scale, shift, shortcut }
+}

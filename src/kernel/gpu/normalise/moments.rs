@@ -1,0 +1,169 @@
+//! Mean and variance of each channel, in one pass over the values: every workgroup takes the moments of its part of the
+//! pixels, and a second kernel joins them (Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for
+//! computing sample variances", 1979).
+
+use cubecl::prelude::*;
+
+use super::columns::{Columns, add_rows};
+
+/// Moments of a part: `parts[part][0]` is a value near the mean, rows 1 and 2 are the sums of the differences from it
+/// and of their squares, which keep their digits where the mean is far from 0.
+#[cube(launch_unchecked)]
+pub(super) fn moments_of_parts<N: Size>(
+    values: &[Vector<f32, N>],
+    parts: &mut [Vector<f32, N>],
+    pixels: u32,
+    part: u32,
+    #[comptime] columns: Columns,
+) {
+    let channels = comptime!(columns.channels as u32);
+    let column = CUBE_POS_Y * comptime!(columns.across as u32) + UNIT_POS % comptime!(columns.across as u32);
+    let row = UNIT_POS / comptime!(columns.across as u32);
+    let first = CUBE_POS_X * part;
+    let last = select(first + part < pixels, first + part, pixels);
+    let exists = column < channels;
+    let column = select(exists, column, 0u32);
+    let near = values[(first * channels + column) as usize];
+    let mut sum = Vector::<f32, N>::new(0.0);
+    let mut squares = Vector::<f32, N>::new(0.0);
+    for pixel in range_stepped(first + row, last, comptime!(columns.down as u32)) {
+        let difference = values[(pixel * channels + column) as usize] - near;
+        sum += difference;
+        squares += difference * difference;
+    }
+    let sum = add_rows::<N>(sum, columns);
+    let squares = add_rows::<N>(squares, columns);
+    if row == 0 && exists {
+        let place = CUBE_POS_X * channels * 3 + column;
+        parts[place as usize] = near;
+        parts[(place + channels) as usize] = sum;
+        parts[(place + channels * 2) as usize] = squares;
+    }
+}
+
+/// Count, mean and sum of squared differences from the mean of two sets of values together.
+#[cube]
+fn joined(
+    count: f32,
+    mean: f32,
+    squares: f32,
+    more_count: f32,
+    more_mean: f32,
+    more_squares: f32,
+) -> (f32, f32, f32) {
+    let both = count + more_count;
+    let share = select(both > 0.0, more_count / both, 0.0f32);
+    let difference = more_mean - mean;
+    (both, mean + difference * share, squares + more_squares + difference * difference * count * share)
+}
+
+/// Mean and biased variance of each channel, and what [`affine`] makes of them. One workgroup a channel.
+#[cube(launch_unchecked)]
+pub(super) fn join_moments(
+    parts: &[f32],
+    scale: &[f32],
+    shift: &[f32],
+    mean: &mut [f32],
+    variance: &mut [f32],
+    affine: &mut [f32],
+    pixels: u32,
+    part: u32,
+    count: u32,
+    epsilon: f32,
+    #[comptime] units: usize,
+) {
+    let (channel, channels) = (CUBE_POS_X, CUBE_COUNT_X);
+    let mut own_count = 0.0f32;
+    let mut own_mean = 0.0f32;
+    let mut own_squares = 0.0f32;
+    for index in range_stepped(UNIT_POS, count, comptime!(units as u32)) {
+        let place = index * channels * 3 + channel;
+        let left = pixels - index * part;
+        let own = f32::cast_from(select(left < part, left, part));
+        let sum = parts[(place + channels) as usize];
+        let distance = sum / own;
+        let squares = parts[(place + channels * 2) as usize] - sum * distance;
+        let near = parts[place as usize];
+        let (both, middle, all) = joined(own_count, own_mean, own_squares, own, near + distance, squares);
+        own_count = both;
+        own_mean = middle;
+        own_squares = all;
+    }
+    let mut counts = Shared::<[f32]>::new_slice(units);
+    let mut means = Shared::<[f32]>::new_slice(units);
+    let mut squares = Shared::<[f32]>::new_slice(units);
+    counts[UNIT_POS as usize] = own_count;
+    means[UNIT_POS as usize] = own_mean;
+    squares[UNIT_POS as usize] = own_squares;
+    let mut reach = comptime!(units as u32 / 2).runtime();
+    while reach > 0 {
+        sync_cube();
+        if UNIT_POS < reach {
+            let (here, there) = (UNIT_POS as usize, (UNIT_POS + reach) as usize);
+            let (both, middle, all) =
+                joined(counts[here], means[here], squares[here], counts[there], means[there], squares[there]);
+            counts[here] = both;
+            means[here] = middle;
+            squares[here] = all;
+        }
+        reach /= 2;
+    }
+    if UNIT_POS == 0 {
+        let place = channel as usize;
+        let spread = squares[0] / counts[0];
+        mean[place] = means[0];
+        variance[place] = spread;
+        write_affine(affine, channel, channels, means[0], spread, scale[place], shift[place], epsilon);
+    }
+}
+
+/// Rows of an affine: gain and offset that normalise, scale and shift a value at once; the mean; the inverse of the
+/// standard deviation.
+pub(super) const AFFINE: usize = 4;
+
+#[cube]
+fn write_affine(
+    affine: &mut [f32],
+    channel: u32,
+    channels: u32,
+    mean: f32,
+    variance: f32,
+    scale: f32,
+    shift: f32,
+    epsilon: f32,
+) {
+    let inverse = 1.0 / (variance + epsilon).sqrt();
+    let gain = scale * inverse;
+    affine[channel as usize] = gain;
+    affine[(channels + channel) as usize] = shift - mean * gain;
+    affine[(channels * 2 + channel) as usize] = mean;
+    affine[(channels * 3 + channel) as usize] = inverse;
+}
+
+/// The affine of given moments, `[4][channels]`.
+#[cube(launch_unchecked)]
+pub(super) fn affine(
+    mean: &[f32],
+    variance: &[f32],
+    scale: &[f32],
+    shift: &[f32],
+    affine: &mut [f32],
+    channels: u32,
+    epsilon: f32,
+) {
+    let channel = ABSOLUTE_POS as u32;
+    if channel >= channels {
+        terminate!();
+    }
+    let place = channel as usize;
+    write_affine(
+        affine,
+        channel,
+        channels,
+        mean[place],
+        variance[place],
+        scale[place],
+        shift[place],
+        epsilon,
+    );
+}
