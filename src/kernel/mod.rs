@@ -11,6 +11,7 @@ pub(crate) mod convolution;
 #[cfg(feature = "flex")]
 mod cpu;
 mod cross_entropy;
+pub(crate) mod dynamics;
 #[cfg(feature = "flex")]
 mod flex;
 #[cfg(feature = "cube")]
@@ -21,6 +22,7 @@ mod self_check;
 #[cfg(all(test, feature = "wgpu"))]
 pub(crate) mod testing;
 pub(crate) mod update;
+pub(crate) mod views;
 
 #[cfg(feature = "flex")]
 pub use cpu::{MatrixCeiling, MemoryCeiling};

@@ -25,7 +25,7 @@ pub use dynamics::Dynamics;
 pub use error::ScoreError;
 pub use log::TrainingLog;
 #[cfg(feature = "engine")]
-pub use proxy::{Proxy, ProxyError, When, dynamics};
+pub use proxy::{Proxy, ProxyError, When};
 pub use suspects::{Suspect, SuspectRule};
 pub use table::{ScoreRow, ScoreTable, parse_window, window_text};
 

@@ -3,8 +3,9 @@
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::{Dynamics, ScoreError, TrainingLog};
+use super::{ScoreError, TrainingLog};
 use crate::device;
+use crate::kernel::dynamics::{dynamics, from_rows};
 use crate::model::ModelConfig;
 use crate::train::{READ_EVERY, Recipe, Student, Task, TrainError, eval_logits};
 
@@ -44,26 +45,13 @@ pub enum ProxyError {
     Score(#[from] ScoreError),
 }
 
-/// The training dynamics of a batch, from its logits on the device: `logits` is `[labels.len(), classes]`.
-///
-/// This is the seam between device and log: whatever computes them on the device takes the place of the
-/// transfer of logits here.
-///
-/// # Errors
-/// [`ProxyError`] when the device does not answer or a logit is not a number.
-pub async fn dynamics(logits: Tensor<2>, labels: &[u32]) -> Result<Vec<Dynamics>, ProxyError> {
-    let classes = logits.dims()[1];
-    let values = device::read(logits).await.map_err(TrainError::Device)?;
-    Ok(Dynamics::batch(&values, labels, classes)?)
-}
-
 /// A proxy in training, and the log of its answers.
 pub struct Proxy {
     student: Student,
     device: Device,
     when: When,
     log: TrainingLog,
-    /// Batches whose logits are still on the device.
+    /// Batches whose dynamics are still on the device.
     pending: Vec<(u32, Vec<u32>, Tensor<2>)>,
     per_epoch: usize,
 }
@@ -120,7 +108,9 @@ impl Proxy {
             }
             let step = self.student.step();
             if self.when == When::Train {
-                self.pending.push((step.epoch as u32, step.images.to_vec(), step.logits));
+                let (epoch, images, logits) = (step.epoch as u32, step.images.to_vec(), step.logits);
+                let rows = dynamics(logits, &self.labels(&images));
+                self.pending.push((epoch, images, rows));
             }
             let made = self.student.steps_made();
             if self.when == When::Eval && made.is_multiple_of(self.per_epoch) {
@@ -134,15 +124,21 @@ impl Proxy {
     /// One transfer for all pending batches of an epoch.
     async fn record_pending(&mut self) -> Result<(), ProxyError> {
         let mut pending = std::mem::take(&mut self.pending).into_iter().peekable();
-        while let Some((epoch, mut images, logits)) = pending.next() {
-            let mut parts = vec![logits];
-            while let Some((_, more, logits)) = pending.next_if(|(next, ..)| *next == epoch) {
+        while let Some((epoch, mut images, rows)) = pending.next() {
+            let mut parts = vec![rows];
+            while let Some((_, more, rows)) = pending.next_if(|(next, ..)| *next == epoch) {
                 images.extend(more);
-                parts.push(logits);
+                parts.push(rows);
             }
-            let answers = dynamics(Tensor::cat(parts, 0), &self.labels(&images)).await?;
-            self.log.record(epoch, &images, &answers)?;
+            self.record(epoch, &images, Tensor::cat(parts, 0)).await?;
         }
+        Ok(())
+    }
+
+    /// Reads rows of dynamics and records them.
+    async fn record(&mut self, epoch: u32, images: &[u32], rows: Tensor<2>) -> Result<(), ProxyError> {
+        let rows = device::read(rows).await.map_err(TrainError::Device)?;
+        self.log.record(epoch, images, &from_rows(&rows)?)?;
         Ok(())
     }
 
@@ -152,8 +148,8 @@ impl Proxy {
         for images in all.chunks(self.student.batch().max(64)) {
             let task = self.student.task();
             let logits = eval_logits(&mut network, &self.device, &task.images, images, &task.normalise);
-            let answers = dynamics(logits, &self.labels(images)).await?;
-            self.log.record(epoch, images, &answers)?;
+            let rows = dynamics(logits, &self.labels(images));
+            self.record(epoch, images, rows).await?;
         }
         Ok(())
     }
@@ -178,6 +174,7 @@ mod tests {
     use crate::model::golden::bits;
     use crate::model::{Architecture, Stem};
     use crate::random::{Purpose, permutation};
+    use crate::score::Dynamics;
     use crate::train::{Cosine, Length, Optimizer};
 
     const SAMPLES: usize = 70;

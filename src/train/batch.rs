@@ -17,8 +17,8 @@ pub(super) struct Batch {
     pub(super) images: Vec<u32>,
     /// A view of each.
     pub(super) views: Vec<View>,
-    /// `[B, H, W, 3]`, normalised.
-    pub(super) pixels: TensorData,
+    /// `[B, H, W, 3]`, normalised; `None` where the device cuts the views itself.
+    pub(super) pixels: Option<TensorData>,
 }
 
 /// Makes the batches of a student, any of them at any time: a batch depends on its step and the seed alone.
@@ -26,7 +26,8 @@ pub(super) struct Batches {
     task: Task,
     recipe: Recipe,
     planner: Planner,
-    executor: Executor,
+    /// `None` where the device cuts the views itself.
+    executor: Option<Executor>,
     seed: u64,
     /// The epoch whose order is at hand.
     epoch: Option<usize>,
@@ -34,10 +35,16 @@ pub(super) struct Batches {
 }
 
 impl Batches {
-    pub(super) fn new(task: Task, recipe: Recipe, seed: u64) -> Result<Self, AugmentError> {
+    /// With `planned_only` the batches have plans but no pixels.
+    pub(super) fn new(
+        task: Task,
+        recipe: Recipe,
+        seed: u64,
+        planned_only: bool,
+    ) -> Result<Self, AugmentError> {
         let side = task.images.side();
         let planner = Planner::new(task.augmentation, task.grid, side, seed)?;
-        let executor = Executor::new(side);
+        let executor = (!planned_only).then(|| Executor::new(side));
         Ok(Self { task, recipe, planner, executor, seed, epoch: None, order: Vec::new() })
     }
 
@@ -58,16 +65,18 @@ impl Batches {
         let images = self.order[start..count.min(start + self.recipe.batch)].to_vec();
         let mut views = Vec::with_capacity(images.len());
         self.planner.plan(epoch as u32, batch as u64, &images, &mut views);
-        let side = self.task.images.side() as usize;
-        let shape = [images.len(), side, side, 3];
         let Self { task, executor, .. } = self;
-        let _span = span("views", || Work {
-            shape: format!("{side}x{side}"),
-            flops: 0.0,
-            floats: shape.iter().product(),
-        });
-        let pixels = pixels(shape, |pixels| {
-            executor.execute(&task.images, &views, &task.normalise, Layout::Nhwc, pixels);
+        let pixels = executor.as_mut().map(|executor| {
+            let side = task.images.side() as usize;
+            let shape = [images.len(), side, side, 3];
+            let _span = span("views", || Work {
+                shape: format!("{side}x{side}"),
+                flops: 0.0,
+                floats: shape.iter().product(),
+            });
+            pixels(shape, |pixels| {
+                executor.execute(&task.images, &views, &task.normalise, Layout::Nhwc, pixels);
+            })
         });
         Batch { epoch, images, views, pixels }
     }

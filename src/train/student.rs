@@ -15,6 +15,7 @@ use crate::combine::Grid;
 use crate::data::ImageSet;
 use crate::device;
 use crate::kernel::cross_entropy;
+use crate::kernel::views::Resident;
 use crate::model::{ModelConfig, ModelError, Network};
 use crate::parallel::both;
 
@@ -85,6 +86,8 @@ pub struct Student {
     optimizer: OptimizerState,
     recipe: Recipe,
     batches: Batches,
+    /// The images, where the device cuts the views.
+    resident: Option<Resident>,
     /// The batch of the next step, when it is made already.
     next: Option<Batch>,
     device: Device,
@@ -114,11 +117,14 @@ impl Student {
         }
         let network = model.init(seed, &device.clone().autodiff())?;
         let steps = recipe.steps(task.images.len());
+        let resident =
+            if device::is_cpu(device) { None } else { Resident::new(&task.images, &task.normalise, device) };
         Ok(Self {
             network,
             optimizer: OptimizerState::new(&recipe),
             recipe,
-            batches: Batches::new(task, recipe, seed)?,
+            batches: Batches::new(task, recipe, seed, resident.is_some())?,
+            resident,
             next: None,
             device: device.clone(),
             step: 0,
@@ -174,11 +180,11 @@ impl Student {
         let batch = self.next.take().unwrap_or_else(|| self.batches.batch(self.step));
         let (epoch, following) = (batch.epoch, self.step + 1);
         self.images.clone_from(&batch.images);
-        let Self { network, optimizer, recipe, batches, device, step, steps, .. } = self;
+        let Self { network, optimizer, recipe, batches, resident, device, step, steps, .. } = self;
         let count = batches.task().images.len();
         let rate = recipe.learning_rate(*step, epoch, recipe.steps_per_epoch(count));
         let task = batches.task().clone();
-        let train = || train(network, optimizer, rate, &task, batch, device);
+        let train = || train(network, optimizer, rate, &task, resident.as_ref(), batch, device);
         let prepare = || (following < *steps).then(|| batches.batch(following));
         let ((logits, loss), next) = both(train, prepare);
         self.next = next;
@@ -238,10 +244,15 @@ fn train(
     optimizer: &mut OptimizerState,
     rate: f64,
     task: &Task,
+    resident: Option<&Resident>,
     batch: Batch,
     device: &Device,
 ) -> (Tensor<2>, Tensor<1>) {
-    let input = Tensor::from_data(batch.pixels, (&device.clone().autodiff(), DType::F32));
+    let input = match (batch.pixels, resident) {
+        (Some(pixels), _) => Tensor::from_data(pixels, (&device.clone().autodiff(), DType::F32)),
+        (None, Some(resident)) => Tensor::from_inner(resident.views(&batch.views, device)),
+        (None, None) => unreachable!("a batch has no pixels only where the device has the images"),
+    };
     let logits = network.forward_train(input);
     let detached = logits.clone().inner();
     let loss = loss(logits, &batch.images, &batch.views, task.images.labels());

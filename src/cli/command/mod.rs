@@ -15,13 +15,22 @@ pub(super) mod score;
 use crate::cli::args::DataArgs;
 use crate::cli::console::Console;
 use crate::cli::stage::data::{self, Dataset};
-use crate::device::{DeviceChoice, Opened};
+use crate::device::{DeviceChoice, DeviceError, Opened};
+use crate::kernel::self_check;
 use crate::train::Settings;
 
-/// Opens a device and says which.
+/// Opens a device, says which, and makes sure that a GPU's numbers are right.
 fn open(choice: DeviceChoice, console: &Console) -> anyhow::Result<Opened> {
     let opened = pollster::block_on(crate::device::open(choice))?;
     console.say(format_args!("device: {}", opened.name));
+    if !opened.is_cpu {
+        let check = pollster::block_on(self_check(&opened.device))
+            .map_err(|why| DeviceError::Open { choice, why: why.to_string() })?;
+        if !check.ok {
+            let why = format!("its numbers are wrong ({check:?}); --device cpu always works");
+            return Err(DeviceError::Open { choice, why }.into());
+        }
+    }
     Ok(opened)
 }
 

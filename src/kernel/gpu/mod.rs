@@ -4,8 +4,10 @@
 //! operations, so that every browser runs them.
 
 pub(super) mod convolution;
+pub(super) mod dynamics;
 pub(super) mod normalise;
 pub(super) mod pool;
+pub(super) mod views;
 
 use burn::tensor::{DType, Shape};
 use burn_cubecl::kernel::into_contiguous;

@@ -1,5 +1,8 @@
 //! Which device computes: how it is named, opened, and read.
 
+#[cfg(feature = "wgpu")]
+mod fault;
+
 use burn::tensor::{Device, Tensor};
 use serde::Serialize;
 
@@ -8,7 +11,7 @@ use serde::Serialize;
 #[serde(into = "String")]
 pub enum DeviceChoice {
     /// The best that is certain: CUDA, then a GPU through wgpu, then the CPU. A software adapter counts
-    /// as no GPU.
+    /// as no GPU: a step on one takes several times as long as on our CPU kernels (docs/performance.md).
     #[default]
     Auto,
     /// The CPU (burn's Flex).
@@ -152,8 +155,13 @@ async fn through_wgpu(
     use burn::tensor::DeviceKind;
     let kind = index.map_or(DeviceKind::DefaultDevice, DeviceKind::DiscreteGpu);
     let options = Device::wgpu_options().device_kind(kind).graphics_api(api);
-    let device =
-        options.init_async().await.map_err(|why| DeviceError::Open { choice, why: why.to_string() })?;
+    let (device, setup) = options
+        .init_with_setup_async()
+        .await
+        .map_err(|why| DeviceError::Open { choice, why: why.to_string() })?;
+    fault::watch(&setup.device);
+    log::info!("features of the GPU: {:?}", setup.device.features());
+    log::info!("limits of the GPU: {:?}", setup.device.limits());
     let name = device.identity().map_or_else(|| choice.to_string(), |identity| identity.name);
     Ok(Opened { device, name: format!("{name} ({choice})"), is_cpu: false })
 }
@@ -203,12 +211,33 @@ fn cuda(choice: DeviceChoice, _index: Option<usize>) -> Result<Opened, DeviceErr
     Err(DeviceError::NotBuilt { choice, feature: "cuda" })
 }
 
+/// Whether a device is the CPU (burn's Flex), with or without autodiff.
+pub(crate) fn is_cpu(device: &Device) -> bool {
+    #[cfg(feature = "flex")]
+    {
+        use burn::backend::DispatchDevice;
+        matches!(device.clone().inner().as_dispatch(), DispatchDevice::Flex(_))
+    }
+    #[cfg(not(feature = "flex"))]
+    {
+        let _ = device;
+        false
+    }
+}
+
 /// The values of a tensor, last dimension fastest: one transfer.
 ///
 /// # Errors
-/// The driver's message when the device does not answer.
+/// The driver's message when the device does not answer, or has reported a fault by now: what it computed since is worth
+/// nothing.
 pub async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, String> {
+    #[cfg(feature = "wgpu")]
+    let on_gpu = !is_cpu(&tensor.device());
     let data = tensor.into_data_async().await.map_err(|why| format!("{why:?}"))?;
+    #[cfg(feature = "wgpu")]
+    if on_gpu {
+        fault::check()?;
+    }
     data.try_to_vec::<f32>().map_err(|why| format!("{why:?}"))
 }
 

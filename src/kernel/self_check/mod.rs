@@ -1,7 +1,10 @@
-//! A numeric check of a device: our operations against double precision on the host, and a few steps
-//! of training.
+//! A numeric check of a device: our operations against the CPU's, which are tested against double precision, and a few
+//! steps of training.
 //!
 //! A GPU driver, a browser or a shader compiler can be silently wrong. This takes a second and says so.
+
+#[cfg(feature = "flex")]
+mod operators;
 
 use burn::module::Module;
 use burn::optim::{AdamWConfig, GradientsParams};
@@ -17,7 +20,8 @@ use crate::random::{Purpose, Stream};
 pub struct SelfCheck {
     /// Whether every number was right and training lowered the loss.
     pub ok: bool,
-    /// Largest error of a loss or a gradient, relative to 1 or to the value where that is larger.
+    /// Largest error: of a loss or its gradient relative to 1 or to the value where that is larger, of another operation
+    /// relative to the largest number of its result.
     pub worst_error: f64,
     /// Training loss of a small network before the first step, in nats.
     pub loss_before: f64,
@@ -48,6 +52,10 @@ pub async fn self_check(device: &Device) -> Result<SelfCheck, KernelError> {
     let mut worst_error = 0.0f64;
     for (batch, classes, scale) in [(5, 2, 1.0), (33, 10, 8.0), (70, 129, 30.0)] {
         worst_error = worst_error.max(cross_entropy_error(device, batch, classes, scale).await?);
+    }
+    #[cfg(feature = "flex")]
+    if !crate::device::is_cpu(device) {
+        worst_error = worst_error.max(operators::error(device).await?);
     }
     let (loss_before, loss_after) = train(device).await?;
     let ok = worst_error < TOLERANCE && loss_after < 0.8 * loss_before;

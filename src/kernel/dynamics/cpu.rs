@@ -1,0 +1,24 @@
+//! The CPU implementation: [`Dynamics`] itself, in double precision.
+
+use burn::backend::tensor::{FloatTensor, IntTensor};
+use burn::backend::{Flex, TensorMetadata};
+use burn::tensor::TensorData;
+
+use super::{COLUMNS, TrainingDynamics};
+use crate::parallel;
+use crate::score::Dynamics;
+
+impl TrainingDynamics for Flex {
+    fn dynamics(logits: FloatTensor<Self>, labels: IntTensor<Self>) -> FloatTensor<Self> {
+        let (logits, labels) = (logits.to_contiguous(), labels.to_contiguous());
+        let classes = logits.shape()[1];
+        let (logits, labels) = (logits.storage::<f32>(), labels.storage::<i32>());
+        let rows = parallel::map(labels, |row, &label| {
+            let d = Dynamics::from_logits(&logits[row * classes..(row + 1) * classes], label as u32);
+            let flag = |yes| f32::from(u8::from(yes));
+            [d.p_label, d.p_other, d.el2n, d.entropy, d.loss, flag(d.correct), flag(d.el2n.is_finite())]
+        });
+        let shape = [rows.len(), COLUMNS];
+        FloatTensor::<Self>::from_data(TensorData::new(rows.concat(), shape))
+    }
+}

@@ -1,0 +1,169 @@
+//! Every operation that a network runs on a device, on small random operands, against the same on the CPU.
+
+use burn::tensor::{DType, Device, Tensor, TensorData};
+
+use super::{KernelError, read};
+use crate::augment::{Augmentation, Executor, Layout as Order, Normalise, Planner};
+use crate::combine::Grid;
+use crate::data::ImageSet;
+use crate::kernel::block::{Layout, Operands, block_eval, block_train};
+use crate::kernel::convolution::{Window, convolution};
+use crate::kernel::dynamics::dynamics;
+use crate::kernel::max_pool::{PoolWindow, max_pool};
+use crate::kernel::update::{AdamW, Sgd, adamw, sgd};
+use crate::kernel::views::Resident;
+use crate::random::{Purpose, Stream};
+
+/// The numbers of each operation's results.
+type Results = Vec<Vec<f32>>;
+
+/// Random operands, the same on every device.
+struct Operand<'a> {
+    device: &'a Device,
+    stream: Stream,
+}
+
+impl Operand<'_> {
+    fn next<const D: usize>(&mut self, shape: [usize; D]) -> Tensor<D> {
+        let values = (0..shape.iter().product()).map(|_| self.stream.normal() as f32).collect();
+        Tensor::from_data(TensorData::new::<f32, _>(values, shape), (self.device, DType::F32))
+    }
+}
+
+/// The largest difference of a result on `device` from that on the CPU, relative to the largest number of the result.
+pub(super) async fn error(device: &Device) -> Result<f64, KernelError> {
+    let mut worst = views(device).await?;
+    let cpu = Device::flex();
+    let (found, expected) = (results(device).await?, results(&cpu).await?);
+    for (found, expected) in found.iter().zip(&expected) {
+        worst = worst.max(difference(found, expected));
+    }
+    Ok(worst)
+}
+
+fn difference(found: &[f32], expected: &[f32]) -> f64 {
+    let size = expected.iter().fold(1e-3f32, |most, v| most.max(v.abs()));
+    let most = found.iter().zip(expected).fold(0.0f32, |most, (a, b)| {
+        let error = (a - b).abs();
+        // A NaN would pass `max` unseen.
+        if error <= most { most } else { error }
+    });
+    if found.len() == expected.len() && most.is_finite() { f64::from(most / size) } else { f64::INFINITY }
+}
+
+async fn results(device: &Device) -> Result<Results, KernelError> {
+    let mut found = Vec::new();
+    for (images, output, kernel, stride, relu, pool, shortcut) in [
+        ([3, 9, 10, 3], 8, 3, 1, true, true, false),
+        ([2, 8, 8, 32], 36, 3, 1, true, false, true),
+        ([2, 7, 7, 64], 64, 3, 2, true, false, false),
+        ([2, 6, 6, 8], 16, 1, 2, false, false, false),
+        ([1, 12, 12, 3], 7, 7, 2, true, false, false),
+    ] {
+        let window = Window { stride, padding: kernel / 2, groups: 1 };
+        blocks(device, images, output, kernel, Layout { window, relu, pool }, shortcut, &mut found).await?;
+    }
+    let autodiff = device.clone().autodiff();
+    let mut operand = Operand { device: &autodiff, stream: Stream::new(12, Purpose::Test, 0, 0) };
+    let images = operand.next([2, 7, 9, 5]).require_grad();
+    let pooled = max_pool(images.clone(), PoolWindow { kernel: 3, stride: 2, padding: 1 });
+    let upstream = operand.next(pooled.dims());
+    let gradients = (pooled.clone() * upstream).sum().backward();
+    found.push(read(pooled).await?);
+    found.push(gradient(&images, &gradients).await?);
+
+    let images = operand.next([2, 6, 5, 3]).require_grad();
+    let (weights, bias) = (operand.next([6, 3, 3, 3]).require_grad(), operand.next([6]).require_grad());
+    let window = Window { stride: 1, padding: 1, groups: 1 };
+    let output = convolution(images.clone(), weights.clone(), bias.clone(), window);
+    let upstream = operand.next(output.dims());
+    let gradients = (output.clone() * upstream).sum().backward();
+    found.push(read(output).await?);
+    found.push(gradient(&images, &gradients).await?);
+    found.push(gradient(&weights, &gradients).await?);
+    found.push(gradient(&bias, &gradients).await?);
+
+    let mut operand = Operand { device, stream: Stream::new(13, Purpose::Test, 0, 0) };
+    let length = 77;
+    let constants =
+        AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, keep: 0.99, rate: 0.01, correction: 3.0 };
+    let (parameter, step) = (operand.next([length]), operand.next([length]));
+    let moments = [operand.next([length]), operand.next([length]).powi_scalar(2)];
+    let (parameter, [first, second]) = adamw(parameter, step.clone(), moments, constants);
+    found.extend([read(parameter.clone()).await?, read(first).await?, read(second).await?]);
+    let constants = Sgd { momentum: 0.9, decay: 0.01, rate: 0.1 };
+    let (parameter, velocity) = sgd(parameter, step, operand.next([length]), constants);
+    found.extend([read(parameter).await?, read(velocity).await?]);
+
+    let labels: Vec<u32> = (0..9).collect();
+    found.push(read(dynamics(operand.next([9, 40]) * 5.0, &labels)).await?);
+    Ok(found)
+}
+
+async fn gradient<const D: usize>(
+    of: &Tensor<D>,
+    gradients: &burn::tensor::Gradients,
+) -> Result<Vec<f32>, KernelError> {
+    match of.grad(gradients) {
+        Some(gradient) => read(gradient).await,
+        None => Ok(vec![f32::NAN]),
+    }
+}
+
+/// A block in training and in evaluation, and the gradients of its operands.
+async fn blocks(
+    device: &Device,
+    images: [usize; 4],
+    output: usize,
+    kernel: usize,
+    layout: Layout,
+    shortcut: bool,
+    found: &mut Results,
+) -> Result<(), KernelError> {
+    let autodiff = device.clone().autodiff();
+    let mut operand = Operand { device: &autodiff, stream: Stream::new(11, Purpose::Test, 0, 0) };
+    let side = |length: usize| (length + 2 * layout.window.padding - kernel) / layout.window.stride + 1;
+    let operands = Operands {
+        images: operand.next(images).require_grad(),
+        weights: operand.next([output, images[3], kernel, kernel]).require_grad(),
+        scale: operand.next([output]).require_grad(),
+        shift: operand.next([output]).require_grad(),
+        shortcut: shortcut
+            .then(|| operand.next([images[0], side(images[1]), side(images[2]), output]).require_grad()),
+    };
+    let (made, mean, variance) = block_train(operands.clone(), layout);
+    let upstream = operand.next(made.dims());
+    let gradients = (made.clone() * upstream).sum().backward();
+    found.push(read(block_eval(operands.clone(), mean.clone(), variance.clone(), layout)).await?);
+    found.extend([read(made).await?, read(mean).await?, read(variance).await?]);
+    found.push(gradient(&operands.images, &gradients).await?);
+    found.push(gradient(&operands.weights, &gradients).await?);
+    found.push(gradient(&operands.scale, &gradients).await?);
+    found.push(gradient(&operands.shift, &gradients).await?);
+    if let Some(shortcut) = &operands.shortcut {
+        found.push(gradient(shortcut, &gradients).await?);
+    }
+    Ok(())
+}
+
+/// Views of random images, against those that the CPU cuts.
+async fn views(device: &Device) -> Result<f64, KernelError> {
+    const SIDE: u32 = 14;
+    const IMAGES: usize = 6;
+    let mut stream = Stream::new(14, Purpose::Test, 0, 0);
+    let pixels = (0..IMAGES * (SIDE * SIDE * 3) as usize).map(|_| stream.next_u32() as u8).collect();
+    let broken = |why: String| KernelError::Device(why);
+    let set = ImageSet::from_parts(SIDE, pixels, vec![0; IMAGES]).map_err(|why| broken(why.to_string()))?;
+    let grid = Grid::new(2, 2).unwrap_or(Grid::WHOLE);
+    let planner =
+        Planner::new(Augmentation::default(), grid, SIDE, 0).map_err(|why| broken(why.to_string()))?;
+    let normalise = Normalise::IMAGENET;
+    let Some(resident) = Resident::new(&set, &normalise, device) else {
+        return Ok(0.0);
+    };
+    let mut planned = Vec::new();
+    planner.plan(0, 0, &[5, 3, 1, 0, 2, 4], &mut planned);
+    let mut expected = vec![0.0; IMAGES * (SIDE * SIDE * 3) as usize];
+    Executor::new(SIDE).execute(&set, &planned, &normalise, Order::Nhwc, &mut expected);
+    Ok(difference(&read(resident.views(&planned, device)).await?, &expected))
+}
