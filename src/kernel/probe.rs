@@ -2,6 +2,7 @@
 //!
 //! Off, it costs one relaxed load a call. The core has no clock: whoever profiles brings one.
 
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -28,22 +29,34 @@ pub(crate) struct Work {
     pub(crate) floats: usize,
 }
 
+/// A wait for a device to have done everything it was given.
+pub type Pending = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 struct State {
     clock: fn() -> f64,
+    /// How the profiler waits for a GPU.
+    wait: Option<fn(Pending)>,
     records: Vec<Record>,
 }
 
 static ON: AtomicBool = AtomicBool::new(false);
-static STATE: Mutex<State> = Mutex::new(State { clock: || 0.0, records: Vec::new() });
+static STATE: Mutex<State> = Mutex::new(State { clock: || 0.0, wait: None, records: Vec::new() });
 
 fn state() -> MutexGuard<'static, State> {
     STATE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Begins to record, by a clock of seconds since any moment.
-pub fn start(clock: fn() -> f64) {
-    *state() = State { clock, records: Vec::new() };
+/// Begins to record, by a clock of seconds since any moment. Operators of a GPU are recorded if it is said how to `wait`
+/// for one, which happens after each of them.
+pub fn start(clock: fn() -> f64, wait: Option<fn(Pending)>) {
+    *state() = State { clock, wait, records: Vec::new() };
     ON.store(true, Ordering::Relaxed);
+}
+
+/// How to wait for a GPU, while calls on one are recorded.
+#[cfg(feature = "cube")]
+pub(crate) fn waiting() -> Option<fn(Pending)> {
+    ON.load(Ordering::Relaxed).then(|| state().wait).flatten()
 }
 
 /// Ends recording and gives the records in the order in which the calls ended.
@@ -96,7 +109,7 @@ mod tests {
             records.into_iter().filter(|record| record.operator == "test of the probe").collect()
         };
         assert!(call(1.0).is_none());
-        start(|| 5.0);
+        start(|| 5.0, None);
         drop(call(2.0));
         drop(call(3.0));
         let records = mine(stop());

@@ -85,14 +85,14 @@ pub(in crate::cli) fn run(args: &ProfileArgs, console: &Console) -> anyhow::Resu
     let make = |seed| on_noise(&model, batch, seed, &opened.device);
     let mut students = (0..count as u64).map(make).collect::<Result<Vec<_>, _>>()?;
     students.iter_mut().try_for_each(|student| advance(student, WARM_UP))?;
-    let (ms, records) = if let [student] = &mut students[..] {
+    let (ms, recorded) = if let [student] = &mut students[..] {
         alone(student, steps, opened.is_cpu)?
     } else {
-        (cohort(students, steps, &opened)?, Vec::new())
+        (cohort(students, steps, &opened)?, Recorded::default())
     };
     let threads = rayon::current_num_threads();
     let ceilings = opened.is_cpu.then(|| ceilings(threads)).flatten();
-    let operators = ceilings.as_ref().map_or_else(Vec::new, |ceilings| rows(&records, &ms, ceilings));
+    let operators = rows(&recorded, ceilings.as_ref());
     let profile = Profile {
         model: args.model.to_string(),
         width: (args.model != Architecture::ResNet18).then_some(model.width),
@@ -125,18 +125,30 @@ fn clock() -> f64 {
     START.get_or_init(Instant::now).elapsed().as_secs_f64()
 }
 
-/// Milliseconds of each step of one student, and what its operators took.
-fn alone(student: &mut Student, steps: usize, record: bool) -> anyhow::Result<(Vec<f64>, Vec<Record>)> {
-    if record {
-        probe::start(clock);
-    }
-    let mut ms = Vec::with_capacity(steps);
-    for _ in 0..steps {
-        let begun = Instant::now();
-        advance(student, 1)?;
-        ms.push(millis(begun.elapsed()));
-    }
-    Ok((ms, if record { probe::stop() } else { Vec::new() }))
+/// Steps whose operators were recorded.
+#[derive(Default)]
+struct Recorded {
+    records: Vec<Record>,
+    /// Milliseconds of each step.
+    ms: Vec<f64>,
+}
+
+/// Milliseconds of each step of one student, and what its operators took. On a GPU these are other steps, as waiting for
+/// each operator takes time.
+fn alone(student: &mut Student, steps: usize, is_cpu: bool) -> anyhow::Result<(Vec<f64>, Recorded)> {
+    let mut timed = || -> anyhow::Result<Vec<f64>> {
+        let step = |_| {
+            let begun = Instant::now();
+            advance(student, 1)?;
+            Ok(millis(begun.elapsed()))
+        };
+        (0..steps).map(step).collect()
+    };
+    let free = if is_cpu { None } else { Some(timed()?) };
+    probe::start(clock, Some(|pending| pollster::block_on(pending)));
+    let ms = timed()?;
+    let records = probe::stop();
+    Ok((free.unwrap_or_else(|| ms.clone()), Recorded { records, ms }))
 }
 
 /// Milliseconds of a student step in five rounds in which all students make their steps.
@@ -206,7 +218,8 @@ fn ceilings(_threads: usize) -> Option<Ceilings> {
 }
 
 /// The records of all steps by operator and shape, in the order of their first call, and what is left of the step.
-fn rows(records: &[Record], ms: &[f64], ceilings: &Ceilings) -> Vec<Row> {
+fn rows(recorded: &Recorded, ceilings: Option<&Ceilings>) -> Vec<Row> {
+    let Recorded { records, ms } = recorded;
     if records.is_empty() {
         return Vec::new();
     }
@@ -226,7 +239,8 @@ fn rows(records: &[Record], ms: &[f64], ceilings: &Ceilings) -> Vec<Row> {
         let calls = &kinds[&kind];
         let sum = |of: fn(&Record) -> f64| calls.iter().map(|record| of(record)).sum::<f64>();
         let (seconds, flops, bytes) = (sum(|r| r.seconds), sum(|r| r.flops), sum(|r| r.bytes));
-        let least = f64::max(flops / ceilings.gflops, bytes / ceilings.gb_per_s) / 1e9;
+        let least = ceilings
+            .map_or(0.0, |ceilings| f64::max(flops / ceilings.gflops, bytes / ceilings.gb_per_s) / 1e9);
         rows.push(Row {
             operator: calls[0].operator,
             shape: calls[0].shape.clone(),
@@ -277,7 +291,7 @@ fn text(profile: &Profile) -> String {
         );
     }
     if profile.operators.is_empty() {
-        text.push_str("Operators are timed on the CPU only, and with one student.\n");
+        text.push_str("Operators are timed with one student only.\n");
         return text;
     }
     let header =
@@ -301,7 +315,9 @@ fn text(profile: &Profile) -> String {
     text.push('\n');
     text.push_str(&align(&table, &[true, true]));
     text.push_str("\nBytes are those of operands and results, each once; what lies in a cache may be above memory's rate.\n");
-    if profile.threads > 1 {
+    if profile.ceilings.is_none() {
+        text.push_str("Waiting for a GPU after each operator takes time of its own, so they add up to more than a step.\n");
+    } else if profile.threads > 1 {
         text.push_str(
             "The next batch's views are made beside the other operators, on a thread of their own.\n",
         );

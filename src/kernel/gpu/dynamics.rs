@@ -9,8 +9,9 @@ use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-use super::{empty, ready};
+use super::{empty, ready, span};
 use crate::kernel::dynamics::COLUMNS;
+use crate::kernel::probe::Work;
 
 /// Invocations that share a sample.
 const UNITS: usize = 32;
@@ -150,6 +151,11 @@ pub(in crate::kernel) fn dynamics(logits: CubeTensor, labels: CubeTensor) -> Cub
     let (logits, labels) = (ready(logits), into_contiguous(labels));
     assert_eq!(labels.dtype, DType::I32, "labels are 32-bit integers");
     let (samples, classes) = (logits.shape()[0], logits.shape()[1]);
+    let _span = span(&logits, "dynamics", || Work {
+        shape: format!("{samples}x{classes}"),
+        flops: (8 * samples * classes) as f64,
+        floats: samples * (classes + COLUMNS),
+    });
     let rows = empty(&logits, [samples, COLUMNS]);
     assert!(samples <= super::MOST as usize, "a batch has fewer than 65,536 samples");
     // SAFETY: one workgroup a sample; labels are checked where data enters, and classes bound every index.

@@ -13,7 +13,9 @@ use burn::tensor::{DType, Shape};
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
-use cubecl::prelude::{CubeCount, CubeDim};
+use cubecl::prelude::{Client, CubeCount, CubeDim};
+
+use super::probe::{self, Work};
 
 /// Invocations of a workgroup that has one for each element.
 const UNITS: u32 = 64;
@@ -37,4 +39,31 @@ pub(super) fn empty(like: &CubeTensor, shape: impl Into<Shape>) -> CubeTensor {
 pub(super) fn ready(tensor: CubeTensor) -> CubeTensor {
     assert_eq!(tensor.dtype, DType::F32, "kernels compute in 32-bit floats");
     into_contiguous(tensor)
+}
+
+/// Records what a GPU does from here until the span is dropped, and waits for it then; nothing unless a profiler said how.
+#[must_use = "the call is recorded when the span is dropped"]
+pub(super) fn span(on: &CubeTensor, operator: &'static str, work: impl FnOnce() -> Work) -> Option<Span> {
+    let wait = probe::waiting()?;
+    let span = probe::span(operator, work);
+    Some(Span { client: on.client.clone(), wait, span })
+}
+
+/// A call under way on a GPU.
+pub(super) struct Span {
+    client: Client,
+    wait: fn(probe::Pending),
+    span: Option<probe::Span>,
+}
+
+impl Drop for Span {
+    fn drop(&mut self) {
+        let done = self.client.sync();
+        (self.wait)(Box::pin(async move {
+            if let Err(why) = done.await {
+                log::error!("the GPU did not answer its profiler: {why:?}");
+            }
+        }));
+        self.span.take();
+    }
 }

@@ -4,8 +4,9 @@ use burn::backend::TensorMetadata;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-use super::{elementwise, empty, ready};
+use super::{elementwise, empty, ready, span};
 use crate::kernel::max_pool::PoolWindow;
+use crate::kernel::probe::Work;
 
 /// The sizes of a pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -104,10 +105,17 @@ fn backward(images: &[f32], gradient: &[f32], found: &mut [f32], count: u32, #[c
     found[place as usize] = sum;
 }
 
+/// What a pass over images does, for a profile. Comparisons do not count as operations.
+fn work(shape: &[usize], passes: usize) -> Work {
+    let floats = passes * shape.iter().product::<usize>();
+    Work { shape: format!("{}x{}x{}", shape[1], shape[2], shape[3]), flops: 0.0, floats }
+}
+
 /// The largest value of each window; padding counts as nothing.
 pub(in crate::kernel) fn max_pool(images: CubeTensor, window: PoolWindow) -> CubeTensor {
     let images = ready(images);
     let shape = images.shape();
+    let _span = span(&images, "max pool", || work(&shape, 1));
     let pool = Pool::new(&shape, window);
     let (height, width) = (pool.output_height as usize, pool.output_width as usize);
     let output = empty(&images, [shape[0], height, width, shape[3]]);
@@ -136,6 +144,7 @@ pub(in crate::kernel) fn max_pool_gradient(
 ) -> CubeTensor {
     let (images, gradient) = (ready(images), ready(gradient));
     let shape = images.shape();
+    let _span = span(&images, "max pool, gradient", || work(&shape, 2));
     let found = empty(&images, shape.clone());
     let count = shape.num_elements();
     let (cubes, dim) = elementwise(count);

@@ -5,7 +5,8 @@
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-use super::elementwise;
+use super::{elementwise, span};
+use crate::kernel::probe::Work;
 use crate::kernel::views::{BUFFERS, STRIPS, WORDS, word};
 
 /// What is the same for every view of a batch.
@@ -194,6 +195,11 @@ pub(in crate::kernel) fn views(
     let shape = output.shape();
     let count = shape[0] * shape[1] * shape[2];
     let sides = Sides { stored: stored as u32, view: shape[1] as u32, each: each as u32 };
+    let _span = span(output, "views", || Work {
+        shape: format!("{}x{}", shape[1], shape[2]),
+        flops: 0.0,
+        floats: 3 * count,
+    });
     let (cubes, dim) = elementwise(count);
     let [first, second, third, fourth] = buffers.map(CubeTensor::into_buffer_arg);
     // SAFETY: the planner keeps crops inside images and images inside the set; the kernel returns early past the last pixel.

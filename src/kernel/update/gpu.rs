@@ -11,6 +11,8 @@ use cubecl::calculate_cube_count_elemwise;
 use cubecl::prelude::*;
 
 use super::{AdamW, AdamWStep, Sgd, SgdStep, Update};
+use crate::kernel::gpu::span;
+use crate::kernel::probe::Work;
 
 #[cube(launch_unchecked)]
 #[allow(clippy::too_many_arguments, reason = "the operands of the operation")]
@@ -84,6 +86,11 @@ impl Update for CubeBackend {
         let (first, second) = (own(first), own(second));
         let output = empty(&parameter);
         let count = parameter.shape().num_elements();
+        let _span = span(&output, "AdamW", || Work {
+            shape: String::new(),
+            flops: (12 * count) as f64,
+            floats: 7 * count,
+        });
         let cube_dim = CubeDim::new(&output.client, count);
         // SAFETY: all tensors have one length; the kernel returns early past it.
         unsafe {
@@ -117,6 +124,11 @@ impl Update for CubeBackend {
         let velocity = own(velocity);
         let output = empty(&parameter);
         let count = parameter.shape().num_elements();
+        let _span = span(&output, "SGD", || Work {
+            shape: String::new(),
+            flops: (6 * count) as f64,
+            floats: 5 * count,
+        });
         let cube_dim = CubeDim::new(&output.client, count);
         // SAFETY: as in `adamw`.
         unsafe {

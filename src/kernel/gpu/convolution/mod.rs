@@ -17,7 +17,7 @@ use self::gather::{Gather, Way, gathered_product};
 use self::pack::{fit_channels, pack_weights};
 use self::shape::{LANES, Shape, Tile};
 use self::weight_gradient::{add_parts, weight_gradient_parts};
-use super::{elementwise, empty, ready};
+use super::{elementwise, empty, ready, span};
 use crate::kernel::convolution::Window;
 
 /// Rows of workgroups a launch may have in one dimension, by WebGPU's default limits.
@@ -68,6 +68,7 @@ pub(in crate::kernel) fn weight_gradient(
     let (images, gradient) = (ready(images), ready(gradient));
     let (batch, [outputs, inputs]) = (images.shape()[0], [weights[0], weights[1]]);
     let shape = Shape::new(&images.shape(), weights, window);
+    let _span = span(&images, "weight gradient", || shape.work(batch));
     let images = fitted(images, shape.input * LANES);
     let gradient = fitted(gradient, shape.output * LANES);
     let (rows, columns) = (shape.taps() * shape.input, shape.output);
@@ -122,6 +123,8 @@ fn product(
     channels: usize,
 ) -> CubeTensor {
     let (batch, shape) = (source.shape()[0], gather.shape);
+    let operator = if gather.way == Way::Forward { "convolution" } else { "input gradient" };
+    let _span = span(&source, operator, || shape.work(batch));
     let packed = packed(weights, gather);
     let [height, width, columns] = gather.target();
     let output = empty(&source, [batch, height, width, columns * LANES]);

@@ -1,6 +1,7 @@
 //! The sizes of a convolution, and how its product is cut into tiles.
 
 use crate::kernel::convolution::Window;
+use crate::kernel::probe::Work;
 
 /// Channels are handled in vectors of four.
 pub(super) const LANES: usize = 4;
@@ -45,6 +46,19 @@ impl Shape {
     /// Taps of the kernel.
     pub(super) fn taps(&self) -> usize {
         self.kernel * self.kernel
+    }
+
+    /// What any of the three products over a batch does, for a profile. Channels are the rounded ones.
+    pub(super) fn work(&self, batch: usize) -> Work {
+        let (input, output) = (self.input * LANES, self.output * LANES);
+        let weights = self.taps() * input * output;
+        let stride = if self.stride == 1 { String::new() } else { format!(", stride {}", self.stride) };
+        let Self { height, width, kernel, .. } = self;
+        Work {
+            shape: format!("{height}x{width}x{input} -> {output}, {kernel}x{kernel}{stride}"),
+            flops: 2.0 * (batch * self.output_pixels()) as f64 * weights as f64,
+            floats: batch * (self.pixels() * input + self.output_pixels() * output) + weights,
+        }
     }
 
     /// Pixels of an image.

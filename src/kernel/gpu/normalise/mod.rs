@@ -13,7 +13,8 @@ use self::backward::{join_sums, sums_of_parts, value_gradient};
 use self::columns::Columns;
 use self::forward::Plane;
 use self::moments::{AFFINE, join_moments, moments_of_parts};
-use super::{elementwise, empty, ready};
+use super::{elementwise, empty, ready, span};
+use crate::kernel::probe::Work;
 
 /// Invocations of the kernels that join parts.
 const UNITS: usize = 64;
@@ -47,6 +48,16 @@ fn lanes(channels: usize) -> usize {
     if channels.is_multiple_of(4) { 4 } else { 1 }
 }
 
+/// What a pass over values does, for a profile: `passes` is how many times as many floats cross memory.
+fn work(values: &CubeTensor, flops_a_value: usize, passes: usize) -> Work {
+    let (shape, count) = (values.shape(), values.shape().num_elements());
+    Work {
+        shape: format!("{}x{}x{}", shape[1], shape[2], shape[3]),
+        flops: (flops_a_value * count) as f64,
+        floats: passes * count,
+    }
+}
+
 fn plane(values: &CubeTensor, after: After, shortcut: bool) -> Plane {
     let shape = values.shape();
     let channels = shape[3] / lanes(shape[3]);
@@ -63,6 +74,7 @@ pub(in crate::kernel) fn moments(
 ) -> Moments {
     let shape = values.shape();
     let (channels, lanes) = (shape[3], lanes(shape[3]));
+    let _span = span(values, "moments", || work(values, 4, 1));
     let pixels = shape.num_elements() / channels;
     let (part, count) = cut(pixels);
     let columns = Columns::new(channels / lanes);
@@ -143,6 +155,7 @@ pub(in crate::kernel) fn normalise(
     after: After,
 ) -> CubeTensor {
     let shape = values.shape();
+    let _span = span(values, "normalise", || work(values, 2, 2));
     let plane = plane(values, after, shortcut.is_some());
     let [height, width] = plane.output();
     let output = empty(values, [shape[0], height, width, shape[3]]);
@@ -188,6 +201,7 @@ pub(in crate::kernel) fn gradients(
     let gradient = ready(gradient);
     let shape = values.shape();
     let (channels, lanes) = (shape[3], lanes(shape[3]));
+    let _span = span(values, "normalise, gradient", || work(values, 9, 5));
     let plane = plane(values, after, output.is_some());
     let has_shortcut = plane.shortcut;
     // Something has to be bound; it is read only where there is a shortcut.
