@@ -1,8 +1,10 @@
-// A training step in Chromium without a GPU, ours and TensorFlow.js's in turns: medians and the ratio.
+// A training step in Chromium, ours and TensorFlow.js's in turns: medians and the ratio.
 //
 //     cargo xtask wasm --only web --only web-relaxed
-//     cd benches/web && npm install && node compare.mjs [--rounds 3] [--width 32] [--size 32] [--batch 64]
+//     cd benches/web && npm install && node compare.mjs [--rounds 3] [--width 32] [--size 32] [--batch 64] [--gpu]
 //
+// Without a GPU on both sides; with --gpu on WebGPU, which is SwiftShader's unless --adapter names another (`default` is
+// the machine's own).
 // TILEPRESS_CHROMIUM names the browser; otherwise /usr/bin/chromium. --plain and --relaxed name other folders with
 // our packages. Prints Markdown; a ratio above 1 means that ours is faster.
 
@@ -21,6 +23,8 @@ const { values } = parseArgs({
     size: { type: 'string', default: '32' },
     batch: { type: 'string', default: '64' },
     plain: { type: 'string', default: join(ROOT, 'pkg/web') },
+    gpu: { type: 'boolean', default: false },
+    adapter: { type: 'string', default: 'swiftshader' },
     relaxed: { type: 'string', default: join(ROOT, 'pkg/web-relaxed') },
   },
 });
@@ -42,9 +46,12 @@ const server = createServer(async ({ url }, response) => {
 await new Promise((ready) => server.listen(0, '127.0.0.1', ready));
 const address = `http://127.0.0.1:${server.address().port}`;
 
+const gpuFlags = values.gpu
+  ? ['--enable-unsafe-webgpu', ...(values.adapter === 'default' ? [] : [`--use-webgpu-adapter=${values.adapter}`])]
+  : [];
 const browser = await chromium.launch({
   executablePath: process.env.TILEPRESS_CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+  args: [...gpuFlags, '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
   chromiumSandbox: false,
 });
 
@@ -59,11 +66,20 @@ async function measure(html, options) {
   return result;
 }
 
-const SIDES = {
-  'tilepress, SIMD': () => measure('ours.html', { folder: '/plain', steps: 30, warmUp: 5 }),
-  'tilepress, relaxed SIMD': () => measure('ours.html', { folder: '/relaxed', steps: 30, warmUp: 5 }),
-  'TensorFlow.js, cpu': () => measure('tfjs.html', { steps: 2, warmUp: 1 }),
-};
+const ours = (options) => measure('ours.html', { folder: '/plain', device: 'flex', steps: 30, warmUp: 5, ...options });
+const tensorflow = (backend) => measure('tfjs.html', { backend, steps: 2, warmUp: 1 });
+const PEER = values.gpu ? 'TensorFlow.js, WebGPU' : 'TensorFlow.js, cpu';
+const SIDES = values.gpu
+  ? {
+      'tilepress, WebGPU': () => ours({ device: 'webgpu', steps: 10, warmUp: 3 }),
+      'tilepress, CPU': () => ours(),
+      [PEER]: () => tensorflow('webgpu'),
+    }
+  : {
+      'tilepress, SIMD': () => ours(),
+      'tilepress, relaxed SIMD': () => ours({ folder: '/relaxed' }),
+      [PEER]: () => tensorflow('cpu'),
+    };
 const median = (numbers) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
 const found = Object.fromEntries(Object.keys(SIDES).map((side) => [side, []]));
 for (let round = 1; round <= rounds; round++) {
@@ -72,7 +88,7 @@ for (let round = 1; round <= rounds; round++) {
     found[side].push(median((await run()).times));
   }
 }
-const peer = median(found['TensorFlow.js, cpu']);
+const peer = median(found[PEER]);
 console.log(`${browser.version()}, ConvNet ${width} wide, ${imageSize} px, batch ${batch}\n`);
 console.log('| who | ms a step | ratio to TensorFlow.js |\n|---|---|---|');
 for (const [side, times] of Object.entries(found)) {

@@ -157,4 +157,12 @@ mod tests {
         let check = pollster::block_on(self_check(&Device::flex())).expect("the CPU answers");
         assert!(check.ok, "{check:?}");
     }
+
+    #[test]
+    #[cfg(feature = "wgpu")]
+    fn a_gpu_passes_the_check() {
+        let Some(device) = crate::kernel::testing::wgpu() else { return };
+        let check = pollster::block_on(self_check(&device)).expect("the GPU answers");
+        assert!(check.ok, "{check:?}");
+    }
 }

@@ -271,3 +271,22 @@ fn nothing_to_train_on_is_an_error() {
     let made = Student::new(&model(), recipe(1), task(0, Augmentation::NONE), 1, &Device::flex());
     assert!(matches!(made.err(), Some(TrainError::Empty)));
 }
+
+/// Crops, flips and mixing are cut on the GPU, too. Rounding differs, and AdamW makes much of small differences.
+#[test]
+#[cfg(feature = "wgpu")]
+fn a_gpu_trains_a_student_as_the_cpu_does() {
+    let Some(gpu) = crate::kernel::testing::wgpu() else { return };
+    let losses = |device: &Device| {
+        let recipe = Recipe { lr: 0.002, ..recipe(12) };
+        let mut student =
+            Student::new(&model(), recipe, task(24, lively()), 1, device).expect("a valid student");
+        while !student.finished() {
+            block_on(student.advance(1)).expect("the device answers");
+        }
+        student.curve().iter().map(|point| point.loss).collect::<Vec<_>>()
+    };
+    let (on_gpu, on_cpu) = (losses(&gpu), losses(&Device::flex()));
+    let error = distance(&on_gpu, &on_cpu, 1.0);
+    assert!(error < 1e-3, "losses are {error:e} apart: {on_gpu:?}, {on_cpu:?}");
+}

@@ -74,7 +74,7 @@ pub(in crate::kernel) fn weight_gradient(
     let (rows, columns) = (shape.taps() * shape.input, shape.output);
     let pixels = batch * shape.output_pixels();
     // `K` is one run of all pixels: a panel may end anywhere in it.
-    let tile = Tile::choose(rows * LANES, columns, 4);
+    let tile = Tile::choose(rows, columns, 4);
     let tiles = rows.div_ceil(tile.m()) * columns.div_ceil(tile.n());
     let wanted = WORKGROUPS.div_ceil(tiles).min(pixels.div_ceil(LEAST_PART)).max(1);
     let part = pixels.div_ceil(wanted).next_multiple_of(tile.depth * LANES);
@@ -130,7 +130,7 @@ fn product(
     let output = empty(&source, [batch, height, width, columns * LANES]);
     let client = output.client.clone();
     let pixels = batch * height * width;
-    let tile = Tile::choose(pixels, columns, gather.source()[2]);
+    let tile = Tile::choose(pixels.div_ceil(LANES), columns, gather.source()[2]);
     let rows = pixels.div_ceil(tile.m() * LANES);
     let far = rows.div_ceil(MOST_WORKGROUPS);
     let workgroups =

@@ -89,16 +89,23 @@ pub(super) struct Tile {
 }
 
 impl Tile {
-    /// For a product of `m` rows and `n` vectors of columns, whose `K` comes in runs of `run` vectors.
+    /// For a product of `m` vectors of rows and `n` of columns, whose `K` comes in runs of `run` vectors.
     pub(super) fn choose(m: usize, n: usize, run: usize) -> Self {
-        let few_columns = |across: usize| Self { down: 64 / across, across, rows: 2, columns: 2, depth: 2 };
+        let small = |across: usize, depth: usize| {
+            let tile = Self { down: 64 / across, across, rows: 2, columns: 2, depth };
+            // Half as many rows reuse less of what they read, but are better than rows that do not exist: the weights of
+            // a first convolution fill a quarter of the larger tile.
+            let waste = |tile: Self, cost: usize| m.next_multiple_of(tile.m()) * cost;
+            let half = Self { rows: 1, ..tile };
+            if waste(half, 5) < waste(tile, 4) { half } else { tile }
+        };
         let tile = match n {
-            0..=2 => Self { depth: 1, ..few_columns(1) },
-            3..=4 => few_columns(2),
-            5..=8 => Self { depth: 4, ..few_columns(4) },
+            0..=2 => small(1, 1),
+            3..=4 => small(2, 2),
+            5..=8 => small(4, 4),
             // Wide ones fill a large GPU only if there are many of them.
-            _ if m * n >= 1 << 20 => Self { down: 16, across: 8, rows: 2, columns: 2, depth: 4 },
-            _ => Self { depth: 4, ..few_columns(8) },
+            _ if m * n >= 1 << 18 => Self { down: 16, across: 8, rows: 2, columns: 2, depth: 4 },
+            _ => small(8, 4),
         };
         let depth = [4, 2, 1].into_iter().find(|&depth| depth <= tile.depth && run.is_multiple_of(depth));
         Self { depth: depth.unwrap_or(1), ..tile }
@@ -133,7 +140,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_tile_stays_within_webgpus_default_limits(m in 1usize..1 << 24, n in 1usize..600, run in 1usize..200) {
+        fn every_tile_stays_within_webgpus_default_limits(m in 1usize..1 << 22, n in 1usize..600, run in 1usize..200) {
             let tile = Tile::choose(m, n, run);
             prop_assert!(tile.units() <= 256);
             prop_assert!(tile.shared() <= 16 << 10, "{}", tile.shared());
