@@ -18,13 +18,24 @@ pub(super) enum Way {
 }
 
 /// What is gathered, and what the product is written to.
+///
+/// On the way back through a stride only every so many taps reach a pixel, the same ones for all pixels of one *phase* (a
+/// remainder of row and column by the stride). Each phase is a product of its own, over its own taps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Gather {
     pub(super) shape: Shape,
     pub(super) way: Way,
+    /// Row and column of the first pixel of the phase.
+    pub(super) phase: [usize; 2],
 }
 
 impl Gather {
+    /// The products of one way.
+    pub(super) fn all(shape: Shape, way: Way) -> impl Iterator<Item = Self> {
+        let phases = if way == Way::Forward { 1 } else { shape.stride };
+        (0..phases * phases).map(move |phase| Self { shape, way, phase: [phase / phases, phase % phases] })
+    }
+
     /// Height, width and vectors of channels of what is read.
     pub(super) fn source(&self) -> [usize; 3] {
         let Shape { height, width, input, output_height, output_width, output, .. } = self.shape;
@@ -36,39 +47,72 @@ impl Gather {
 
     /// Height, width and vectors of channels of what is written.
     pub(super) fn target(&self) -> [usize; 3] {
-        Self { way: if self.way == Way::Forward { Way::Backward } else { Way::Forward }, ..*self }.source()
+        let Shape { height, width, input, output_height, output_width, output, .. } = self.shape;
+        match self.way {
+            Way::Forward => [output_height, output_width, output],
+            Way::Backward => [height, width, input],
+        }
+    }
+
+    /// Pixels from one of a phase to the next, and taps from one that reaches them to the next.
+    fn spread(&self) -> usize {
+        if self.way == Way::Forward { 1 } else { self.shape.stride }
+    }
+
+    /// Rows and columns of the target that belong to the phase.
+    pub(super) fn pixels(&self) -> [usize; 2] {
+        let [height, width, _] = self.target();
+        let count = |length: usize, phase: usize| length.saturating_sub(phase).div_ceil(self.spread());
+        [count(height, self.phase[0]), count(width, self.phase[1])]
+    }
+
+    /// The first tap in a direction.
+    fn first_tap(&self, direction: usize) -> usize {
+        if self.way == Way::Forward {
+            0
+        } else {
+            (self.phase[direction] + self.shape.padding) % self.shape.stride
+        }
+    }
+
+    /// Taps in a direction.
+    fn taps(&self, direction: usize) -> usize {
+        self.shape.kernel.saturating_sub(self.first_tap(direction)).div_ceil(self.spread())
+    }
+
+    /// What is added to the place of a pixel on the way back to find where its first tap reads.
+    fn shift(&self, direction: usize) -> usize {
+        (self.phase[direction] + self.shape.padding - self.first_tap(direction)) / self.shape.stride
     }
 }
 
-/// Where the window of a pixel begins in the source, as far as its tap is not known: `[batch, row, column]`. Rows and columns
-/// may wrap below zero; a pixel that does not exist has a row that no source has.
+/// The image, row and column of a pixel of a phase.
+#[cube]
+fn place_of(pixel: u32, #[comptime] gather: Gather) -> (u32, u32, u32) {
+    let (rows, columns) = comptime!((gather.pixels()[0].max(1) as u32, gather.pixels()[1].max(1) as u32));
+    let (image, rest) = (pixel / comptime!(rows * columns), pixel % comptime!(rows * columns));
+    (image, rest / columns, rest % columns)
+}
+
+/// Where the window of a pixel begins in the source: its image, row and column. Rows and columns may wrap below zero; a
+/// pixel that does not exist has a row that no source has.
 #[cube]
 fn corner(pixel: u32, pixels: u32, #[comptime] gather: Gather) -> (u32, u32, u32) {
-    let [height, width, _] = comptime!(gather.target());
-    let area = comptime!((height * width) as u32);
-    let (image, rest) = (pixel / area, pixel % area);
-    let (y, x) = (rest / comptime!(width as u32), rest % comptime!(width as u32));
-    let (stride, padding) = comptime!((gather.shape.stride as u32, gather.shape.padding as u32));
+    let (image, y, x) = place_of(pixel, gather);
     let exists = pixel < pixels;
     if comptime!(gather.way == Way::Forward) {
+        let (stride, padding) = comptime!((gather.shape.stride as u32, gather.shape.padding as u32));
         (image, select(exists, y * stride - padding, 0x4000_0000u32), x * stride - padding)
     } else {
-        (image, select(exists, y + padding, 0xC000_0000u32), x + padding)
+        let (down, right) = comptime!((gather.shift(0) as u32, gather.shift(1) as u32));
+        (image, select(exists, y + down, 0xC000_0000u32), x + right)
     }
 }
 
-/// A coordinate of the source, from its corner and a tap; beyond the source if there is none.
+/// A coordinate of the source, from its corner and the number of a tap; beyond the source if there is none.
 #[cube]
 fn coordinate(corner: u32, tap: u32, #[comptime] gather: Gather) -> u32 {
-    let stride = comptime!(gather.shape.stride as u32);
-    if comptime!(gather.way == Way::Forward) {
-        corner + tap
-    } else if comptime!(stride == 1) {
-        corner - tap
-    } else {
-        let place = corner - tap;
-        select(place % stride == 0, place / stride, 0x4000_0000u32)
-    }
+    if comptime!(gather.way == Way::Forward) { corner + tap } else { corner - tap }
 }
 
 /// `output[pixel][column] = Σ source[window of the pixel] · weights[tap, channel][column]`, plus a bias.
@@ -88,8 +132,9 @@ pub(super) fn gathered_product(
 ) {
     let [height, width, channels] = comptime!(gather.source());
     let [target_height, target_width, columns] = comptime!(gather.target());
+    let [phase_height, phase_width] = comptime!(gather.pixels());
     let (m, n, units) = comptime!((tile.m() as u32, tile.n() as u32, tile.units() as u32));
-    let pixels = batch * comptime!((target_height * target_width) as u32);
+    let pixels = batch * comptime!((phase_height * phase_width) as u32);
     let first_row = (CUBE_POS_Z * CUBE_COUNT_Y + CUBE_POS_Y) * m * 4;
     let first_column = CUBE_POS_X * n;
     let unit = UNIT_POS;
@@ -120,10 +165,16 @@ pub(super) fn gathered_product(
     }
     let squares = comptime!(tile.depth * tile.m());
     let runs = comptime!((channels / tile.depth) as u32);
-    for step in 0..comptime!((gather.shape.taps() * channels / tile.depth) as u32) {
+    let taps_across = comptime!(gather.taps(1).max(1) as u32);
+    for step in 0..comptime!((gather.taps(0) * gather.taps(1) * channels / tile.depth) as u32) {
         let (tap, run) = (step / runs, step % runs);
-        let kernel = comptime!(gather.shape.kernel as u32);
-        let (tap_y, tap_x) = (tap / kernel, tap % kernel);
+        let (tap_y, tap_x) = (tap / taps_across, tap % taps_across);
+        // Where the weights of this tap and run begin.
+        let spread = comptime!(gather.spread() as u32);
+        let kernel_y = tap_y * spread + comptime!(gather.first_tap(0) as u32);
+        let kernel_x = tap_x * spread + comptime!(gather.first_tap(1) as u32);
+        let first_weight = ((kernel_y * comptime!(gather.shape.kernel as u32) + kernel_x) * runs + run)
+            * comptime!((tile.depth * 4) as u32);
         #[unroll]
         for turn in 0..comptime!(squares.div_ceil(tile.units())) {
             let square = unit + comptime!((turn * tile.units()) as u32);
@@ -161,7 +212,7 @@ pub(super) fn gathered_product(
             if comptime!(panel.is_multiple_of(units)) || place < panel {
                 let (k, j) = (place / n, first_column + place % n);
                 let exists = j < comptime!(columns as u32);
-                let from = (step * comptime!((tile.depth * 4) as u32) + k) * comptime!(columns as u32) + j;
+                let from = (first_weight + k) * comptime!(columns as u32) + j;
                 let value = weights[select(exists, from, 0u32) as usize];
                 right[place as usize] = select(exists, value, Vec4::new(0.0));
             }
@@ -177,6 +228,10 @@ pub(super) fn gathered_product(
         for lane in 0..4usize {
             let group = row + comptime!((i * tile.down) as u32);
             let pixel = first_row + group * 4 + comptime!(lane as u32);
+            let (image, row, column_of) = place_of(pixel, gather);
+            let y = row * comptime!(gather.spread() as u32) + comptime!(gather.phase[0] as u32);
+            let x = column_of * comptime!(gather.spread() as u32) + comptime!(gather.phase[1] as u32);
+            let to = (image * comptime!(target_height as u32) + y) * comptime!(target_width as u32) + x;
             #[unroll]
             for j in 0..tile.columns {
                 let vector = first_column + column + comptime!((j * tile.across) as u32);
@@ -185,7 +240,7 @@ pub(super) fn gathered_product(
                     if has_bias {
                         value += bias[vector as usize];
                     }
-                    output[(pixel * comptime!(columns as u32) + vector) as usize] = value;
+                    output[(to * comptime!(columns as u32) + vector) as usize] = value;
                 }
             }
         }

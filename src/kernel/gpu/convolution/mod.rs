@@ -40,9 +40,8 @@ pub(in crate::kernel) fn convolve(
     let (images, weights) = (ready(images), ready(weights));
     let outputs = weights.shape()[0];
     let shape = Shape::new(&images.shape(), &weights.shape(), window);
-    let gather = Gather { shape, way: Way::Forward };
     let bias = bias.map(|bias| fitted(ready(bias), shape.output * LANES));
-    product(fitted(images, shape.input * LANES), &weights, bias, gather, outputs)
+    product(fitted(images, shape.input * LANES), &weights, bias, (shape, Way::Forward), outputs)
 }
 
 /// Gradient of the images, `[B, H, W, C]`, from that of the output.
@@ -54,8 +53,7 @@ pub(in crate::kernel) fn image_gradient(
 ) -> CubeTensor {
     let (gradient, weights) = (ready(gradient), ready(weights));
     let shape = Shape::new(images, &weights.shape(), window);
-    let gather = Gather { shape, way: Way::Backward };
-    product(fitted(gradient, shape.output * LANES), &weights, None, gather, images[3])
+    product(fitted(gradient, shape.output * LANES), &weights, None, (shape, Way::Backward), images[3])
 }
 
 /// Gradient of the weights, `[O, C, K, K]`, from that of the output.
@@ -119,49 +117,53 @@ fn product(
     source: CubeTensor,
     weights: &CubeTensor,
     bias: Option<CubeTensor>,
-    gather: Gather,
+    (shape, way): (Shape, Way),
     channels: usize,
 ) -> CubeTensor {
-    let (batch, shape) = (source.shape()[0], gather.shape);
-    let operator = if gather.way == Way::Forward { "convolution" } else { "input gradient" };
+    let batch = source.shape()[0];
+    let operator = if way == Way::Forward { "convolution" } else { "input gradient" };
     let _span = span(&source, operator, || shape.work(batch));
-    let packed = packed(weights, gather);
-    let [height, width, columns] = gather.target();
+    let packed = packed(weights, shape, way == Way::Backward);
+    let [height, width, columns] = Gather { shape, way, phase: [0, 0] }.target();
     let output = empty(&source, [batch, height, width, columns * LANES]);
-    let client = output.client.clone();
-    let pixels = batch * height * width;
-    let tile = Tile::choose(pixels.div_ceil(LANES), columns, gather.source()[2]);
-    let rows = pixels.div_ceil(tile.m() * LANES);
-    let far = rows.div_ceil(MOST_WORKGROUPS);
-    let workgroups =
-        CubeCount::Static(columns.div_ceil(tile.n()) as u32, rows.div_ceil(far) as u32, far as u32);
     let has_bias = bias.is_some();
     // Something has to be bound; the kernel does not read it.
     let bias = bias.unwrap_or_else(|| packed.clone());
-    debug_assert_eq!(source.shape()[3], gather.source()[2] * LANES, "{shape:?}");
-    // SAFETY: `gather` and `tile` decide every size; the kernel guards what lies beyond the last pixel and column.
-    unsafe {
-        gathered_product::launch_unchecked(
-            &client,
-            workgroups,
-            CubeDim::new_1d(tile.units() as u32),
-            source.into_buffer_arg(),
-            packed.into_buffer_arg(),
-            bias.into_buffer_arg(),
-            output.clone().into_buffer_arg(),
-            batch as u32,
-            gather,
-            tile,
-            has_bias,
-        );
+    for gather in Gather::all(shape, way) {
+        let [rows, across] = gather.pixels();
+        let pixels = batch * rows * across;
+        if pixels == 0 {
+            continue;
+        }
+        let tile = Tile::choose(pixels.div_ceil(LANES), columns, gather.source()[2]);
+        let tiles = pixels.div_ceil(tile.m() * LANES);
+        let far = tiles.div_ceil(MOST_WORKGROUPS);
+        let workgroups =
+            CubeCount::Static(columns.div_ceil(tile.n()) as u32, tiles.div_ceil(far) as u32, far as u32);
+        // SAFETY: `gather` and `tile` decide every size; the kernel guards what lies beyond the last pixel and column.
+        unsafe {
+            gathered_product::launch_unchecked(
+                &output.client,
+                workgroups,
+                CubeDim::new_1d(tile.units() as u32),
+                source.clone().into_buffer_arg(),
+                packed.clone().into_buffer_arg(),
+                bias.clone().into_buffer_arg(),
+                output.clone().into_buffer_arg(),
+                batch as u32,
+                gather,
+                tile,
+                has_bias,
+            );
+        }
     }
     fitted(output, channels)
 }
 
 /// Weights as a product reads them.
-fn packed(weights: &CubeTensor, gather: Gather) -> CubeTensor {
-    let (shape, [outputs, inputs]) = (gather.shape, [weights.shape()[0], weights.shape()[1]]);
-    let [rows, columns] = [gather.source()[2], gather.target()[2]];
+fn packed(weights: &CubeTensor, shape: Shape, backward: bool) -> CubeTensor {
+    let [outputs, inputs] = [weights.shape()[0], weights.shape()[1]];
+    let (rows, columns) = if backward { (shape.output, shape.input) } else { (shape.input, shape.output) };
     let count = shape.taps() * rows * columns * LANES * LANES;
     let packed = empty(weights, [shape.taps() * rows * LANES, columns * LANES]);
     let (cubes, dim) = elementwise(count);
@@ -176,7 +178,7 @@ fn packed(weights: &CubeTensor, gather: Gather) -> CubeTensor {
             inputs as u32,
             outputs as u32,
             shape,
-            gather.way == Way::Backward,
+            backward,
         );
     }
     packed
