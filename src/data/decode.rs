@@ -84,10 +84,7 @@ pub enum DecodeError {
 /// marker counts as cut short, as it does for Pillow, because its missing part would otherwise be
 /// taken for gray.
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, DecodeError> {
-    if bytes.is_empty() {
-        return Err(DecodeError::Empty);
-    }
-    let format = image::guess_format(bytes).map_err(|_| DecodeError::UnknownFormat)?;
+    let format = format_of(bytes)?;
     let complete = match format {
         ImageFormat::Jpeg => jpeg_is_complete(bytes),
         ImageFormat::WebP => webp_is_complete(bytes),
@@ -98,18 +95,8 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, DecodeError> {
         return Err(DecodeError::Truncated { format: name(format) });
     }
 
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-    // The sides are checked below, where the message can name them.
-    let mut allowed = image::Limits::no_limits();
-    allowed.max_alloc = Some(limits.max_bytes);
-    reader.limits(allowed);
-    let mut decoder = reader.into_decoder().map_err(|error| explain(format, error))?;
-
-    let (width, height) = decoder.dimensions();
-    let size = decoder.total_bytes().max(u64::from(width) * u64::from(height) * 3);
-    if width > limits.max_width || height > limits.max_height || size > limits.max_bytes {
-        return Err(DecodeError::TooLarge { width, height, bytes: size, limits: *limits });
-    }
+    let mut decoder = decoder(bytes, format, limits)?;
+    within(&announced(&mut decoder, format), limits)?;
     // Broken metadata does not make the pixels wrong.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut decoded = DynamicImage::from_decoder(decoder).map_err(|error| explain(format, error))?;
@@ -118,6 +105,69 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, DecodeError> {
     let (width, height) = (decoded.width(), decoded.height());
     Image::new(width, height, into_rgb(decoded))
         .map_err(|error| DecodeError::Damaged { format: name(format), reason: error.to_string() })
+}
+
+/// What the header of an image file announces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Name of the format, such as `JPEG`.
+    pub format: String,
+    /// Width in pixels, before the picture is turned as its EXIF orientation says.
+    pub width: u32,
+    /// Height in pixels, before that turn.
+    pub height: u32,
+    /// Bytes of decoded pixels, as RGB or in the file's own channels and depth, whichever is more.
+    pub bytes: u64,
+}
+
+/// Reads the header of an image file. No memory is taken for pixels, so that a file from anywhere can be looked at.
+///
+/// # Errors
+/// A file that is no image, or whose header is damaged. Exceeding the limits is none: see [`within`].
+pub fn probe(bytes: &[u8]) -> Result<Header, DecodeError> {
+    let format = format_of(bytes)?;
+    // What a decoder itself may allocate for a header.
+    let mut decoder = decoder(bytes, format, &Limits::default())?;
+    Ok(announced(&mut decoder, format))
+}
+
+/// Checks an image against limits before it is decoded.
+///
+/// # Errors
+/// [`DecodeError::TooLarge`].
+pub fn within(header: &Header, limits: &Limits) -> Result<(), DecodeError> {
+    let &Header { width, height, bytes, .. } = header;
+    if width > limits.max_width || height > limits.max_height || bytes > limits.max_bytes {
+        return Err(DecodeError::TooLarge { width, height, bytes, limits: *limits });
+    }
+    Ok(())
+}
+
+fn format_of(bytes: &[u8]) -> Result<ImageFormat, DecodeError> {
+    if bytes.is_empty() {
+        return Err(DecodeError::Empty);
+    }
+    image::guess_format(bytes).map_err(|_| DecodeError::UnknownFormat)
+}
+
+/// A decoder that has read the header.
+fn decoder<'a>(
+    bytes: &'a [u8],
+    format: ImageFormat,
+    limits: &Limits,
+) -> Result<impl ImageDecoder + 'a, DecodeError> {
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    // The sides are checked in `within`, where the message can name them.
+    let mut allowed = image::Limits::no_limits();
+    allowed.max_alloc = Some(limits.max_bytes);
+    reader.limits(allowed);
+    reader.into_decoder().map_err(|error| explain(format, error))
+}
+
+fn announced(decoder: &mut impl ImageDecoder, format: ImageFormat) -> Header {
+    let (width, height) = decoder.dimensions();
+    let bytes = decoder.total_bytes().max(u64::from(width) * u64::from(height) * 3);
+    Header { format: name(format), width, height, bytes }
 }
 
 /// The pixels as RGB, transparency over white. RGB of 8 bits, the common case, is handed on uncopied.
@@ -344,6 +394,25 @@ mod tests {
             DecodeError::TooLarge { width: 30_000, height: 30_000, bytes: 2_700_000_000, limits }
         );
         assert!(error.to_string().starts_with("30000x30000 pixels"), "{error}");
+    }
+
+    #[test]
+    fn a_header_tells_what_decoding_gives() {
+        for fixture in FIXTURES {
+            let header = probe(fixture.file).unwrap_or_else(|error| panic!("{}: {error}", fixture.name));
+            let image = decoded(fixture.file).unwrap();
+            let sides = |a: u32, b: u32| [a.min(b), a.max(b)];
+            assert_eq!(
+                sides(header.width, header.height),
+                sides(image.width(), image.height()),
+                "{}: an orientation may only swap the sides",
+                fixture.name
+            );
+            assert!(header.bytes >= image.pixels().len() as u64, "{}", fixture.name);
+        }
+        let header = probe(&bomb()).unwrap();
+        assert_eq!((header.width, header.height, header.format.as_str()), (30_000, 30_000, "PNG"));
+        assert!(matches!(within(&header, &Limits::default()), Err(DecodeError::TooLarge { .. })));
     }
 
     #[test]

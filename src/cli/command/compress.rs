@@ -122,12 +122,12 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> anyhow::Res
         }
         _ => {
             let written = combine::write(out, &manifest.recipe, &picks, &data, &args.combine, console)?;
-            manifest.counts = super::combine::counts(&data, &picks, written.records.len());
+            manifest.counts = Counts::of(&picks, data.train.samples.len(), written.records.len());
             manifest.bytes.kept_sources = combine::source_bytes(&data.root, &picks);
             manifest.bytes.out = written.composite_bytes;
             manifest.hashes.selection = selection_hash(&picks);
             manifest.files = written.files;
-            dataset::write_about(out, &mut manifest, &name_of(&data.root), how(rule))?;
+            dataset::write_about(out, &mut manifest, &name_of(&data.root), rule.in_words())?;
             written.records
         }
     };
@@ -280,16 +280,6 @@ fn scores(
     }
     write::file(&table, |bytes| scored.table.write_csv(bytes))?;
     Ok(scored)
-}
-
-/// The end of "The source images were chosen …" in the dataset card.
-fn how(rule: Rule) -> &'static str {
-    match rule {
-        Rule::Easy => "as the easiest of each class by EL2N",
-        Rule::Hard => "as the hardest of each class by EL2N",
-        Rule::Window { .. } => "as the easiest of each class by EL2N after a share of still easier ones",
-        Rule::Random => "at random in each class",
-    }
 }
 
 fn records_of(out: &Path) -> anyhow::Result<Vec<CompositeRecord>> {
