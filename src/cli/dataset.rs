@@ -19,8 +19,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::output::{OutputError, write_atomic};
 pub use crate::combine::DATA;
 use crate::combine::{
-    CombineError, Composer, CompositePlan, CompositeRecord, METADATA, Made, Manifest, PickedSource,
-    Recipe, about, make, plan_composites, write_metadata,
+    CombineError, Composer, CompositePlan, CompositeRecord, METADATA, Made, Manifest, PickedSource, Recipe,
+    about, make, plan_composites, write_metadata,
 };
 use crate::data::{ContentHash, Image};
 
@@ -154,7 +154,6 @@ pub fn write_about(
     }
     Ok(())
 }
-
 
 fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), DatasetError> {
     let path = folder.join(name);

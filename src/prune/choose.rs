@@ -1,8 +1,6 @@
 //! Choosing with an eye on copies: what [`select`] takes, and what a person should look at.
 
-use super::{
-    Findings, PruneError, PruneRequest, Selection, duplicates_to_leave_out, preference, select,
-};
+use super::{Findings, PruneError, PruneRequest, Selection, duplicates_to_leave_out, preference, select};
 use crate::data::{ContentHash, Sample, near_duplicates, shared_copies};
 use crate::score::Suspect;
 
@@ -21,13 +19,9 @@ pub struct Copies {
 impl Copies {
     /// Finds the copies of a data set; `looks` are the difference hashes of the training images.
     pub fn find(looks: &[u64], train: &[Sample], val: &[Sample]) -> Self {
-        let hashes = |samples: &[Sample]| -> Vec<ContentHash> {
-            samples.iter().map(|sample| sample.hash).collect()
-        };
-        Self {
-            groups: near_duplicates(looks, NEAR),
-            shared: shared_copies(&hashes(train), &hashes(val)),
-        }
+        let hashes =
+            |samples: &[Sample]| -> Vec<ContentHash> { samples.iter().map(|sample| sample.hash).collect() };
+        Self { groups: near_duplicates(looks, NEAR), shared: shared_copies(&hashes(train), &hashes(val)) }
     }
 }
 

@@ -1,9 +1,14 @@
 //! The proxy: a network trained on the full training set, whose answers score every sample.
 
+use std::sync::Arc;
+
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::{Dynamics, ScoreError, TrainingLog};
+use crate::augment::{Augmentation, Crop, Normalise};
+use crate::combine::Grid;
+use crate::data::ImageSet;
 use crate::device;
 use crate::model::ModelConfig;
 use crate::train::{CheckpointError, READ_EVERY, Recipe, Student, Task, TrainError, eval_logits};
@@ -72,6 +77,16 @@ pub struct Proxy {
 }
 
 impl Proxy {
+    /// What a proxy is trained on: whole images, cropped anywhere down to `min_scale` of their area and flipped.
+    pub fn task(images: Arc<ImageSet>, min_scale: f64) -> Task {
+        Task {
+            images,
+            grid: Grid::WHOLE,
+            augmentation: Augmentation { crop: Crop::Global { min_scale }, ..Augmentation::default() },
+            normalise: Normalise::IMAGENET,
+        }
+    }
+
     /// A fresh proxy. `recipe.length` should be whole epochs: each is recorded.
     ///
     /// # Errors

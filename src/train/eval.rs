@@ -54,7 +54,8 @@ impl Evaluation {
             *counts.entry([label.min(answer), label.max(answer)]).or_default() += 1;
         }
         // The first of the largest: later ones must be larger.
-        let (classes, _) = counts.into_iter().reduce(|best, next| if next.1 > best.1 { next } else { best })?;
+        let (classes, _) =
+            counts.into_iter().reduce(|best, next| if next.1 > best.1 { next } else { best })?;
         let count = |own: u32, taken: u32| {
             let both = labels.iter().zip(&self.answers);
             both.filter(|&(&label, &answer)| label == own && answer == taken).count()

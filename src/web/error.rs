@@ -67,9 +67,20 @@ impl WebError {
     }
 }
 
+impl Display for WebError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
 /// The messages of an error and of those beneath it.
-fn chain(error: Option<&(dyn StdError + 'static)>) -> Vec<String> {
-    std::iter::successors(error, |error| error.source()).map(|error| without_flags(&error.to_string())).collect()
+fn chain(mut error: Option<&(dyn StdError + 'static)>) -> Vec<String> {
+    let mut messages = Vec::new();
+    while let Some(cause) = error {
+        messages.push(without_flags(&cause.to_string()));
+        error = cause.source();
+    }
+    messages
 }
 
 impl<E: StdError + 'static> From<E> for WebError {
@@ -141,10 +152,7 @@ mod tests {
     #[test]
     fn flags_become_the_names_of_options() {
         assert_eq!(without_flags("give --ipc 1 or more"), "give ipc 1 or more");
-        assert_eq!(
-            without_flags("--window-start is 2; (--fill cycle)"),
-            "windowStart is 2; (fill cycle)"
-        );
+        assert_eq!(without_flags("--window-start is 2; (--fill cycle)"), "windowStart is 2; (fill cycle)");
         assert_eq!(without_flags("a -- b, c--d, --"), "a -- b, c--d, --");
     }
 

@@ -24,6 +24,15 @@ pub(super) fn options<T: DeserializeOwned>(value: JsValue) -> Result<T, WebError
     serde_json::from_value(given).map_err(|why| WebError::usage(format_args!("options: {why}")))
 }
 
+/// Refuses what is left of options that were read in parts.
+#[cfg(feature = "engine")]
+pub(super) fn no_more(unknown: &serde_json::Map<String, serde_json::Value>) -> Result<(), WebError> {
+    match unknown.keys().next() {
+        None => Ok(()),
+        Some(name) => Err(WebError::usage(format_args!("options: there is no option '{name}'"))),
+    }
+}
+
 /// A structured argument that is not options, such as a list of samples.
 pub(super) fn argument<T: DeserializeOwned>(name: &str, value: JsValue) -> Result<T, WebError> {
     serde_wasm_bindgen::from_value(value)

@@ -22,7 +22,6 @@ use crate::combine::{
 };
 use crate::data::{ContentHash, Entry, ImageSet, Limits, Sample, decode};
 use crate::device::Opened;
-use crate::prune::Rule;
 use crate::report::words::{bytes, counted};
 use crate::report::{Bill, Compressed, Gallery, MethodResult, Report, Setting};
 use crate::score::{SuspectRule, TrainingLog};
@@ -57,7 +56,7 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> anyhow::Res
     if args.dry_run {
         let plan = CombinePlan::new(&recipe)?;
         let epochs = config.proxy.steps(listing.train.len());
-        let memory = (listing.train.len() + listing.val.len()) * config.image_size * config.image_size * 3;
+        let memory = ImageSet::bytes_of((listing.train.len() + listing.val.len()) as u64, size);
         console.result(
             &serde_json::json!({ "plan": plan, "proxy_steps": epochs, "memory_bytes": memory }),
             format_args!(
@@ -72,7 +71,7 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> anyhow::Res
                     ),
                 },
                 config.image_size,
-                bytes(memory as u64)
+                bytes(memory)
             ),
         );
         return Ok(());

@@ -121,8 +121,9 @@ pub(in crate::cli) fn in_memory(
             recipe,
             plan,
             |path| {
-                read_source(&data.root, path)
-                    .map_err(|why| InputError(format!("source image '{path}' cannot be read: {why:#}")).into())
+                read_source(&data.root, path).map_err(|why| {
+                    InputError(format!("source image '{path}' cannot be read: {why:#}")).into()
+                })
             },
             |image, width, height| resizer.resize(image, width, height, args.fit, SOURCE_FILTER),
         )

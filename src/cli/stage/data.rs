@@ -111,7 +111,7 @@ pub(in crate::cli) fn load(
     console: &Console,
 ) -> anyhow::Result<Dataset> {
     let Listing { root, classes, train, val, val_origin, mut problems, ignored } = listing;
-    let memory = (train.len() + val.len()) as u64 * u64::from(side) * u64::from(side) * 3;
+    let memory = ImageSet::bytes_of((train.len() + val.len()) as u64, side);
     if memory > 1 << 30 {
         console.say(format_args!("the images take {:.1} GB of memory at {side} px", memory as f64 / 1e9));
     }
@@ -120,8 +120,7 @@ pub(in crate::cli) fn load(
         let how = Preparation::whole(side);
         // The protocol that resizes to 256 and crops the centre is torchvision's, bilinear.
         let filter = if val_short.is_some() { Filter::Bilinear } else { how.filter };
-        let options =
-            LoadOptions { how: Preparation { filter, val_short, ..how }, on_error: args.on_error };
+        let options = LoadOptions { how: Preparation { filter, val_short, ..how }, on_error: args.on_error };
         let Loaded { images, samples, hashes, bytes, problems: more } =
             folder::load(&root, entries, &options, &|| {
                 stage.add(1);

@@ -3,8 +3,8 @@
 use crate::cli::args::PruneArgs;
 use crate::cli::console::Console;
 use crate::cli::stage::data::Dataset;
-use crate::prune::{PruneRequest, Rule, select};
 pub(in crate::cli) use crate::prune::{Chosen, Copies};
+use crate::prune::{PruneRequest, Rule, select};
 use crate::report::words::counted;
 use crate::score::Suspect;
 
