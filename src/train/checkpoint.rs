@@ -225,7 +225,7 @@ mod tests {
     fn student(architecture: Architecture, optimizer: Optimizer, seed: u64) -> Student {
         let mut stream = Stream::new(1, Purpose::Test, 0, 0);
         let pixels = (0..26 * SIDE * SIDE * 3).map(|_| stream.next_u32() as u8).collect();
-        let images = ImageSet::from_parts(SIDE, pixels, (0..26).map(|i| i % 4).collect()).unwrap();
+        let images = ImageSet::from_parts(SIDE, pixels, (0..26).map(|i| i % 4).collect()).expect("26 images");
         let model =
             ModelConfig { architecture, width: 6, stem: Stem::Small, classes: 4, image_size: SIDE as usize };
         let length = Length::Steps(12);
@@ -240,15 +240,15 @@ mod tests {
         };
         let task = Task {
             images: Arc::new(images),
-            grid: Grid::new(2, 2).unwrap(),
+            grid: Grid::new(2, 2).expect("a grid"),
             augmentation: Augmentation { mix: Some(MixKind::CutMix { alpha: 1.0 }), ..Default::default() },
             normalise: Normalise::IMAGENET,
         };
-        Student::new(&model, recipe, task, seed, &Device::flex()).unwrap()
+        Student::new(&model, recipe, task, seed, &Device::flex()).expect("a valid student")
     }
 
     fn weights(student: &Student) -> Vec<StateTensor> {
-        block_on(state(&student.network())).unwrap()
+        block_on(state(&student.network())).expect("the CPU answers")
     }
 
     #[test]
