@@ -31,7 +31,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     report.check("format", || format(&workspace));
     // Cheap ones first: a newcomer's mistake shows before burn is built.
     report.check("lint the edge layer", || lint(&workspace, &["--no-default-features", "--features", "web"]));
-    report.tests("edge layer tests", || cargo_test(&workspace, &["--no-default-features", "--lib"], &[]));
+    report.tests("edge layer tests", || {
+        cargo_test(&workspace, &["--no-default-features", "--features", "web", "--lib"], &[])
+    });
     report.tests("xtask tests", || cargo_test(&workspace, &["--package", "xtask"], &[]));
     report.check("lint xtask", || lint(&workspace, &["--package", "xtask", "--all-targets"]));
     let native: &[(&str, &str)] = if browser::ensure_vulkan() {
