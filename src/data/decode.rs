@@ -95,6 +95,9 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, DecodeError> {
         return Err(DecodeError::Truncated { format: name(format) });
     }
 
+    if let Some(header) = png_header(bytes, format) {
+        within(&header, limits)?;
+    }
     let mut decoder = decoder(bytes, format, limits)?;
     within(&announced(&mut decoder, format), limits)?;
     // Broken metadata does not make the pixels wrong.
@@ -126,6 +129,11 @@ pub struct Header {
 /// A file that is no image, or whose header is damaged. Exceeding the limits is none: see [`within`].
 pub fn probe(bytes: &[u8]) -> Result<Header, DecodeError> {
     let format = format_of(bytes)?;
+    if let Some(header) = png_header(bytes, format)
+        && within(&header, &Limits::default()).is_err()
+    {
+        return Ok(header);
+    }
     // What a decoder itself may allocate for a header.
     let mut decoder = decoder(bytes, format, &Limits::default())?;
     Ok(announced(&mut decoder, format))
@@ -162,6 +170,23 @@ fn decoder<'a>(
     allowed.max_alloc = Some(limits.max_bytes);
     reader.limits(allowed);
     reader.into_decoder().map_err(|error| explain(format, error))
+}
+
+/// What a PNG announces. Its decoder refuses sizes beyond the address space without naming them, which on wasm is
+/// 2 GiB.
+fn png_header(bytes: &[u8], format: ImageFormat) -> Option<Header> {
+    /// Where the first chunk's data lie, behind the signature, a length and a name.
+    const IHDR: usize = 16;
+    let number = |at: usize| Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
+    if format != ImageFormat::Png {
+        return None;
+    }
+    let (width, height) = (number(IHDR)?, number(IHDR + 4)?);
+    let (depth, colour) = (*bytes.get(IHDR + 8)?, *bytes.get(IHDR + 9)?);
+    let channels: u64 = if colour & 4 == 0 { 3 } else { 4 };
+    let pixels = u64::from(width).saturating_mul(u64::from(height));
+    let bytes = pixels.saturating_mul(channels * u64::from(depth).div_ceil(8).max(1));
+    Some(Header { format: name(format), width, height, bytes })
 }
 
 fn announced(decoder: &mut impl ImageDecoder, format: ImageFormat) -> Header {
