@@ -106,7 +106,8 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, DecodeError> {
     decoded.apply_orientation(orientation);
 
     let (width, height) = (decoded.width(), decoded.height());
-    Image::new(width, height, into_rgb(decoded))
+    let rgb = into_rgb(decoded).ok_or_else(|| DecodeError::Unsupported { format: name(format) })?;
+    Image::new(width, height, rgb)
         .map_err(|error| DecodeError::Damaged { format: name(format), reason: error.to_string() })
 }
 
@@ -195,18 +196,39 @@ fn announced(decoder: &mut impl ImageDecoder, format: ImageFormat) -> Header {
     Header { format: name(format), width, height, bytes }
 }
 
-/// The pixels as RGB, transparency over white. RGB of 8 bits, the common case, is handed on uncopied.
-fn into_rgb(image: DynamicImage) -> Vec<u8> {
-    match image {
+/// The pixels as RGB, transparency over white; `None` for floats, which none of the formats has. RGB of 8 bits, the
+/// common case, is handed on uncopied. By hand, as `image`'s own conversions bring colour management with them: no
+/// number would be another, but the edge package half as large again.
+fn into_rgb(image: DynamicImage) -> Option<Vec<u8>> {
+    Some(match image {
         DynamicImage::ImageRgb8(rgb) => rgb.into_raw(),
         DynamicImage::ImageLuma8(gray) => gray.as_raw().iter().flat_map(|&v| [v, v, v]).collect(),
-        other if other.color().has_alpha() => other
-            .into_rgba8()
-            .pixels()
-            .flat_map(|&image::Rgba([r, g, b, a])| [over_white(r, a), over_white(g, a), over_white(b, a)])
-            .collect(),
-        other => other.into_rgb8().into_raw(),
-    }
+        DynamicImage::ImageLumaA8(gray) => {
+            let (pixels, _) = gray.as_raw().as_chunks::<2>();
+            pixels.iter().flat_map(|&[v, a]| [over_white(v, a); 3]).collect()
+        }
+        DynamicImage::ImageRgba8(rgba) => {
+            let (pixels, _) = rgba.as_raw().as_chunks::<4>();
+            pixels.iter().flat_map(|&[r, g, b, a]| [r, g, b].map(|v| over_white(v, a))).collect()
+        }
+        DynamicImage::ImageLuma16(gray) => gray.as_raw().iter().flat_map(|&v| [to_8_bit(v); 3]).collect(),
+        DynamicImage::ImageLumaA16(gray) => {
+            let (pixels, _) = gray.as_raw().as_chunks::<2>();
+            pixels.iter().flat_map(|&[v, a]| [over_white(to_8_bit(v), to_8_bit(a)); 3]).collect()
+        }
+        DynamicImage::ImageRgb16(rgb) => rgb.as_raw().iter().map(|&v| to_8_bit(v)).collect(),
+        DynamicImage::ImageRgba16(rgba) => {
+            let (pixels, _) = rgba.as_raw().as_chunks::<4>();
+            let over = |[r, g, b, a]: [u16; 4]| [r, g, b].map(|v| over_white(to_8_bit(v), to_8_bit(a)));
+            pixels.iter().flat_map(|&pixel| over(pixel)).collect()
+        }
+        _ => return None,
+    })
+}
+
+/// The nearest of 256 levels.
+fn to_8_bit(value: u16) -> u8 {
+    ((u32::from(value) + 128) / 257) as u8
 }
 
 /// A channel of opacity `alpha` seen on white, rounded to the nearest level.
@@ -472,6 +494,13 @@ mod tests {
             decoded(b"II*\0\x08\0\0\0\0\0\0\0\0\0\0\0"),
             Err(DecodeError::Unsupported { format: "TIFF".to_owned() })
         );
+    }
+
+    #[test]
+    fn sixteen_bits_become_the_nearest_level() {
+        for value in 0..=u16::MAX {
+            assert_eq!(f64::from(to_8_bit(value)), (f64::from(value) / 257.0).round(), "{value}");
+        }
     }
 
     #[test]

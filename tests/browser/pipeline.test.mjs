@@ -12,8 +12,9 @@ import { column, compressNatively, JOB, list, SIGNS } from './native.mjs';
 // Software WebGPU takes seconds a step.
 const PATIENCE = { timeout: 900_000 };
 
-// EL2N is at most √2 an epoch. The same steps in another order of additions drift apart a little with each.
-const TOLERANCE = { el2n: 0.02, loss: 0.005, accuracy: 100 / 24 + 1e-9 };
+// EL2N is at most √2 an epoch, and three epochs later off by 3e-7 where this was written. The same steps in another
+// order of additions drift apart with each, and one image of 24 may be answered differently.
+const TOLERANCE = { el2n: 1e-4, loss: 1e-4, accuracy: 100 / 24 + 1e-9 };
 
 let browser;
 let page;
@@ -100,6 +101,7 @@ for (const device of ['flex', 'webgpu']) {
     const [report] = JSON.parse(readFileSync(join(native, 'report.json'), 'utf8')).results;
     const [curve] = report.curves;
     const { race } = got;
+    assert.ok(curve.step.length > 0);
     assert.deepEqual(race.curve.map((point) => point.step), curve.step);
     const loss = Math.max(...race.curve.map((point, at) => Math.abs(point.loss - curve.train_loss[at])));
     const [pca, random] = race.standings;
@@ -109,8 +111,8 @@ for (const device of ['flex', 'webgpu']) {
         + `selection overlap ${overlap.toFixed(2)}, loss off by ${loss.toExponential(1)}, top-1 by ${accuracy.toFixed(1)}`,
     );
     assert.ok(worst < TOLERANCE.el2n * JOB.proxy.epochs, `EL2N is off by ${worst}`);
-    assert.ok(correlation > 0.98, `Spearman ${correlation}`);
-    assert.ok(overlap > 0.8, `selection overlap ${overlap}`);
+    assert.ok(correlation > 0.99, `Spearman ${correlation}`);
+    assert.ok(overlap > 0.9, `selection overlap ${overlap}`);
     assert.ok(loss < TOLERANCE.loss, `the loss is off by ${loss}`);
     assert.ok(accuracy <= TOLERANCE.accuracy, `${pca.top1} % and natively ${report.top1.mean} %`);
 
