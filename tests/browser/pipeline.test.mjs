@@ -108,7 +108,7 @@ for (const device of ['flex', 'webgpu']) {
     const accuracy = Math.abs(pca.top1 - report.top1.mean);
     context.diagnostic(
       `${seconds.toFixed(1)} s; EL2N off by ${worst.toExponential(1)} at most, Spearman ${correlation.toFixed(4)}, `
-        + `selection overlap ${overlap.toFixed(2)}, loss off by ${loss.toExponential(1)}, top-1 by ${accuracy.toFixed(1)}`,
+        + `selection overlap ${overlap.toFixed(2)}, loss ${race.curve[0].loss.toFixed(6)} off by ${loss.toExponential(1)}, top-1 by ${accuracy.toFixed(1)}`,
     );
     assert.ok(worst < TOLERANCE.el2n * JOB.proxy.epochs, `EL2N is off by ${worst}`);
     assert.ok(correlation > 0.99, `Spearman ${correlation}`);
