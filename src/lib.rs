@@ -16,6 +16,7 @@ pub mod augment;
 pub mod combine;
 pub mod data;
 pub mod evaluate;
+pub mod fault;
 mod parallel;
 pub mod prune;
 pub mod random;

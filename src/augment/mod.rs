@@ -6,6 +6,7 @@
 mod error;
 mod execute;
 mod normalise;
+mod picture;
 mod plan;
 mod policy;
 mod resample;
@@ -16,6 +17,7 @@ mod view;
 pub use error::AugmentError;
 pub use execute::Executor;
 pub use normalise::{Layout, Normalise, normalise_into};
+pub use picture::picture;
 pub use plan::Planner;
 pub use policy::{Augmentation, Crop, Cutout, MixKind};
 pub use view::{Mix, PatchOrder, View};

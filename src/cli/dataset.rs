@@ -12,20 +12,17 @@
 //! Python leaves a `__pycache__` folder beside a module it imports, which `ImageFolder` would take for a
 //! class without images.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::output::{OutputError, write_atomic};
+pub use crate::combine::DATA;
 use crate::combine::{
-    CombineError, Composer, CompositePlan, CompositeRecord, Manifest, PickedSource, Recipe,
-    TORCHVISION_TRANSFORM, TORCHVISION_TRANSFORM_NAME, card, encode, plan_composites, write_metadata,
+    CombineError, Composer, CompositePlan, CompositeRecord, METADATA, Made, Manifest, PickedSource, Recipe,
+    about, make, plan_composites, write_metadata,
 };
 use crate::data::{ContentHash, Image};
-
-/// The folder of the images in an output folder.
-pub const DATA: &str = "data";
 
 /// Composites that are made between two looks at whether something went wrong. A fixed number, so that
 /// the error reported does not depend on the number of threads.
@@ -104,32 +101,27 @@ where
     }
 
     let stopped = AtomicBool::new(false);
-    let make = |plan: &CompositePlan<'_>| -> Result<(CompositeRecord, ContentHash, u64), DatasetError> {
+    let make_one = |plan: &CompositePlan<'_>| -> Result<(CompositeRecord, ContentHash, u64), DatasetError> {
         if stopped.load(Ordering::Relaxed) {
             return Err(DatasetError::Stopped);
         }
-        let composite = composer.compose_from(
-            |tile| {
-                let path = &plan.tiles[tile as usize].path;
-                read(path)
-                    .map(Cow::Owned)
-                    .map_err(|source| DatasetError::Source { path: path.clone(), source })
-            },
+        let Made { record, file, .. } = make(
+            &composer,
+            recipe,
+            plan,
+            |path| read(path).map_err(|source| DatasetError::Source { path: path.to_owned(), source }),
             shrink(),
         )?;
-        let bytes = encode(&composite, recipe.format)?;
-        let record =
-            CompositeRecord::new(plan, &recipe.classes, per_class, recipe.grid, recipe.side, recipe.format);
-        write(&data, &record.file_name, &bytes)?;
+        write(&data, &record.file_name, &file)?;
         if !progress() {
             stopped.store(true, Ordering::Relaxed);
         }
-        Ok((record, ContentHash::of(&bytes), bytes.len() as u64))
+        Ok((record, ContentHash::of(&file), file.len() as u64))
     };
 
     let mut written = WrittenDataset::default();
     for batch in plans.chunks(BATCH) {
-        for made in crate::parallel::map(batch, |_, plan| make(plan)) {
+        for made in crate::parallel::map(batch, |_, plan| make_one(plan)) {
             let (record, hash, bytes) = made?;
             written.files.insert(format!("{DATA}/{}", record.file_name), hash);
             written.composite_bytes += bytes;
@@ -149,28 +141,19 @@ where
 /// [`card`].
 ///
 /// # Errors
-/// [`DatasetError::Write`].
+/// [`DatasetError::Output`].
 pub fn write_about(
     out: &Path,
     manifest: &mut Manifest,
     name: &str,
     selection: &str,
 ) -> Result<(), DatasetError> {
-    for (file, text) in [
-        ("README.md", card(manifest, name, selection)),
-        (TORCHVISION_TRANSFORM_NAME, TORCHVISION_TRANSFORM.to_owned()),
-    ] {
+    for (file, text) in about(manifest, name, selection) {
+        // `manifest.json` comes last, over the draft that a run began with: a kill must leave the one or the other.
         write_atomic(&out.join(file), text.as_bytes())?;
-        manifest.files.insert(file.to_owned(), ContentHash::of(text.as_bytes()));
     }
-    let mut bytes = Vec::new();
-    manifest.write(&mut bytes).map_err(|source| DatasetError::Write { path: out.join(MANIFEST), source })?;
-    // Over the draft that a run began with: a kill must leave the one or the other.
-    Ok(write_atomic(&out.join(MANIFEST), &bytes)?)
+    Ok(())
 }
-
-const METADATA: &str = "metadata.jsonl";
-const MANIFEST: &str = "manifest.json";
 
 fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), DatasetError> {
     let path = folder.join(name);

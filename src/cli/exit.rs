@@ -3,14 +3,7 @@
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::augment::AugmentError;
-use crate::combine::CombineError;
-use crate::data::{DataError, DecodeError};
-use crate::device::DeviceError;
-use crate::model::{ModelError, StateError};
-use crate::prune::PruneError;
-use crate::score::{ProxyError, ScoreError};
-use crate::train::TrainError;
+use crate::fault::Fault;
 
 use super::output::OutputError;
 
@@ -72,47 +65,28 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     let is = |matches: bool, code: u8| matches.then_some(code);
     is(cause.is::<Interrupted>(), 130)
         .or(is(cause.is::<UsageError>(), 2))
-        .or(is(cause.is::<ModelError>() || cause.is::<AugmentError>(), 2))
-        .or(is(cause.is::<InputError>() || cause.is::<DataError>() || cause.is::<DecodeError>(), 3))
-        .or(is(cause.is::<StateError>(), 3))
-        .or(is(cause.is::<DeviceError>(), 4))
-        .or_else(|| match cause.downcast_ref()? {
-            PruneError::Nothing | PruneError::NoScores(_) | PruneError::WindowStart(_) => Some(2),
-            _ => Some(3),
-        })
-        .or_else(|| match cause.downcast_ref()? {
-            CombineError::NoImages
-            | CombineError::UnevenSources { .. }
-            | CombineError::TooMany { .. }
-            | CombineError::Side { .. }
-            | CombineError::Quality { .. }
-            | CombineError::QualityOfPng => Some(2),
-            _ => Some(3),
-        })
+        .or(is(cause.is::<InputError>(), 3))
         .or_else(|| match cause.downcast_ref()? {
             OutputError::Io { .. } => Some(1),
             _ => Some(3),
         })
-        .or_else(|| match cause.downcast_ref()? {
-            ScoreError::NotFinite { .. } => Some(1),
-            ScoreError::Window { .. } => Some(2),
-            _ => Some(3),
-        })
-        .or_else(|| match cause.downcast_ref()? {
-            TrainError::Device(_) => Some(4),
-            TrainError::Model(_) | TrainError::Augment(_) => Some(2),
-            TrainError::Empty => Some(3),
-            _ => Some(1),
-        })
-        .or_else(|| match cause.downcast_ref()? {
-            ProxyError::Train(error) => code_of(error),
-            ProxyError::Score(error) => code_of(error),
+        .or_else(|| {
+            Fault::of(cause).map(|fault| match fault {
+                Fault::Run => 1,
+                Fault::Usage => 2,
+                Fault::Data => 3,
+                Fault::Device => 4,
+            })
         })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::combine::CombineError;
+    use crate::prune::PruneError;
+    use crate::score::ProxyError;
+    use crate::train::TrainError;
 
     #[test]
     fn every_kind_of_error_has_its_documented_code() {

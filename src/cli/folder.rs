@@ -10,9 +10,7 @@ use serde::{Deserialize, Serialize};
 use walkdir::WalkDir;
 
 use super::exit::{InputError, Interrupted};
-use crate::data::{
-    self, ContentHash, DataError, Entry, Filter, Fit, ImageSet, Limits, Resizer, Sample, difference_hash_of,
-};
+use crate::data::{DataError, Entry, ImageSet, Preparation, Prepared, Resizer, Sample, prepare};
 
 /// A file or folder that could not be used, and why: a row of `problems.csv`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,17 +97,8 @@ pub enum OnError {
 /// How images are brought into memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LoadOptions {
-    /// Width and height of every image, in pixels.
-    pub side: u32,
-    /// How an image that is not square becomes so.
-    pub fit: Fit,
-    /// Kernel of the resize.
-    pub filter: Filter,
-    /// Instead of `fit`: bring the short side to this and cut out the centre, as the field does with
-    /// validation images. At least `side`.
-    pub val_short: Option<u32>,
-    /// How large an image, and its file, may be.
-    pub limits: Limits,
+    /// Their size, and how they are brought to it.
+    pub how: Preparation,
     /// What becomes of a file that cannot be used.
     pub on_error: OnError,
 }
@@ -148,12 +137,12 @@ pub fn load(
     options: &LoadOptions,
     progress: &(dyn Fn() -> bool + Sync),
 ) -> anyhow::Result<Loaded> {
-    let image_bytes = options.side as usize * options.side as usize * 3;
+    let image_bytes = options.how.side as usize * options.how.side as usize * 3;
     let block = entries.len().checked_mul(image_bytes).with_context(|| {
         format!(
             "{} images of {1}x{1} pixels do not fit in memory; lower --image-size",
             entries.len(),
-            options.side
+            options.how.side
         )
     })?;
     let mut pixels = vec![0u8; block];
@@ -197,9 +186,9 @@ pub fn load(
                         samples.len() * image_bytes,
                     );
                 }
-                samples.push(Sample { path: entry.path.clone(), class: entry.class, hash: file.content });
+                samples.push(Sample { path: entry.path.clone(), class: entry.class, hash: file.about.hash });
                 labels.push(entry.class);
-                hashes.push(file.difference_hash);
+                hashes.push(file.about.look);
                 bytes += file.bytes;
             }
             Some(Err(reason)) if options.on_error == OnError::Fail => {
@@ -213,14 +202,13 @@ pub fn load(
     if !problems.is_empty() {
         pixels.shrink_to_fit();
     }
-    let images = ImageSet::from_parts(options.side, pixels, labels)?;
+    let images = ImageSet::from_parts(options.how.side, pixels, labels)?;
     Ok(Loaded { images, samples, hashes, bytes, problems })
 }
 
 /// What is kept of a file besides its pixels.
 struct File {
-    content: ContentHash,
-    difference_hash: u64,
+    about: Prepared,
     bytes: u64,
 }
 
@@ -230,27 +218,14 @@ fn load_one(
     resizer: &mut Resizer,
     out: &mut [u8],
 ) -> Result<File, String> {
+    let limits = options.how.limits;
     let size = fs::metadata(path).map_err(|error| error.to_string())?.len();
-    if size > options.limits.max_bytes {
-        return Err(format!("a file of {size} bytes exceeds the limit of {}", options.limits.max_bytes));
+    if size > limits.max_bytes {
+        return Err(format!("a file of {size} bytes exceeds the limit of {}", limits.max_bytes));
     }
     let bytes = fs::read(path).map_err(|error| error.to_string())?;
-    let image = data::decode(&bytes, &options.limits).map_err(|error| error.to_string())?;
-    let side = options.side;
-    match options.val_short {
-        Some(short) => {
-            resizer.resize_short_then_centre_crop_into(&image, short, side, options.filter, out);
-        }
-        None => {
-            let from = (image.width(), image.height());
-            resizer.resize_into(image.pixels(), from, (side, side), options.fit, options.filter, out);
-        }
-    }
-    Ok(File {
-        content: ContentHash::of(&bytes),
-        difference_hash: difference_hash_of(out, side as usize, side as usize),
-        bytes: bytes.len() as u64,
-    })
+    let about = prepare(&bytes, &options.how, resizer, out).map_err(|error| error.to_string())?;
+    Ok(File { about, bytes: bytes.len() as u64 })
 }
 
 #[cfg(test)]
@@ -258,16 +233,18 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
-    use crate::data::Folder;
+    use crate::data::{self, ContentHash, Filter, Fit, Folder, Limits};
 
     const JPEG: &[u8] = include_bytes!("../../tests/data/decode/baseline.jpg");
     const PNG: &[u8] = include_bytes!("../../tests/data/decode/rgba.png");
     const OPTIONS: LoadOptions = LoadOptions {
-        side: 8,
-        fit: Fit::Squash,
-        filter: Filter::Bilinear,
-        val_short: None,
-        limits: Limits { max_width: 100, max_height: 100, max_bytes: 10_000 },
+        how: Preparation {
+            side: 8,
+            fit: Fit::Squash,
+            filter: Filter::Bilinear,
+            val_short: None,
+            limits: Limits { max_width: 100, max_height: 100, max_bytes: 10_000 },
+        },
         on_error: OnError::Skip,
     };
 
@@ -399,7 +376,7 @@ mod tests {
     fn any_number_of_threads_loads_the_same() {
         let root = tree(&[("a/1", JPEG), ("a/2", b"?"), ("b/1", PNG), ("b/2", JPEG), ("b/3", b"")]);
         let entries = entries(root.path());
-        let options = LoadOptions { val_short: Some(12), ..OPTIONS };
+        let options = LoadOptions { how: Preparation { val_short: Some(12), ..OPTIONS.how }, ..OPTIONS };
         let with = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| load(root.path(), &entries, &options, &|| true)).unwrap()

@@ -6,7 +6,7 @@ use super::args::{ModelArgs, ScoreArgs, StudentArgs};
 use super::exit::UsageError;
 use crate::augment::{Augmentation, Crop};
 use crate::model::ModelConfig;
-use crate::train::{Cosine, Length, Optimizer, Recipe, Settings};
+use crate::train::{Length, Settings};
 
 /// The preset with the user's overrides.
 pub(super) fn resolve(
@@ -28,10 +28,7 @@ pub(super) fn resolve(
     }
     if let Some(score) = score {
         let proxy = &mut settings.proxy;
-        proxy.length = Length::Epochs(score.score_epochs.get());
-        if proxy.horizon.steps(1) < score.score_epochs.get() {
-            proxy.horizon = proxy.length;
-        }
+        *proxy = proxy.stopped_after(score.score_epochs.get());
         proxy.lr = score.score_lr.unwrap_or(proxy.lr);
         proxy.batch = score.score_batch_size.map_or(proxy.batch, |batch| batch.get());
     }
@@ -40,23 +37,12 @@ pub(super) fn resolve(
 
 fn override_student(settings: &mut Settings, student: &StudentArgs) {
     let recipe = &mut settings.student;
-    if let Some(opt) = student.opt.filter(|&opt| opt != recipe.optimizer) {
-        let (lr, weight_decay) = match opt {
-            Optimizer::AdamW => (1e-3, 0.01),
-            Optimizer::Sgd => (0.1, 1e-4),
-        };
-        *recipe = Recipe { optimizer: opt, lr, weight_decay, ..*recipe };
+    if let Some(optimizer) = student.opt {
+        *recipe = recipe.with_optimizer(optimizer);
     }
-    if let Some(length) = student
-        .steps
-        .map(|steps| Length::Steps(steps.get()))
-        .or(student.epochs.map(|epochs| Length::Epochs(epochs.get())))
-    {
-        recipe.length = length;
-        recipe.horizon = length;
-        if matches!(length, Length::Steps(_)) {
-            recipe.cosine = Cosine::Step;
-        }
+    let length = student.steps.map(|steps| Length::Steps(steps.get()));
+    if let Some(length) = length.or(student.epochs.map(|epochs| Length::Epochs(epochs.get()))) {
+        *recipe = recipe.with_length(length);
     }
     recipe.batch = student.batch_size.map_or(recipe.batch, |batch| batch.get());
     recipe.lr = student.lr.unwrap_or(recipe.lr);

@@ -89,6 +89,19 @@ pub struct CompositePlan<'a> {
     pub tiles: Vec<&'a PickedSource>,
 }
 
+impl<'a> CompositePlan<'a> {
+    /// The plan of composite `index` of `composites` of a class; `picks` are those of the class in the order of
+    /// their ranking.
+    ///
+    /// # Panics
+    /// When there are fewer picks than the class's composites take.
+    pub fn of(picks: &'a [PickedSource], class: u32, index: u32, composites: u32, grid: Grid) -> Self {
+        let tiles = 0..grid.tiles();
+        let tiles = tiles.map(|tile| &picks[rank_of(composites, index, tile) as usize]).collect();
+        Self { class, index, tiles }
+    }
+}
+
 /// All composites of a set, class after class. `picks[c]` are the picked images of class `c` in the
 /// order of their ranking; an image may occur more than once.
 ///
@@ -111,15 +124,10 @@ pub fn plan_composites<'a>(
             let class = classes.name(class).to_owned();
             return Err(CombineError::Picks { class, picks: picks.len(), expected });
         }
-        plans.extend((0..composites_per_class).map(|index| {
-            CompositePlan {
-                class,
-                index,
-                tiles: (0..grid.tiles())
-                    .map(|tile| &picks[rank_of(composites_per_class, index, tile) as usize])
-                    .collect(),
-            }
-        }));
+        plans.extend(
+            (0..composites_per_class)
+                .map(|index| CompositePlan::of(picks, class, index, composites_per_class, grid)),
+        );
     }
     Ok(plans)
 }

@@ -172,6 +172,13 @@ impl Manifest {
         out.flush()
     }
 
+    /// The text of `manifest.json`, as [`write`](Self::write) writes it.
+    pub fn to_json(&self) -> String {
+        let mut bytes = Vec::new();
+        self.write(&mut bytes).expect("memory takes every byte");
+        String::from_utf8(bytes).expect("JSON is UTF-8")
+    }
+
     /// Reads `manifest.json`.
     ///
     /// # Errors

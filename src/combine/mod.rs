@@ -14,6 +14,7 @@ mod manifest;
 mod metadata;
 mod plan;
 mod recipe;
+mod set;
 
 pub use card::card;
 pub use compose::{Composer, compose};
@@ -29,6 +30,7 @@ pub use metadata::{
 };
 pub use plan::CombinePlan;
 pub use recipe::Recipe;
+pub use set::{DATA, METADATA, Made, SOURCE_FILTER, about, make, picked_sources};
 
 /// `tilepress_transform.py`: patch extraction for torchvision, written beside every compressed set.
 pub const TORCHVISION_TRANSFORM: &str = include_str!("tilepress_transform.py");

@@ -84,10 +84,7 @@ pub enum DecodeError {
 /// marker counts as cut short, as it does for Pillow, because its missing part would otherwise be
 /// taken for gray.
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, DecodeError> {
-    if bytes.is_empty() {
-        return Err(DecodeError::Empty);
-    }
-    let format = image::guess_format(bytes).map_err(|_| DecodeError::UnknownFormat)?;
+    let format = format_of(bytes)?;
     let complete = match format {
         ImageFormat::Jpeg => jpeg_is_complete(bytes),
         ImageFormat::WebP => webp_is_complete(bytes),
@@ -98,40 +95,140 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, DecodeError> {
         return Err(DecodeError::Truncated { format: name(format) });
     }
 
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-    // The sides are checked below, where the message can name them.
-    let mut allowed = image::Limits::no_limits();
-    allowed.max_alloc = Some(limits.max_bytes);
-    reader.limits(allowed);
-    let mut decoder = reader.into_decoder().map_err(|error| explain(format, error))?;
-
-    let (width, height) = decoder.dimensions();
-    let size = decoder.total_bytes().max(u64::from(width) * u64::from(height) * 3);
-    if width > limits.max_width || height > limits.max_height || size > limits.max_bytes {
-        return Err(DecodeError::TooLarge { width, height, bytes: size, limits: *limits });
+    if let Some(header) = png_header(bytes, format) {
+        within(&header, limits)?;
     }
+    let mut decoder = decoder(bytes, format, limits)?;
+    within(&announced(&mut decoder, format), limits)?;
     // Broken metadata does not make the pixels wrong.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut decoded = DynamicImage::from_decoder(decoder).map_err(|error| explain(format, error))?;
     decoded.apply_orientation(orientation);
 
     let (width, height) = (decoded.width(), decoded.height());
-    Image::new(width, height, into_rgb(decoded))
+    let rgb = into_rgb(decoded).ok_or_else(|| DecodeError::Unsupported { format: name(format) })?;
+    Image::new(width, height, rgb)
         .map_err(|error| DecodeError::Damaged { format: name(format), reason: error.to_string() })
 }
 
-/// The pixels as RGB, transparency over white. RGB of 8 bits, the common case, is handed on uncopied.
-fn into_rgb(image: DynamicImage) -> Vec<u8> {
-    match image {
+/// What the header of an image file announces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Name of the format, such as `JPEG`.
+    pub format: String,
+    /// Width in pixels, before the picture is turned as its EXIF orientation says.
+    pub width: u32,
+    /// Height in pixels, before that turn.
+    pub height: u32,
+    /// Bytes of decoded pixels, as RGB or in the file's own channels and depth, whichever is more.
+    pub bytes: u64,
+}
+
+/// Reads the header of an image file. No memory is taken for pixels, so that a file from anywhere can be looked at.
+///
+/// # Errors
+/// A file that is no image, or whose header is damaged. Exceeding the limits is none: see [`within`].
+pub fn probe(bytes: &[u8]) -> Result<Header, DecodeError> {
+    let format = format_of(bytes)?;
+    if let Some(header) = png_header(bytes, format)
+        && within(&header, &Limits::default()).is_err()
+    {
+        return Ok(header);
+    }
+    // What a decoder itself may allocate for a header.
+    let mut decoder = decoder(bytes, format, &Limits::default())?;
+    Ok(announced(&mut decoder, format))
+}
+
+/// Checks an image against limits before it is decoded.
+///
+/// # Errors
+/// [`DecodeError::TooLarge`].
+pub fn within(header: &Header, limits: &Limits) -> Result<(), DecodeError> {
+    let &Header { width, height, bytes, .. } = header;
+    if width > limits.max_width || height > limits.max_height || bytes > limits.max_bytes {
+        return Err(DecodeError::TooLarge { width, height, bytes, limits: *limits });
+    }
+    Ok(())
+}
+
+fn format_of(bytes: &[u8]) -> Result<ImageFormat, DecodeError> {
+    if bytes.is_empty() {
+        return Err(DecodeError::Empty);
+    }
+    image::guess_format(bytes).map_err(|_| DecodeError::UnknownFormat)
+}
+
+/// A decoder that has read the header.
+fn decoder<'a>(
+    bytes: &'a [u8],
+    format: ImageFormat,
+    limits: &Limits,
+) -> Result<impl ImageDecoder + 'a, DecodeError> {
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    // The sides are checked in `within`, where the message can name them.
+    let mut allowed = image::Limits::no_limits();
+    allowed.max_alloc = Some(limits.max_bytes);
+    reader.limits(allowed);
+    reader.into_decoder().map_err(|error| explain(format, error))
+}
+
+/// What a PNG announces. Its decoder refuses sizes beyond the address space without naming them, which on wasm is
+/// 2 GiB.
+fn png_header(bytes: &[u8], format: ImageFormat) -> Option<Header> {
+    /// Where the first chunk's data lie, behind the signature, a length and a name.
+    const IHDR: usize = 16;
+    let number = |at: usize| Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
+    if format != ImageFormat::Png {
+        return None;
+    }
+    let (width, height) = (number(IHDR)?, number(IHDR + 4)?);
+    let (depth, colour) = (*bytes.get(IHDR + 8)?, *bytes.get(IHDR + 9)?);
+    let channels: u64 = if colour & 4 == 0 { 3 } else { 4 };
+    let pixels = u64::from(width).saturating_mul(u64::from(height));
+    let bytes = pixels.saturating_mul(channels * u64::from(depth).div_ceil(8).max(1));
+    Some(Header { format: name(format), width, height, bytes })
+}
+
+fn announced(decoder: &mut impl ImageDecoder, format: ImageFormat) -> Header {
+    let (width, height) = decoder.dimensions();
+    let bytes = decoder.total_bytes().max(u64::from(width) * u64::from(height) * 3);
+    Header { format: name(format), width, height, bytes }
+}
+
+/// The pixels as RGB, transparency over white; `None` for floats, which none of the formats has. RGB of 8 bits, the
+/// common case, is handed on uncopied. By hand, as `image`'s own conversions bring colour management with them: no
+/// number would be another, but the edge package half as large again.
+fn into_rgb(image: DynamicImage) -> Option<Vec<u8>> {
+    Some(match image {
         DynamicImage::ImageRgb8(rgb) => rgb.into_raw(),
         DynamicImage::ImageLuma8(gray) => gray.as_raw().iter().flat_map(|&v| [v, v, v]).collect(),
-        other if other.color().has_alpha() => other
-            .into_rgba8()
-            .pixels()
-            .flat_map(|&image::Rgba([r, g, b, a])| [over_white(r, a), over_white(g, a), over_white(b, a)])
-            .collect(),
-        other => other.into_rgb8().into_raw(),
-    }
+        DynamicImage::ImageLumaA8(gray) => {
+            let (pixels, _) = gray.as_raw().as_chunks::<2>();
+            pixels.iter().flat_map(|&[v, a]| [over_white(v, a); 3]).collect()
+        }
+        DynamicImage::ImageRgba8(rgba) => {
+            let (pixels, _) = rgba.as_raw().as_chunks::<4>();
+            pixels.iter().flat_map(|&[r, g, b, a]| [r, g, b].map(|v| over_white(v, a))).collect()
+        }
+        DynamicImage::ImageLuma16(gray) => gray.as_raw().iter().flat_map(|&v| [to_8_bit(v); 3]).collect(),
+        DynamicImage::ImageLumaA16(gray) => {
+            let (pixels, _) = gray.as_raw().as_chunks::<2>();
+            pixels.iter().flat_map(|&[v, a]| [over_white(to_8_bit(v), to_8_bit(a)); 3]).collect()
+        }
+        DynamicImage::ImageRgb16(rgb) => rgb.as_raw().iter().map(|&v| to_8_bit(v)).collect(),
+        DynamicImage::ImageRgba16(rgba) => {
+            let (pixels, _) = rgba.as_raw().as_chunks::<4>();
+            let over = |[r, g, b, a]: [u16; 4]| [r, g, b].map(|v| over_white(to_8_bit(v), to_8_bit(a)));
+            pixels.iter().flat_map(|&pixel| over(pixel)).collect()
+        }
+        _ => return None,
+    })
+}
+
+/// The nearest of 256 levels.
+fn to_8_bit(value: u16) -> u8 {
+    ((u32::from(value) + 128) / 257) as u8
 }
 
 /// A channel of opacity `alpha` seen on white, rounded to the nearest level.
@@ -347,6 +444,25 @@ mod tests {
     }
 
     #[test]
+    fn a_header_tells_what_decoding_gives() {
+        for fixture in FIXTURES {
+            let header = probe(fixture.file).unwrap_or_else(|error| panic!("{}: {error}", fixture.name));
+            let image = decoded(fixture.file).unwrap();
+            let sides = |a: u32, b: u32| [a.min(b), a.max(b)];
+            assert_eq!(
+                sides(header.width, header.height),
+                sides(image.width(), image.height()),
+                "{}: an orientation may only swap the sides",
+                fixture.name
+            );
+            assert!(header.bytes >= image.pixels().len() as u64, "{}", fixture.name);
+        }
+        let header = probe(&bomb()).unwrap();
+        assert_eq!((header.width, header.height, header.format.as_str()), (30_000, 30_000, "PNG"));
+        assert!(matches!(within(&header, &Limits::default()), Err(DecodeError::TooLarge { .. })));
+    }
+
+    #[test]
     fn each_side_is_limited_by_itself() {
         let rgb = FIXTURES.iter().find(|f| f.name == "rgb.png").unwrap().file;
         let image = decoded(rgb).unwrap();
@@ -378,6 +494,13 @@ mod tests {
             decoded(b"II*\0\x08\0\0\0\0\0\0\0\0\0\0\0"),
             Err(DecodeError::Unsupported { format: "TIFF".to_owned() })
         );
+    }
+
+    #[test]
+    fn sixteen_bits_become_the_nearest_level() {
+        for value in 0..=u16::MAX {
+            assert_eq!(f64::from(to_8_bit(value)), (f64::from(value) / 257.0).round(), "{value}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClassMap, DataError, Sample};
+use super::{ClassMap, DataError, Sample, hold_out};
 
 /// One image of a labelled folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,6 +129,27 @@ impl Folder {
         }
         folder.ignored.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         Ok(folder)
+    }
+
+    /// The folder with a validation split: that of `val/`, or else a share of every class, held out by
+    /// [`hold_out`].
+    ///
+    /// # Panics
+    /// When there is no `val/` and `fraction` is not in `[0, 1)`.
+    #[must_use]
+    pub fn hold_out(mut self, fraction: f64, seed: u64) -> Self {
+        if self.val.is_some() {
+            return self;
+        }
+        let labels: Vec<u32> = self.train.iter().map(|entry| entry.class).collect();
+        let held = hold_out(&labels, self.classes.len(), fraction, seed);
+        let (mut train, mut val) = (Vec::new(), Vec::new());
+        for (entry, held) in self.train.into_iter().zip(held) {
+            if held { &mut val } else { &mut train }.push(entry);
+        }
+        self.train = train;
+        self.val = Some(val);
+        self
     }
 
     /// `<class>/…`
@@ -350,6 +371,17 @@ mod tests {
                 "not an image (.md)",
             ]
         );
+    }
+
+    #[test]
+    fn a_split_is_held_out_only_where_there_is_none() {
+        let tree = folder(&["a/1", "a/2", "a/3", "b/1", "b/2"]).unwrap();
+        let split = tree.clone().hold_out(0.4, 7);
+        let val = split.val.unwrap();
+        assert_eq!((split.train.len(), val.len()), (3, 2));
+        assert!(tree.train.iter().all(|entry| split.train.contains(entry) != val.contains(entry)));
+        let given = folder(&["train/a/1", "train/a/2", "train/b/1", "val/b/2"]).unwrap();
+        assert_eq!(given.clone().hold_out(0.4, 7), given);
     }
 
     #[test]

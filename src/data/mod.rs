@@ -5,17 +5,17 @@ mod duplicates;
 mod error;
 mod folder;
 mod image;
+mod prepare;
 mod resize;
 mod sample;
 mod split;
 
-pub use decode::{DecodeError, Limits, decode};
-#[cfg(all(feature = "cli", not(target_family = "wasm")))]
-pub(crate) use duplicates::difference_hash_of;
+pub use decode::{DecodeError, Header, Limits, decode, probe, within};
 pub use duplicates::{difference_hash, near_duplicates, shared_copies};
 pub use error::DataError;
 pub use folder::{Entry, Folder, Ignored, ensure_enough};
 pub use image::{Image, ImageSet};
+pub use prepare::{Preparation, Prepared, prepare};
 pub use resize::{Filter, Fit, Resizer};
 pub use sample::{ClassMap, ContentHash, Sample};
 pub use split::hold_out;

@@ -204,12 +204,13 @@ impl Resizer {
         let options = fir::ResizeOptions::new()
             .resize_alg(fir::ResizeAlg::Convolution(kernel))
             .crop(left, top, width, height);
-        let source = fir::images::ImageRef::new(from.0, from.1, source, fir::PixelType::U8x3)
+        // Of one type: the other kinds of pixels would be a third of the edge package.
+        let source = fir::images::TypedImageRef::<fir::pixels::U8x3>::from_buffer(from.0, from.1, source)
             .expect("the source holds width × height × 3 bytes");
-        let mut target = fir::images::Image::from_slice_u8(to.0, to.1, out, fir::PixelType::U8x3)
+        let mut target = fir::images::TypedImage::<fir::pixels::U8x3>::from_buffer(to.0, to.1, out)
             .expect("the target holds width × height × 3 bytes");
         self.inner
-            .resize(&source, &mut target, &options)
+            .resize_typed(&source, &mut target, &options)
             .expect("both images are U8x3 and the window lies inside the source");
     }
 }

@@ -1,7 +1,7 @@
 //! Which device computes: how it is named, opened, and read.
 
 #[cfg(feature = "wgpu")]
-mod fault;
+mod watch;
 
 use burn::tensor::{Device, Tensor};
 use serde::Serialize;
@@ -93,6 +93,16 @@ pub enum DeviceError {
     },
 }
 
+impl DeviceError {
+    /// Why, without the flag of the command line.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::NotBuilt { feature, .. } => format!("it was built without {feature}"),
+            Self::Open { why, .. } => why.clone(),
+        }
+    }
+}
+
 /// An opened device.
 #[derive(Clone, Debug)]
 pub struct Opened {
@@ -159,7 +169,7 @@ async fn through_wgpu(
         .init_with_setup_async()
         .await
         .map_err(|why| DeviceError::Open { choice, why: why.to_string() })?;
-    fault::watch(&setup.device);
+    watch::watch(&setup.device);
     log::info!("features of the GPU: {:?}", setup.device.features());
     log::info!("limits of the GPU: {:?}", setup.device.limits());
     let name = device.identity().map_or_else(|| choice.to_string(), |identity| identity.name);
@@ -236,7 +246,7 @@ pub async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, String>
     let data = tensor.into_data_async().await.map_err(|why| format!("{why:?}"))?;
     #[cfg(feature = "wgpu")]
     if on_gpu {
-        fault::check()?;
+        watch::check()?;
     }
     data.try_to_vec::<f32>().map_err(|why| format!("{why:?}"))
 }

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use convnet::ConvNet;
 pub use convnet_d::ConvNetD;
 pub use resnet::ResNet18;
+pub(crate) use state::StateVisitor;
 pub use state::{StateError, StateTensor, load_state, state};
 
 /// Which network.

@@ -5,12 +5,14 @@
 //! [`duplicates_to_leave_out`] copies are left out beforehand, and [`Findings`] tells what a person
 //! should look at in the images that were kept.
 
+mod choose;
 mod dedup;
 mod error;
 mod rule;
 mod select;
 mod selection;
 
+pub use choose::{Chosen, Copies, NEAR, choose};
 pub use dedup::{Findings, Named, NamedSuspect, duplicates_to_leave_out};
 pub use error::PruneError;
 pub use rule::{DEFAULT_WINDOW_START, Fill, Rule};

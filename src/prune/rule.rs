@@ -42,6 +42,16 @@ impl Rule {
         }
     }
 
+    /// The end of "The source images were chosen …", as a dataset card has it.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Easy => "as the easiest of each class by EL2N",
+            Self::Hard => "as the hardest of each class by EL2N",
+            Self::Window { .. } => "as the easiest of each class by EL2N after a share of still easier ones",
+            Self::Random => "at random in each class",
+        }
+    }
+
     /// How many of `n` images, counted from the easiest, the rule skips.
     pub(super) fn skips(self, n: usize) -> usize {
         match self {

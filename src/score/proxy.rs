@@ -1,13 +1,18 @@
 //! The proxy: a network trained on the full training set, whose answers score every sample.
 
+use std::sync::Arc;
+
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::{ScoreError, TrainingLog};
+use crate::augment::{Augmentation, Crop, Normalise};
+use crate::combine::Grid;
+use crate::data::ImageSet;
 use crate::device;
 use crate::kernel::dynamics::{dynamics, from_rows};
 use crate::model::ModelConfig;
-use crate::train::{READ_EVERY, Recipe, Student, Task, TrainError, eval_logits};
+use crate::train::{CheckpointError, READ_EVERY, Recipe, Student, Task, TrainError, eval_logits};
 
 /// Which forward pass scores.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +48,9 @@ pub enum ProxyError {
     /// Its answers cannot be recorded.
     #[error(transparent)]
     Score(#[from] ScoreError),
+    /// It cannot be put aside, or go on.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
 }
 
 /// A proxy in training, and the log of its answers.
@@ -57,6 +65,16 @@ pub struct Proxy {
 }
 
 impl Proxy {
+    /// What a proxy is trained on: whole images, cropped anywhere down to `min_scale` of their area and flipped.
+    pub fn task(images: Arc<ImageSet>, min_scale: f64) -> Task {
+        Task {
+            images,
+            grid: Grid::WHOLE,
+            augmentation: Augmentation { crop: Crop::Global { min_scale }, ..Augmentation::default() },
+            normalise: Normalise::IMAGENET,
+        }
+    }
+
     /// A fresh proxy. `recipe.length` should be whole epochs: each is recorded.
     ///
     /// # Errors
@@ -102,7 +120,15 @@ impl Proxy {
     /// # Errors
     /// [`ProxyError`] when the device fails, the loss diverges or a logit is not a number.
     pub async fn advance(&mut self) -> Result<(), ProxyError> {
-        for _ in 0..READ_EVERY {
+        self.advance_by(READ_EVERY).await
+    }
+
+    /// Makes up to `steps` steps, at most [`READ_EVERY`] of them, then reads and records what they answered.
+    ///
+    /// # Errors
+    /// As [`advance`](Self::advance).
+    pub async fn advance_by(&mut self, steps: usize) -> Result<(), ProxyError> {
+        for _ in 0..steps.min(READ_EVERY) {
             if self.student.finished() {
                 break;
             }
@@ -119,6 +145,44 @@ impl Proxy {
         }
         self.student.read_losses().await?;
         self.record_pending().await
+    }
+
+    /// The proxy and its log as bytes, to go on in another process.
+    ///
+    /// # Errors
+    /// [`ProxyError`] when the device fails.
+    pub async fn checkpoint(&mut self) -> Result<Vec<u8>, ProxyError> {
+        self.record_pending().await?;
+        let log = self.log.to_bytes();
+        Ok(self.student.checkpoint_with(&[(self.log_name(), &log)]).await?)
+    }
+
+    /// Goes on from a checkpoint of a proxy made with the same model, recipe, task, moment and seed: its log ends
+    /// as that of an uninterrupted run.
+    ///
+    /// # Errors
+    /// [`ProxyError::Checkpoint`] for bytes that are no such checkpoint.
+    pub fn restore(&mut self, bytes: &[u8]) -> Result<(), ProxyError> {
+        let name = self.log_name();
+        // Looked at before anything is changed.
+        let file = safetensors::SafeTensors::deserialize(bytes).map_err(CheckpointError::from)?;
+        let log = file.tensor(name).map_err(|_| CheckpointError::OtherRun)?;
+        let log = TrainingLog::from_bytes(log.data())?;
+        if (log.epochs(), log.samples()) != (self.log.epochs(), self.log.samples()) {
+            return Err(CheckpointError::OtherRun.into());
+        }
+        self.student.restore(bytes)?;
+        self.log = log;
+        self.pending.clear();
+        Ok(())
+    }
+
+    /// What the log is called in a checkpoint: answers of one moment do not go on with those of another.
+    fn log_name(&self) -> &'static str {
+        match self.when {
+            When::Train => "log.train",
+            When::Eval => "log.eval",
+        }
     }
 
     /// One transfer for all pending batches of an epoch.
@@ -303,6 +367,24 @@ mod tests {
             let proxy = finish(proxy);
             assert_eq!((proxy.log().epochs(), proxy.log().samples()), (7, SAMPLES as u32));
             proxy.log().check_complete(0..7).expect("all epochs");
+        }
+    }
+
+    #[test]
+    fn a_proxy_put_aside_ends_with_the_log_of_an_uninterrupted_one() {
+        for when in [When::Train, When::Eval] {
+            let fresh = || proxy(0.02, 3, Augmentation::default(), when, 4);
+            let whole = finish(fresh()).into_log().to_bytes();
+            let mut first = fresh();
+            block_on(first.advance_by(7)).expect("the CPU answers");
+            assert_eq!(first.student().steps_made(), 7);
+            let bytes = block_on(first.checkpoint()).expect("the CPU answers");
+            let mut second = fresh();
+            second.restore(&bytes).expect("its own checkpoint");
+            assert_eq!(finish(second).into_log().to_bytes(), whole, "{when:?}");
+            let other = if when == When::Train { When::Eval } else { When::Train };
+            let mut other = proxy(0.02, 3, Augmentation::default(), other, 4);
+            assert!(matches!(other.restore(&bytes), Err(ProxyError::Checkpoint(CheckpointError::OtherRun))));
         }
     }
 

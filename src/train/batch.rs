@@ -52,6 +52,11 @@ impl Batches {
         &self.task
     }
 
+    /// What decides order and views.
+    pub(super) fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// The batch of a step.
     pub(super) fn batch(&mut self, step: usize) -> Batch {
         let count = self.task.images.len();

@@ -1,5 +1,7 @@
 //! How well a trained network does on images it has not seen.
 
+use std::collections::BTreeMap;
+
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +22,17 @@ pub struct Evaluation {
     pub top5: usize,
     /// For each class: images seen and images right (top-1).
     pub per_class: Vec<(usize, usize)>,
+    /// The class with the largest logit, for every image in the order of the set.
+    pub answers: Vec<u32>,
+}
+
+/// Two classes, and how often each was taken for which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confusion {
+    /// The two classes, the lower number first.
+    pub classes: [u32; 2],
+    /// `counts[i][j]`: images of `classes[i]` that were taken for `classes[j]`.
+    pub counts: [[usize; 2]; 2],
 }
 
 impl Evaluation {
@@ -33,12 +46,31 @@ impl Evaluation {
         100.0 * self.top5 as f64 / self.images.max(1) as f64
     }
 
+    /// The pair of classes that is mixed up most often, in either direction; of equal pairs the first. `None` when
+    /// nothing was mixed up. `labels` are those of the images seen.
+    pub fn most_confused(&self, labels: &[u32]) -> Option<Confusion> {
+        let mut counts: BTreeMap<[u32; 2], usize> = BTreeMap::new();
+        for (&label, &answer) in labels.iter().zip(&self.answers).filter(|(label, answer)| label != answer) {
+            *counts.entry([label.min(answer), label.max(answer)]).or_default() += 1;
+        }
+        // The first of the largest: later ones must be larger.
+        let (classes, _) =
+            counts.into_iter().reduce(|best, next| if next.1 > best.1 { next } else { best })?;
+        let count = |own: u32, taken: u32| {
+            let both = labels.iter().zip(&self.answers);
+            both.filter(|&(&label, &answer)| label == own && answer == taken).count()
+        };
+        Some(Confusion { classes, counts: classes.map(|own| classes.map(|taken| count(own, taken))) })
+    }
+
     /// Adds the rows of `logits` (`[rows, classes]`) with their labels. Of equal logits the lowest class
     /// wins, as in an argmax.
     fn add(&mut self, logits: &[f32], labels: &[u32], classes: usize) {
         self.per_class.resize(classes, (0, 0));
         for (row, &label) in logits.chunks_exact(classes).zip(labels) {
             let own = row[label as usize];
+            let top = (0..classes).reduce(|top, class| if row[class] > row[top] { class } else { top });
+            self.answers.push(top.unwrap_or_default() as u32);
             let rank = row
                 .iter()
                 .enumerate()
@@ -109,5 +141,16 @@ mod tests {
         assert_eq!((evaluation.images, evaluation.top1, evaluation.top5), (3, 1, 2));
         assert_eq!(evaluation.per_class, [(0, 0), (1, 1), (1, 0), (0, 0), (0, 0), (1, 0)]);
         assert!((evaluation.top1_percent() - 100.0 / 3.0).abs() < 1e-12);
+        assert_eq!(evaluation.answers, [1, 1, 0]);
+    }
+
+    #[test]
+    fn the_pair_that_is_mixed_up_most_is_counted_in_both_directions() {
+        let answers = vec![0, 2, 2, 0, 1, 1, 1, 2];
+        let labels = [0, 0, 0, 2, 2, 1, 1, 2];
+        let evaluation = Evaluation { answers, ..Evaluation::default() };
+        let worst = evaluation.most_confused(&labels);
+        assert_eq!(worst, Some(Confusion { classes: [0, 2], counts: [[1, 2], [1, 1]] }));
+        assert_eq!(Evaluation::default().most_confused(&[]), None);
     }
 }

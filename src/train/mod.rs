@@ -6,14 +6,16 @@
 //! device and read once in [`READ_EVERY`] steps, which also bounds a browser's queue.
 
 mod batch;
+mod checkpoint;
 mod eval;
 mod noise;
 mod optimizer;
 mod recipe;
 mod student;
 
+pub use checkpoint::CheckpointError;
 pub(crate) use eval::eval_logits;
-pub use eval::{Evaluation, evaluate};
+pub use eval::{Confusion, Evaluation, evaluate};
 pub use noise::on_noise;
 pub use recipe::{Cosine, Length, Optimizer, Preset, Recipe, Settings};
 pub use student::{CurvePoint, READ_EVERY, Step, Student, Task, TrainError, interleave};

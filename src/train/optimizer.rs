@@ -45,6 +45,36 @@ impl OptimizerState {
         self.steps += 1;
         network.map(&mut Step { state: self, gradients, rate })
     }
+
+    /// Steps made.
+    pub(super) fn steps(&self) -> i32 {
+        self.steps
+    }
+
+    /// What is kept of a parameter, in a fixed order; nothing before its first step.
+    pub(super) fn kept(&self, id: ParamId) -> Vec<Tensor<1>> {
+        match self.kept.get(&id) {
+            None => Vec::new(),
+            Some(Kept::AdamW(moments)) => moments.to_vec(),
+            Some(Kept::Sgd(velocity)) => vec![velocity.clone()],
+        }
+    }
+
+    /// Takes what [`kept`](Self::kept) gave after that many steps. `false`, with nothing changed, when there are
+    /// not as many tensors of a parameter as this optimiser keeps.
+    pub(super) fn restore(&mut self, steps: i32, kept: Vec<(ParamId, Vec<Tensor<1>>)>) -> bool {
+        let one = |(id, tensors): (ParamId, Vec<Tensor<1>>)| {
+            let kept = match self.optimizer {
+                Optimizer::AdamW => Kept::AdamW(tensors.try_into().ok()?),
+                Optimizer::Sgd => Kept::Sgd(<[Tensor<1>; 1]>::try_from(tensors).ok()?.into_iter().next()?),
+            };
+            Some((id, kept))
+        };
+        let Some(kept) = kept.into_iter().map(one).collect() else { return false };
+        self.kept = kept;
+        self.steps = steps;
+        true
+    }
 }
 
 struct Step<'a> {

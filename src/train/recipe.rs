@@ -76,6 +76,35 @@ pub struct Recipe {
 }
 
 impl Recipe {
+    /// The recipe with another length, at whose end the learning rate is 0. A number of steps moves it after each.
+    #[must_use]
+    pub fn with_length(self, length: Length) -> Self {
+        let cosine = if matches!(length, Length::Steps(_)) { Cosine::Step } else { self.cosine };
+        Self { length, horizon: length, cosine, ..self }
+    }
+
+    /// The recipe stopped after so many epochs of its horizon, which grows only if it is shorter: how a proxy is
+    /// trained.
+    #[must_use]
+    pub fn stopped_after(self, epochs: usize) -> Self {
+        let length = Length::Epochs(epochs);
+        let horizon = if self.horizon.steps(1) < epochs { length } else { self.horizon };
+        Self { length, horizon, ..self }
+    }
+
+    /// The recipe with another optimiser, at that one's usual learning rate and weight decay.
+    #[must_use]
+    pub fn with_optimizer(self, optimizer: Optimizer) -> Self {
+        if optimizer == self.optimizer {
+            return self;
+        }
+        let (lr, weight_decay) = match optimizer {
+            Optimizer::AdamW => (1e-3, 0.01),
+            Optimizer::Sgd => (0.1, 1e-4),
+        };
+        Self { optimizer, lr, weight_decay, ..self }
+    }
+
     /// Steps in one pass over `images` images.
     pub fn steps_per_epoch(&self, images: usize) -> usize {
         images.div_ceil(self.batch)

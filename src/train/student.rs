@@ -82,21 +82,21 @@ pub struct Step<'a> {
 
 /// One network in training: advance it some steps, put it aside, go on.
 pub struct Student {
-    network: Network,
-    optimizer: OptimizerState,
-    recipe: Recipe,
-    batches: Batches,
+    pub(super) network: Network,
+    pub(super) optimizer: OptimizerState,
+    pub(super) recipe: Recipe,
+    pub(super) batches: Batches,
     /// The images, where the device cuts the views.
     resident: Option<Resident>,
     /// The batch of the next step, when it is made already.
-    next: Option<Batch>,
-    device: Device,
-    step: usize,
+    pub(super) next: Option<Batch>,
+    pub(super) device: Device,
+    pub(super) step: usize,
     steps: usize,
     /// The images of the last step.
     images: Vec<u32>,
-    losses: Vec<Tensor<1>>,
-    curve: Vec<CurvePoint>,
+    pub(super) losses: Vec<Tensor<1>>,
+    pub(super) curve: Vec<CurvePoint>,
 }
 
 impl Student {

@@ -4,42 +4,143 @@
 use std::cell::RefCell;
 
 use burn::tensor::Device;
+use serde::Serialize;
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::*;
 
-use super::error::{Code, WebError};
+#[cfg(feature = "wgpu")]
+use super::adapter;
+use super::error::WebError;
+use super::value::to_js;
+#[cfg(feature = "wgpu")]
+use crate::device::{self, DeviceChoice};
+use crate::fault::Fault;
+
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = r#"
+/** A device by name; `"auto"` is WebGPU on a graphics card, else the CPU (`"flex"`). */
+export type DeviceName = "auto" | "webgpu" | "flex";
+
+/** What computes, and why. */
+export interface DeviceInfo {
+    device: "webgpu" | "flex";
+    /** What it calls itself. */
+    description: string;
+    /** Why this one. */
+    reason: string;
+    /** Whether it is a GPU that computes on the CPU: right, and slow. */
+    software: boolean;
+}
+"#;
+
+/// An opened device.
+#[derive(Clone)]
+pub(super) struct Opened {
+    /// The plain device, without autodiff.
+    pub(super) device: Device,
+    pub(super) about: About,
+}
+
+/// What a device is.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct About {
+    pub(super) device: &'static str,
+    description: String,
+    reason: String,
+    software: bool,
+}
 
 #[cfg(feature = "wgpu")]
 thread_local! {
     /// The GPU device: it may be initialised once only in the life of the module.
-    static WEBGPU: RefCell<Option<Device>> = const { RefCell::new(None) };
+    static WEBGPU: RefCell<Option<Opened>> = const { RefCell::new(None) };
 }
 
-/// Opens `flex` or `webgpu`, where this package was built with it.
-pub(super) async fn open(name: &str) -> Result<Device, WebError> {
+/// Opens a device and says what it is: everything else opens its own by the same name, and gets this one.
+///
+/// # Errors
+/// An `Error` whose code is `usage` for an unknown name and `device` where the device cannot be had; `"auto"` falls
+/// back to the CPU.
+#[wasm_bindgen(js_name = openDevice, unchecked_return_type = "DeviceInfo")]
+pub async fn open_device(
+    #[wasm_bindgen(unchecked_param_type = "DeviceName")] name: String,
+) -> Result<JsValue, WebError> {
+    to_js(&open(&name).await?.about)
+}
+
+/// Opens `auto`, `flex` or `webgpu`, where this package was built with it.
+pub(super) async fn open(name: &str) -> Result<Opened, WebError> {
     match name {
-        #[cfg(feature = "flex")]
-        "flex" => Ok(Device::flex()),
-        #[cfg(feature = "wgpu")]
-        "webgpu" => open_webgpu().await,
-        _ => Err(WebError::new(
-            Code::Usage,
-            &format_args!(
-                "there is no device {name:?} in this package; it takes \"flex\" (the CPU) or \"webgpu\""
-            ),
-        )),
+        "auto" => open_best().await,
+        "flex" => flex("it was asked for"),
+        "webgpu" => webgpu("it was asked for").await,
+        _ => Err(WebError::usage(format_args!(
+            "there is no device {name:?}; give \"auto\", \"webgpu\" or \"flex\" (the CPU)"
+        ))),
     }
 }
 
 #[cfg(feature = "wgpu")]
-async fn open_webgpu() -> Result<Device, WebError> {
-    if let Some(device) = WEBGPU.with_borrow(Clone::clone) {
-        return Ok(device);
+async fn open_best() -> Result<Opened, WebError> {
+    let instead = match adapter::find().await {
+        Ok(adapter) if adapter.software => {
+            format!("the only WebGPU here, {}, computes on the CPU itself", adapter.name)
+        }
+        Ok(_) => match webgpu("there is a graphics card").await {
+            Ok(opened) => return Ok(opened),
+            Err(error) => error.to_string(),
+        },
+        Err(why) => why.to_owned(),
+    };
+    flex(&instead)
+}
+
+#[cfg(not(feature = "wgpu"))]
+async fn open_best() -> Result<Opened, WebError> {
+    flex("this package was built without WebGPU")
+}
+
+#[cfg(feature = "flex")]
+#[expect(clippy::unnecessary_wraps, reason = "without the feature it is an error")]
+fn flex(reason: &str) -> Result<Opened, WebError> {
+    let description = "the CPU, one thread".to_owned();
+    let about = About { device: "flex", description, reason: reason.to_owned(), software: false };
+    Ok(Opened { device: Device::flex(), about })
+}
+
+#[cfg(not(feature = "flex"))]
+fn flex(reason: &str) -> Result<Opened, WebError> {
+    Err(WebError::new(
+        Fault::Device,
+        format_args!("{reason}, and this package was built without training on the CPU"),
+    ))
+}
+
+#[cfg(feature = "wgpu")]
+async fn webgpu(reason: &str) -> Result<Opened, WebError> {
+    if let Some(opened) = WEBGPU.with_borrow(Clone::clone) {
+        return Ok(opened);
     }
-    let device = Device::wgpu_options().init_async().await.map_err(|error| {
+    let refused = |why: &dyn std::fmt::Display| {
         WebError::new(
-            Code::Device,
-            &format_args!("WebGPU cannot be used here: {error}. The device \"flex\" works in every browser"),
+            Fault::Device,
+            format_args!("WebGPU cannot be used: {why}. The device \"flex\" works in every browser"),
         )
-    })?;
-    WEBGPU.set(Some(device.clone()));
-    Ok(device)
+    };
+    let adapter = adapter::find().await.map_err(|why| refused(&why))?;
+    let device = device::open(DeviceChoice::Wgpu(None)).await.map_err(|why| refused(&why.reason()))?.device;
+    let about = About {
+        device: "webgpu",
+        description: adapter.name,
+        reason: reason.to_owned(),
+        software: adapter.software,
+    };
+    let opened = Opened { device, about };
+    WEBGPU.set(Some(opened.clone()));
+    Ok(opened)
+}
+
+#[cfg(not(feature = "wgpu"))]
+async fn webgpu(_reason: &str) -> Result<Opened, WebError> {
+    Err(WebError::new(Fault::Device, "this package was built without WebGPU; give \"flex\""))
 }

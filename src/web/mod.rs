@@ -1,36 +1,56 @@
 //! The browser and npm surface: what JavaScript may call.
 //!
-//! Values cross as plain objects (by `serde-wasm-bindgen`), failures as `Error` objects with a `code`.
-//! Training blocks for seconds at a time, so the package belongs in a dedicated worker.
+//! Values cross as plain objects, big arrays as typed arrays, failures as `Error` objects with a `code`. Options have
+//! the names of the program's flags in camel case. Training blocks for seconds at a time, so the package belongs in a
+//! dedicated worker. Without a device feature it is the edge layer: everything but training.
 
+#[cfg(all(feature = "engine", feature = "wgpu"))]
+mod adapter;
+#[cfg(feature = "engine")]
+mod check;
+mod composites;
 #[cfg(feature = "engine")]
 mod device;
+mod dynamics;
 mod error;
+mod folder;
+mod image;
+mod memory;
 #[cfg(feature = "engine")]
 mod profile;
+#[cfg(feature = "engine")]
+mod proxy;
+mod prune;
+#[cfg(feature = "engine")]
+mod race;
+mod samples;
+mod table;
+#[cfg(feature = "engine")]
+mod training;
+mod value;
+mod views;
 
 use wasm_bindgen::prelude::*;
 
-pub use self::error::{Code, WebError};
+#[cfg(feature = "engine")]
+pub use self::check::self_check;
+pub use self::composites::Composites;
+#[cfg(feature = "engine")]
+pub use self::device::open_device;
+pub use self::dynamics::{TrainingLog, dynamics};
+pub use self::error::WebError;
+pub use self::folder::read_folder;
+pub use self::image::{decode_image, probe_image};
+pub use self::memory::estimate_memory;
 #[cfg(feature = "engine")]
 pub use self::profile::StepProfile;
-
 #[cfg(feature = "engine")]
-#[wasm_bindgen(typescript_custom_section)]
-const TYPES: &str = r#"
-/** Every error that this package throws is an `Error` with one of these as its `code`. */
-export type ErrorCode = "usage" | "data" | "device" | "run";
-
-/** What a device made of our own operation and of a few training steps. */
-export interface SelfCheck {
-    ok: boolean;
-    device: string;
-    /** The largest error of a loss or a gradient, relative to 1 or to the value where that is larger. */
-    worst_error: number;
-    loss_before: number;
-    loss_after: number;
-}
-"#;
+pub use self::proxy::ProxyRun;
+pub use self::prune::{prune_samples, read_selection, write_selection};
+#[cfg(feature = "engine")]
+pub use self::race::Race;
+pub use self::table::ScoreTable;
+pub use self::views::Views;
 
 /// Sends panics and log lines to the console. Runs by itself when the module is initialised.
 #[wasm_bindgen(start)]
@@ -45,39 +65,4 @@ pub fn start() {
 #[must_use]
 pub fn version() -> String {
     env!("CARGO_PKG_VERSION").to_owned()
-}
-
-/// Runs our own operation and a few training steps on a device, `"flex"` (the CPU) or `"webgpu"`, and says
-/// how far the numbers are from what they should be.
-///
-/// # Errors
-///
-/// An `Error` whose code is `usage` for an unknown device, `device` where it cannot be had, and `run` when
-/// the check itself could not be carried through.
-#[cfg(feature = "engine")]
-#[wasm_bindgen(js_name = selfCheck, unchecked_return_type = "SelfCheck")]
-pub async fn self_check(
-    #[wasm_bindgen(unchecked_param_type = "\"flex\" | \"webgpu\"")] device: String,
-) -> Result<JsValue, WebError> {
-    let opened = device::open(&device).await?;
-    let result =
-        crate::kernel::self_check(&opened).await.map_err(|error| WebError::new(Code::Run, &error))?;
-    to_js(&NamedCheck { device, result })
-}
-
-/// A self-check that says what was checked.
-#[cfg(feature = "engine")]
-#[derive(serde::Serialize)]
-struct NamedCheck {
-    device: String,
-    #[serde(flatten)]
-    result: crate::kernel::SelfCheck,
-}
-
-/// A value as JSON would give it: maps are plain objects, and what is absent is `null`.
-#[cfg(feature = "engine")]
-fn to_js(value: &impl serde::Serialize) -> Result<JsValue, WebError> {
-    value
-        .serialize(&serde_wasm_bindgen::Serializer::json_compatible())
-        .map_err(|error| WebError::new(Code::Run, &error))
 }

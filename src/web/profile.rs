@@ -4,7 +4,7 @@ use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 
 use super::device;
-use super::error::{Code, WebError};
+use super::error::WebError;
 use crate::model::{Architecture, ModelConfig, Stem};
 use crate::train::{Student, on_noise};
 
@@ -12,7 +12,7 @@ use crate::train::{Student, on_noise};
 const TYPES: &str = r#"
 /** What is timed. */
 export interface ProfileOptions {
-    device: "flex" | "webgpu";
+    device: DeviceName;
     model: "convnet" | "convnet-d" | "resnet18";
     /** Channels of a ConvNet. */
     width: number;
@@ -47,9 +47,9 @@ impl StepProfile {
     pub async fn open(
         #[wasm_bindgen(unchecked_param_type = "ProfileOptions")] options: JsValue,
     ) -> Result<StepProfile, WebError> {
-        let usage = |error: &dyn std::fmt::Display| WebError::new(Code::Usage, error);
+        let usage = |error: &dyn std::fmt::Display| WebError::usage(error);
         let options: Options = serde_wasm_bindgen::from_value(options).map_err(|error| usage(&error))?;
-        let device = device::open(&options.device).await?;
+        let opened = device::open(&options.device).await?;
         let architecture: Architecture = options.model.parse().map_err(|error: String| usage(&error))?;
         let model = ModelConfig {
             architecture,
@@ -58,7 +58,7 @@ impl StepProfile {
             classes: CLASSES,
             image_size: options.image_size,
         };
-        on_noise(&model, options.batch.max(1), 0, &device).map(Self).map_err(|error| usage(&error))
+        Ok(Self(on_noise(&model, options.batch.max(1), 0, &opened.device)?))
     }
 
     /// Makes one step to its end and returns its loss: views, forward, backward, optimiser.
@@ -67,7 +67,7 @@ impl StepProfile {
     ///
     /// An `Error` whose code is `run` when the device fails.
     pub async fn step(&mut self) -> Result<f32, WebError> {
-        self.0.advance(1).await.map_err(|error| WebError::new(Code::Run, &error))?;
+        self.0.advance(1).await?;
         Ok(self.0.curve().last().map_or(f32::NAN, |point| point.loss))
     }
 }

@@ -20,6 +20,8 @@ const CHROMIUM_PLACES: [&str; 2] = [
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 ];
+/// Where the tests find the native program.
+const PROGRAM: &str = "TILEPRESS_PROGRAM";
 const OLDEST_NODE: u32 = 20;
 const TESTS: &str = "tests/browser";
 
@@ -46,6 +48,7 @@ impl Browser {
     /// Serves the repository and runs every test of `tests/browser`.
     pub(crate) fn run_tests(&self, workspace: &Workspace) -> Result<Tally> {
         let server = Server::start(&workspace.root)?;
+        let program = native_program(workspace)?;
         let summary = tempfile::NamedTempFile::new()?;
         let mut command = Command::new("node");
         command
@@ -57,6 +60,7 @@ impl Browser {
             .args(test_files(&workspace.root)?)
             .current_dir(&workspace.root)
             .env("TILEPRESS_URL", server.url())
+            .env(PROGRAM, program)
             .env(CHOICE, &self.chromium);
         let outcome = process::run(&mut command);
         let mut tally = Tally::from_node_tap(&fs::read_to_string(summary.path())?);
@@ -65,6 +69,14 @@ impl Browser {
         }
         Ok(tally)
     }
+}
+
+/// The native program, which the browser's results are held against; built where it is not there yet.
+fn native_program(workspace: &Workspace) -> Result<PathBuf> {
+    let mut command = Command::new(workspace::cargo());
+    command.args(["build", "--release", "--bin", "tilepress"]).current_dir(&workspace.root);
+    process::run(&mut command)?;
+    Ok(workspace.target.join("release").join(format!("tilepress{}", env::consts::EXE_SUFFIX)))
 }
 
 /// How many files of browser tests there are; what is skipped without a browser.

@@ -31,7 +31,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     report.check("format", || format(&workspace));
     // Cheap ones first: a newcomer's mistake shows before burn is built.
     report.check("lint the edge layer", || lint(&workspace, &["--no-default-features", "--features", "web"]));
-    report.tests("edge layer tests", || cargo_test(&workspace, &["--no-default-features", "--lib"], &[]));
+    report.tests("edge layer tests", || {
+        cargo_test(&workspace, &["--no-default-features", "--features", "web", "--lib"], &[])
+    });
     report.tests("xtask tests", || cargo_test(&workspace, &["--package", "xtask"], &[]));
     report.check("lint xtask", || lint(&workspace, &["--package", "xtask", "--all-targets"]));
     let native: &[(&str, &str)] = if browser::ensure_vulkan() {
@@ -43,6 +45,8 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     // Not --workspace: together with xtask, Cargo would unite the features of what both depend on, and
     // build the whole of burn a second time for anyone who also runs `cargo run --release`.
     report.tests("native tests", || cargo_test(&workspace, &[], native));
+    // The rest of that surface needs the engine; the program is built without it.
+    report.tests("surface tests", || cargo_test(&workspace, &["--features", "web", "--lib", "web::"], &[]));
     report.check("lint", || lint(&workspace, &["--all-targets", "--features", "web"]));
     if !options.no_wasm {
         let built =

@@ -79,6 +79,8 @@ struct Build {
     out: PathBuf,
     wasm_opt: Vec<String>,
     budget_gzip: usize,
+    /// The package's own README.
+    readme: PathBuf,
     /// Whether it is built only when `--only` names it.
     #[serde(default)]
     on_request: bool,
@@ -200,11 +202,16 @@ fn package(
         process::run(&mut command)?;
         fs::rename(&optimised, &wasm)?;
     }
-    for file in ["LICENSE-MIT", "LICENSE-APACHE", "README.md"] {
-        fs::copy(workspace.root.join(file), folder.join(file))
-            .with_context(|| format!("cannot copy {file}"))?;
+    for (from, to) in [
+        (Path::new("LICENSE-MIT"), "LICENSE-MIT"),
+        (Path::new("LICENSE-APACHE"), "LICENSE-APACHE"),
+        (build.readme.as_path(), "README.md"),
+    ] {
+        fs::copy(workspace.root.join(from), folder.join(to))
+            .with_context(|| format!("cannot copy {}", from.display()))?;
     }
-    write_package_json(workspace, build, folder)?;
+    let target = options.target.unwrap_or(build.target);
+    write_package_json(workspace, build, target, folder)?;
 
     let bytes = fs::read(&wasm)?;
     let gzipped = gzipped_len(&bytes)?;
@@ -219,21 +226,34 @@ fn package(
     Ok(gzipped)
 }
 
-fn write_package_json(workspace: &Workspace, build: &Build, folder: &Path) -> Result<()> {
+fn write_package_json(workspace: &Workspace, build: &Build, target: Target, folder: &Path) -> Result<()> {
     let mut files: Vec<String> = fs::read_dir(folder)?
         .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
         .collect::<Result<_>>()?;
     files.sort();
+    let types = format!("./{STEM}.d.ts");
+    let module = format!("./{STEM}.js");
+    let wasm = format!("./{STEM}_bg.wasm");
+    // wasm-bindgen's modules for Node are CommonJS.
+    let kind = if matches!(target, Target::Nodejs) { "commonjs" } else { "module" };
     let description = serde_json::json!({
         "name": build.package,
         "version": workspace.version,
         "description": build.description,
         "license": "MIT OR Apache-2.0",
-        "type": "module",
-        "main": format!("{STEM}.js"),
-        "types": format!("{STEM}.d.ts"),
+        "keywords": ["dataset", "compression", "pruning", "distillation", "webgpu", "wasm"],
+        "type": kind,
+        "main": module,
+        "types": types,
+        // The order matters: whoever reads this takes the first that fits. The module itself is there for
+        // places that cannot fetch it, such as Node.
+        "exports": {
+            ".": { "types": types, "default": module },
+            wasm.as_str(): wasm,
+            "./package.json": "./package.json",
+        },
         "files": files,
-        "sideEffects": [format!("./{STEM}.js"), "./snippets/*"],
+        "sideEffects": [module, "./snippets/*"],
     });
     fs::write(folder.join("package.json"), format!("{description:#}\n"))?;
     Ok(())
@@ -315,6 +335,30 @@ mod tests {
         let manifest = read_manifest(&root()).unwrap();
         assert_eq!(manifest.build["edge"].features, ["web"]);
         assert!(manifest.build["web"].features.iter().any(|feature| feature == "wgpu"));
+    }
+
+    #[test]
+    fn every_package_has_a_readme_of_its_own_that_names_it() {
+        let manifest = read_manifest(&root()).unwrap();
+        for build in manifest.build.values() {
+            let text = fs::read_to_string(root().join(&build.readme)).unwrap();
+            assert!(text.starts_with("# tilepress"), "{}", build.readme.display());
+            assert_ne!(build.readme, Path::new("README.md"));
+        }
+    }
+
+    #[test]
+    fn a_package_exports_its_module_its_types_and_its_wasm() {
+        let (folder, workspace) = (tempfile::tempdir().unwrap(), Workspace::load().unwrap());
+        let manifest = read_manifest(&workspace.root).unwrap();
+        write_package_json(&workspace, &manifest.build["edge"], Target::Web, folder.path()).unwrap();
+        let text = fs::read_to_string(folder.path().join("package.json")).unwrap();
+        let package: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(package["name"], "tilepress-edge");
+        assert_eq!(package["type"], "module");
+        assert_eq!(package["exports"]["."]["types"], "./tilepress.d.ts");
+        assert_eq!(package["exports"]["./tilepress_bg.wasm"], "./tilepress_bg.wasm");
+        assert_eq!(package["license"], "MIT OR Apache-2.0");
     }
 
     #[test]

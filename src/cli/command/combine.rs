@@ -46,7 +46,7 @@ pub(in crate::cli) fn run(args: &CombineCommand, console: &Console) -> anyhow::R
         tool: Tool::this(),
         created: None,
         options: as_json(&serde_json::json!({ "command": "combine" })),
-        counts: counts(&data, &picks, written.records.len()),
+        counts: Counts::of(&picks, data.train.samples.len(), written.records.len()),
         bytes: Bytes {
             source: data.train.bytes,
             kept_sources: combine::source_bytes(&data.root, &picks),
@@ -71,20 +71,4 @@ pub(in crate::cli) fn run(args: &CombineCommand, console: &Console) -> anyhow::R
         ),
     );
     Ok(())
-}
-
-/// The counts of a manifest.
-pub(in crate::cli) fn counts(
-    data: &data::Dataset,
-    picks: &[Vec<crate::combine::PickedSource>],
-    composites: usize,
-) -> Counts {
-    let kept: std::collections::BTreeSet<&str> =
-        picks.iter().flatten().map(|pick| pick.path.as_str()).collect();
-    Counts {
-        classes: data.classes.len() as u64,
-        source: data.train.samples.len() as u64,
-        kept_sources: kept.len() as u64,
-        composites: composites as u64,
-    }
 }

@@ -22,7 +22,6 @@ use crate::combine::{
 };
 use crate::data::{ContentHash, Entry, ImageSet, Limits, Sample, decode};
 use crate::device::Opened;
-use crate::prune::Rule;
 use crate::report::words::{bytes, counted};
 use crate::report::{Bill, Compressed, Gallery, MethodResult, Report, Setting};
 use crate::score::{SuspectRule, TrainingLog};
@@ -57,7 +56,7 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> anyhow::Res
     if args.dry_run {
         let plan = CombinePlan::new(&recipe)?;
         let epochs = config.proxy.steps(listing.train.len());
-        let memory = (listing.train.len() + listing.val.len()) * config.image_size * config.image_size * 3;
+        let memory = ImageSet::bytes_of((listing.train.len() + listing.val.len()) as u64, size);
         console.result(
             &serde_json::json!({ "plan": plan, "proxy_steps": epochs, "memory_bytes": memory }),
             format_args!(
@@ -72,7 +71,7 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> anyhow::Res
                     ),
                 },
                 config.image_size,
-                bytes(memory as u64)
+                bytes(memory)
             ),
         );
         return Ok(());
@@ -122,12 +121,12 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> anyhow::Res
         }
         _ => {
             let written = combine::write(out, &manifest.recipe, &picks, &data, &args.combine, console)?;
-            manifest.counts = super::combine::counts(&data, &picks, written.records.len());
+            manifest.counts = Counts::of(&picks, data.train.samples.len(), written.records.len());
             manifest.bytes.kept_sources = combine::source_bytes(&data.root, &picks);
             manifest.bytes.out = written.composite_bytes;
             manifest.hashes.selection = selection_hash(&picks);
             manifest.files = written.files;
-            dataset::write_about(out, &mut manifest, &name_of(&data.root), how(rule))?;
+            dataset::write_about(out, &mut manifest, &name_of(&data.root), rule.in_words())?;
             written.records
         }
     };
@@ -280,16 +279,6 @@ fn scores(
     }
     write::file(&table, |bytes| scored.table.write_csv(bytes))?;
     Ok(scored)
-}
-
-/// The end of "The source images were chosen …" in the dataset card.
-fn how(rule: Rule) -> &'static str {
-    match rule {
-        Rule::Easy => "as the easiest of each class by EL2N",
-        Rule::Hard => "as the hardest of each class by EL2N",
-        Rule::Window { .. } => "as the easiest of each class by EL2N after a share of still easier ones",
-        Rule::Random => "at random in each class",
-    }
 }
 
 fn records_of(out: &Path) -> anyhow::Result<Vec<CompositeRecord>> {

@@ -15,7 +15,7 @@ use crate::cli::settings::{self, as_json};
 use crate::cli::stage::students::{self, Job};
 use crate::cli::stage::{data, write};
 use crate::combine::{Grid, Manifest, read_metadata};
-use crate::data::{Filter, Fit, Folder, ImageSet, Limits};
+use crate::data::{Folder, ImageSet, Preparation};
 use crate::report::words::counted;
 use crate::report::{Bill, MethodResult, Report, Setting};
 
@@ -150,14 +150,7 @@ fn read(
     // A class mix-up here would make every number meaningless.
     data.classes.ensure_same(&listing.classes)?;
     let stage = console.stage("read", "images", listing.train.len());
-    let options = LoadOptions {
-        side,
-        fit: Fit::Squash,
-        filter: Filter::Lanczos3,
-        val_short: None,
-        limits: Limits::default(),
-        on_error: args.data.on_error,
-    };
+    let options = LoadOptions { how: Preparation::whole(side), on_error: args.data.on_error };
     let loaded = folder::load(folder, &listing.train, &options, &|| {
         stage.add(1);
         check_interrupt().is_ok()

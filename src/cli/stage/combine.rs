@@ -8,12 +8,11 @@ use crate::cli::console::Console;
 use crate::cli::dataset::{self, DatasetError, WrittenDataset};
 use crate::cli::exit::{InputError, UsageError, check_interrupt};
 use crate::cli::stage::data::Dataset;
-use crate::combine::{Composer, Grid, IpcCounts, PickedSource, Recipe, encode, plan_composites};
-use crate::data::{self, ClassMap, Filter, Image, ImageSet, Limits, Resizer};
+use crate::combine::{
+    Composer, Grid, IpcCounts, PickedSource, Recipe, SOURCE_FILTER, make, picked_sources, plan_composites,
+};
+use crate::data::{self, ClassMap, Image, ImageSet, Limits, Resizer};
 use crate::prune::Selection;
-
-/// The kernel that shrinks sources to tiles.
-pub(in crate::cli) const FILTER: Filter = Filter::Lanczos3;
 
 /// The recipe of `ipc` composites a class, from the flags.
 ///
@@ -33,7 +32,7 @@ pub(in crate::cli) fn recipe(
         grid,
         side,
         fit: args.fit.to_string(),
-        filter: FILTER.to_string(),
+        filter: SOURCE_FILTER.to_string(),
         format: args.format()?,
         classes: classes.clone(),
     })
@@ -41,11 +40,7 @@ pub(in crate::cli) fn recipe(
 
 /// The chosen images by class, in the order of their ranks.
 pub(in crate::cli) fn picks(selection: &Selection, data: &Dataset) -> Vec<Vec<PickedSource>> {
-    let pick = |pick: &crate::prune::Pick| {
-        let sample = &data.train.samples[pick.sample as usize];
-        PickedSource { path: sample.path.clone(), hash: sample.hash, score: pick.score, rank: pick.rank }
-    };
-    (0..data.classes.len() as u32).map(|class| selection.of_class(class).iter().map(pick).collect()).collect()
+    picked_sources(selection, &data.train.samples, &data.classes)
 }
 
 /// One whole source image, at its full size.
@@ -81,7 +76,7 @@ pub(in crate::cli) fn write(
         |path| read_source(&data.root, path),
         || {
             let mut resizer = Resizer::new();
-            move |image: &Image, width, height| resizer.resize(image, width, height, args.fit, FILTER)
+            move |image: &Image, width, height| resizer.resize(image, width, height, args.fit, SOURCE_FILTER)
         },
         || {
             stage.add(1);
@@ -121,22 +116,25 @@ pub(in crate::cli) fn in_memory(
     let plans = plan_composites(picks, &recipe.classes, recipe.per_class()?.0, recipe.grid)?;
     let made = crate::parallel::map(&plans, |_, plan| -> anyhow::Result<(Image, u64)> {
         let mut resizer = Resizer::new();
-        let image = composer.compose_from(
-            |tile| {
-                let path = &plan.tiles[tile as usize].path;
-                read_source(&data.root, path)
-                    .map(std::borrow::Cow::Owned)
-                    .map_err(|why| InputError(format!("source image '{path}' cannot be read: {why:#}")))
+        let made = make(
+            &composer,
+            recipe,
+            plan,
+            |path| {
+                read_source(&data.root, path).map_err(|why| {
+                    InputError(format!("source image '{path}' cannot be read: {why:#}")).into()
+                })
             },
-            |image, width, height| resizer.resize(image, width, height, args.fit, FILTER),
-        )?;
-        let bytes = encode(&image, recipe.format)?;
+            |image, width, height| resizer.resize(image, width, height, args.fit, SOURCE_FILTER),
+        )
+        .map_err(|error: anyhow::Error| error)?;
+        let bytes = made.file.len() as u64;
         // What a student sees is what is stored: JPEG loses something.
         let stored = match recipe.format {
-            crate::combine::Format::Png => image,
-            crate::combine::Format::Jpeg { .. } => data::decode(&bytes, &Limits::default())?,
+            crate::combine::Format::Png => made.image,
+            crate::combine::Format::Jpeg { .. } => data::decode(&made.file, &Limits::default())?,
         };
-        Ok((stored, bytes.len() as u64))
+        Ok((stored, bytes))
     });
     let mut images = ImageSet::with_capacity(recipe.side, plans.len());
     let mut bytes = 0;

@@ -8,7 +8,7 @@ use crate::cli::console::Console;
 use crate::cli::exit::{InputError, check_interrupt};
 use crate::cli::folder::{self, LoadOptions, Loaded, Problem};
 use crate::cli::output;
-use crate::data::{ClassMap, Entry, Filter, Fit, Folder, ImageSet, Limits, Sample, hold_out};
+use crate::data::{ClassMap, Entry, Filter, Folder, ImageSet, Preparation, Sample};
 use crate::report::words::{count, counted};
 use crate::report::{DataSummary, ValOrigin};
 
@@ -57,22 +57,19 @@ pub(in crate::cli) fn list_whole(args: &DataArgs, console: &Console) -> anyhow::
 fn list_and_split(args: &DataArgs, seed: Option<u64>, console: &Console) -> anyhow::Result<Listing> {
     let scan = folder::scan(&args.data)?;
     let folder = Folder::from_paths(scan.paths)?;
+    let given = folder.val.is_some();
+    let folder = match seed {
+        Some(seed) => folder.hold_out(args.val_fraction, seed),
+        None => folder,
+    };
     let problems = scan.problems;
     let ignored: Vec<Problem> =
         folder.ignored.into_iter().map(|file| Problem { path: file.path, reason: file.reason }).collect();
-    let classes = folder.classes;
-    let (train, val, val_origin) = match (folder.val, seed) {
-        (Some(val), _) => (folder.train, val, Some(ValOrigin::Given)),
-        (None, None) => (folder.train, Vec::new(), None),
-        (None, Some(seed)) => {
-            let labels: Vec<u32> = folder.train.iter().map(|entry| entry.class).collect();
-            let held = hold_out(&labels, classes.len(), args.val_fraction, seed);
-            let (mut train, mut val) = (Vec::new(), Vec::new());
-            for (entry, held) in folder.train.into_iter().zip(held) {
-                if held { &mut val } else { &mut train }.push(entry);
-            }
-            (train, val, Some(ValOrigin::HeldOut { fraction: args.val_fraction, seed }))
-        }
+    let (classes, train, val) = (folder.classes, folder.train, folder.val.unwrap_or_default());
+    let val_origin = match seed {
+        _ if given => Some(ValOrigin::Given),
+        Some(seed) => Some(ValOrigin::HeldOut { fraction: args.val_fraction, seed }),
+        None => None,
     };
     let shown = args.data.display();
     let (n, t, v) = (classes.len(), train.len() as u64, count(val.len() as u64));
@@ -114,21 +111,16 @@ pub(in crate::cli) fn load(
     console: &Console,
 ) -> anyhow::Result<Dataset> {
     let Listing { root, classes, train, val, val_origin, mut problems, ignored } = listing;
-    let memory = (train.len() + val.len()) as u64 * u64::from(side) * u64::from(side) * 3;
+    let memory = ImageSet::bytes_of((train.len() + val.len()) as u64, side);
     if memory > 1 << 30 {
         console.say(format_args!("the images take {:.1} GB of memory at {side} px", memory as f64 / 1e9));
     }
     let stage = console.stage("read", "images", train.len() + val.len());
     let mut read = |entries: &[Entry], val_short: Option<u32>| -> anyhow::Result<Split> {
-        let options = LoadOptions {
-            side,
-            fit: Fit::Squash,
-            // The protocol that resizes to 256 and crops the centre is torchvision's, bilinear.
-            filter: if val_short.is_some() { Filter::Bilinear } else { Filter::Lanczos3 },
-            val_short,
-            limits: Limits::default(),
-            on_error: args.on_error,
-        };
+        let how = Preparation::whole(side);
+        // The protocol that resizes to 256 and crops the centre is torchvision's, bilinear.
+        let filter = if val_short.is_some() { Filter::Bilinear } else { how.filter };
+        let options = LoadOptions { how: Preparation { filter, val_short, ..how }, on_error: args.on_error };
         let Loaded { images, samples, hashes, bytes, problems: more } =
             folder::load(&root, entries, &options, &|| {
                 stage.add(1);

@@ -3,37 +3,14 @@
 use crate::cli::args::PruneArgs;
 use crate::cli::console::Console;
 use crate::cli::stage::data::Dataset;
-use crate::data::{ContentHash, near_duplicates, shared_copies};
-use crate::prune::{Findings, PruneRequest, Rule, Selection, duplicates_to_leave_out, preference, select};
+pub(in crate::cli) use crate::prune::{Chosen, Copies};
+use crate::prune::{PruneRequest, Rule, select};
 use crate::report::words::counted;
 use crate::score::Suspect;
 
-/// Differing bits of 64 up to which two perceptual hashes count as near-duplicates.
-pub(in crate::cli) const NEAR: u32 = 2;
-
-/// The chosen images and what a person should look at.
-pub(in crate::cli) struct Chosen {
-    pub(in crate::cli) selection: Selection,
-    pub(in crate::cli) findings: Findings,
-}
-
-/// Copies in a dataset: they depend on neither scores nor rule.
-pub(in crate::cli) struct Copies {
-    /// Groups of near-duplicates in the training split.
-    pub(in crate::cli) groups: Vec<Vec<u32>>,
-    /// Training and validation image with the same bytes.
-    pub(in crate::cli) shared: Vec<(u32, u32)>,
-}
-
 /// Finds the copies of a dataset.
 pub(in crate::cli) fn copies(data: &Dataset) -> Copies {
-    let hashes = |samples: &[crate::data::Sample]| -> Vec<ContentHash> {
-        samples.iter().map(|sample| sample.hash).collect()
-    };
-    Copies {
-        groups: near_duplicates(&data.train.hashes, NEAR),
-        shared: shared_copies(&hashes(&data.train.samples), &hashes(&data.val.samples)),
-    }
+    Copies::find(&data.train.hashes, &data.train.samples, &data.val.samples)
 }
 
 /// What to choose, apart from the data and the flags.
@@ -55,13 +32,8 @@ pub(in crate::cli) fn choose(
     choice: &Choice<'_>,
 ) -> anyhow::Result<Chosen> {
     let &Choice { rule, per_class, scores, suspects, seed } = choice;
-    let samples = &data.train.samples;
-    let mut shared = vec![false; samples.len()];
-    for &(train, _) in &copies.shared {
-        shared[train as usize] = true;
-    }
     let request = PruneRequest {
-        samples,
+        samples: &data.train.samples,
         classes: &data.classes,
         scores,
         per_class,
@@ -70,15 +42,7 @@ pub(in crate::cli) fn choose(
         seed,
         leave_out: &[],
     };
-    let left_out = if args.dedup {
-        duplicates_to_leave_out(&copies.groups, &shared, &preference(&request)?)
-    } else {
-        Vec::new()
-    };
-    let selection = select(&PruneRequest { leave_out: &left_out, ..request })?;
-    let findings =
-        Findings::among(&selection, samples, &data.classes, &copies.groups, &shared, suspects, &left_out);
-    Ok(Chosen { selection, findings })
+    Ok(crate::prune::choose(&request, copies, args.dedup, suspects)?)
 }
 
 /// Makes sure, before any score is known, that every class has enough images for `rule`.

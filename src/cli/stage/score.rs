@@ -3,19 +3,17 @@
 use std::path::Path;
 use std::time::Instant;
 
-use crate::augment::{Augmentation, Crop, Normalise};
 use crate::cli::args::ScoreArgs;
 use crate::cli::console::Console;
 use crate::cli::exit::{InputError, UsageError, check_interrupt};
 use crate::cli::output::write_atomic;
 use crate::cli::stage::data::Dataset;
 use crate::cli::{lanes, settings};
-use crate::combine::Grid;
 use crate::device::Opened;
 use crate::report::words::{self, counted};
 use crate::report::{Histogram, Scoring};
 use crate::score::{Proxy, ScoreTable, Suspect, SuspectRule, TrainingLog, parse_window};
-use crate::train::{Settings, Task};
+use crate::train::Settings;
 
 /// The scores of a dataset, and what else the proxies' logs say.
 pub(in crate::cli) struct Scored {
@@ -37,15 +35,7 @@ pub(in crate::cli) fn train_proxies(
     opened: &Opened,
     console: &Console,
 ) -> anyhow::Result<Vec<TrainingLog>> {
-    let task = Task {
-        images: data.train.images.clone(),
-        grid: Grid::WHOLE,
-        augmentation: Augmentation {
-            crop: Crop::Global { min_scale: config.min_scale },
-            ..Augmentation::default()
-        },
-        normalise: Normalise::IMAGENET,
-    };
+    let task = Proxy::task(data.train.images.clone(), config.min_scale);
     let model = settings::model(config, data.classes.len());
     let images = data.train.samples.len();
     let steps = config.proxy.steps(images);

@@ -1,0 +1,81 @@
+//! From the bytes of an image file to pixels of one size, with what tells the file from others.
+
+use super::duplicates::difference_hash_of;
+use super::{ContentHash, DecodeError, Filter, Fit, Limits, Resizer, decode};
+
+/// How an image is brought to the size of its set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Preparation {
+    /// Width and height in pixels.
+    pub side: u32,
+    /// How an image that is not square becomes so.
+    pub fit: Fit,
+    /// Kernel of the resize.
+    pub filter: Filter,
+    /// Instead of `fit`: bring the short side to this and cut out the centre, as the field does with
+    /// validation images. At least `side`.
+    pub val_short: Option<u32>,
+    /// How large an image may be.
+    pub limits: Limits,
+}
+
+impl Preparation {
+    /// The whole image at a side, as training images are read.
+    pub fn whole(side: u32) -> Self {
+        let (fit, filter) = (Fit::Squash, Filter::Lanczos3);
+        Self { side, fit, filter, val_short: None, limits: Limits::default() }
+    }
+}
+
+/// What is kept of a file besides its pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prepared {
+    /// Hash of the file's bytes.
+    pub hash: ContentHash,
+    /// The difference hash, taken after the resize.
+    pub look: u64,
+}
+
+/// Decodes and resizes an image file into `out`, `side` × `side` × 3 bytes.
+///
+/// # Errors
+/// [`DecodeError`]; `out` is then as it was.
+///
+/// # Panics
+/// When `out` has another size, or the side is 0 or larger than `val_short`.
+pub fn prepare(
+    bytes: &[u8],
+    how: &Preparation,
+    resizer: &mut Resizer,
+    out: &mut [u8],
+) -> Result<Prepared, DecodeError> {
+    let image = decode(bytes, &how.limits)?;
+    let side = how.side;
+    match how.val_short {
+        Some(short) => resizer.resize_short_then_centre_crop_into(&image, short, side, how.filter, out),
+        None => {
+            let from = (image.width(), image.height());
+            resizer.resize_into(image.pixels(), from, (side, side), how.fit, how.filter, out);
+        }
+    }
+    let look = difference_hash_of(out, side as usize, side as usize);
+    Ok(Prepared { hash: ContentHash::of(bytes), look })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JPEG: &[u8] = include_bytes!("../../tests/data/decode/baseline.jpg");
+
+    #[test]
+    fn a_prepared_image_is_the_decoded_one_resized() {
+        let mut out = vec![0; 16 * 16 * 3];
+        let prepared = prepare(JPEG, &Preparation::whole(16), &mut Resizer::new(), &mut out).unwrap();
+        let image = decode(JPEG, &Limits::default()).unwrap();
+        let resized = Resizer::new().resize(&image, 16, 16, Fit::Squash, Filter::Lanczos3);
+        assert_eq!(out, resized.pixels());
+        assert_eq!(prepared.hash, ContentHash::of(JPEG));
+        assert_eq!(prepared.look, crate::data::difference_hash(&resized));
+    }
+}

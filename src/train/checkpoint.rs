@@ -1,0 +1,304 @@
+//! A student put aside as bytes, to go on in another process bit for bit.
+//!
+//! The bytes are a safetensors file: `network.<name>` under PyTorch's names, `optimizer.<name>.<k>` for what the
+//! optimiser keeps of that parameter, and a JSON text in the metadata with the rest. Batches and views need no
+//! saving: they depend on the step and the seed alone.
+
+use std::collections::{BTreeMap, HashMap};
+
+use burn::module::{Param, ParamId};
+use burn::tensor::{DType, Tensor, TensorData};
+use safetensors::tensor::{Dtype, TensorView};
+use safetensors::{SafeTensorError, SafeTensors};
+use serde::{Deserialize, Serialize};
+
+use super::student::{CurvePoint, Student, TrainError};
+use crate::device;
+use crate::model::{StateError, StateTensor, StateVisitor, load_state, state};
+
+/// The key of our text in the metadata of the file.
+const ABOUT: &str = "tilepress-checkpoint";
+/// The number of the form; a change that an older reader cannot take raises it.
+const FORM: u32 = 1;
+
+/// A checkpoint that cannot be made or taken.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// The device did not answer.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    /// The weights are not those of this network.
+    #[error("the checkpoint does not fit: {0}")]
+    State(#[from] StateError),
+    /// Not a safetensors file, or a broken one.
+    #[error("the checkpoint cannot be read: {0}; start the run anew")]
+    Format(#[from] SafeTensorError),
+    /// Not one of ours, or of another version.
+    #[error("the checkpoint cannot be read: {0}; start the run anew")]
+    Broken(&'static str),
+    /// A checkpoint of other images, options or another seed.
+    #[error(
+        "the checkpoint is of another run: its images, options or seed differ; give those it was made with, or \
+         start the run anew"
+    )]
+    OtherRun,
+}
+
+/// What a checkpoint holds besides tensors.
+#[derive(Serialize, Deserialize)]
+struct About {
+    form: u32,
+    /// [`Student::fingerprint`].
+    run: String,
+    step: usize,
+    optimizer_steps: i32,
+    curve: Vec<CurvePoint>,
+}
+
+impl Student {
+    /// The student as bytes. Losses not read yet are read first.
+    ///
+    /// # Errors
+    /// [`CheckpointError`] when the device does not answer.
+    pub async fn checkpoint(&mut self) -> Result<Vec<u8>, CheckpointError> {
+        self.checkpoint_with(&[]).await
+    }
+
+    /// Goes on from a checkpoint of a student made with the same model, recipe, task and seed: every later step
+    /// is, bit for bit, the one it would have made without the interruption.
+    ///
+    /// # Errors
+    /// [`CheckpointError`] for bytes that are no such checkpoint; the student is then unchanged.
+    pub fn restore(&mut self, bytes: &[u8]) -> Result<(), CheckpointError> {
+        let about = self.about(bytes)?;
+        let file = SafeTensors::deserialize(bytes)?;
+        let (mut weights, mut kept) = (Vec::new(), BTreeMap::new());
+        for (name, view) in file.tensors().into_iter().filter(|(_, view)| view.dtype() == Dtype::F32) {
+            let values: Vec<f32> =
+                view.data().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+            if let Some(name) = name.strip_prefix("network.") {
+                weights.push(StateTensor { name: name.to_owned(), shape: view.shape().to_vec(), values });
+            } else if let Some(name) = name.strip_prefix("optimizer.") {
+                kept.insert(name.to_owned(), values);
+            }
+        }
+        let mut network = self.network.clone();
+        load_state(&mut network, &weights)?;
+        let mut restored = Vec::new();
+        for (name, id) in self.parameters() {
+            let values = (0..).map_while(|k| kept.remove(&format!("{name}.{k}")));
+            let tensors: Vec<Tensor<1>> = values
+                .map(|values| {
+                    let length = values.len();
+                    Tensor::from_data(TensorData::new(values, [length]), (&self.device, DType::F32))
+                })
+                .collect();
+            if !tensors.is_empty() {
+                restored.push((id, tensors));
+            }
+        }
+        if !self.optimizer.restore(about.optimizer_steps, restored) {
+            return Err(CheckpointError::Broken("the optimiser's state is incomplete"));
+        }
+        self.network = network;
+        self.step = about.step;
+        self.curve = about.curve;
+        self.next = None;
+        self.losses.clear();
+        Ok(())
+    }
+
+    /// [`checkpoint`](Self::checkpoint) with other bytes beside it, by name.
+    pub(crate) async fn checkpoint_with(
+        &mut self,
+        beside: &[(&str, &[u8])],
+    ) -> Result<Vec<u8>, CheckpointError> {
+        self.read_losses().await?;
+        let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
+        for StateTensor { name, shape, values } in state(&self.network).await? {
+            tensors.push((format!("network.{name}"), shape, floats(&values)));
+        }
+        for (name, id) in self.parameters() {
+            for (k, kept) in self.optimizer.kept(id).into_iter().enumerate() {
+                let values = device::read(kept).await.map_err(TrainError::Device)?;
+                tensors.push((format!("optimizer.{name}.{k}"), vec![values.len()], floats(&values)));
+            }
+        }
+        let mut views = BTreeMap::new();
+        for (name, shape, bytes) in &tensors {
+            views.insert(name.as_str(), TensorView::new(Dtype::F32, shape.clone(), bytes)?);
+        }
+        for &(name, bytes) in beside {
+            views.insert(name, TensorView::new(Dtype::U8, vec![bytes.len()], bytes)?);
+        }
+        let about = About {
+            form: FORM,
+            run: self.fingerprint(),
+            step: self.step,
+            optimizer_steps: self.optimizer.steps(),
+            curve: self.curve.clone(),
+        };
+        let text = serde_json::to_string(&about).map_err(|_| CheckpointError::Broken("its text"))?;
+        // One entry only, so that equal checkpoints are equal bytes.
+        Ok(safetensors::serialize(views, Some(HashMap::from([(ABOUT.to_owned(), text)])))?)
+    }
+
+    /// The text of a checkpoint, when it is one of this run.
+    fn about(&self, bytes: &[u8]) -> Result<About, CheckpointError> {
+        let (_, header) = SafeTensors::read_metadata(bytes)?;
+        let text = header.metadata().as_ref().and_then(|entries| entries.get(ABOUT));
+        let text = text.ok_or(CheckpointError::Broken("it is no checkpoint of a run"))?;
+        let about: About =
+            serde_json::from_str(text).map_err(|_| CheckpointError::Broken("its text is not ours"))?;
+        if about.form != FORM {
+            return Err(CheckpointError::Broken("another version wrote it"));
+        }
+        if about.run != self.fingerprint() {
+            return Err(CheckpointError::OtherRun);
+        }
+        Ok(about)
+    }
+
+    /// What a run depends on, as a hash: recipe, views, seed, pixels and labels.
+    fn fingerprint(&self) -> String {
+        let task = self.task();
+        let asked = serde_json::json!({
+            "recipe": self.recipe,
+            "grid": task.grid,
+            "augmentation": task.augmentation,
+            "normalise": [task.normalise.mean, task.normalise.std],
+            "side": task.images.side(),
+            "seed": self.batches.seed(),
+        });
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(asked.to_string().as_bytes()).update(task.images.pixels());
+        for label in task.images.labels() {
+            hasher.update(&label.to_le_bytes());
+        }
+        hasher.finalize().to_string()
+    }
+
+    /// Name and id of every tensor of the network, in the order of its state.
+    fn parameters(&self) -> Vec<(String, ParamId)> {
+        let mut ids = Ids(Vec::new());
+        self.network.clone().visit_state(&mut ids);
+        ids.0
+    }
+}
+
+fn floats(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+struct Ids(Vec<(String, ParamId)>);
+
+impl StateVisitor for Ids {
+    fn tensor<const D: usize>(&mut self, name: &str, param: &mut Param<Tensor<D>>) {
+        self.0.push((name.to_owned(), param.id));
+    }
+
+    fn transposed(&mut self, name: &str, param: &mut Param<Tensor<2>>) {
+        self.0.push((name.to_owned(), param.id));
+    }
+
+    fn batch_counter(&mut self, _name: &str) {}
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use std::sync::Arc;
+
+    use burn::tensor::Device;
+    use pollster::block_on;
+
+    use super::*;
+    use crate::augment::{Augmentation, MixKind, Normalise};
+    use crate::combine::Grid;
+    use crate::data::ImageSet;
+    use crate::model::{Architecture, ModelConfig, Stem};
+    use crate::random::{Purpose, Stream};
+    use crate::train::{Cosine, Length, Optimizer, Recipe, Task};
+
+    const SIDE: u32 = 16;
+
+    fn student(architecture: Architecture, optimizer: Optimizer, seed: u64) -> Student {
+        let mut stream = Stream::new(1, Purpose::Test, 0, 0);
+        let pixels = (0..26 * SIDE * SIDE * 3).map(|_| stream.next_u32() as u8).collect();
+        let images = ImageSet::from_parts(SIDE, pixels, (0..26).map(|i| i % 4).collect()).expect("26 images");
+        let model =
+            ModelConfig { architecture, width: 6, stem: Stem::Small, classes: 4, image_size: SIDE as usize };
+        let length = Length::Steps(12);
+        let recipe = Recipe {
+            optimizer,
+            lr: 0.01,
+            weight_decay: 0.02,
+            batch: 8,
+            length,
+            horizon: length,
+            cosine: Cosine::Step,
+        };
+        let task = Task {
+            images: Arc::new(images),
+            grid: Grid::new(2, 2).expect("a grid"),
+            augmentation: Augmentation { mix: Some(MixKind::CutMix { alpha: 1.0 }), ..Default::default() },
+            normalise: Normalise::IMAGENET,
+        };
+        Student::new(&model, recipe, task, seed, &Device::flex()).expect("a valid student")
+    }
+
+    fn weights(student: &Student) -> Vec<StateTensor> {
+        block_on(state(&student.network())).expect("the CPU answers")
+    }
+
+    #[test]
+    fn a_restored_student_goes_on_bit_for_bit() {
+        for architecture in [Architecture::ConvNet, Architecture::ConvNetD, Architecture::ResNet18] {
+            for optimizer in [Optimizer::AdamW, Optimizer::Sgd] {
+                let mut whole = student(architecture, optimizer, 3);
+                block_on(whole.advance(5)).unwrap();
+                let bytes = block_on(whole.checkpoint()).unwrap();
+                assert_eq!(bytes, block_on(whole.checkpoint()).unwrap(), "equal states are equal bytes");
+                block_on(whole.advance(7)).unwrap();
+
+                let mut other = student(architecture, optimizer, 3);
+                // Whatever it did before is forgotten.
+                block_on(other.advance(1)).unwrap();
+                other.restore(&bytes).unwrap();
+                assert_eq!(other.steps_made(), 5);
+                block_on(other.advance(7)).unwrap();
+                assert_eq!(weights(&other), weights(&whole), "{architecture}, {optimizer:?}");
+                assert_eq!(other.curve(), whole.curve());
+            }
+        }
+    }
+
+    #[test]
+    fn the_optimisers_state_is_part_of_a_checkpoint() {
+        let mut whole = student(Architecture::ConvNet, Optimizer::AdamW, 3);
+        block_on(whole.advance(5)).unwrap();
+        let bytes = block_on(whole.checkpoint()).unwrap();
+        let file = SafeTensors::deserialize(&bytes).unwrap();
+        let names: Vec<String> = file.names().into_iter().map(str::to_owned).collect();
+        let weights = names.iter().filter(|name| name.starts_with("network.")).count();
+        let moments = names.iter().filter(|name| name.starts_with("optimizer.")).count();
+        assert!(moments > weights, "two moments a trained tensor: {names:?}");
+    }
+
+    #[test]
+    fn a_checkpoint_of_another_run_is_refused_and_changes_nothing() {
+        let mut one = student(Architecture::ConvNet, Optimizer::AdamW, 3);
+        block_on(one.advance(2)).unwrap();
+        let bytes = block_on(one.checkpoint()).unwrap();
+        let before = weights(&one);
+        let mut seed = student(Architecture::ConvNet, Optimizer::AdamW, 4);
+        assert!(matches!(seed.restore(&bytes), Err(CheckpointError::OtherRun)));
+        let mut model = student(Architecture::ConvNetD, Optimizer::AdamW, 3);
+        assert!(matches!(model.restore(&bytes), Err(CheckpointError::State(_))));
+        assert!(matches!(one.restore(&bytes[..bytes.len() / 2]), Err(CheckpointError::Format(_))));
+        assert!(matches!(one.restore(b"no checkpoint"), Err(CheckpointError::Format(_))));
+        let plain = block_on(one.network().to_safetensors()).unwrap();
+        assert!(matches!(one.restore(&plain), Err(CheckpointError::Broken(_))));
+        assert_eq!(weights(&one), before);
+    }
+}

@@ -1,0 +1,389 @@
+//! Composites, one at a time, and the files of a compressed set.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use js_sys::{Array, Uint8Array};
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::*;
+
+use super::error::WebError;
+use super::image::side;
+use super::prune::{selection, two_by_two};
+use super::samples;
+use super::value::{GridOption, object, to_js, word};
+use crate::combine::{
+    Bytes, CombinePlan, Composer, CompositePlan, CompositeRecord, Counts, DATA, Format, Hashes, IpcCounts,
+    METADATA, Made, Manifest, PickedSource, Recipe, SCHEMA, SOURCE_FILTER, Tool, about, make, picked_sources,
+    selection_hash, source_set_hash, write_metadata,
+};
+use crate::data::{ContentHash, Fit, Limits, Resizer, Sample, decode};
+use crate::prune::Rule;
+
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = r#"
+export interface CombineOptions {
+    /** Width and height of a composite in pixels. Default 64. */
+    imageSize?: number;
+    /** Tiles of a composite: 1 (whole images), 2 (2x2), 3 or `"1x2"`. Default 2. */
+    grid?: number | string;
+    /** How a whole image comes into its tile. Default `"squash"`. */
+    fit?: "squash" | "crop" | "pad";
+    /** Default `"png"`, which keeps every pixel. */
+    format?: "png" | "jpeg";
+    /** Of a JPEG, 1 to 100. Default 90. */
+    quality?: number;
+    /** The seed that the manifest names. Default 0. */
+    seed?: number;
+}
+
+/** One line of `metadata.jsonl`, with the names of that file. */
+export interface CompositeRecord {
+    file_name: string;
+    label: number;
+    class: string;
+    tiles: {
+        source: string;
+        hash: string;
+        score: number | null;
+        rank: number;
+        /** x, y, width, height in pixels. */
+        box: [number, number, number, number];
+    }[];
+}
+
+/** A finished composite. */
+export interface Composite {
+    /** Where its file belongs in the set, such as `data/cat/0000.png`. */
+    path: string;
+    file: Uint8Array;
+    /** `imageSize` × `imageSize` × 3 bytes: what the file holds. */
+    pixels: Uint8Array;
+    label: number;
+    record: CompositeRecord;
+}
+
+/** What combining will do and cost. */
+export interface CombinePlan {
+    classes: number;
+    composites: number;
+    sources: number;
+    side: number;
+    /** Of all composites together, if they are photographs. */
+    estimatedBytes: number;
+}
+
+export interface AboutOptions {
+    /** What the set is called. */
+    name: string;
+    /** The rule the images were chosen by, for the dataset card. Default: by the list that was given. */
+    rule?: "easy" | "hard" | "window" | "random";
+    /** Bytes of the files of all samples, for the card and the manifest. */
+    sourceBytes?: number;
+    /** Options of yours that the manifest is to keep. */
+    options?: object;
+}
+
+/** A text file of a set. */
+export interface SetFile { path: string; text: string; }
+"#;
+
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+struct Options {
+    image_size: u32,
+    grid: Option<GridOption>,
+    fit: Fit,
+    #[serde(deserialize_with = "word")]
+    format: Format,
+    quality: Option<u8>,
+    seed: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            image_size: 64,
+            grid: None,
+            fit: Fit::default(),
+            format: Format::default(),
+            quality: None,
+            seed: 0,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct About {
+    name: String,
+    #[serde(default)]
+    rule: Option<RuleOption>,
+    #[serde(default)]
+    source_bytes: u64,
+    #[serde(default)]
+    options: serde_json::Value,
+}
+
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct RuleOption(#[serde(deserialize_with = "word")] Rule);
+
+/// What is kept of a composite that was made.
+struct Kept {
+    record: CompositeRecord,
+    hash: ContentHash,
+    bytes: u64,
+}
+
+/// Makes the composites of a selection, one at a time from the bytes of their source files, so that only a few files
+/// are in memory at once. The files are those the program writes, byte for byte.
+#[wasm_bindgen]
+pub struct Composites {
+    recipe: Recipe,
+    composer: Composer,
+    fit: Fit,
+    samples: Vec<Sample>,
+    picks: Vec<Vec<PickedSource>>,
+    per_class: u32,
+    resizer: RefCell<Resizer>,
+    made: Vec<Option<Kept>>,
+    /// Bytes of the source files that were used, by their paths.
+    sources: BTreeMap<String, u64>,
+}
+
+#[wasm_bindgen]
+impl Composites {
+    /// The composites of these picks. `samples` are all images the picks were chosen from.
+    ///
+    /// # Errors
+    /// An `Error` whose code is `data` for picks that do not fill whole composites, and `usage` for options that mean
+    /// nothing.
+    #[wasm_bindgen(constructor)]
+    pub fn new(
+        #[wasm_bindgen(unchecked_param_type = "Pick[]")] picks: JsValue,
+        #[wasm_bindgen(unchecked_param_type = "Sample[]")] samples: JsValue,
+        classes: Vec<String>,
+        #[wasm_bindgen(unchecked_optional_param_type = "CombineOptions")] options: JsValue,
+    ) -> Result<Composites, WebError> {
+        let Options { image_size, grid, fit, format, quality, seed } = super::value::options(options)?;
+        let grid = grid.map_or(two_by_two(), |grid| grid.0);
+        let format = match quality {
+            Some(quality) => format.with_quality(quality)?,
+            None => format,
+        };
+        let side = side(image_size)?;
+        let classes = samples::classes(classes)?;
+        let samples = samples::samples(samples, &classes)?.samples;
+        let selection = selection(picks, samples.len(), &classes)?;
+        let (per_class, tiles) = (selection.per_class(), grid.tiles() as usize);
+        if per_class == 0 || !per_class.is_multiple_of(tiles) {
+            return Err(WebError::data(format_args!(
+                "the selection keeps {per_class} images a class, which do not fill composites of {tiles} tiles \
+                 (grid {grid})"
+            )));
+        }
+        let composer = Composer::new(grid, side)?;
+        let picks = picked_sources(&selection, &samples, &classes);
+        let per_class = (per_class / tiles) as u32;
+        let recipe = Recipe {
+            seed,
+            ipc: per_class,
+            ipc_counts: IpcCounts::Composites,
+            grid,
+            side,
+            fit: fit.to_string(),
+            filter: SOURCE_FILTER.to_string(),
+            format,
+            classes,
+        };
+        // Says which class has another number of picks.
+        let composites = crate::combine::plan_composites(&picks, &recipe.classes, per_class, grid)?.len();
+        Ok(Self {
+            recipe,
+            composer,
+            fit,
+            samples,
+            picks,
+            per_class,
+            resizer: RefCell::new(Resizer::new()),
+            made: (0..composites).map(|_| None).collect(),
+            sources: BTreeMap::new(),
+        })
+    }
+
+    /// Number of composites.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn length(&self) -> usize {
+        self.made.len()
+    }
+
+    /// What making them all will cost.
+    ///
+    /// # Errors
+    /// None that is known: the options were checked before.
+    #[wasm_bindgen(unchecked_return_type = "CombinePlan")]
+    pub fn plan(&self) -> Result<JsValue, WebError> {
+        let CombinePlan { classes, composites, sources, side, estimated_bytes } =
+            CombinePlan::new(&self.recipe)?;
+        to_js(&PlanOut { classes, composites, sources, side, estimated_bytes })
+    }
+
+    /// The paths of the source files that composite `index` needs, tile by tile.
+    ///
+    /// # Errors
+    /// An `Error` whose code is `usage` for a composite that there is not.
+    pub fn sources(&self, index: usize) -> Result<Vec<String>, WebError> {
+        Ok(self.plan_of(index)?.tiles.iter().map(|pick| pick.path.clone()).collect())
+    }
+
+    /// Makes composite `index` from the bytes of its source files, in the order of `sources`.
+    ///
+    /// # Errors
+    /// An `Error` whose code is `data` for a file that is not the one that was selected or cannot be decoded, and
+    /// `usage` for a composite that there is not or another number of files.
+    #[wasm_bindgen(unchecked_return_type = "Composite")]
+    pub fn make(
+        &mut self,
+        index: usize,
+        #[wasm_bindgen(unchecked_param_type = "Uint8Array[]")] files: Array,
+    ) -> Result<JsValue, WebError> {
+        let plan = self.plan_of(index)?;
+        if files.length() as usize != plan.tiles.len() {
+            return Err(WebError::usage(format_args!(
+                "composite {index} is made of {} files, not of {}",
+                plan.tiles.len(),
+                files.length()
+            )));
+        }
+        let mut tile = 0;
+        let mut used: Vec<(String, u64)> = Vec::new();
+        let made = make(
+            &self.composer,
+            &self.recipe,
+            &plan,
+            |path| {
+                let pick = plan.tiles[tile as usize];
+                let bytes = files.get(tile).dyn_into::<Uint8Array>().map_err(|_| {
+                    WebError::usage(format_args!("the bytes of '{path}' are not a Uint8Array"))
+                })?;
+                let bytes = bytes.to_vec();
+                tile += 1;
+                if ContentHash::of(&bytes) != pick.hash {
+                    return Err(WebError::data(format_args!(
+                        "'{path}' is not the image that was selected (content hash); select again"
+                    )));
+                }
+                used.push((path.to_owned(), bytes.len() as u64));
+                decode(&bytes, &Limits::default()).map_err(|why| {
+                    WebError::data(format_args!("source image '{path}' cannot be used: {why}"))
+                        .caused_by(&why)
+                })
+            },
+            |image, width, height| {
+                self.resizer.borrow_mut().resize(image, width, height, self.fit, SOURCE_FILTER)
+            },
+        )?;
+        let Made { record, file, image } = made;
+        // What a student sees is what is stored: JPEG loses something.
+        let pixels = match self.recipe.format {
+            Format::Png => image,
+            Format::Jpeg { .. } => decode(&file, &Limits::default())?,
+        };
+        let out = object([
+            ("path", format!("{DATA}/{}", record.file_name).into()),
+            ("file", Uint8Array::from(file.as_slice()).into()),
+            ("pixels", Uint8Array::from(pixels.pixels()).into()),
+            ("label", record.label.into()),
+            ("record", to_js(&record)?),
+        ]);
+        self.sources.extend(used);
+        self.made[index] = Some(Kept { record, hash: ContentHash::of(&file), bytes: file.len() as u64 });
+        Ok(out)
+    }
+
+    /// The other files of the set, when all composites are made: `data/metadata.jsonl`, the dataset card, the
+    /// torchvision transform and, last, `manifest.json`.
+    ///
+    /// # Errors
+    /// An `Error` whose code is `usage` while composites are missing.
+    #[wasm_bindgen(unchecked_return_type = "SetFile[]")]
+    pub fn finish(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "AboutOptions")] options: JsValue,
+    ) -> Result<JsValue, WebError> {
+        let About { name, rule, source_bytes, options } = super::value::options(options)?;
+        let missing = self.made.iter().filter(|made| made.is_none()).count();
+        if missing > 0 {
+            return Err(WebError::usage(format_args!(
+                "{missing} of {} composites are not made yet",
+                self.made.len()
+            )));
+        }
+        let made: Vec<&Kept> = self.made.iter().flatten().collect();
+        let records: Vec<CompositeRecord> = made.iter().map(|made| made.record.clone()).collect();
+        let mut metadata = Vec::new();
+        write_metadata(&mut metadata, &records)?;
+        let place = |name: &str| format!("{DATA}/{name}");
+        let mut files: BTreeMap<String, ContentHash> =
+            made.iter().map(|made| (place(&made.record.file_name), made.hash)).collect();
+        files.insert(place(METADATA), ContentHash::of(&metadata));
+        let mut manifest = Manifest {
+            schema: SCHEMA,
+            tool: Tool::this(),
+            created: None,
+            recipe: self.recipe.clone(),
+            options: serde_json::json!({ "command": "combine", "given": options }),
+            counts: Counts::of(&self.picks, self.samples.len(), made.len()),
+            bytes: Bytes {
+                source: source_bytes,
+                kept_sources: self.sources.values().sum(),
+                out: made.iter().map(|made| made.bytes).sum(),
+            },
+            hashes: Hashes {
+                source_set: source_set_hash(&self.samples),
+                selection: selection_hash(&self.picks),
+            },
+            files,
+        };
+        let words = rule.map_or("by the list that was given", |rule| rule.0.in_words());
+        let mut out = vec![SetFile { path: place(METADATA), text: String::from_utf8(metadata)? }];
+        out.extend(
+            about(&mut manifest, &name, words).map(|(path, text)| SetFile { path: path.to_owned(), text }),
+        );
+        to_js(&out)
+    }
+}
+
+impl Composites {
+    fn plan_of(&self, index: usize) -> Result<CompositePlan<'_>, WebError> {
+        if index >= self.made.len() {
+            return Err(WebError::usage(format_args!(
+                "there is no composite {index}: there are {}, counted from 0",
+                self.made.len()
+            )));
+        }
+        let per_class = self.per_class as usize;
+        let (class, place) = (index / per_class, index % per_class);
+        let grid = self.recipe.grid;
+        Ok(CompositePlan::of(&self.picks[class], class as u32, place as u32, self.per_class, grid))
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PlanOut {
+    classes: u64,
+    composites: u64,
+    sources: u64,
+    side: u32,
+    estimated_bytes: u64,
+}
+
+#[derive(Serialize)]
+struct SetFile {
+    path: String,
+    text: String,
+}

@@ -1,0 +1,385 @@
+//! A cohort of students that train in turns, and what can be said of them afterwards.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::*;
+
+use super::device::{self, Opened};
+use super::error::WebError;
+use super::training::{Model, at_least_one, overridden, settings};
+use super::value::{GridOption, image_set, no_more, to_js};
+use super::views::default_crop;
+use crate::augment::{Augmentation, Crop, Cutout, MixKind, Normalise};
+use crate::combine::Grid;
+use crate::evaluate::verdict::{self, Runs};
+use crate::model::ModelConfig;
+use crate::train::{Confusion, Length, Optimizer, READ_EVERY, Recipe, Student, Task, evaluate};
+
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = r#"
+export interface RaceOptions extends ModelOptions {
+    /** Optimiser steps of every student. Default 600. */
+    steps?: number;
+    /** Passes over a student's images, instead of `steps`. */
+    epochs?: number;
+    /** Images in a batch. Default 50. */
+    batch?: number;
+    /** Default `"adamw"`. */
+    opt?: "adamw" | "sgd";
+    /** Learning rate at the start. Default 0.001 (AdamW) or 0.1 (SGD). */
+    lr?: number;
+    weightDecay?: number;
+}
+
+/** What one student is, and how its views are made. */
+export interface Entrant extends Augmentation {
+    /** Name of its method; students of one name and different seeds are compared as one. */
+    name: string;
+    /** Tiles of its images. Default 1: whole images. */
+    grid?: number | string;
+    /** Decides weights, order and views. Default 0. */
+    seed?: number;
+}
+
+export interface RaceProgress {
+    finished: boolean;
+    students: { name: string; seed: number; step: number; steps: number; loss: number | null }[];
+}
+
+/** How well a student does on images it has not seen. */
+export interface Standing {
+    name: string;
+    seed: number;
+    images: number;
+    /** Accuracy in percent. */
+    top1: number;
+    /** Null below six classes. */
+    top5: number | null;
+    /** Accuracy in percent of each class; null for a class without images. */
+    perClass: (number | null)[];
+    /** The two classes that are mixed up most: `counts[i][j]` of `classes[i]` were taken for `classes[j]`. */
+    confused: { classes: [number, number]; counts: [[number, number], [number, number]] } | null;
+}
+
+/** Two methods on the seeds they share. */
+export interface Comparison {
+    a: string;
+    b: string;
+    /** Mean of a − b, in percentage points. */
+    difference: number;
+    /** Student's 95 % interval of it; null with fewer than two shared seeds. */
+    interval: [number, number] | null;
+    pairs: number;
+    verdict: "better" | "worse" | "indistinguishable";
+    sentence: string;
+}
+"#;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Options {
+    #[serde(default)]
+    steps: Option<usize>,
+    #[serde(default)]
+    epochs: Option<usize>,
+    #[serde(default)]
+    batch: Option<usize>,
+    #[serde(default)]
+    opt: Option<Optimizer>,
+    #[serde(default)]
+    lr: Option<f64>,
+    #[serde(default)]
+    weight_decay: Option<f64>,
+    #[serde(flatten)]
+    model: Model,
+    /// What is none of these, and so misspelt.
+    #[serde(flatten)]
+    unknown: serde_json::Map<String, serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct EntrantOptions {
+    name: String,
+    #[serde(default)]
+    grid: Option<GridOption>,
+    #[serde(default)]
+    crop: Option<Crop>,
+    #[serde(default)]
+    flip: Option<bool>,
+    #[serde(default)]
+    cutout: Option<Cutout>,
+    #[serde(default)]
+    mix: Option<MixKind>,
+    #[serde(default)]
+    seed: u64,
+}
+
+struct Entrant {
+    name: String,
+    seed: u64,
+    student: Student,
+    top1: Option<f64>,
+}
+
+/// Students of different methods and seeds that train in turns on one device, with the same recipe.
+#[wasm_bindgen]
+pub struct Race {
+    opened: Opened,
+    model: ModelConfig,
+    recipe: Recipe,
+    entrants: Vec<Entrant>,
+    /// Images of the last evaluation.
+    measured_on: usize,
+}
+
+#[wasm_bindgen]
+impl Race {
+    /// Opens the device and settles the recipe.
+    ///
+    /// # Errors
+    /// An `Error` whose code is `usage` for options that mean nothing and `device` where the device cannot be had.
+    pub async fn open(
+        #[wasm_bindgen(unchecked_param_type = "RaceOptions")] options: JsValue,
+    ) -> Result<Race, WebError> {
+        let Options { steps, epochs, batch, opt, lr, weight_decay, model, unknown } =
+            super::value::options(options)?;
+        no_more(&unknown)?;
+        let recipe = match (steps, epochs) {
+            (Some(_), Some(_)) => return Err(WebError::usage("give steps or epochs, not both")),
+            (Some(steps), None) => {
+                settings().student.with_length(Length::Steps(at_least_one("steps", steps)?))
+            }
+            (None, Some(epochs)) => {
+                settings().student.with_length(Length::Epochs(at_least_one("epochs", epochs)?))
+            }
+            (None, None) => settings().student,
+        };
+        let recipe = overridden(recipe, opt, batch, lr, weight_decay)?;
+        let config = model.config()?;
+        let opened = device::open(&model.device).await?;
+        Ok(Self { opened, model: config, recipe, entrants: Vec::new(), measured_on: 0 })
+    }
+
+    /// What computes.
+    ///
+    /// # Errors
+    /// None that is known.
+    #[wasm_bindgen(unchecked_return_type = "DeviceInfo")]
+    pub fn device(&self) -> Result<JsValue, WebError> {
+        to_js(&self.opened.about)
+    }
+
+    /// Adds a student that trains on images in one block, `imageSize` × `imageSize` × 3 bytes each, and gives its
+    /// number.
+    ///
+    /// # Errors
+    /// An `Error` whose code is `usage` for options that mean nothing or a name and seed that are there already, and
+    /// `data` without images.
+    pub fn enter(
+        &mut self,
+        pixels: Vec<u8>,
+        labels: Vec<u32>,
+        #[wasm_bindgen(unchecked_param_type = "Entrant")] options: JsValue,
+    ) -> Result<usize, WebError> {
+        let EntrantOptions { name, grid, crop, flip, cutout, mix, seed } = super::value::options(options)?;
+        if self.entrants.iter().any(|entrant| entrant.name == name && entrant.seed == seed) {
+            return Err(WebError::usage(format_args!(
+                "there is a student '{name}' with seed {seed} already; give another seed"
+            )));
+        }
+        let grid = grid.map_or(Grid::WHOLE, |grid| grid.0);
+        let crop = crop.unwrap_or_else(|| default_crop(grid, settings().min_scale));
+        let images = image_set(pixels, labels, self.model.image_size as u32, self.model.classes)?;
+        let augmentation = Augmentation { crop, flip: flip.unwrap_or(true), cutout, mix };
+        let task = Task { images: Arc::new(images), grid, augmentation, normalise: Normalise::IMAGENET };
+        let student = Student::new(&self.model, self.recipe, task, seed, &self.opened.device)?;
+        self.entrants.push(Entrant { name, seed, student, top1: None });
+        Ok(self.entrants.len() - 1)
+    }
+
+    /// Lets every student that is not finished make up to `steps` steps, 16 at most and by default.
+    ///
+    /// # Errors
+    /// An `Error` whose code is `device` when the device fails and `run` when training diverges.
+    #[wasm_bindgen(unchecked_return_type = "RaceProgress")]
+    pub async fn advance(&mut self, steps: Option<u32>) -> Result<JsValue, WebError> {
+        let steps = steps.map_or(READ_EVERY, |steps| (steps as usize).min(READ_EVERY));
+        for entrant in self.entrants.iter_mut().filter(|entrant| !entrant.student.finished()) {
+            entrant.student.advance(steps).await?;
+            entrant.top1 = None;
+        }
+        self.progress()
+    }
+
+    /// Where the students stand.
+    ///
+    /// # Errors
+    /// None that is known.
+    #[wasm_bindgen(unchecked_return_type = "RaceProgress")]
+    pub fn progress(&self) -> Result<JsValue, WebError> {
+        let students: Vec<Place<'_>> = self
+            .entrants
+            .iter()
+            .map(|Entrant { name, seed, student, .. }| Place {
+                name,
+                seed: *seed,
+                step: student.steps_made(),
+                steps: student.steps(),
+                loss: student.curve().last().map(|point| point.loss),
+            })
+            .collect();
+        to_js(&Progress {
+            finished: self.entrants.iter().all(|entrant| entrant.student.finished()),
+            students,
+        })
+    }
+
+    /// The training curve of a student.
+    ///
+    /// # Errors
+    /// An `Error` whose code is `usage` for a student that there is not.
+    #[wasm_bindgen(unchecked_return_type = "CurvePoint[]")]
+    pub fn curve(&self, student: usize) -> Result<JsValue, WebError> {
+        to_js(&self.entrant(student)?.student.curve())
+    }
+
+    /// Measures every student on whole images, which should be none that it was trained on.
+    ///
+    /// # Errors
+    /// An `Error` whose code is `data` without images, `usage` for a block that does not hold them, and `device` when
+    /// the device fails.
+    #[wasm_bindgen(unchecked_return_type = "Standing[]")]
+    pub async fn evaluate(&mut self, pixels: Vec<u8>, labels: Vec<u32>) -> Result<JsValue, WebError> {
+        const BATCH: usize = 250;
+        let set = image_set(pixels, labels, self.model.image_size as u32, self.model.classes)?;
+        if set.is_empty() {
+            return Err(WebError::data("there are no images to measure on"));
+        }
+        let mut standings = Vec::with_capacity(self.entrants.len());
+        for entrant in &mut self.entrants {
+            let network = entrant.student.network();
+            let outcome = evaluate(&network, &self.opened.device, &set, &Normalise::IMAGENET, BATCH).await?;
+            let percent =
+                |&(seen, right): &(usize, usize)| (seen > 0).then(|| 100.0 * right as f64 / seen as f64);
+            entrant.top1 = Some(outcome.top1_percent());
+            standings.push(Standing {
+                name: entrant.name.clone(),
+                seed: entrant.seed,
+                images: outcome.images,
+                top1: outcome.top1_percent(),
+                top5: (self.model.classes > 5).then(|| outcome.top5_percent()),
+                per_class: outcome.per_class.iter().map(percent).collect(),
+                confused: outcome.most_confused(set.labels()),
+            });
+        }
+        self.measured_on = set.len();
+        to_js(&standings)
+    }
+
+    /// Compares two methods by the paired differences of their students on shared seeds, as they were last measured.
+    ///
+    /// # Errors
+    /// An `Error` whose code is `usage` for a name that there is not, or students that are not measured.
+    #[wasm_bindgen(unchecked_return_type = "Comparison")]
+    pub fn compare(&self, a: &str, b: &str) -> Result<JsValue, WebError> {
+        let (one, other) = (self.measured(a)?, self.measured(b)?);
+        to_js(&verdict::compare(one.runs(a), other.runs(b), self.measured_on))
+    }
+
+    /// A student as bytes, to go on with later.
+    ///
+    /// # Errors
+    /// An `Error` whose code is `usage` for a student that there is not and `device` when the device fails.
+    pub async fn checkpoint(&mut self, student: usize) -> Result<Vec<u8>, WebError> {
+        self.entrant(student)?;
+        Ok(self.entrants[student].student.checkpoint().await?)
+    }
+
+    /// Goes on from the checkpoint of a student with the same images, options and seed.
+    ///
+    /// # Errors
+    /// An `Error` whose code is `data` for bytes that are no such checkpoint, and `usage` for a student that there is
+    /// not.
+    pub fn restore(&mut self, student: usize, bytes: &[u8]) -> Result<(), WebError> {
+        self.entrant(student)?;
+        self.entrants[student].top1 = None;
+        Ok(self.entrants[student].student.restore(bytes)?)
+    }
+
+    /// The weights of a student as a safetensors file with PyTorch's names.
+    ///
+    /// # Errors
+    /// An `Error` whose code is `usage` for a student that there is not and `device` when the device fails.
+    pub async fn weights(&self, student: usize) -> Result<Vec<u8>, WebError> {
+        Ok(self.entrant(student)?.student.network().to_safetensors().await?)
+    }
+}
+
+impl Race {
+    /// Seeds and accuracies of the students of a name.
+    fn measured(&self, name: &str) -> Result<Measured, WebError> {
+        let mut measured = Measured::default();
+        for entrant in self.entrants.iter().filter(|entrant| entrant.name == name) {
+            let top1 = entrant.top1.ok_or_else(|| {
+                WebError::usage(format_args!("'{name}' has trained on since it was measured; evaluate first"))
+            })?;
+            measured.seeds.push(entrant.seed);
+            measured.accuracies.push(top1);
+        }
+        if measured.seeds.is_empty() {
+            return Err(WebError::usage(format_args!("there is no student named '{name}'")));
+        }
+        Ok(measured)
+    }
+
+    fn entrant(&self, student: usize) -> Result<&Entrant, WebError> {
+        self.entrants.get(student).ok_or_else(|| {
+            WebError::usage(format_args!(
+                "there is no student {student}: there are {}, counted from 0",
+                self.entrants.len()
+            ))
+        })
+    }
+}
+
+#[derive(Default)]
+struct Measured {
+    seeds: Vec<u64>,
+    accuracies: Vec<f64>,
+}
+
+impl Measured {
+    fn runs<'a>(&'a self, name: &'a str) -> Runs<'a> {
+        Runs { name, seeds: &self.seeds, accuracies: &self.accuracies }
+    }
+}
+
+#[derive(Serialize)]
+struct Progress<'a> {
+    finished: bool,
+    students: Vec<Place<'a>>,
+}
+
+#[derive(Serialize)]
+struct Place<'a> {
+    name: &'a str,
+    seed: u64,
+    step: usize,
+    steps: usize,
+    loss: Option<f32>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Standing {
+    name: String,
+    seed: u64,
+    images: usize,
+    top1: f64,
+    top5: Option<f64>,
+    per_class: Vec<Option<f64>>,
+    confused: Option<Confusion>,
+}

@@ -1,0 +1,128 @@
+//! What proxies and students are: options of JavaScript on top of the preset `small`.
+
+use serde::Deserialize;
+use wasm_bindgen::prelude::*;
+
+use super::error::WebError;
+use super::value::word;
+use crate::model::{Architecture, ModelConfig, Stem};
+use crate::train::{Optimizer, Preset, Recipe, Settings};
+
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = r#"
+/** A network; the defaults are those of the program's preset `small`. */
+export interface ModelOptions {
+    /** Default `"auto"`. */
+    device?: DeviceName;
+    /** Width and height of the images in pixels, at least 8. */
+    imageSize: number;
+    /** Number of classes. */
+    classes: number;
+    /** Default `"convnet"`. */
+    model?: "convnet" | "convnet-d" | "resnet18";
+    /** Channels of a ConvNet. Default 32. */
+    width?: number;
+    /** How a ResNet begins. Default `"imagenet"`. */
+    stem?: "imagenet" | "small";
+}
+
+/** One reading of a training curve. */
+export interface CurvePoint { step: number; loss: number; }
+"#;
+
+/// Options of a network.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Model {
+    #[serde(default = "auto")]
+    pub(super) device: String,
+    pub(super) image_size: u32,
+    classes: usize,
+    #[serde(default = "convnet", deserialize_with = "word")]
+    model: Architecture,
+    #[serde(default)]
+    width: Option<usize>,
+    #[serde(default = "imagenet", deserialize_with = "word")]
+    stem: Stem,
+}
+
+fn auto() -> String {
+    "auto".to_owned()
+}
+
+fn convnet() -> Architecture {
+    settings().architecture
+}
+
+fn imagenet() -> Stem {
+    settings().stem
+}
+
+/// The preset that gives the defaults.
+pub(super) fn settings() -> Settings {
+    Preset::Small.settings()
+}
+
+impl Model {
+    /// The network's shape.
+    pub(super) fn config(&self) -> Result<ModelConfig, WebError> {
+        let image_size = super::image::side(self.image_size)? as usize;
+        Ok(ModelConfig {
+            architecture: self.model,
+            width: self.width.unwrap_or(settings().width),
+            stem: self.stem,
+            classes: self.classes,
+            image_size,
+        })
+    }
+}
+
+/// A recipe with another batch, learning rate, weight decay and optimiser, where they are given.
+pub(super) fn overridden(
+    recipe: Recipe,
+    optimizer: Option<Optimizer>,
+    batch: Option<usize>,
+    lr: Option<f64>,
+    weight_decay: Option<f64>,
+) -> Result<Recipe, WebError> {
+    let mut recipe = optimizer.map_or(recipe, |optimizer| recipe.with_optimizer(optimizer));
+    recipe.batch = batch.unwrap_or(recipe.batch);
+    recipe.lr = lr.unwrap_or(recipe.lr);
+    recipe.weight_decay = weight_decay.unwrap_or(recipe.weight_decay);
+    if recipe.batch == 0 {
+        return Err(WebError::usage("batch is 0; give at least 1 image"));
+    }
+    if !(recipe.lr.is_finite() && recipe.lr > 0.0) {
+        return Err(WebError::usage(format_args!("lr is {}; give a number above 0", recipe.lr)));
+    }
+    Ok(recipe)
+}
+
+/// A number of steps or epochs, which must not be 0.
+pub(super) fn at_least_one(name: &str, value: usize) -> Result<usize, WebError> {
+    if value == 0 { Err(WebError::usage(format_args!("{name} is 0; give at least 1"))) } else { Ok(value) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_said_is_the_preset_of_the_program() {
+        let model: Model = serde_json::from_str(r#"{"imageSize": 64, "classes": 10}"#).unwrap();
+        let config = model.config().unwrap();
+        assert_eq!((config.architecture, config.width), (Architecture::ConvNet, 32));
+        assert_eq!(model.device, "auto");
+        let recipe = overridden(settings().proxy, None, None, None, None).unwrap();
+        assert_eq!(recipe, settings().proxy);
+    }
+
+    #[test]
+    fn numbers_that_train_nothing_are_refused() {
+        let recipe = settings().student;
+        assert!(overridden(recipe, None, Some(0), None, None).is_err());
+        assert!(overridden(recipe, None, None, Some(f64::NAN), None).is_err());
+        assert!(at_least_one("epochs", 0).is_err() && at_least_one("epochs", 1).is_ok());
+        assert!(serde_json::from_str::<Model>(r#"{"imageSize": 64, "classes": 2, "model": "vit"}"#).is_err());
+    }
+}
