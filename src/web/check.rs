@@ -42,6 +42,6 @@ pub async fn self_check(
 ) -> Result<JsValue, WebError> {
     let opened = device::open(&device).await?;
     let result =
-        crate::kernel::self_check(&opened.device).await.map_err(|error| WebError::new(Fault::Run, &error))?;
+        crate::kernel::self_check(&opened.device).await.map_err(|error| WebError::new(Fault::Device, &error))?;
     to_js(&NamedCheck { device: opened.about.device, result })
 }

@@ -1,7 +1,8 @@
 // The whole method in a browser's worker, beside the native program: score, prune, combine, train.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -40,6 +41,22 @@ async function run(job) {
   const { result, error } = await page.evaluate((given) => window.runJob(given), job);
   assert.equal(error, undefined, JSON.stringify(error));
   return result;
+}
+
+/** Asserts that every shader pleases the browser, and the other compilers of WGSL where there are any. */
+function assertShaders(shaders, context) {
+  const checkers = ['naga', 'tint'].filter((name) => spawnSync(name, ['--help']).error === undefined);
+  context.diagnostic(`${shaders.length} shaders, also checked by: ${checkers.join(', ') || 'none'}`);
+  assert.ok(shaders.length > 20, `only ${shaders.length} shaders`);
+  shaders.forEach(({ code, messages }, at) => {
+    assert.deepEqual(messages.filter((message) => message.startsWith('error')), [], code);
+    const file = join(folder, `${at}.wgsl`);
+    writeFileSync(file, code);
+    for (const checker of checkers) {
+      const { status, stdout, stderr } = spawnSync(checker, [file], { encoding: 'utf8' });
+      assert.equal(status, 0, `${checker}: ${stdout}${stderr}\n${code}`);
+    }
+  });
 }
 
 /** Places in the order of the values; equal values are no concern here. */
@@ -127,10 +144,21 @@ for (const device of ['flex', 'webgpu']) {
     assert.equal(race.comparison.interval, null);
     assert.ok(Math.abs(race.comparison.difference - (pca.top1 - random.top1)) < 1e-9);
 
+    if (device === 'webgpu') assertShaders(got.shaders, context);
+
     // Put aside after every few steps, and not put aside: the same to the last digit.
     if (device === 'flex') assert.equal(got.again, got.csv);
   });
 }
+
+test('a GPU that refuses our kernels is an Error with a code, and the CPU goes on', PATIENCE, async () => {
+  const { refused, afterwards } = await run({ what: 'spoiled' });
+  assert.ok(refused, 'spoiled kernels passed the check');
+  assert.equal(refused.isError, true);
+  assert.equal(refused.code, 'device', JSON.stringify(refused));
+  assert.match(refused.message, /refused a kernel/);
+  assert.equal(afterwards.ok, true, JSON.stringify(afterwards));
+});
 
 test('without a graphics card the device is the CPU, and it is said why', PATIENCE, async () => {
   const { device, reason } = await run({ what: 'device', device: 'auto' });

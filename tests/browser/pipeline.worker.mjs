@@ -3,6 +3,7 @@
 import * as tilepress from '/pkg/web/tilepress.js';
 
 import { combine, parts, readSet } from './pipeline.mjs';
+import { gathered, gatherShaders, spoilShaders } from './shaders.mjs';
 
 const read = async (path) => new Uint8Array(await (await fetch(`/tests/data/signs/${path}`)).arrayBuffer());
 
@@ -47,6 +48,7 @@ async function race({ device, imageSize, width, seed, student }, { classes, val 
 
 async function pipeline(job) {
   const { imageSize, grid, ipc, seed } = job;
+  if (job.device === 'webgpu') gatherShaders();
   const set = await readSet(tilepress, job.paths, read, imageSize);
   const { classes, train } = set;
   const { table, el2n, detail, progress, epochs, on } = await score(job, set, true);
@@ -74,7 +76,20 @@ async function pipeline(job) {
     kept: own.picks.map((pick) => train.samples[pick.sample].path),
     files: Object.fromEntries([...pca.files].map(([path, bytes]) => [path, base64(bytes)])),
     race: await race(job, set, pca, random),
+    shaders: await gathered(),
   };
+}
+
+/** A GPU that takes none of our kernels. */
+async function spoiled() {
+  spoilShaders();
+  await tilepress.openDevice('webgpu');
+  try {
+    return { check: await tilepress.selfCheck('webgpu') };
+  } catch (error) {
+    // Nothing is broken but the GPU: the module goes on computing.
+    return { refused: parts(error), afterwards: await tilepress.selfCheck('flex') };
+  }
 }
 
 /** Every way to give a run what it cannot use. */
@@ -115,7 +130,7 @@ async function refusals() {
   return results;
 }
 
-const JOBS = { pipeline, refusals, device: ({ device }) => tilepress.openDevice(device) };
+const JOBS = { pipeline, refusals, spoiled, device: ({ device }) => tilepress.openDevice(device) };
 
 onmessage = async ({ data: job }) => {
   try {
