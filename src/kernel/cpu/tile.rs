@@ -49,51 +49,67 @@ pub(super) struct Outer<'a> {
     pub(super) rows: usize,
 }
 
+/// In tiles of `P` pixels, the rest in one of `Q` if that is enough.
+///
 /// # Safety
 /// The processor has the instruction set of `L`; every pixel's runs and outputs, the weights and the bias are
 /// valid for `V` registers of columns.
 #[inline(always)]
-pub(super) unsafe fn multiply<L: Lanes, const P: usize, const V: usize>(job: &Multiply<'_>) {
-    let panel = V * L::WIDTH;
+pub(super) unsafe fn multiply<L: Lanes, const P: usize, const Q: usize, const V: usize>(job: &Multiply<'_>) {
     for pixels in job.pixels.chunks(P) {
-        // A short tile repeats its last pixel: the same value is stored to the same place again.
-        let pixel: [Pixel; P] = core::array::from_fn(|p| pixels[p.min(pixels.len() - 1)]);
-        // SAFETY: offsets of pixels lie in the input; the sum below stays inside the pixel's runs; the weights
-        // have as many rows as all runs have floats; columns are stored where they exist.
+        // SAFETY: passed on.
         unsafe {
-            let input: [*const f32; P] = core::array::from_fn(|p| job.input.add(pixel[p].input as usize));
-            let bias: [L::Vector; V] = core::array::from_fn(|v| L::load(job.bias.add(v * L::WIDTH)));
-            let mut sums = [bias; P];
-            let mut weights = job.weights;
-            for run in 0..job.runs {
-                let start = run * job.run_stride;
-                for k in start..start + job.run {
-                    let w: [L::Vector; V] = core::array::from_fn(|v| L::load(weights.add(v * L::WIDTH)));
-                    for (input, sums) in input.iter().zip(&mut sums) {
-                        let x = L::splat(*input.add(k));
-                        for (sum, &w) in sums.iter_mut().zip(&w) {
-                            *sum = L::multiply_add(x, w, *sum);
-                        }
+            if Q < P && pixels.len() <= Q {
+                multiply_tile::<L, Q, V>(job, pixels);
+            } else {
+                multiply_tile::<L, P, V>(job, pixels);
+            }
+        }
+    }
+}
+
+/// # Safety
+/// As [`multiply`].
+#[inline(always)]
+unsafe fn multiply_tile<L: Lanes, const P: usize, const V: usize>(job: &Multiply<'_>, pixels: &[Pixel]) {
+    let panel = V * L::WIDTH;
+    // A short tile repeats its last pixel: the same value is stored to the same place again.
+    let pixel: [Pixel; P] = core::array::from_fn(|p| pixels[p.min(pixels.len() - 1)]);
+    // SAFETY: offsets of pixels lie in the input; the sum below stays inside the pixel's runs; the weights
+    // have as many rows as all runs have floats; columns are stored where they exist.
+    unsafe {
+        let input: [*const f32; P] = core::array::from_fn(|p| job.input.add(pixel[p].input as usize));
+        let bias: [L::Vector; V] = core::array::from_fn(|v| L::load(job.bias.add(v * L::WIDTH)));
+        let mut sums = [bias; P];
+        let mut weights = job.weights;
+        for run in 0..job.runs {
+            let start = run * job.run_stride;
+            for k in start..start + job.run {
+                let w: [L::Vector; V] = core::array::from_fn(|v| L::load(weights.add(v * L::WIDTH)));
+                for (input, sums) in input.iter().zip(&mut sums) {
+                    let x = L::splat(*input.add(k));
+                    for (sum, &w) in sums.iter_mut().zip(&w) {
+                        *sum = L::multiply_add(x, w, *sum);
                     }
-                    weights = weights.add(panel);
+                }
+                weights = weights.add(panel);
+            }
+        }
+        if job.columns == panel {
+            for (pixel, sums) in pixel.iter().zip(&sums) {
+                let output = job.output.add(pixel.output as usize);
+                for (v, &sum) in sums.iter().enumerate() {
+                    L::store(output.add(v * L::WIDTH), sum);
                 }
             }
-            if job.columns == panel {
-                for (pixel, sums) in pixel.iter().zip(&sums) {
-                    let output = job.output.add(pixel.output as usize);
-                    for (v, &sum) in sums.iter().enumerate() {
-                        L::store(output.add(v * L::WIDTH), sum);
-                    }
+        } else {
+            let mut row = [0.0f32; 64];
+            for (pixel, sums) in pixel.iter().zip(&sums) {
+                for (v, &sum) in sums.iter().enumerate() {
+                    L::store(row.as_mut_ptr().add(v * L::WIDTH), sum);
                 }
-            } else {
-                let mut row = [0.0f32; 64];
-                for (pixel, sums) in pixel.iter().zip(&sums) {
-                    for (v, &sum) in sums.iter().enumerate() {
-                        L::store(row.as_mut_ptr().add(v * L::WIDTH), sum);
-                    }
-                    let output = job.output.add(pixel.output as usize);
-                    core::ptr::copy_nonoverlapping(row.as_ptr(), output, job.columns);
-                }
+                let output = job.output.add(pixel.output as usize);
+                core::ptr::copy_nonoverlapping(row.as_ptr(), output, job.columns);
             }
         }
     }

@@ -1,10 +1,13 @@
 //! What a forward pass and an input gradient have in common: outputs on a grid, each the product of a bordered
 //! window of the source with packed weights.
 
+use super::super::buffer::Buffer;
 use super::super::isa::Kernels;
 use super::super::scratch::with_scratch;
 use super::super::shared::Shared;
 use super::super::tile::{Multiply, Pixel};
+use super::pack::{Order, pack};
+use super::winograd::Winograd;
 use crate::parallel::for_each;
 
 /// Floats of a source, with its border, and of results that are worked on at a time: half of a small second-level
@@ -48,10 +51,15 @@ pub(super) struct Chunk {
     pub(super) rows: usize,
 }
 
-/// Cuts a batch of images of `rows` rows of outputs into chunks of about [`CACHED`] floats at `row_floats` a row, of at
-/// least as many pixels as a strip has.
-pub(super) fn chunks(batch: usize, rows: usize, row_pixels: usize, row_floats: usize) -> Vec<Chunk> {
-    let fit = (CACHED / row_floats.max(1)).max(STRIP.div_ceil(row_pixels.max(1))).max(1);
+/// Cuts a batch of images of `rows` rows of outputs into chunks of about `cached` floats at `row_floats` a row, of at
+/// least so many pixels at `row_pixels` a row.
+pub(super) fn chunks(
+    batch: usize,
+    rows: usize,
+    (row_pixels, least): (usize, usize),
+    (row_floats, cached): (usize, usize),
+) -> Vec<Chunk> {
+    let fit = (cached / row_floats.max(1)).max(least.div_ceil(row_pixels.max(1))).max(1);
     if fit >= rows {
         let images = (fit / rows.max(1)).clamp(1, batch.max(1));
         let first = (0..batch).step_by(images);
@@ -82,7 +90,8 @@ impl Correlation {
     pub(super) fn chunks(&self) -> Vec<Chunk> {
         let row_source = self.stride * (self.count[1] * self.stride + self.window[1]) * self.channels[1];
         let row_result = self.count[1] * self.columns[1];
-        chunks(self.batch, self.count[0], self.count[1], row_source.max(row_result))
+        let row_floats = row_source.max(row_result);
+        chunks(self.batch, self.count[0], (self.count[1], STRIP), (row_floats, CACHED))
     }
 
     /// Copies a chunk's source with its border.
@@ -139,14 +148,14 @@ impl Correlation {
         }
     }
 
-    /// Computes all outputs. `weights` are packed panels, `bias` as long as all panels are wide. `done` is
-    /// told, within the piece of work that computed them, which chunk and columns of the destination are
-    /// there, and may read them.
+    /// Computes all outputs, in squares where that pays. The weights are those of an order, `bias` is as long as all
+    /// panels are wide. `done` is told, within the piece of work that computed them, which chunk and columns of the
+    /// destination are there, and may read them.
     pub(super) fn run(
         &self,
         kernels: &Kernels,
         source: &[f32],
-        weights: &[f32],
+        weights: (&Order<'_>, &[f32]),
         bias: &[f32],
         destination: Shared<f32>,
         done: impl Fn(&Chunk, core::ops::Range<usize>) + Sync,
@@ -154,6 +163,13 @@ impl Correlation {
         if self.count.contains(&0) || self.batch == 0 {
             return;
         }
+        if let Some(winograd) = Winograd::of(self) {
+            winograd.run(kernels, source, weights, bias, destination, done);
+            return;
+        }
+        let (order, weights) = weights;
+        let mut packed = Buffer::new(order.packed(kernels.panel));
+        pack(kernels.panel, order, weights, &mut packed);
         let chunks = self.chunks();
         let depth = self.window[0] * self.window[1] * self.channels[1];
         let panels = self.columns[1].div_ceil(kernels.panel);
@@ -178,7 +194,7 @@ impl Correlation {
                                 run_stride: row,
                                 runs: self.window[0],
                                 run: self.window[1] * self.channels[1],
-                                weights: weights[column * depth..][..depth * kernels.panel].as_ptr(),
+                                weights: packed[column * depth..][..depth * kernels.panel].as_ptr(),
                                 bias: bias[column..][..kernels.panel].as_ptr(),
                                 output: destination.at(chunk.image * image + column),
                                 columns: kernels.panel.min(self.columns[1] - column),

@@ -14,6 +14,7 @@ use super::super::tile::{Outer, Pixel};
 use super::Convolution;
 use super::correlate::{Chunk, Correlation};
 use super::pack::unpack;
+use super::winograd::{self, Winograd};
 use crate::parallel::for_each;
 
 /// Pixels whose inputs and gradients are used for all tiles before the next ones: what fits the first-level cache.
@@ -36,12 +37,16 @@ pub(crate) fn weight_gradient(
     gradient: &mut [f32],
 ) {
     shape.check(images.len(), values.len(), gradient.len());
+    let places: Vec<usize> = (0..shape.kernel * shape.kernel).collect();
+    let order = shape.order(&places);
     for group in 0..shape.groups {
-        let work = Work::new(kernels, shape, group);
-        let sums = work.run(images, values);
-        let places: Vec<usize> = (0..shape.kernel * shape.kernel).collect();
         let first = group * shape.weight_len() / shape.groups;
-        unpack(kernels.panel, &shape.order(&places), &sums, gradient, first);
+        if let Some(winograd) = Winograd::of(&shape.windows(group)) {
+            winograd::weight_gradient(kernels, &winograd, &order, (images, values), gradient, first);
+            continue;
+        }
+        let sums = Work::new(kernels, shape, group).run(images, values);
+        unpack(kernels.panel, &order, &sums, gradient, first);
     }
 }
 
