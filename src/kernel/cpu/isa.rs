@@ -18,11 +18,10 @@ pub(crate) struct Kernels {
     pub(super) panel: usize,
     /// Rows of a tile of weight gradients.
     pub(super) rows: usize,
-    /// Rows of a smaller one, which divide a panel.
+    /// Rows of the smallest one, which divide a panel.
     pub(super) even_rows: usize,
     pub(super) multiply: unsafe fn(&tile::Multiply<'_>),
     pub(super) outer: unsafe fn(&tile::Outer<'_>),
-    pub(super) outer_even: unsafe fn(&tile::Outer<'_>),
     pub(super) pixels: unsafe fn(&Squares),
     pub(super) outputs: unsafe fn(&Squares),
     pub(super) gradients: unsafe fn(&Squares),
@@ -39,17 +38,17 @@ pub(crate) struct Kernels {
 }
 
 /// Compiles every kernel for an instruction set: its lanes, tiles of so many pixels (and rows) by so many
-/// registers, and smaller tiles of so many pixels (and rows), which divide a panel.
+/// registers; rows of a smaller tile; pixels (and rows) of the smallest one, which divide a panel. Three taps of three
+/// channels are 9 rows, and seven are 21.
 macro_rules! kernels {
-    ($module:ident, $name:literal, $lanes:ty, $pixels:literal, $even:literal, $vectors:literal $(, $features:literal)?) => {
+    ($module:ident, $name:literal, $lanes:ty, $pixels:literal, $middle:literal, $even:literal, $vectors:literal $(, $features:literal)?) => {
         mod $module {
             use super::*;
             use lanes::Lanes;
 
             kernels! {@functions ($($features)?);
                 multiply(tile::Multiply<'_>) = tile::multiply::<$lanes, $pixels, $even, $vectors>;
-                outer(tile::Outer<'_>) = tile::outer::<$lanes, $pixels, $vectors>;
-                outer_even(tile::Outer<'_>) = tile::outer::<$lanes, $even, $vectors>;
+                outer(tile::Outer<'_>) = tile::outer::<$lanes, $pixels, $middle, $even, $vectors>;
                 pixels(Squares) = transform::transform::<$lanes, transform::Pixels, 6, 6>;
                 outputs(Squares) = transform::transform::<$lanes, transform::Outputs, 6, 4>;
                 gradients(Squares) = transform::transform::<$lanes, transform::Gradients, 4, 6>;
@@ -72,7 +71,6 @@ macro_rules! kernels {
                 even_rows: $even,
                 multiply,
                 outer,
-                outer_even,
                 pixels,
                 outputs,
                 gradients,
@@ -101,17 +99,17 @@ macro_rules! kernels {
     };
 }
 
-kernels!(portable, "portable", lanes::Scalar, 4, 4, 8);
+kernels!(portable, "portable", lanes::Scalar, 4, 4, 4, 8);
 #[cfg(target_arch = "x86_64")]
-kernels!(avx2, "AVX2", lanes::Avx2, 6, 4, 2, "avx2,fma");
+kernels!(avx2, "AVX2", lanes::Avx2, 6, 4, 4, 2, "avx2,fma");
 #[cfg(target_arch = "x86_64")]
-kernels!(avx512, "AVX-512", lanes::Avx512, 12, 8, 2, "avx512f,avx2,fma");
+kernels!(avx512, "AVX-512", lanes::Avx512, 12, 9, 8, 2, "avx512f,avx2,fma");
 #[cfg(target_arch = "aarch64")]
-kernels!(neon, "NEON", lanes::Neon, 6, 4, 4, "neon");
+kernels!(neon, "NEON", lanes::Neon, 6, 4, 4, 4, "neon");
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-kernels!(simd128, "SIMD128", lanes::Simd128, 4, 4, 2);
+kernels!(simd128, "SIMD128", lanes::Simd128, 4, 4, 4, 2);
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128", feature = "relaxed-simd"))]
-kernels!(relaxed, "relaxed SIMD", lanes::RelaxedSimd, 4, 4, 2, "relaxed-simd");
+kernels!(relaxed, "relaxed SIMD", lanes::RelaxedSimd, 4, 4, 4, 2, "relaxed-simd");
 
 /// Every table that this processor can run, the widest first; the portable one is always there.
 pub(super) fn available() -> Vec<&'static Kernels> {

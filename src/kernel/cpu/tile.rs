@@ -115,11 +115,31 @@ unsafe fn multiply_tile<L: Lanes, const P: usize, const V: usize>(job: &Multiply
     }
 }
 
+/// In the smallest tile of `M`, `N` and `O` rows that is enough.
+///
 /// # Safety
-/// The processor has the instruction set of `L`; every pixel's input is valid for `M` floats, its gradient for
-/// `V` registers, and the sums for `rows` times `V` registers.
+/// The processor has the instruction set of `L`; every pixel's input is valid for as many floats as the tile has rows, its
+/// gradient for `V` registers, and the sums for `rows` times `V` registers.
 #[inline(always)]
-pub(super) unsafe fn outer<L: Lanes, const M: usize, const V: usize>(job: &Outer<'_>) {
+pub(super) unsafe fn outer<L: Lanes, const M: usize, const N: usize, const O: usize, const V: usize>(
+    job: &Outer<'_>,
+) {
+    // SAFETY: passed on.
+    unsafe {
+        if job.rows <= O {
+            outer_tile::<L, O, V>(job);
+        } else if N > O && job.rows <= N {
+            outer_tile::<L, N, V>(job);
+        } else {
+            outer_tile::<L, M, V>(job);
+        }
+    }
+}
+
+/// # Safety
+/// As [`outer`].
+#[inline(always)]
+unsafe fn outer_tile<L: Lanes, const M: usize, const V: usize>(job: &Outer<'_>) {
     // SAFETY: by the contract of this function.
     unsafe {
         let zero = L::splat(0.0);

@@ -197,7 +197,7 @@ impl Work<'_> {
                     // SAFETY: the layout holds these squares, with as many channels as a panel is wide, which the rows
                     // of a tile divide; the rows of the sums that exist are this piece's own.
                     unsafe {
-                        (self.kernels.outer_even)(&Outer {
+                        (self.kernels.outer)(&Outer {
                             pixels: list,
                             input: pixels[row - of * width..].as_ptr(),
                             gradient,
