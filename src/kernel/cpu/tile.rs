@@ -24,8 +24,10 @@ pub(super) struct Multiply<'a> {
     pub(super) runs: usize,
     /// Floats a run, `S * C`.
     pub(super) run: usize,
-    /// `[runs * run, panel]`.
+    /// `[runs, run, panel]`.
     pub(super) weights: *const f32,
+    /// Floats from one run's weights to the next's.
+    pub(super) weight_stride: usize,
     /// `[panel]`.
     pub(super) bias: *const f32,
     pub(super) output: *mut f32,
@@ -37,12 +39,10 @@ pub(super) struct Multiply<'a> {
 /// one panel of `n`.
 pub(super) struct Outer<'a> {
     pub(super) pixels: &'a [Pixel],
-    /// Bordered input, at the first row of the tile. Readable past the last row. Only the pixels' inputs are read:
-    /// their gradients lie in their order.
+    /// Bordered input, at the first row of the tile. Readable past the last row.
     pub(super) input: *const f32,
+    /// A pixel's lies where its output would.
     pub(super) gradient: *const f32,
-    /// Floats from one pixel's gradient to the next.
-    pub(super) gradient_stride: usize,
     /// `[rows, panel]`.
     pub(super) sums: *mut f32,
     /// How many rows of the tile exist.
@@ -81,9 +81,9 @@ unsafe fn multiply_tile<L: Lanes, const P: usize, const V: usize>(job: &Multiply
         let input: [*const f32; P] = core::array::from_fn(|p| job.input.add(pixel[p].input as usize));
         let bias: [L::Vector; V] = core::array::from_fn(|v| L::load(job.bias.add(v * L::WIDTH)));
         let mut sums = [bias; P];
-        let mut weights = job.weights;
         for run in 0..job.runs {
             let start = run * job.run_stride;
+            let mut weights = job.weights.add(run * job.weight_stride);
             for k in start..start + job.run {
                 let w: [L::Vector; V] = core::array::from_fn(|v| L::load(weights.add(v * L::WIDTH)));
                 for (input, sums) in input.iter().zip(&mut sums) {
@@ -144,9 +144,9 @@ unsafe fn outer_tile<L: Lanes, const M: usize, const V: usize>(job: &Outer<'_>) 
     unsafe {
         let zero = L::splat(0.0);
         let mut sums = [[zero; V]; M];
-        let mut gradient = job.gradient;
         for pixel in job.pixels {
             let input = job.input.add(pixel.input as usize);
+            let gradient = job.gradient.add(pixel.output as usize);
             let g: [L::Vector; V] = core::array::from_fn(|v| L::load(gradient.add(v * L::WIDTH)));
             for (m, sums) in sums.iter_mut().enumerate() {
                 let x = L::splat(*input.add(m));
@@ -154,7 +154,6 @@ unsafe fn outer_tile<L: Lanes, const M: usize, const V: usize>(job: &Outer<'_>) 
                     *sum = L::multiply_add(x, g, *sum);
                 }
             }
-            gradient = gradient.wrapping_add(job.gradient_stride);
         }
         for (m, sums) in sums.iter().enumerate() {
             if m < job.rows {

@@ -137,6 +137,7 @@ impl Call<'_> {
                     runs: 1,
                     run: channels,
                     weights: weights[point * channels * width..].as_ptr(),
+                    weight_stride: 0,
                     bias: zeros[..width].as_ptr(),
                     output: products[point * result.point()..].as_mut_ptr(),
                     columns: width,

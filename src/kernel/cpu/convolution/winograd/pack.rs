@@ -1,5 +1,7 @@
 //! Weights at the points: `[panels, POINTS, channels, panel]`.
 
+use core::ops::Range;
+
 use super::super::super::isa::Kernels;
 use super::super::super::shared::Shared;
 use super::super::pack::Order;
@@ -9,6 +11,9 @@ use crate::parallel::for_each;
 
 /// Channels in a piece of work.
 const BLOCK: usize = 32;
+/// Channels whose taps are gathered before they are mapped: what has just been written one by one cannot be read as
+/// registers at once.
+const TOGETHER: usize = 8;
 /// Taps of a kernel, and along its side.
 const TAPS: usize = TAPS_SIDE * TAPS_SIDE;
 const TAPS_SIDE: usize = 3;
@@ -26,26 +31,31 @@ pub(super) fn pack(kernels: &Kernels, order: &Order<'_>, weights: &[f32], to: &m
     assert!(to.len() == packed(panel, order) && order.taps.len() == TAPS && panel <= WIDEST);
     let point = channels * panel;
     let to = Shared::new(to);
-    for_pieces(panel, order, |p, channel, columns| {
-        let mut taps = [0.0; TAPS * WIDEST];
-        for (tap, place) in order.taps.iter().enumerate() {
-            let start = p * panel * order.columns.1 + channel * order.channels.1 + place;
-            for (n, value) in taps[tap * panel..][..columns].iter_mut().enumerate() {
-                *value = weights[start + n * order.columns.1];
+    for_pieces(panel, order, |p, block, columns| {
+        for first in block.clone().step_by(TOGETHER) {
+            let several = TOGETHER.min(block.end - first);
+            let mut taps = [0.0; TOGETHER * TAPS * WIDEST];
+            for (channel, taps) in (first..first + several).zip(taps.chunks_exact_mut(TAPS * panel)) {
+                for n in 0..columns {
+                    let start = (p * panel + n) * order.columns.1 + channel * order.channels.1;
+                    for (tap, place) in order.taps.iter().enumerate() {
+                        taps[tap * panel + n] = weights[start + place];
+                    }
+                }
             }
-        }
-        // SAFETY: each channel of each panel is written by one piece of work.
-        unsafe {
-            (kernels.taps)(&Squares {
-                squares: 1,
-                channels: panel,
-                from: taps.as_ptr(),
-                from_step: [0, TAPS_SIDE * panel, panel],
-                to: to.at(p * POINTS * point + channel * panel),
-                to_step: [0, AXIS * point, point],
-                exist: [usize::MAX; 2],
-                bias: core::ptr::null(),
-            });
+            // SAFETY: each channel of each panel is written by one piece of work.
+            unsafe {
+                (kernels.taps)(&Squares {
+                    squares: several,
+                    channels: panel,
+                    from: taps.as_ptr(),
+                    from_step: [TAPS * panel, TAPS_SIDE * panel, panel],
+                    to: to.at(p * POINTS * point + first * panel),
+                    to_step: [panel, AXIS * point, point],
+                    exist: [usize::MAX; 2],
+                    bias: core::ptr::null(),
+                });
+            }
         }
     });
 }
@@ -61,46 +71,46 @@ pub(super) fn unpack(
 ) {
     let (panel, channels, all) = (kernels.panel, order.channels.0, packed(kernels.panel, order));
     assert!(parts.len().is_multiple_of(all) && order.taps.len() == TAPS && panel <= WIDEST);
-    for_pieces(panel, order, |p, channel, columns| {
-        let mut sums = [0.0; POINTS * WIDEST];
-        for part in parts.chunks_exact(all) {
-            for (point, sums) in sums.chunks_exact_mut(panel).take(POINTS).enumerate() {
-                let part = &part[((p * POINTS + point) * channels + channel) * panel..][..panel];
-                sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+    for_pieces(panel, order, |p, block, columns| {
+        for channel in block {
+            let mut sums = [0.0; POINTS * WIDEST];
+            for part in parts.chunks_exact(all) {
+                for (point, sums) in sums.chunks_exact_mut(panel).take(POINTS).enumerate() {
+                    let part = &part[((p * POINTS + point) * channels + channel) * panel..][..panel];
+                    sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+                }
             }
-        }
-        let mut taps = [0.0; TAPS * WIDEST];
-        // SAFETY: the sums and the taps of one channel.
-        unsafe {
-            (kernels.tap_gradients)(&Squares {
-                squares: 1,
-                channels: panel,
-                from: sums.as_ptr(),
-                from_step: [0, AXIS * panel, panel],
-                to: taps.as_mut_ptr(),
-                to_step: [0, TAPS_SIDE * panel, panel],
-                exist: [usize::MAX; 2],
-                bias: core::ptr::null(),
-            });
-        }
-        let start = first + p * panel * order.columns.1 + channel * order.channels.1;
-        for n in 0..columns {
-            for (tap, place) in order.taps.iter().enumerate() {
-                // SAFETY: each channel of each panel is written by one piece of work.
-                unsafe { *weights.at(start + n * order.columns.1 + place) = taps[tap * panel + n] };
+            let mut taps = [0.0; TAPS * WIDEST];
+            // SAFETY: the sums and the taps of one channel.
+            unsafe {
+                (kernels.tap_gradients)(&Squares {
+                    squares: 1,
+                    channels: panel,
+                    from: sums.as_ptr(),
+                    from_step: [0, AXIS * panel, panel],
+                    to: taps.as_mut_ptr(),
+                    to_step: [0, TAPS_SIDE * panel, panel],
+                    exist: [usize::MAX; 2],
+                    bias: core::ptr::null(),
+                });
+            }
+            let start = first + p * panel * order.columns.1 + channel * order.channels.1;
+            for n in 0..columns {
+                for (tap, place) in order.taps.iter().enumerate() {
+                    // SAFETY: each channel of each panel is written by one piece of work.
+                    unsafe { *weights.at(start + n * order.columns.1 + place) = taps[tap * panel + n] };
+                }
             }
         }
     });
 }
 
-/// Calls `work(panel, channel, columns of the panel that exist)` for every channel of every panel.
-fn for_pieces(panel: usize, order: &Order<'_>, work: impl Fn(usize, usize, usize) + Sync) {
+/// Calls `work(panel, channels, columns of the panel that exist)` for all channels of every panel, some at a time.
+fn for_pieces(panel: usize, order: &Order<'_>, work: impl Fn(usize, Range<usize>, usize) + Sync) {
     let (columns, channels) = (order.columns.0, order.channels.0);
     let blocks = channels.div_ceil(BLOCK);
     for_each(columns.div_ceil(panel) * blocks, |piece| {
         let (p, block) = (piece / blocks, piece % blocks);
-        for channel in block * BLOCK..channels.min((block + 1) * BLOCK) {
-            work(p, channel, panel.min(columns - p * panel));
-        }
+        work(p, block * BLOCK..channels.min((block + 1) * BLOCK), panel.min(columns - p * panel));
     });
 }

@@ -191,8 +191,7 @@ impl Work<'_> {
             let at = |panel: usize| panel * layout.panel() + point * layout.point();
             let (pixels, gradients) =
                 (&pixels[at(of)..][..layout.point()], &gradients[at(panel)..][..layout.point()]);
-            for (block, list) in list.chunks(BLOCK).enumerate() {
-                let gradient = gradients[block * BLOCK * width..].as_ptr();
+            for list in list.chunks(BLOCK) {
                 for row in (of * width..channels.min((of + 1) * width)).step_by(rows) {
                     // SAFETY: the layout holds these squares, with as many channels as a panel is wide, which the rows
                     // of a tile divide; the rows of the sums that exist are this piece's own.
@@ -200,8 +199,7 @@ impl Work<'_> {
                         (self.kernels.outer)(&Outer {
                             pixels: list,
                             input: pixels[row - of * width..].as_ptr(),
-                            gradient,
-                            gradient_stride: width,
+                            gradient: gradients.as_ptr(),
                             sums: sums.add(((panel * POINTS + point) * channels + row) * width),
                             rows: rows.min(channels - row),
                         });
