@@ -46,7 +46,8 @@ pub(crate) fn normalise(
     assert_eq!((values.len(), output.len()), (batch * plane.input(), batch * plane.output()));
     assert_eq!((affine.scale.len(), affine.shift.len()), (plane.channels, plane.channels));
     let output = Shared::new(output);
-    for_each(batch, |image| {
+    for_each(batch, |piece| {
+        let image = batch - 1 - piece;
         // SAFETY: the lengths are checked above; each piece writes its own image.
         unsafe {
             (kernels.normalise)(&Forward {
@@ -150,7 +151,8 @@ pub(crate) fn backward(
 
     let values = Shared::new(values);
     let shortcut = shortcut.map(Shared::new);
-    for_each(batch, |image| {
+    for_each(batch, |piece| {
+        let image = batch - 1 - piece;
         // SAFETY: as above.
         unsafe {
             (kernels.normalise_backward)(&Backward {

@@ -62,6 +62,7 @@ impl MatrixCeiling {
                         runs: 1,
                         run: DEPTH,
                         weights: self.weights.as_ptr(),
+                        weight_stride: 0,
                         bias: self.weights.as_ptr(),
                         output: output.at(piece * each),
                         columns: kernels.panel,

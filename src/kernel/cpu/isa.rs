@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use super::convolution::transform::{self, Squares};
 use super::{lanes, normalise, optimizer, pool, tile};
 
 /// The inner kernels, compiled for one instruction set.
@@ -17,8 +18,15 @@ pub(crate) struct Kernels {
     pub(super) panel: usize,
     /// Rows of a tile of weight gradients.
     pub(super) rows: usize,
+    /// Rows of the smallest one, which divide a panel.
+    pub(super) even_rows: usize,
     pub(super) multiply: unsafe fn(&tile::Multiply<'_>),
     pub(super) outer: unsafe fn(&tile::Outer<'_>),
+    pub(super) pixels: unsafe fn(&Squares),
+    pub(super) outputs: unsafe fn(&Squares),
+    pub(super) gradients: unsafe fn(&Squares),
+    pub(super) taps: unsafe fn(&Squares),
+    pub(super) tap_gradients: unsafe fn(&Squares),
     pub(super) moments: unsafe fn(&normalise::Moments),
     pub(super) normalise: unsafe fn(&normalise::Forward),
     pub(super) normalise_sums: unsafe fn(&normalise::Sums),
@@ -30,16 +38,22 @@ pub(crate) struct Kernels {
 }
 
 /// Compiles every kernel for an instruction set: its lanes, tiles of so many pixels (and rows) by so many
-/// registers.
+/// registers; rows of a smaller tile; pixels (and rows) of the smallest one, which divide a panel. Three taps of three
+/// channels are 9 rows, and seven are 21.
 macro_rules! kernels {
-    ($module:ident, $name:literal, $lanes:ty, $pixels:literal, $vectors:literal $(, $features:literal)?) => {
+    ($module:ident, $name:literal, $lanes:ty, $pixels:literal, $middle:literal, $even:literal, $vectors:literal $(, $features:literal)?) => {
         mod $module {
             use super::*;
             use lanes::Lanes;
 
-            kernels! {@functions $lanes, $pixels, $vectors, ($($features)?);
-                multiply(tile::Multiply<'_>) = tile::multiply::<$lanes, $pixels, $vectors>;
-                outer(tile::Outer<'_>) = tile::outer::<$lanes, $pixels, $vectors>;
+            kernels! {@functions ($($features)?);
+                multiply(tile::Multiply<'_>) = tile::multiply::<$lanes, $pixels, $even, $vectors>;
+                outer(tile::Outer<'_>) = tile::outer::<$lanes, $pixels, $middle, $even, $vectors>;
+                pixels(Squares) = transform::transform::<$lanes, transform::Pixels, 6, 6>;
+                outputs(Squares) = transform::transform::<$lanes, transform::Outputs, 6, 4>;
+                gradients(Squares) = transform::transform::<$lanes, transform::Gradients, 4, 6>;
+                taps(Squares) = transform::transform::<$lanes, transform::Taps, 3, 6>;
+                tap_gradients(Squares) = transform::transform::<$lanes, transform::TapGradients, 6, 3>;
                 moments(normalise::Moments) = normalise::moments::<$lanes>;
                 normalise_forward(normalise::Forward) = normalise::forward::<$lanes>;
                 normalise_sums(normalise::Sums) = normalise::sums::<$lanes>;
@@ -54,8 +68,14 @@ macro_rules! kernels {
                 name: $name,
                 panel: $vectors * <$lanes>::WIDTH,
                 rows: $pixels,
+                even_rows: $even,
                 multiply,
                 outer,
+                pixels,
+                outputs,
+                gradients,
+                taps,
+                tap_gradients,
                 moments,
                 normalise: normalise_forward,
                 normalise_sums,
@@ -67,7 +87,7 @@ macro_rules! kernels {
             };
         }
     };
-    (@functions $lanes:ty, $pixels:literal, $vectors:literal, $features:tt; $($function:ident($job:ty) = $kernel:expr;)*) => {
+    (@functions $features:tt; $($function:ident($job:ty) = $kernel:expr;)*) => {
         $(kernels! {@function $features $function($job) = $kernel})*
     };
     (@function ($($features:literal)?) $function:ident($job:ty) = $kernel:expr) => {
@@ -79,17 +99,17 @@ macro_rules! kernels {
     };
 }
 
-kernels!(portable, "portable", lanes::Scalar, 4, 8);
+kernels!(portable, "portable", lanes::Scalar, 4, 4, 4, 8);
 #[cfg(target_arch = "x86_64")]
-kernels!(avx2, "AVX2", lanes::Avx2, 6, 2, "avx2,fma");
+kernels!(avx2, "AVX2", lanes::Avx2, 6, 4, 4, 2, "avx2,fma");
 #[cfg(target_arch = "x86_64")]
-kernels!(avx512, "AVX-512", lanes::Avx512, 12, 2, "avx512f,avx2,fma");
+kernels!(avx512, "AVX-512", lanes::Avx512, 12, 9, 8, 2, "avx512f,avx2,fma");
 #[cfg(target_arch = "aarch64")]
-kernels!(neon, "NEON", lanes::Neon, 6, 4, "neon");
+kernels!(neon, "NEON", lanes::Neon, 6, 4, 4, 4, "neon");
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-kernels!(simd128, "SIMD128", lanes::Simd128, 4, 2);
+kernels!(simd128, "SIMD128", lanes::Simd128, 4, 4, 4, 2);
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128", feature = "relaxed-simd"))]
-kernels!(relaxed, "relaxed SIMD", lanes::RelaxedSimd, 4, 2, "relaxed-simd");
+kernels!(relaxed, "relaxed SIMD", lanes::RelaxedSimd, 4, 4, 4, 2, "relaxed-simd");
 
 /// Every table that this processor can run, the widest first; the portable one is always there.
 pub(super) fn available() -> Vec<&'static Kernels> {

@@ -24,8 +24,10 @@ pub(super) struct Multiply<'a> {
     pub(super) runs: usize,
     /// Floats a run, `S * C`.
     pub(super) run: usize,
-    /// `[runs * run, panel]`.
+    /// `[runs, run, panel]`.
     pub(super) weights: *const f32,
+    /// Floats from one run's weights to the next's.
+    pub(super) weight_stride: usize,
     /// `[panel]`.
     pub(super) bias: *const f32,
     pub(super) output: *mut f32,
@@ -37,80 +39,114 @@ pub(super) struct Multiply<'a> {
 /// one panel of `n`.
 pub(super) struct Outer<'a> {
     pub(super) pixels: &'a [Pixel],
-    /// Bordered input, at the first row of the tile. Readable past the last row. Only the pixels' inputs are read:
-    /// their gradients lie in their order.
+    /// Bordered input, at the first row of the tile. Readable past the last row.
     pub(super) input: *const f32,
+    /// A pixel's lies where its output would.
     pub(super) gradient: *const f32,
-    /// Floats from one pixel's gradient to the next.
-    pub(super) gradient_stride: usize,
     /// `[rows, panel]`.
     pub(super) sums: *mut f32,
     /// How many rows of the tile exist.
     pub(super) rows: usize,
 }
 
+/// In tiles of `P` pixels, the rest in one of `Q` if that is enough.
+///
 /// # Safety
 /// The processor has the instruction set of `L`; every pixel's runs and outputs, the weights and the bias are
 /// valid for `V` registers of columns.
 #[inline(always)]
-pub(super) unsafe fn multiply<L: Lanes, const P: usize, const V: usize>(job: &Multiply<'_>) {
-    let panel = V * L::WIDTH;
+pub(super) unsafe fn multiply<L: Lanes, const P: usize, const Q: usize, const V: usize>(job: &Multiply<'_>) {
     for pixels in job.pixels.chunks(P) {
-        // A short tile repeats its last pixel: the same value is stored to the same place again.
-        let pixel: [Pixel; P] = core::array::from_fn(|p| pixels[p.min(pixels.len() - 1)]);
-        // SAFETY: offsets of pixels lie in the input; the sum below stays inside the pixel's runs; the weights
-        // have as many rows as all runs have floats; columns are stored where they exist.
+        // SAFETY: passed on.
         unsafe {
-            let input: [*const f32; P] = core::array::from_fn(|p| job.input.add(pixel[p].input as usize));
-            let bias: [L::Vector; V] = core::array::from_fn(|v| L::load(job.bias.add(v * L::WIDTH)));
-            let mut sums = [bias; P];
-            let mut weights = job.weights;
-            for run in 0..job.runs {
-                let start = run * job.run_stride;
-                for k in start..start + job.run {
-                    let w: [L::Vector; V] = core::array::from_fn(|v| L::load(weights.add(v * L::WIDTH)));
-                    for (input, sums) in input.iter().zip(&mut sums) {
-                        let x = L::splat(*input.add(k));
-                        for (sum, &w) in sums.iter_mut().zip(&w) {
-                            *sum = L::multiply_add(x, w, *sum);
-                        }
-                    }
-                    weights = weights.add(panel);
-                }
-            }
-            if job.columns == panel {
-                for (pixel, sums) in pixel.iter().zip(&sums) {
-                    let output = job.output.add(pixel.output as usize);
-                    for (v, &sum) in sums.iter().enumerate() {
-                        L::store(output.add(v * L::WIDTH), sum);
-                    }
-                }
+            if Q < P && pixels.len() <= Q {
+                multiply_tile::<L, Q, V>(job, pixels);
             } else {
-                let mut row = [0.0f32; 64];
-                for (pixel, sums) in pixel.iter().zip(&sums) {
-                    for (v, &sum) in sums.iter().enumerate() {
-                        L::store(row.as_mut_ptr().add(v * L::WIDTH), sum);
-                    }
-                    let output = job.output.add(pixel.output as usize);
-                    core::ptr::copy_nonoverlapping(row.as_ptr(), output, job.columns);
-                }
+                multiply_tile::<L, P, V>(job, pixels);
             }
         }
     }
 }
 
 /// # Safety
-/// The processor has the instruction set of `L`; every pixel's input is valid for `M` floats, its gradient for
-/// `V` registers, and the sums for `rows` times `V` registers.
+/// As [`multiply`].
 #[inline(always)]
-pub(super) unsafe fn outer<L: Lanes, const M: usize, const V: usize>(job: &Outer<'_>) {
+unsafe fn multiply_tile<L: Lanes, const P: usize, const V: usize>(job: &Multiply<'_>, pixels: &[Pixel]) {
+    let panel = V * L::WIDTH;
+    // A short tile repeats its last pixel: the same value is stored to the same place again.
+    let pixel: [Pixel; P] = core::array::from_fn(|p| pixels[p.min(pixels.len() - 1)]);
+    // SAFETY: offsets of pixels lie in the input; the sum below stays inside the pixel's runs; the weights
+    // have as many rows as all runs have floats; columns are stored where they exist.
+    unsafe {
+        let input: [*const f32; P] = core::array::from_fn(|p| job.input.add(pixel[p].input as usize));
+        let bias: [L::Vector; V] = core::array::from_fn(|v| L::load(job.bias.add(v * L::WIDTH)));
+        let mut sums = [bias; P];
+        for run in 0..job.runs {
+            let start = run * job.run_stride;
+            let mut weights = job.weights.add(run * job.weight_stride);
+            for k in start..start + job.run {
+                let w: [L::Vector; V] = core::array::from_fn(|v| L::load(weights.add(v * L::WIDTH)));
+                for (input, sums) in input.iter().zip(&mut sums) {
+                    let x = L::splat(*input.add(k));
+                    for (sum, &w) in sums.iter_mut().zip(&w) {
+                        *sum = L::multiply_add(x, w, *sum);
+                    }
+                }
+                weights = weights.add(panel);
+            }
+        }
+        if job.columns == panel {
+            for (pixel, sums) in pixel.iter().zip(&sums) {
+                let output = job.output.add(pixel.output as usize);
+                for (v, &sum) in sums.iter().enumerate() {
+                    L::store(output.add(v * L::WIDTH), sum);
+                }
+            }
+        } else {
+            let mut row = [0.0f32; 64];
+            for (pixel, sums) in pixel.iter().zip(&sums) {
+                for (v, &sum) in sums.iter().enumerate() {
+                    L::store(row.as_mut_ptr().add(v * L::WIDTH), sum);
+                }
+                let output = job.output.add(pixel.output as usize);
+                core::ptr::copy_nonoverlapping(row.as_ptr(), output, job.columns);
+            }
+        }
+    }
+}
+
+/// In the smallest tile of `M`, `N` and `O` rows that is enough.
+///
+/// # Safety
+/// The processor has the instruction set of `L`; every pixel's input is valid for as many floats as the tile has rows, its
+/// gradient for `V` registers, and the sums for `rows` times `V` registers.
+#[inline(always)]
+pub(super) unsafe fn outer<L: Lanes, const M: usize, const N: usize, const O: usize, const V: usize>(
+    job: &Outer<'_>,
+) {
+    // SAFETY: passed on.
+    unsafe {
+        if job.rows <= O {
+            outer_tile::<L, O, V>(job);
+        } else if N > O && job.rows <= N {
+            outer_tile::<L, N, V>(job);
+        } else {
+            outer_tile::<L, M, V>(job);
+        }
+    }
+}
+
+/// # Safety
+/// As [`outer`].
+#[inline(always)]
+unsafe fn outer_tile<L: Lanes, const M: usize, const V: usize>(job: &Outer<'_>) {
     // SAFETY: by the contract of this function.
     unsafe {
         let zero = L::splat(0.0);
         let mut sums = [[zero; V]; M];
-        let mut gradient = job.gradient;
         for pixel in job.pixels {
             let input = job.input.add(pixel.input as usize);
+            let gradient = job.gradient.add(pixel.output as usize);
             let g: [L::Vector; V] = core::array::from_fn(|v| L::load(gradient.add(v * L::WIDTH)));
             for (m, sums) in sums.iter_mut().enumerate() {
                 let x = L::splat(*input.add(m));
@@ -118,7 +154,6 @@ pub(super) unsafe fn outer<L: Lanes, const M: usize, const V: usize>(job: &Outer
                     *sum = L::multiply_add(x, g, *sum);
                 }
             }
-            gradient = gradient.wrapping_add(job.gradient_stride);
         }
         for (m, sums) in sums.iter().enumerate() {
             if m < job.rows {

@@ -1,10 +1,15 @@
 //! What a forward pass and an input gradient have in common: outputs on a grid, each the product of a bordered
 //! window of the source with packed weights.
 
+use core::ops::Range;
+
+use super::super::buffer::Buffer;
 use super::super::isa::Kernels;
 use super::super::scratch::with_scratch;
 use super::super::shared::Shared;
 use super::super::tile::{Multiply, Pixel};
+use super::pack::{Order, pack};
+use super::winograd::Winograd;
 use crate::parallel::for_each;
 
 /// Floats of a source, with its border, and of results that are worked on at a time: half of a small second-level
@@ -12,6 +17,8 @@ use crate::parallel::for_each;
 const CACHED: usize = 32 * 1024;
 /// Pixels of a strip, over which a panel of weights is used before the next one takes its place.
 const STRIP: usize = 96;
+/// The most outputs of an image that are worth a list of their own each.
+const SMALL: usize = 16;
 /// Pieces of work that a call is cut into at least, if its shape allows.
 const PIECES: usize = 8;
 
@@ -48,10 +55,15 @@ pub(super) struct Chunk {
     pub(super) rows: usize,
 }
 
-/// Cuts a batch of images of `rows` rows of outputs into chunks of about [`CACHED`] floats at `row_floats` a row, of at
-/// least as many pixels as a strip has.
-pub(super) fn chunks(batch: usize, rows: usize, row_pixels: usize, row_floats: usize) -> Vec<Chunk> {
-    let fit = (CACHED / row_floats.max(1)).max(STRIP.div_ceil(row_pixels.max(1))).max(1);
+/// Cuts a batch of images of `rows` rows of outputs into chunks of about `cached` floats at `row_floats` a row, of at
+/// least so many pixels at `row_pixels` a row.
+pub(super) fn chunks(
+    batch: usize,
+    rows: usize,
+    (row_pixels, least): (usize, usize),
+    (row_floats, cached): (usize, usize),
+) -> Vec<Chunk> {
+    let fit = (cached / row_floats.max(1)).max(least.div_ceil(row_pixels.max(1))).max(1);
     if fit >= rows {
         let images = (fit / rows.max(1)).clamp(1, batch.max(1));
         let first = (0..batch).step_by(images);
@@ -82,7 +94,8 @@ impl Correlation {
     pub(super) fn chunks(&self) -> Vec<Chunk> {
         let row_source = self.stride * (self.count[1] * self.stride + self.window[1]) * self.channels[1];
         let row_result = self.count[1] * self.columns[1];
-        chunks(self.batch, self.count[0], self.count[1], row_source.max(row_result))
+        let row_floats = row_source.max(row_result);
+        chunks(self.batch, self.count[0], (self.count[1], STRIP), (row_floats, CACHED))
     }
 
     /// Copies a chunk's source with its border.
@@ -122,14 +135,19 @@ impl Correlation {
 
     /// Offsets of a chunk's pixels: in its bordered source, and in the destination from the chunk's first image.
     pub(super) fn pixels(&self, chunk: &Chunk, to: &mut Vec<Pixel>) {
+        self.pixels_at(chunk, [0..chunk.rows, 0..self.count[1]], to);
+    }
+
+    /// The same of the pixels in some of a chunk's rows and columns.
+    pub(super) fn pixels_at(&self, chunk: &Chunk, [ys, xs]: [Range<usize>; 2], to: &mut Vec<Pixel>) {
         let [rows, columns] = self.bordered(chunk);
         let channels = self.channels[1];
         let [height, width, all] = self.destination;
         to.clear();
         for image in 0..chunk.images {
-            for y in 0..chunk.rows {
+            for y in ys.clone() {
                 let output_row = self.first[0] + (chunk.row + y) * self.step;
-                for x in 0..self.count[1] {
+                for x in xs.clone() {
                     let input = ((image * rows + y * self.stride) * columns + x * self.stride) * channels;
                     let column = self.first[1] + x * self.step;
                     let output = ((image * height + output_row) * width + column) * all + self.columns[0];
@@ -139,50 +157,98 @@ impl Correlation {
         }
     }
 
-    /// Computes all outputs. `weights` are packed panels, `bias` as long as all panels are wide. `done` is
-    /// told, within the piece of work that computed them, which chunk and columns of the destination are
-    /// there, and may read them.
+    /// The taps along an axis at which an output meets the source, not its border.
+    fn taps(&self, axis: usize, output: usize) -> Range<usize> {
+        let first = self.origin[axis] + (output * self.stride) as isize;
+        let tap = |place: isize| (place - first).clamp(0, self.window[axis] as isize) as usize;
+        tap(0)..tap(self.source[axis] as isize)
+    }
+
+    /// The outputs along an axis that meet the source at a tap.
+    pub(super) fn meet(&self, axis: usize, tap: usize) -> Range<usize> {
+        let meets = |&output: &usize| self.taps(axis, output).contains(&tap);
+        let start = (0..self.count[axis]).find(meets).unwrap_or(0);
+        start..start + (0..self.count[axis]).filter(meets).count()
+    }
+
+    /// Whether images are so small that a quarter of all products or more are with the border. Then the outputs at one place
+    /// in their images are computed together, and only from the taps that they meet.
+    pub(super) fn is_mostly_border(&self) -> bool {
+        let [rows, columns] = [0, 1]
+            .map(|axis| (0..self.count[axis]).map(|output| self.taps(axis, output).len()).sum::<usize>());
+        let all = self.count.iter().chain(&self.window).product::<usize>();
+        self.count[0] * self.count[1] <= SMALL && 4 * rows * columns <= 3 * all
+    }
+
+    /// Computes all outputs, in squares where that pays. The weights are those of an order, `bias` is as long as all
+    /// panels are wide. `done` is told, within the piece of work that computed them, which chunk and columns of the
+    /// destination are there, and may read them.
     pub(super) fn run(
         &self,
         kernels: &Kernels,
         source: &[f32],
-        weights: &[f32],
+        weights: (&Order<'_>, &[f32]),
         bias: &[f32],
         destination: Shared<f32>,
-        done: impl Fn(&Chunk, core::ops::Range<usize>) + Sync,
+        done: impl Fn(&Chunk, Range<usize>) + Sync,
     ) {
         if self.count.contains(&0) || self.batch == 0 {
             return;
         }
+        if let Some(winograd) = Winograd::of(self) {
+            winograd.run(kernels, source, weights, bias, destination, done);
+            return;
+        }
+        let (order, weights) = weights;
+        let mut packed = Buffer::new(order.packed(kernels.panel));
+        pack(kernels.panel, order, weights, &mut packed);
         let chunks = self.chunks();
         let depth = self.window[0] * self.window[1] * self.channels[1];
         let panels = self.columns[1].div_ceil(kernels.panel);
         let parts = PIECES.div_ceil(chunks.len()).min(panels);
         let image = self.destination.iter().product::<usize>();
+        let mostly_border = self.is_mostly_border();
         for_each(chunks.len() * parts, |piece| {
             let (chunk, part) = (&chunks[piece / parts], piece % parts);
             let mine = part * panels / parts..(part + 1) * panels / parts;
             with_scratch(self.bordered_len(chunk), |bordered, pixels| {
                 self.border(source, chunk, bordered);
-                self.pixels(chunk, pixels);
-                let row = self.bordered(chunk)[1] * self.channels[1];
-                for strip in pixels.chunks(STRIP) {
+                let (row, channels) = (self.bordered(chunk)[1] * self.channels[1], self.channels[1]);
+                let multiply = |pixels: &[Pixel], panel: usize, [rows, columns]: [Range<usize>; 2]| {
+                    let column = panel * kernels.panel;
+                    let weights = &packed[column * depth..][..depth * kernels.panel];
+                    let first = (rows.start * self.window[1] + columns.start) * channels * kernels.panel;
+                    // SAFETY: the offsets were made for this bordered source and this destination, where pieces
+                    // write different pixels or different columns; panels are packed `depth` rows deep, of which
+                    // some taps' are read.
+                    unsafe {
+                        (kernels.multiply)(&Multiply {
+                            pixels,
+                            input: bordered[rows.start * row + columns.start * channels..].as_ptr(),
+                            run_stride: row,
+                            runs: rows.len(),
+                            run: columns.len() * channels,
+                            weights: weights[first..].as_ptr(),
+                            weight_stride: self.window[1] * channels * kernels.panel,
+                            bias: bias[column..][..kernels.panel].as_ptr(),
+                            output: destination.at(chunk.image * image + column),
+                            columns: kernels.panel.min(self.columns[1] - column),
+                        });
+                    }
+                };
+                if mostly_border {
                     for panel in mine.clone() {
-                        let column = panel * kernels.panel;
-                        // SAFETY: the offsets were made for this bordered source and this destination, where pieces
-                        // write different pixels or different columns; panels are packed `depth` rows deep.
-                        unsafe {
-                            (kernels.multiply)(&Multiply {
-                                pixels: strip,
-                                input: bordered.as_ptr(),
-                                run_stride: row,
-                                runs: self.window[0],
-                                run: self.window[1] * self.channels[1],
-                                weights: weights[column * depth..][..depth * kernels.panel].as_ptr(),
-                                bias: bias[column..][..kernels.panel].as_ptr(),
-                                output: destination.at(chunk.image * image + column),
-                                columns: kernels.panel.min(self.columns[1] - column),
-                            });
+                        for place in 0..self.count[1] * chunk.rows {
+                            let (y, x) = (place / self.count[1], place % self.count[1]);
+                            self.pixels_at(chunk, [y..y + 1, x..x + 1], pixels);
+                            multiply(pixels, panel, [self.taps(0, chunk.row + y), self.taps(1, x)]);
+                        }
+                    }
+                } else {
+                    self.pixels(chunk, pixels);
+                    for strip in pixels.chunks(STRIP) {
+                        for panel in mine.clone() {
+                            multiply(strip, panel, self.window.map(|taps| 0..taps));
                         }
                     }
                 }

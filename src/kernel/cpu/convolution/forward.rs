@@ -6,7 +6,8 @@ use super::super::normalise::Moments;
 use super::super::shared::Shared;
 use super::Convolution;
 use super::correlate::Correlation;
-use super::pack::{Order, pack};
+use super::pack::Order;
+use super::winograd::Winograd;
 use crate::parallel::for_each;
 
 /// Pixels whose moments are taken at once, while they are in the first-level cache.
@@ -64,23 +65,22 @@ pub(crate) fn forward(
     let padded = output.next_multiple_of(kernels.panel);
     let values = Shared::new(values);
     // Mean and squares of each chunk: the chunks are the same for every group.
-    let chunks = shape.correlation(0).chunks();
+    let winograd = Winograd::of(&shape.correlation(0));
+    let chunks = winograd.map_or_else(|| shape.correlation(0).chunks(), |winograd| winograd.chunks());
     let wanted = if moments.is_some() { chunks.len() * 2 * shape.output } else { 0 };
     let mut partial = Buffer::new(wanted);
     partial.fill(0.0);
     let partials = Shared::new(&mut partial);
-    let mut packed = Buffer::new(depth * padded);
     let mut biases = Buffer::new(padded);
     let pixels = shape.output_height() * shape.output_width();
     for group in 0..shape.groups {
         let first = group * output;
-        pack(kernels.panel, &shape.order(&places), &weights[first * depth..], &mut packed);
         biases.fill(0.0);
         if let Some(bias) = bias {
             biases[..output].copy_from_slice(&bias[first..first + output]);
         }
-        let correlation = shape.correlation(group);
-        correlation.run(kernels, images, &packed, &biases, values, |chunk, columns| {
+        let weights = (&shape.order(&places), &weights[first * depth..]);
+        shape.correlation(group).run(kernels, images, weights, &biases, values, |chunk, columns| {
             if wanted == 0 {
                 return;
             }

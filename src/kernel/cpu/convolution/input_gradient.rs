@@ -8,7 +8,7 @@ use super::super::isa::Kernels;
 use super::super::shared::Shared;
 use super::Convolution;
 use super::correlate::Correlation;
-use super::pack::{Order, pack};
+use super::pack::Order;
 
 /// The taps that pixels of one residue meet, along one axis.
 struct Taps {
@@ -45,8 +45,6 @@ pub(crate) fn input_gradient(
     let (input, output) = (shape.input / shape.groups, shape.output / shape.groups);
     let padded = input.next_multiple_of(kernels.panel);
     let side = shape.kernel;
-    let longest = side.div_ceil(shape.stride);
-    let mut packed = Buffer::new(longest * longest * output * padded);
     let mut bias = Buffer::new(padded);
     bias.fill(0.0);
     let residues: Vec<Taps> = (0..shape.stride).map(|r| shape.taps(r, shape.height)).collect();
@@ -59,11 +57,9 @@ pub(crate) fn input_gradient(
         for (row, vertical) in residues.iter().enumerate() {
             for (column, horizontal) in columns.iter().enumerate() {
                 let window = [vertical.count, horizontal.count];
-                let depth = window[0] * window[1] * output;
-                if depth == 0 {
+                if window.contains(&0) {
                     continue;
                 }
-                let packed = &mut packed[..depth * padded];
                 // The last tap comes first: the gradient is turned by 180 degrees.
                 let place = |tap: usize| {
                     let y = vertical.first + (window[0] - 1 - tap / window[1]) * shape.stride;
@@ -76,7 +72,6 @@ pub(crate) fn input_gradient(
                     channels: (output, input * side * side),
                     taps: &taps,
                 };
-                pack(kernels.panel, &order, &weights[group * output * input * side * side..], packed);
                 let correlation = Correlation {
                     batch: shape.batch,
                     source: [shape.output_height(), shape.output_width(), shape.output],
@@ -93,7 +88,8 @@ pub(crate) fn input_gradient(
                     step: shape.stride,
                     columns: [group * input, input],
                 };
-                correlation.run(kernels, values, packed, &bias, gradient, |_, _| {});
+                let weights = (&order, &weights[group * output * input * side * side..]);
+                correlation.run(kernels, values, weights, &bias, gradient, |_, _| {});
             }
         }
     }

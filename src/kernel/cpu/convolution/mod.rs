@@ -10,10 +10,12 @@ mod forward;
 mod input_gradient;
 mod pack;
 mod weight_gradient;
+mod winograd;
 
 pub(crate) use forward::forward;
 pub(crate) use input_gradient::input_gradient;
 pub(crate) use weight_gradient::{channel_sums, weight_gradient};
+pub(super) use winograd::transform;
 
 /// A convolution: images `[batch, height, width, input]`, weights `[output, input / groups, kernel, kernel]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

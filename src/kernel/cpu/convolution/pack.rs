@@ -1,5 +1,6 @@
 //! Weights as the tiles read them: panels of as many columns as a tile is wide, `[panels, taps, channels, panel]`.
 
+use super::super::scratch::with_scratch;
 use super::super::shared::Shared;
 use crate::parallel::for_each;
 
@@ -54,16 +55,23 @@ pub(super) fn unpack(panel: usize, order: &Order<'_>, parts: &[f32], weights: &m
     let weights = Shared::new(weights);
     for_each(order.columns.0.div_ceil(panel), |p| {
         let columns = panel.min(order.columns.0 - p * panel);
-        for channel in 0..channels {
-            for (tap, place) in order.taps.iter().enumerate() {
-                let row = p * length + (tap * channels + channel) * panel;
-                let start = first + p * panel * order.columns.1 + channel * order.channels.1 + place;
+        with_scratch(order.taps.len() * panel, |rows, _| {
+            for channel in 0..channels {
+                rows.fill(0.0);
+                for part in parts.chunks_exact(all) {
+                    for (tap, row) in rows.chunks_exact_mut(panel).enumerate() {
+                        let part = &part[p * length + (tap * channels + channel) * panel..][..panel];
+                        row.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+                    }
+                }
                 for n in 0..columns {
-                    let sum = parts[row + n..].iter().step_by(all).sum();
-                    // SAFETY: each piece writes its own columns.
-                    unsafe { *weights.at(start + n * order.columns.1) = sum };
+                    let start = first + (p * panel + n) * order.columns.1 + channel * order.channels.1;
+                    for (tap, place) in order.taps.iter().enumerate() {
+                        // SAFETY: each piece writes its own columns.
+                        unsafe { *weights.at(start + place) = rows[tap * panel + n] };
+                    }
                 }
             }
-        }
+        });
     });
 }

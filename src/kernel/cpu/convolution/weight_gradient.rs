@@ -14,6 +14,7 @@ use super::super::tile::{Outer, Pixel};
 use super::Convolution;
 use super::correlate::{Chunk, Correlation};
 use super::pack::unpack;
+use super::winograd::{self, Winograd};
 use crate::parallel::for_each;
 
 /// Pixels whose inputs and gradients are used for all tiles before the next ones: what fits the first-level cache.
@@ -36,12 +37,16 @@ pub(crate) fn weight_gradient(
     gradient: &mut [f32],
 ) {
     shape.check(images.len(), values.len(), gradient.len());
+    let places: Vec<usize> = (0..shape.kernel * shape.kernel).collect();
+    let order = shape.order(&places);
     for group in 0..shape.groups {
-        let work = Work::new(kernels, shape, group);
-        let sums = work.run(images, values);
-        let places: Vec<usize> = (0..shape.kernel * shape.kernel).collect();
         let first = group * shape.weight_len() / shape.groups;
-        unpack(kernels.panel, &shape.order(&places), &sums, gradient, first);
+        if let Some(winograd) = Winograd::of(&shape.windows(group)) {
+            winograd::weight_gradient(kernels, &winograd, &order, (images, values), gradient, first);
+            continue;
+        }
+        let sums = Work::new(kernels, shape, group).run(images, values);
+        unpack(kernels.panel, &order, &sums, gradient, first);
     }
 }
 
@@ -295,41 +300,61 @@ impl<'a> Work<'a> {
         } else {
             (&values[self.first_value(chunk)..], self.shape.output, kernels.panel)
         };
-        self.windows.pixels(chunk, pixels);
-        let channels = self.windows.channels[1] as u32;
-        if self.blocked {
-            for pixel in pixels.iter_mut() {
-                pixel.input = pixel.input / channels * kernels.rows as u32;
-            }
-        }
-        let block = if self.blocked { BLOCK_OF_BLOCKS } else { BLOCK };
-        let add = |(first, pixels): (usize, &[Pixel]), tile: usize, panel: usize| {
+        let add = |pixels: &[Pixel], tile: usize, panel: usize| {
             let tile = self.tile(tile, chunk);
-            // SAFETY: offsets of pixels lie in the images, which are as long as the last tile reads; the gradients
-            // are as wide as the panels; nobody else adds to these rows of these sums.
+            // SAFETY: offsets of pixels lie in the images, which are as long as the last tile reads, and in the gradients,
+            // which are as wide as the panels; nobody else adds to these rows of these sums.
             unsafe {
                 (kernels.outer)(&Outer {
                     pixels,
                     input: source.as_ptr().add(tile.source),
-                    gradient: gradient.as_ptr().add(first * pixel_stride + panel * panel_stride),
-                    gradient_stride: pixel_stride,
+                    gradient: gradient.as_ptr().add(panel * panel_stride),
                     sums: sums.add((panel * self.depth + tile.row) * kernels.panel),
                     rows: tile.rows,
                 });
             }
         };
-        for (b, pixels) in pixels.chunks(block).enumerate() {
-            let pixels = (b * block, pixels);
-            if self.blocked {
-                for panel in 0..self.panels {
-                    tiles.clone().for_each(|tile| add(pixels, tile, panel));
-                }
-            } else {
+        if !self.blocked {
+            self.windows.pixels(chunk, pixels);
+            place_gradients(pixels, pixel_stride);
+            for pixels in pixels.chunks(BLOCK) {
                 for tile in tiles.clone() {
                     (0..self.panels).for_each(|panel| add(pixels, tile, panel));
                 }
             }
+            return;
         }
+        // Where images are mostly border, every tap has a list of its own.
+        let (kernel, [rows, columns]) = (self.shape.kernel, self.windows.count);
+        let taps = if self.windows.is_mostly_border() { kernel * kernel } else { 1 };
+        for tap in 0..taps {
+            self.windows.pixels(chunk, pixels);
+            place_gradients(pixels, pixel_stride);
+            for pixel in pixels.iter_mut() {
+                pixel.input = pixel.input / self.windows.channels[1] as u32 * kernels.rows as u32;
+            }
+            if taps > 1 {
+                let (ys, xs) = (self.windows.meet(0, tap / kernel), self.windows.meet(1, tap % kernel));
+                let mut place = 0..;
+                pixels.retain(|_| {
+                    let place = place.next().unwrap_or(0);
+                    ys.contains(&(place / columns % rows)) && xs.contains(&(place % columns))
+                });
+            }
+            let mine = tiles.clone().filter(|tile| tile % taps == tap);
+            for pixels in pixels.chunks(BLOCK_OF_BLOCKS) {
+                for panel in 0..self.panels {
+                    mine.clone().for_each(|tile| add(pixels, tile, panel));
+                }
+            }
+        }
+    }
+}
+
+/// Writes down where the gradients of all pixels of a chunk lie: in their order.
+fn place_gradients(pixels: &mut [Pixel], stride: usize) {
+    for (n, pixel) in pixels.iter_mut().enumerate() {
+        pixel.output = (n * stride) as u32;
     }
 }
 

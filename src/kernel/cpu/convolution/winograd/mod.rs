@@ -1,0 +1,165 @@
+//! 3×3 convolutions of stride 1 with a quarter of the multiplications: Winograd's F(4×4, 3×3), as in Lavin and Gray 2016,
+//! "Fast Algorithms for Convolutional Neural Networks".
+//!
+//! The outputs are cut into squares of 4×4. A square's 6×6 pixels are mapped to 36 points, likewise the 3×3 taps of a
+//! kernel; a product of small matrices over the channels at each point, and a map from 36 points to 4×4 outputs:
+//! 36 multiplications for 16 outputs instead of 144. The input gradient is the same with the kernel turned; the
+//! weight gradient is the same transposed: 4×4 gradients and 6×6 pixels at 36 points, and from 36 points
+//! back to 3×3 taps.
+//!
+//! A few rows of squares at a time are mapped, multiplied by the tile of the direct kernels and mapped back while
+//! they are in the second-level cache.
+
+mod correlate;
+mod pack;
+pub(in crate::kernel::cpu) mod transform;
+mod weight_gradient;
+
+use super::super::shared::Shared;
+use super::super::tile::Pixel;
+use super::correlate::{Chunk, Correlation, chunks};
+use transform::Squares;
+
+pub(super) use weight_gradient::weight_gradient;
+
+/// Outputs along a side of a square.
+const SIDE: usize = 4;
+/// Points along an axis, which is also the pixels that a square of outputs depends on.
+const AXIS: usize = 6;
+/// Points of a square.
+const POINTS: usize = AXIS * AXIS;
+/// Floats between the end of one point's numbers and the next point's: a cache line, without which
+/// the 36 places that a square is written to would often share one set of the first-level cache.
+const GAP: usize = 16;
+/// The fewest channels, on either side, for which the maps cost less than they save.
+const CHANNELS: usize = 16;
+
+/// A correlation whose outputs are computed in squares.
+pub(super) struct Winograd {
+    correlation: Correlation,
+    /// The correlation with whole squares of outputs.
+    frame: Correlation,
+    /// Rows and columns of squares.
+    squares: [usize; 2],
+}
+
+impl Winograd {
+    /// The squares of a correlation that this file's method can compute and that it pays for.
+    pub(super) fn of(correlation: &Correlation) -> Option<Self> {
+        let Correlation { window, stride, step, channels, columns, count, .. } = *correlation;
+        let squares = count.map(|count| count.div_ceil(SIDE));
+        // Less than half of the outputs of squares exist in images of 2×2 and 5×5.
+        let exist = 2 * count[0] * count[1] >= SIDE * SIDE * squares[0] * squares[1];
+        let fits = window == [3, 3] && stride == 1 && step == 1;
+        (fits && exist && channels[1].min(columns[1]) >= CHANNELS).then(|| Self {
+            correlation: *correlation,
+            frame: Correlation { count: squares.map(|squares| squares * SIDE), ..*correlation },
+            squares,
+        })
+    }
+
+    /// Cuts the batch into rows of squares, of about so many floats at `square` a square.
+    fn cut(&self, square: usize, cached: usize, least: usize) -> Vec<Chunk> {
+        let [rows, columns] = self.squares;
+        chunks(self.frame.batch, rows, (columns, least), (columns * square, cached))
+    }
+
+    /// The rows of pixels of some rows of squares, past the end of the image too.
+    fn frame_rows(chunk: &Chunk) -> Chunk {
+        Chunk { row: chunk.row * SIDE, rows: chunk.rows * SIDE, ..*chunk }
+    }
+
+    /// The rows of outputs of some rows of squares.
+    fn existing(&self, chunk: &Chunk) -> Chunk {
+        let row = chunk.row * SIDE;
+        Chunk { row, rows: (chunk.rows * SIDE).min(self.correlation.count[0] - row), ..*chunk }
+    }
+
+    /// Squares of a chunk.
+    fn squares_of(&self, chunk: &Chunk) -> usize {
+        chunk.images * chunk.rows * self.squares[1]
+    }
+
+    /// Maps the squares of a chunk of a frame's source to points, to the places from `first` of a layout. `border` is
+    /// [`Winograd::border_len`] long.
+    fn spread(
+        &self,
+        map: unsafe fn(&Squares),
+        frame: &Correlation,
+        (source, chunk): (&[f32], &Chunk),
+        border: &mut [f32],
+        layout: Layout,
+        (to, first): (Shared<'_, f32>, usize),
+    ) {
+        let pixels = Self::frame_rows(chunk);
+        let [_, columns] = frame.bordered(&pixels);
+        let [first_channel, channels] = frame.channels;
+        let (from, all, image) = if has_no_border(frame) {
+            let [height, width, all] = frame.source;
+            let start = (chunk.image * height + pixels.row) * width * all + first_channel;
+            (&source[start..], all, height * width * all)
+        } else {
+            frame.border(source, &pixels, border);
+            (&*border, channels, frame.bordered_len(&pixels) / chunk.images)
+        };
+        for row in 0..chunk.images * chunk.rows {
+            let start = row / chunk.rows * image + row % chunk.rows * SIDE * columns * all;
+            let square = first + row * self.squares[1];
+            for (panel, channel) in (0..channels).step_by(layout.width).enumerate() {
+                // SAFETY: a row of squares of the source with its border; places in the layout that
+                // are this chunk's.
+                unsafe {
+                    map(&Squares {
+                        squares: self.squares[1],
+                        channels: layout.width.min(channels - channel),
+                        from: from[start + channel..].as_ptr(),
+                        from_step: [SIDE * all, columns * all, all],
+                        to: to.at(panel * layout.panel() + square * layout.width),
+                        to_step: [layout.width, AXIS * layout.point(), layout.point()],
+                        exist: [usize::MAX; 2],
+                        bias: core::ptr::null(),
+                    });
+                }
+            }
+        }
+    }
+
+    /// Floats of memory that [`Winograd::spread`] takes for a chunk.
+    fn border_len(frame: &Correlation, chunk: &Chunk) -> usize {
+        if has_no_border(frame) { 0 } else { frame.bordered_len(&Self::frame_rows(chunk)) }
+    }
+}
+
+/// Whether the squares of a frame's source can be read where they lie.
+fn has_no_border(frame: &Correlation) -> bool {
+    frame.window == [1, 1] && frame.source[..2] == frame.count
+}
+
+/// Numbers at the points of squares, in panels of channels: `[panels, POINTS, squares, width]`, with gaps between points.
+#[derive(Clone, Copy)]
+struct Layout {
+    squares: usize,
+    width: usize,
+}
+
+impl Layout {
+    /// Floats from one point to the next.
+    fn point(self) -> usize {
+        self.squares * self.width + GAP
+    }
+
+    /// Floats of a panel.
+    fn panel(self) -> usize {
+        POINTS * self.point()
+    }
+
+    /// The squares of a panel as the tiles take them: read at their places, written to the same.
+    fn pixels(self, to: &mut Vec<Pixel>) {
+        to.clear();
+        to.extend(
+            (0..self.squares * self.width)
+                .step_by(self.width)
+                .map(|at| Pixel { input: at as u32, output: at as u32 }),
+        );
+    }
+}
