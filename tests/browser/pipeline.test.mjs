@@ -45,15 +45,16 @@ async function run(job) {
 
 /** Asserts that every shader pleases the browser, and the other compilers of WGSL where there are any. */
 function assertShaders(shaders, context) {
-  const checkers = ['naga', 'tint'].filter((name) => spawnSync(name, ['--help']).error === undefined);
-  context.diagnostic(`${shaders.length} shaders, also checked by: ${checkers.join(', ') || 'none'}`);
+  const checkers = { naga: [], tint: ['--format', 'wgsl'] };
+  for (const name of Object.keys(checkers)) if (spawnSync(name, ['--help']).error) delete checkers[name];
+  context.diagnostic(`${shaders.length} shaders, also checked by: ${Object.keys(checkers).join(', ') || 'none'}`);
   assert.ok(shaders.length > 20, `only ${shaders.length} shaders`);
   shaders.forEach(({ code, messages }, at) => {
     assert.deepEqual(messages.filter((message) => message.startsWith('error')), [], code);
     const file = join(folder, `${at}.wgsl`);
     writeFileSync(file, code);
-    for (const checker of checkers) {
-      const { status, stdout, stderr } = spawnSync(checker, [file], { encoding: 'utf8' });
+    for (const [checker, options] of Object.entries(checkers)) {
+      const { status, stdout, stderr } = spawnSync(checker, [...options, file], { encoding: 'utf8' });
       assert.equal(status, 0, `${checker}: ${stdout}${stderr}\n${code}`);
     }
   });

@@ -110,7 +110,7 @@ async function refusals() {
     small: () => ProxyRun.open(new Uint8Array(2 * 48), labels, { ...model, imageSize: 4 }),
     noEpochs: () => ProxyRun.open(two, labels, { ...model, epochs: 0 }),
     noBatch: () => ProxyRun.open(two, labels, { ...model, batch: 0 }),
-    noRate: () => ProxyRun.open(two, labels, { ...model, lr: NaN }),
+    noRate: () => ProxyRun.open(two, labels, { ...model, lr: 0 }),
     model: () => ProxyRun.open(two, labels, { ...model, model: 'vit' }),
     diverged: async () => {
       const wild = await ProxyRun.open(two.map((_, i) => i * 37), labels, { ...model, lr: 1e30, epochs: 9, batch: 1 });
