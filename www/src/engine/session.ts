@@ -46,6 +46,7 @@ interface Split {
 
 const THUMB = 32;
 const PICTURES = 6;
+const KEEP = 6;
 /** A turn of training takes about this many milliseconds, so that pause and stop are felt at once. */
 const TURN = 200;
 const CHECKPOINT_EVERY = 4000;
@@ -80,6 +81,8 @@ export class Session {
   #val: Split | null = null;
   #scores: Float64Array | null = null;
   #csv = '';
+  /** The sets made last, by choice: three stages look at the same one. */
+  #made = new Map<string, Combined>();
 
   constructor(api: Api, device: Tilepress.DeviceName, control: Control, base: string, failAfter = Infinity) {
     this.#api = api;
@@ -107,7 +110,7 @@ export class Session {
     const entries = [...first.train, ...first.val];
     let bytes = 0;
     for (const [place, { path }] of entries.entries()) {
-      if (place % 64 === 0) await this.#breathe(reports, 'Looking at the files', place, entries.length);
+      if (place % 16 === 0) await this.#breathe(reports, 'Looking at the files', place, entries.length);
       const file = files.get(path) as Blob | Bytes;
       try {
         const header = api.probeImage(await bytesOf(file instanceof Blob ? file.slice(0, HEADER) : file));
@@ -305,6 +308,7 @@ export class Session {
 
   #useScores(table: Tilepress.ScoreTable): void {
     const { classes } = this.#need(this.#folder);
+    this.#made.clear();
     this.#scores = table.scoresOf(this.#need(this.#train).samples, classes);
     this.#csv = table.toCsv();
     table.free();
@@ -356,9 +360,15 @@ export class Session {
   }
 
   async combine(choice: Choice, reports: Reports, label = 'Making the composites'): Promise<Combined> {
+    const key = JSON.stringify([choice, this.#load]);
+    const known = this.#made.get(key);
+    if (known) return known;
     const set = this.#composites(choice);
     try {
-      return await this.#make(set, choice.grid, reports, label);
+      const made = await this.#make(set, choice.grid, reports, label);
+      if (this.#made.size >= KEEP) this.#made.clear();
+      this.#made.set(key, made);
+      return made;
     } finally {
       set.free();
     }
