@@ -109,9 +109,14 @@ export class Session {
     const bad: { path: string; reason: string }[] = [];
     const entries = [...first.train, ...first.val];
     let bytes = 0;
+    const trusted = source.kind === 'built-in';
     for (const [place, { path }] of entries.entries()) {
       if (place % 16 === 0) await this.#breathe(reports, 'Looking at the files', place, entries.length);
       const file = files.get(path) as Blob | Bytes;
+      if (trusted) {
+        bytes += file instanceof Blob ? file.size : file.length;
+        continue;
+      }
       try {
         const header = api.probeImage(await bytesOf(file instanceof Blob ? file.slice(0, HEADER) : file));
         if (header.withinLimits) bytes += file instanceof Blob ? file.size : file.length;

@@ -66,7 +66,7 @@ async function run<N extends JobName>(id: number, job: N, options: Jobs[N]['take
 // One job at a time, in the order they were asked for; pause, step and stop overtake them.
 let last: Promise<void> = Promise.resolve();
 
-onmessage = ({ data: message }: MessageEvent<ToWorker>) => {
+globalThis.onmessage = ({ data: message }: MessageEvent<ToWorker>) => {
   if (message.type === 'open') {
     last = open(message).catch((error: unknown) => say({ type: 'error', id: 0, failure: failureOf(error) }));
   } else if (message.type === 'start') {

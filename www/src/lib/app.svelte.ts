@@ -127,17 +127,25 @@ class App {
   }
 
   /** Runs a job that the bar at the foot shows; null when it failed or was stopped, which is said. */
-  async run<N extends JobName>(name: N, options: Jobs[N]['takes'], listeners: Listeners = {}): Promise<Jobs[N]['gives'] | null> {
+  async run<N extends JobName>(
+    name: N,
+    options: Jobs[N]['takes'],
+    listeners: Listeners = {},
+    keep: (result: Jobs[N]['gives']) => void = () => {},
+  ): Promise<Jobs[N]['gives'] | null> {
     if (this.running) return null;
     this.error = null;
     this.running = { name, progress: null, paused: false };
     try {
-      return await this.engine.start(name, options, {
+      const result = await this.engine.start(name, options, {
         ...listeners,
         progress: (progress) => {
           if (this.running) this.running.progress = progress;
         },
       });
+      // While it still counts as running, so that nobody starts it again for want of a result.
+      keep(result);
+      return result;
     } catch (error) {
       this.error = (error as Error).message;
       this.status = this.error;
@@ -250,10 +258,10 @@ class App {
 
   async combine(grid: Grid): Promise<void> {
     if (this.combined[grid]) return;
-    const made = await this.run('combine', { ...this.choice, grid });
-    if (!made) return;
-    this.combined = { ...this.combined, [grid]: made };
-    this.status = `Made ${made.records.length} composites.`;
+    await this.run('combine', { ...this.choice, grid }, {}, (made) => {
+      this.combined = { ...this.combined, [grid]: made };
+      this.status = `Made ${made.records.length} stored images.`;
+    });
   }
 
   async race(): Promise<void> {
