@@ -42,7 +42,7 @@ beforeEach(() => {
 });
 
 const read = { source: { kind: 'built-in', name: 'x' } as const, valFraction: 0.2, seed: 0 };
-const options = { imageSize: 8, cap: 0, epochs: 1, width: 2, batch: 2, seed: 0 };
+const options = { imageSize: 8, cap: 0, epochs: 1, width: 2, batch: 2, lr: 0.002, seed: 0 };
 
 test('a job is started, reports, and gives its result', async () => {
   const seen: string[] = [];

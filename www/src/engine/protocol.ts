@@ -50,6 +50,7 @@ export interface ScoreOptions extends LoadOptions {
   epochs: number;
   width: number;
   batch: number;
+  lr: number;
   seed: number;
 }
 
@@ -67,8 +68,8 @@ export type Metrics =
       epoch: number;
       epochs: number;
       curve: CurvePoint[];
-      /** Share predicted, an entry for each finished epoch. */
-      accuracy: number[];
+      /** Share predicted, an entry for each finished epoch; null for those before a restart. */
+      accuracy: (number | null)[];
       imagesPerSecond: number;
       /** Milliseconds. */
       eta: number;
@@ -147,6 +148,7 @@ export interface RaceOptions {
   width: number;
   steps: number;
   batch: number;
+  lr: number;
   seeds: number;
   minScale: number;
 }

@@ -211,7 +211,7 @@ export class Session {
   }
 
   async score(options: Jobs['score']['takes'], reports: Reports): Promise<Scored> {
-    const { imageSize, cap, epochs, width, batch, seed } = options;
+    const { imageSize, cap, epochs, width, batch, lr, seed } = options;
     await this.#decode({ imageSize, cap }, reports);
     const { classes } = this.#need(this.#folder);
     const train = this.#need(this.#train);
@@ -229,11 +229,12 @@ export class Session {
       width,
       epochs,
       batch: Math.min(batch, train.labels.length),
+      lr,
       seed,
     });
     if (options.checkpoint) run.restore(options.checkpoint);
     let progress = run.progress();
-    const accuracy: number[] = [];
+    const accuracy: (number | null)[] = [];
     let el2n = run.el2n();
     const pace = new Pace(batch);
     let saved = performance.now();
@@ -247,11 +248,13 @@ export class Session {
       this.#failForTests();
       const before = progress;
       const began = performance.now();
-      progress = await run.advance(single ? 1 : pace.steps());
+      // Not past the end of an epoch, so that none goes by unseen.
+      const perEpoch = progress.steps / epochs;
+      progress = await run.advance(single ? 1 : Math.min(pace.steps(), perEpoch - (before.step % perEpoch)));
       pace.took(performance.now() - began, progress.step - before.step);
       if (progress.epoch > before.epoch) {
         el2n = run.el2n();
-        if (progress.accuracy !== null) accuracy[progress.epoch - 1] = progress.accuracy;
+        accuracy[progress.epoch - 1] = progress.accuracy;
         if (before.epoch === 0 || performance.now() - saved > CHECKPOINT_EVERY) {
           saved = performance.now();
           reports.checkpoint([await run.checkpoint()]);
@@ -264,7 +267,7 @@ export class Session {
         epoch: progress.epoch,
         epochs,
         curve: run.curve(),
-        accuracy: Array.from(accuracy, (value) => value ?? NaN),
+        accuracy: Array.from(accuracy, (value) => value ?? null),
         imagesPerSecond: pace.imagesPerSecond,
         eta: pace.eta(progress.steps - progress.step),
         el2n: el2n.slice(),
@@ -402,12 +405,20 @@ export class Session {
   }
 
   async race(options: Jobs['race']['takes'], reports: Reports): Promise<Outcome> {
-    const { imageSize, width, steps, batch, seeds, checkpoints } = options;
+    const { imageSize, width, steps, batch, lr, seeds, checkpoints } = options;
     const { classes } = this.#need(this.#folder);
     const val = this.#need(this.#val);
     if (val.samples.length === 0) throw new DataError('There are no validation images to measure students on.');
     const entrants = await this.#entrants(options, reports);
-    const race = await this.#api.Race.open({ device: this.#device, imageSize, width, classes: classes.length, steps, batch });
+    const race = await this.#api.Race.open({
+      device: this.#device,
+      imageSize,
+      width,
+      classes: classes.length,
+      steps,
+      batch,
+      lr,
+    });
     const students: { name: string; seed: number }[] = [];
     for (let seed = 0; seed < seeds; seed += 1) {
       for (const { name, set, crop } of entrants) {

@@ -30,7 +30,7 @@ const files = Array.from({ length: 24 }, (_, at) => {
   return { path: `set/${at % 2 ? 'light' : 'dark'}/${at}.png`, blob: new Blob([grayPng(pixels, 8)]) };
 });
 const source = { kind: 'files', files } as const;
-const score = { imageSize: 8, cap: 0, epochs: 3, width: 2, batch: 4, seed: 0 };
+const score = { imageSize: 8, cap: 0, epochs: 3, width: 2, batch: 4, lr: 0.002, seed: 0 };
 
 describe.skipIf(!existsSync(wasm))('the worker', () => {
   beforeAll(async () => {

@@ -204,12 +204,12 @@ class App {
     this.scoring = null;
     this.#forgetChoice();
     this.go('Score');
-    const { size: imageSize, cap, epochs, width, batch, seed } = this.settings;
+    const { size: imageSize, cap, epochs, width, batch, scorelr: lr, seed } = this.settings;
     this.status = 'Decoding the images.';
     let epoch = -1;
     const scored = await this.run(
       'score',
-      { imageSize, cap, epochs, width, batch, seed },
+      { imageSize, cap, epochs, width, batch, lr, seed },
       {
         samples: (samples) => {
           this.samples = samples;
@@ -267,12 +267,12 @@ class App {
   async race(): Promise<void> {
     this.outcome = null;
     this.racing = null;
-    const { size: imageSize, width, steps, batch, seeds, r: minScale } = this.settings;
+    const { size: imageSize, width, steps, batch, lr, seeds, r: minScale } = this.settings;
     this.status = 'The students start.';
     let quarter = 0;
     const outcome = await this.run(
       'race',
-      { choice: this.choice, imageSize, width, steps, batch, seeds, minScale },
+      { choice: this.choice, imageSize, width, steps, batch, lr, seeds, minScale },
       {
         metrics: (metrics) => {
           if (metrics.of !== 'race') return;

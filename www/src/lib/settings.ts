@@ -19,6 +19,9 @@ export interface Settings {
   /** Smallest crop as a share of the tile. */
   r: number;
   steps: number;
+  /** Learning rates of the proxy and of the students. */
+  scorelr: number;
+  lr: number;
   seeds: number;
   device: 'auto' | 'webgpu' | 'flex';
 }
@@ -36,8 +39,10 @@ export const DEFAULTS: Settings = {
   grid: 2,
   rule: 'easy',
   window: 0.1,
-  r: 0.25,
+  r: 0.5,
   steps: 200,
+  scorelr: 0.004,
+  lr: 0.01,
   seeds: 3,
   device: 'auto',
 };
@@ -54,6 +59,8 @@ const RANGES: Partial<Record<keyof Settings, [number, number]>> = {
   window: [0, 0.9],
   r: [0.05, 1],
   steps: [1, 10_000],
+  scorelr: [1e-5, 1],
+  lr: [1e-5, 1],
   seeds: [1, 10],
 };
 const CHOICES: Partial<Record<keyof Settings, readonly unknown[]>> = {
@@ -62,7 +69,7 @@ const CHOICES: Partial<Record<keyof Settings, readonly unknown[]>> = {
   rule: ['easy', 'hard', 'window', 'random'],
   device: ['auto', 'webgpu', 'flex'],
 };
-const FRACTIONS = new Set(['val', 'window', 'r']);
+const FRACTIONS = new Set(['val', 'window', 'r', 'scorelr', 'lr']);
 
 /** What a hash says, without what makes no sense. */
 export function fromHash(hash: string): Settings {
@@ -95,11 +102,11 @@ const quote = (text: string) => (/^[\w./-]+$/.test(text) ? text : `'${text.repla
 
 /** What the program is called with for the same scores, selection and composites. */
 export function command(settings: Settings, folder: string, given: boolean): string {
-  const { ipc, grid, rule, window, size, width, epochs, batch, seed, val } = settings;
+  const { ipc, grid, rule, window, size, width, epochs, batch, seed, val, scorelr } = settings;
   return [
     `tilepress compress --data ${quote(folder)} --out small`,
     `--ipc ${ipc} --grid ${grid} --rule ${rule}${rule === 'window' ? ` --window-start ${window}` : ''}`,
-    `--image-size ${size} --width ${width} --score-epochs ${epochs} --score-batch-size ${batch} --seed ${seed}`,
+    `--image-size ${size} --width ${width} --score-epochs ${epochs} --score-batch-size ${batch} --score-lr ${scorelr} --seed ${seed}`,
     `--device cpu --on-error skip${given ? '' : ` --val-fraction ${val}`}`,
   ].join(' \\\n  ');
 }
