@@ -218,3 +218,16 @@ test('a lost device is said, and the run goes on from the checkpoint', PATIENCE,
   assert.deepEqual(complaints, []);
   await context.close();
 });
+
+test('a page that was loaded once opens again without a network', PATIENCE, async () => {
+  const { page, context } = await visit();
+  // All of the engine, the largest part, is kept.
+  await page.waitForFunction(async () => {
+    const kept = await caches.match(new URL('pkg/tilepress_bg.wasm', document.baseURI));
+    return kept !== undefined && (await caches.match(new URL('./', document.baseURI))) !== undefined;
+  });
+  await context.setOffline(true);
+  await page.reload();
+  await page.getByRole('button', { name: 'Choose an archive', disabled: false }).waitFor();
+  await context.close();
+});

@@ -19,6 +19,7 @@ import {
   type Scored,
   type Source,
 } from '../engine/protocol';
+import { keepForOffline } from './offline';
 import { fromHash, type Settings, toHash } from './settings';
 
 export const STAGES = ['Pick', 'Score', 'Prune', 'Combine', 'Augment', 'Compare', 'Take home'] as const;
@@ -71,6 +72,8 @@ class App {
           this.device = device;
           this.version = version;
           this.loading = null;
+          // Without it the page works all the same, but needs the network to be opened again.
+          keepForOffline().catch(() => {});
           this.status = `The engine is ready and runs on ${device.device === 'flex' ? 'the CPU' : 'WebGPU'}.`;
         },
         progress: (progress) => {
