@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 
 import { launch } from './browser.mjs';
 
@@ -177,6 +178,8 @@ test('a built-in set goes through every stage to a zip that holds it', PATIENCE,
 
 test('what cannot be used is said clearly, and the page goes on', PATIENCE, async () => {
   const { page, complaints, context } = await visit();
+  await page.getByLabel('A folder of images').setInputFiles(fileURLToPath(new URL('../data/signs', import.meta.url)));
+  await page.getByText('What was found in signs').waitFor();
   const photos = (of) => of.map((name, at) => [`${at % 2 ? 'two' : 'one'}/${at}.jpg`, sign(name)]);
   const alert = (text) => page.getByRole('alert').filter({ hasText: text }).waitFor();
 
@@ -229,5 +232,36 @@ test('a page that was loaded once opens again without a network', PATIENCE, asyn
   await context.setOffline(true);
   await page.reload();
   await page.getByRole('button', { name: 'Choose an archive', disabled: false }).waitFor();
+  await context.close();
+});
+
+test('a session that was closed in mid-training goes on, and can be forgotten', PATIENCE, async () => {
+  const { page, complaints, context } = await visit(QUICK.replace('epochs=4', 'epochs=60'));
+  await give(page, 'photos.zip', PHOTOS.map((name, at) => [`${at % 2 ? 'two' : 'one'}/${at}.jpg`, sign(name)]));
+  await press(page, /^Score the images/);
+  await page.getByText(/^[1-9]\d* of 60$/).waitFor();
+  await press(page, 'Pause');
+  // As good as closed: nothing but what was kept is left.
+  page.once('dialog', (dialog) => dialog.accept());
+  await page.goto('about:blank');
+  await page.goto(PAGE);
+  await page.getByText(/photos, in the middle of scoring/).waitFor();
+  await clean(page, 'an offer to resume');
+  await press(page, 'Resume last session');
+  await page.getByRole('heading', { name: 'Near-duplicates' }).waitFor();
+  await page.getByText('60 of 60').waitFor();
+  // And once more, with the scores.
+  await page.reload();
+  await page.getByText(/photos, scored/).waitFor();
+  await press(page, 'Resume last session');
+  await page.getByRole('heading', { name: 'Near-duplicates' }).waitFor();
+  await press(page, 'Prune →');
+  await page.getByText(/16 are kept: 8 of each class/).waitFor();
+  await page.reload();
+  await press(page, 'Forget it');
+  await page.reload();
+  await page.getByRole('button', { name: 'Choose an archive', disabled: false }).waitFor();
+  assert.equal(await page.getByText('Resume last session').count(), 0);
+  assert.deepEqual(complaints, []);
   await context.close();
 });

@@ -26,6 +26,8 @@ export interface Listeners {
   progress?(progress: Progress): void;
   metrics?(metrics: Metrics): void;
   samples?(samples: Samples): void;
+  /** The run as bytes, from time to time. */
+  checkpoint?(parts: Uint8Array[]): void;
 }
 
 export interface Events {
@@ -87,6 +89,11 @@ export class Engine {
     });
   }
 
+  /** What another worker would be told. */
+  get memory(): Memory | undefined {
+    return this.#memory;
+  }
+
   pause(): void {
     this.#line.postMessage({ type: 'pause' });
   }
@@ -130,10 +137,13 @@ export class Engine {
     if (message.type === 'progress') job.listeners.progress?.(message.progress);
     if (message.type === 'metrics') job.listeners.metrics?.(message.metrics);
     if (message.type === 'samples') job.listeners.samples?.(message.samples);
-    if (message.type === 'checkpoint') job.checkpoint = message.parts;
+    if (message.type === 'checkpoint') {
+      job.checkpoint = message.parts;
+      job.listeners.checkpoint?.(message.parts);
+    }
     if (message.type === 'done') {
       this.#jobs.delete(message.id);
-      if (job.name === 'read') this.#memory = { ...(job.options as Jobs['read']['takes']) };
+      if (job.name === 'read' || job.name === 'recall') this.#memory = { ...(job.options as Memory) };
       job.resolve(message.result);
     }
     if (message.type === 'error') {

@@ -170,6 +170,7 @@ export interface SaveOptions {
 
 /** What a job takes and gives. */
 export interface Jobs {
+  recall: { takes: Memory; gives: null };
   read: { takes: { source: Source; valFraction: number; seed: number }; gives: Found };
   memory: { takes: { images: number; imageSize: number; epochs: number }; gives: MemoryEstimate };
   score: { takes: ScoreOptions & { checkpoint?: Uint8Array | undefined }; gives: Scored };

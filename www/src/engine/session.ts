@@ -92,11 +92,12 @@ export class Session {
     this.#failAfter = failAfter;
   }
 
-  /** Takes over from a worker that is gone. */
-  async recall(memory: Memory, reports: Reports): Promise<void> {
+  /** Takes over from a worker that is gone, or a session that was closed. */
+  async recall(memory: Memory, reports: Reports): Promise<null> {
     await this.read(memory, reports);
     if (memory.load) await this.#decode(memory.load, reports);
     if (memory.scores) this.#useScores(this.#api.ScoreTable.fromCsv(memory.scores));
+    return null;
   }
 
   async read({ source, valFraction, seed }: Jobs['read']['takes'], reports: Reports): Promise<Found> {

@@ -21,6 +21,7 @@ import {
 } from '../engine/protocol';
 import { keepForOffline } from './offline';
 import { fromHash, type Settings, toHash } from './settings';
+import { drop, forget, keep, recall } from './store';
 
 export const STAGES = ['Pick', 'Score', 'Prune', 'Combine', 'Augment', 'Compare', 'Take home'] as const;
 export type StageName = (typeof STAGES)[number];
@@ -49,6 +50,8 @@ class App {
   dead = $state(false);
 
   source: Source | null = null;
+  /** A session that was closed. */
+  last: { name: string; how: string } | null = $state.raw(null);
   found: Found | null = $state.raw(null);
   memory: MemoryEstimate | null = $state.raw(null);
   samples: Samples | null = $state.raw(null);
@@ -72,6 +75,7 @@ class App {
           this.device = device;
           this.version = version;
           this.loading = null;
+          if (!this.found) void this.lookBack();
           // Without it the page works all the same, but needs the network to be opened again.
           keepForOffline().catch(() => {});
           this.status = `The engine is ready and runs on ${device.device === 'flex' ? 'the CPU' : 'WebGPU'}.`;
@@ -91,6 +95,49 @@ class App {
       this.settings.device,
       failAfter === null ? undefined : Number(failAfter),
     );
+  }
+
+  /** What a closed session left behind; a browser that keeps nothing leaves nothing. */
+  async lookBack(): Promise<void> {
+    const setup = await recall('setup').catch(() => undefined);
+    if (!setup) return;
+    const how = (await recall('scored'))
+      ? 'scored'
+      : (await recall('checkpoint'))
+        ? 'in the middle of scoring'
+        : 'picked, not scored yet';
+    if (!this.found) this.last = { name: setup.found.name, how };
+  }
+
+  async resume(): Promise<void> {
+    const setup = await recall('setup');
+    if (!setup) return;
+    const [kept, checkpoint] = [await recall('scored'), await recall('checkpoint')];
+    const { source, settings, found } = setup;
+    this.settings = settings;
+    const { val: valFraction, seed } = settings;
+    this.status = `Going back to ${found.name}.`;
+    const memory = { source, valFraction, seed, ...(kept ? { load: kept.load, scores: kept.csv } : {}) };
+    if ((await this.run('recall', memory)) === null && this.error) return;
+    this.last = null;
+    this.source = source;
+    this.found = found;
+    await this.measure();
+    if (kept) {
+      this.samples = kept.samples;
+      this.scored = kept.scored;
+      this.status = `Back at ${found.name}, with its scores.`;
+      this.go('Score');
+      await this.prune();
+    } else if (checkpoint) {
+      await this.score(checkpoint);
+    }
+  }
+
+  async forgetLast(): Promise<void> {
+    this.last = null;
+    await forget();
+    this.status = 'The last session is forgotten.';
   }
 
   get classes(): string[] {
@@ -187,6 +234,11 @@ class App {
     if (!found) return;
     this.found = found;
     this.source = source;
+    this.last = null;
+    // A browser that cannot keep it goes on without.
+    void forget()
+      .then(() => keep('setup', { source, settings: $state.snapshot(this.settings), found }))
+      .catch(() => {});
     this.status = `Found ${found.images} images of ${found.classes.length} classes; ${found.leftOut.length} files left out.`;
     await this.measure();
   }
@@ -202,7 +254,12 @@ class App {
     this.memory = await this.engine.start('memory', { images: this.planned, imageSize, epochs });
   }
 
-  async score(): Promise<void> {
+  async score(checkpoint?: Uint8Array): Promise<void> {
+    const { source, found } = this;
+    if (!source || !found) return;
+    await keep('setup', { source, settings: $state.snapshot(this.settings), found }).catch(() => {});
+    await drop('scored').catch(() => {});
+    if (!checkpoint) await drop('checkpoint').catch(() => {});
     this.scored = null;
     this.scoring = null;
     this.#forgetChoice();
@@ -212,8 +269,11 @@ class App {
     let epoch = -1;
     const scored = await this.run(
       'score',
-      { imageSize, cap, epochs, width, batch, lr, seed },
+      { imageSize, cap, epochs, width, batch, lr, seed, checkpoint },
       {
+        checkpoint: ([bytes]) => {
+          if (bytes) keep('checkpoint', bytes).catch(() => {});
+        },
         samples: (samples) => {
           this.samples = samples;
         },
@@ -229,6 +289,11 @@ class App {
     );
     if (!scored) return;
     this.scored = scored;
+    const { memory } = this.engine;
+    if (this.samples && memory?.scores && memory.load) {
+      const { samples } = this;
+      keep('scored', { scored, samples, csv: memory.scores, load: memory.load }).catch(() => {});
+    }
     this.settings.ipc = Math.min(this.settings.ipc, this.mostIpc);
     this.status = `Scored ${scored.scores.length} images over ${scored.counted} epochs.`;
     await this.prune();
