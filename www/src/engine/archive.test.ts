@@ -60,5 +60,7 @@ test('what is no archive, or is cut short, is said to be so', () => {
 test('folders that all share are dropped, but neither a class nor a split', () => {
   expect(withoutCommonFolder(['x/y/cat/a.png', 'x/y/dog/b.png'])).toEqual(['cat/a.png', 'dog/b.png']);
   expect(withoutCommonFolder(['cat/a.png', 'cat/b.png'])).toEqual(['cat/a.png', 'cat/b.png']);
+  expect(withoutCommonFolder(['x/LICENSE', 'x/cat/a.png', 'x/dog/b.png'])).toEqual(['LICENSE', 'cat/a.png', 'dog/b.png']);
+  expect(withoutCommonFolder([])).toEqual([]);
   expect(withoutCommonFolder(['x/train/cat/a.png', 'x/train/dog/b.png'])).toEqual(['train/cat/a.png', 'train/dog/b.png']);
 });

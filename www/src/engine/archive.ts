@@ -94,8 +94,8 @@ export function withoutCommonFolder(paths: string[]): string[] {
   let rest = paths.map((path) => path.split('/'));
   for (;;) {
     const first = rest[0]?.[0];
-    const shared = first !== undefined && rest.every((parts) => parts.length > 2 && parts[0] === first);
-    if (!shared || first === 'train' || first === 'val') return rest.map((parts) => parts.join('/'));
+    const shared = rest.every((parts) => parts.length > 1 && parts[0] === first) && rest.some((parts) => parts.length > 2);
+    if (!shared || first === undefined || first === 'train' || first === 'val') return rest.map((parts) => parts.join('/'));
     rest = rest.map((parts) => parts.slice(1));
   }
 }
