@@ -4,6 +4,7 @@
 //! tells what to do by hand.
 
 mod browser;
+mod page;
 mod process;
 mod reproduce;
 mod server;
@@ -31,6 +32,10 @@ enum Task {
     Test(test::Options),
     /// Builds the npm packages that wasm-pack.toml describes, into pkg/.
     Wasm(wasm::Options),
+    /// Builds the page into www/dist, from www/ and the package in pkg/web.
+    Page(page::Options),
+    /// Builds the page and serves it on localhost.
+    Serve(page::ServeOptions),
     /// Runs the reference experiment and holds it against an independent PyTorch implementation.
     Reproduce(reproduce::Options),
     /// Runs the tests of the CPU's kernels under Miri and AddressSanitizer, on Rust's nightly toolchain.
@@ -41,6 +46,8 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Test(options) => test::run(&options),
         Task::Wasm(options) => wasm::run(&options).map(|()| ExitCode::SUCCESS),
+        Task::Page(options) => page::run(&options).map(|()| ExitCode::SUCCESS),
+        Task::Serve(options) => page::serve(&options).map(|()| ExitCode::SUCCESS),
         Task::Reproduce(options) => reproduce::run(&options),
         Task::Soundness => soundness::run().map(|()| ExitCode::SUCCESS),
     };

@@ -1,4 +1,4 @@
-//! A small file server for the browser tests: GET, localhost, right media types.
+//! A small file server for the browser tests and `cargo xtask serve`: GET, localhost, right media types.
 
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
@@ -21,8 +21,14 @@ pub(crate) struct Server {
 impl Server {
     /// Takes a free port and answers in the background.
     pub(crate) fn start(root: &Path) -> Result<Self> {
+        Self::start_at(root, 0)
+    }
+
+    /// The same at a port of one's choice.
+    pub(crate) fn start_at(root: &Path, port: u16) -> Result<Self> {
         let root = root.canonicalize().with_context(|| format!("cannot serve {}", root.display()))?;
-        let listener = TcpListener::bind(("127.0.0.1", 0)).context("cannot listen on localhost")?;
+        let listener = TcpListener::bind(("127.0.0.1", port))
+            .with_context(|| format!("cannot listen on port {port} of localhost"))?;
         let address = listener.local_addr()?;
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -130,6 +136,7 @@ fn media_type(path: &Path) -> &'static str {
         "png" => "image/png",
         "jpg" | "jpeg" => "image/jpeg",
         "webp" => "image/webp",
+        "zip" => "application/zip",
         _ => "application/octet-stream",
     }
 }

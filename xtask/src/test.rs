@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 
 use crate::browser::{self, Browser};
+use crate::page;
 use crate::process;
 use crate::tally::Tally;
 use crate::wasm;
@@ -158,7 +159,11 @@ fn cargo_test(workspace: &Workspace, arguments: &[&str], environment: &[(&str, &
 fn browser_tests(workspace: &Workspace, built: bool) -> Result<Tally> {
     ensure!(built, "the wasm packages were not built, so there is nothing to test");
     match Browser::find(workspace) {
-        Ok(browser) => browser.run_tests(workspace),
+        Ok(browser) => {
+            page::run(&page::Options::default())?;
+            page::check()?;
+            browser.run_tests(workspace)
+        }
         Err(error) if env::var("CI").is_ok_and(|value| value == "true") => {
             Err(error.context("in CI the browser tests must run"))
         }

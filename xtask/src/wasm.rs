@@ -64,8 +64,17 @@ enum Target {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Manifest {
+pub(crate) struct Manifest {
     build: BTreeMap<String, Build>,
+    pub(crate) page: Page,
+}
+
+/// What is asked of the page.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Page {
+    /// The most that a first visit may load, after `gzip -9`.
+    pub(crate) budget_gzip: usize,
 }
 
 #[derive(Debug, Deserialize)]
@@ -124,7 +133,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn read_manifest(root: &Path) -> Result<Manifest> {
+pub(crate) fn read_manifest(root: &Path) -> Result<Manifest> {
     let path = root.join(MANIFEST);
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     toml::from_str(&text).with_context(|| format!("cannot understand {}", path.display()))
@@ -304,7 +313,7 @@ fn is_recent(wasm_opt: &Path) -> bool {
     printed.split(' ').find_map(|word| word.parse::<u32>().ok()) >= Some(OLDEST_WASM_OPT)
 }
 
-fn gzipped_len(bytes: &[u8]) -> Result<usize> {
+pub(crate) fn gzipped_len(bytes: &[u8]) -> Result<usize> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(bytes)?;
     Ok(encoder.finish()?.len())

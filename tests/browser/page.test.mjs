@@ -1,0 +1,267 @@
+// The page in www/dist, from an empty profile through every stage, on the CPU.
+
+import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import { launch } from './browser.mjs';
+
+const require = createRequire(new URL('../../www/package.json', import.meta.url));
+const { strToU8, unzipSync, zipSync } = require('fflate');
+const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+
+const PAGE = `${process.env.TILEPRESS_URL}/www/dist/`;
+const PATIENCE = { timeout: 120_000 };
+/** Small enough for a machine that does other things too. */
+const QUICK = '#device=flex&epochs=4&width=8&steps=20&seeds=2&ipc=3';
+
+/** Photographs of two classes in turns. */
+const PHOTOS = ['2', '9'].map((digit) => readdirSync(new URL(`../data/signs/train/${digit}/`, import.meta.url)).sort().slice(0, 10).map((name) => `train/${digit}/${name}`))
+  .reduce((twos, nines) => twos.flatMap((two, at) => [two, nines[at]]));
+/** The header of a PNG of 30,000 x 30,000 pixels, and nothing behind it. */
+const PNG_HEADER = [
+  0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13, 0x49, 0x48, 0x44, 0x52, 0, 0, 0x75, 0x30, 0, 0, 0x75, 0x30, 8, 2, 0, 0, 0,
+];
+
+const sign = (path) => readFileSync(new URL(`../data/signs/${path}`, import.meta.url));
+
+let browser;
+
+before(async () => {
+  browser = await launch();
+}, { timeout: 60_000 });
+
+after(() => browser?.close());
+
+/** A page of an empty profile, and all that it complained of. */
+async function visit(hash = QUICK) {
+  const context = await browser.newContext({ acceptDownloads: true, bypassCSP: false, reducedMotion: 'reduce' });
+  const page = await context.newPage();
+  page.setDefaultTimeout(60_000);
+  const complaints = [];
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
+  });
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  await page.goto(PAGE + hash);
+  await page.getByRole('button', { name: 'Choose an archive', disabled: false }).waitFor();
+  return { context, page, complaints };
+}
+
+async function clean(page, stage) {
+  // By the debugger, so that the page's own rules for scripts hold.
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }));
+  const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`);
+  assert.deepEqual(found, [], `axe on ${stage}`);
+}
+
+const heading = (page, name) => page.getByRole('heading', { level: 2, name }).waitFor();
+const press = (page, name) => page.getByRole('button', { name, disabled: false }).click();
+
+async function give(page, name, files) {
+  const buffer = Buffer.from(zipSync(Object.fromEntries(files), { level: 0 }));
+  await page.getByLabel('An archive of images').setInputFiles({ name, mimeType: 'application/zip', buffer });
+}
+
+test('a built-in set goes through every stage to a zip that holds it', PATIENCE, async (context) => {
+  const began = performance.now();
+  const { page, complaints, context: profile } = await visit();
+  await page.evaluate(() => {
+    globalThis.longest = 0;
+    new PerformanceObserver((list) => {
+      for (const { duration } of list.getEntries()) globalThis.longest = Math.max(globalThis.longest, duration);
+    }).observe({ type: 'longtask' });
+  });
+  await clean(page, 'the start');
+  await press(page, 'Take Sign-language digits');
+  await page.getByText('What was found in sign-digits').waitFor();
+  await clean(page, 'Pick');
+
+  const blocked = async (during) => {
+    // What axe took, and what came before, is not the run's.
+    await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 100)));
+    await page.evaluate(() => {
+      globalThis.longest = 0;
+    });
+    await during();
+    return page.evaluate(() => globalThis.longest);
+  };
+  const scoring = await blocked(async () => {
+    await press(page, /^Score the images/);
+    await heading(page, 'Score every image');
+    await page.getByRole('heading', { name: 'Near-duplicates' }).waitFor();
+  });
+  await page.locator('.strip button').nth(3).click();
+  // EL2N's arithmetic, with the image's own numbers.
+  const formula = await page.locator('.formula').textContent();
+  const [, a, b, c, norm] = /√\(([\d.]+) \+ ([\d.]+) \+ ([\d.]+)\) = ([\d.]+)/.exec(formula);
+  assert.ok(Math.abs(Math.sqrt(Number(a) + Number(b) + Number(c)) - Number(norm)) < 0.003, formula);
+  await clean(page, 'Score');
+
+  await press(page, 'Prune →');
+  await page.getByText(/120 are kept: 12 of each class/).waitFor();
+  await page.getByLabel(/Stored images per class/).fill('2');
+  await page.getByText(/80 are kept: 8 of each class/).waitFor();
+  await page.getByText('Hard', { exact: true }).click();
+  const last = page.locator('.strip').first().locator('button.in').last();
+  await last.waitFor();
+  await page.getByText('Easy', { exact: true }).click();
+  await page.locator('.strip').first().locator('button').first().and(page.locator('.in')).waitFor();
+  await clean(page, 'Prune');
+
+  await press(page, 'Combine →');
+  await page.locator('.composite').first().waitFor();
+  assert.equal(await page.locator('.composite').count(), 2);
+  assert.equal(await page.locator('.composite').first().locator('button').count(), 4);
+  await page.locator('.composite button').first().focus();
+  await page.keyboard.press('ArrowRight');
+  await page.locator('.spot', { hasText: /train\/0\/.*EL2N [\d.]+, rank \d+/ }).waitFor();
+  await clean(page, 'Combine');
+
+  await press(page, 'Augment →');
+  await page.getByText('0 of 12 views show more than one image').waitFor();
+  assert.equal(await page.locator('.views canvas').count(), 36);
+  await clean(page, 'Augment');
+
+  await press(page, 'Compare →');
+  await page.getByText('Whole easy', { exact: true }).click();
+  await clean(page, 'Compare, before the race');
+  const racing = await blocked(async () => {
+    await press(page, 'Start the race');
+    await page.getByRole('heading', { name: 'Which differences are real' }).waitFor();
+  });
+  assert.equal(await page.locator('.dots svg').count(), 3);
+  await page.getByText(/Your guess was Whole easy/).waitFor();
+  await clean(page, 'Compare');
+
+  await press(page, 'Take home →');
+  await heading(page, 'Take it home');
+  assert.match(await page.locator('pre').textContent(), /--ipc 2 --grid 2 --rule easy/);
+  const download = page.waitForEvent('download');
+  await press(page, 'Save the zip');
+  const files = unzipSync(readFileSync(await (await download).path()));
+  await page.locator('.said', { hasText: /Saved 20 stored images/ }).waitFor();
+  await clean(page, 'Take home');
+
+  const stored = Object.keys(files).filter((path) => /^data\/\d\/\d+\.png$/.test(path));
+  assert.equal(stored.length, 20);
+  const sides = await page.evaluate(
+    (images) =>
+      Promise.all(
+        images.map(async (image) => {
+          const bytes = Uint8Array.from(atob(image), (sign) => sign.charCodeAt(0));
+          const { width, height } = await createImageBitmap(new Blob([bytes], { type: 'image/png' }));
+          return [width, height];
+        }),
+      ),
+    stored.map((path) => Buffer.from(files[path]).toString('base64')),
+  );
+  for (const side of sides) assert.deepEqual(side, [32, 32]);
+  const text = (path) => Buffer.from(files[path]).toString();
+  const records = text('data/metadata.jsonl').trim().split('\n').map((line) => JSON.parse(line));
+  assert.equal(records.length, 20);
+  assert.ok(records.every(({ tiles }) => tiles.length === 4));
+  assert.equal(text('selection.csv').trim().split('\n').length, 81);
+  assert.match(text('report.html'), /sign-digits, compressed by tilepress/);
+  for (const path of ['manifest.json', 'tilepress_transform.py', 'scores.csv']) assert.ok(path in files, path);
+
+  context.diagnostic(
+    `${((performance.now() - began) / 1000).toFixed(0)} s; the main thread was busy for at most ${scoring} ms at a time while `
+      + `scoring and ${racing} ms while racing (0: never for 50)`,
+  );
+  assert.deepEqual(complaints, []);
+  await profile.close();
+});
+
+test('what cannot be used is said clearly, and the page goes on', PATIENCE, async () => {
+  const { page, complaints, context } = await visit();
+  await page.getByLabel('A folder of images').setInputFiles(fileURLToPath(new URL('../data/signs', import.meta.url)));
+  await page.getByText('What was found in signs').waitFor();
+  const photos = (of) => of.map((name, at) => [`${at % 2 ? 'two' : 'one'}/${at}.jpg`, sign(name)]);
+  const alert = (text) => page.getByRole('alert').filter({ hasText: text }).waitFor();
+
+  await give(page, 'evil.zip', [['one/a.png', strToU8('x')], ['../evil.png', strToU8('x')]]);
+  await alert(/evil\.zip holds the entry “\.\.\/evil\.png”, which leads out of its folder/);
+  await give(page, 'empty.zip', []);
+  await alert(/empty|neither/);
+  await give(page, 'single.zip', [['one/a.jpg', sign(PHOTOS[0])], ['one/b.jpg', sign(PHOTOS[1])]]);
+  await alert(/class/);
+  await give(page, 'notes.zip', [['read.me', strToU8('no image')]]);
+  await alert(/class|image/);
+  await clean(page, 'a refusal');
+
+  const huge = Buffer.from(PNG_HEADER);
+  await give(page, 'mixed.zip', [
+    ...photos(PHOTOS),
+    ['one/broken.jpg', strToU8('this is no photograph')],
+    ['two/cut.jpg', sign(PHOTOS[0]).subarray(0, 700)],
+    ['two/huge.png', huge],
+  ]);
+  await page.getByText('What was found in mixed').waitFor();
+  await page.locator('li', { hasText: 'one/broken.jpg' }).waitFor();
+  await page.locator('li', { hasText: 'two/huge.png' }).waitFor();
+  // Its header is whole: that it is cut short shows when it is decoded.
+  await press(page, /^Score the images/);
+  await page.getByRole('heading', { name: 'Near-duplicates' }).waitFor();
+  await page.locator('li', { hasText: 'two/cut.jpg' }).waitFor();
+  assert.deepEqual(complaints, []);
+  await context.close();
+});
+
+test('a lost device is said, and the run goes on from the checkpoint', PATIENCE, async () => {
+  const { page, complaints, context } = await visit(`${QUICK.replace('epochs=4', 'epochs=60')}&fail-after=12`);
+  await give(page, 'photos.zip', PHOTOS.map((name, at) => [`${at % 2 ? 'two' : 'one'}/${at}.jpg`, sign(name)]));
+  await press(page, /^Score the images/);
+  await page.getByText(/The device failed .* goes on on the CPU/).first().waitFor();
+  await page.getByRole('heading', { name: 'Near-duplicates' }).waitFor();
+  await page.getByText('60 of 60').waitFor();
+  assert.deepEqual(complaints, []);
+  await context.close();
+});
+
+test('a page that was loaded once opens again without a network', PATIENCE, async () => {
+  const { page, context } = await visit();
+  // All of the engine, the largest part, is kept.
+  await page.waitForFunction(async () => {
+    const kept = await caches.match(new URL('pkg/tilepress_bg.wasm', document.baseURI));
+    return kept !== undefined && (await caches.match(new URL('./', document.baseURI))) !== undefined;
+  });
+  await context.setOffline(true);
+  await page.reload();
+  await page.getByRole('button', { name: 'Choose an archive', disabled: false }).waitFor();
+  await context.close();
+});
+
+test('a session that was closed in mid-training goes on, and can be forgotten', PATIENCE, async () => {
+  const { page, complaints, context } = await visit(QUICK.replace('epochs=4', 'epochs=60'));
+  await give(page, 'photos.zip', PHOTOS.map((name, at) => [`${at % 2 ? 'two' : 'one'}/${at}.jpg`, sign(name)]));
+  await press(page, /^Score the images/);
+  await page.getByText(/^[1-9]\d* of 60$/).waitFor();
+  await press(page, 'Pause');
+  // As good as closed: nothing but what was kept is left.
+  page.once('dialog', (dialog) => dialog.accept());
+  await page.goto('about:blank');
+  await page.goto(PAGE);
+  await page.getByText(/photos, in the middle of scoring/).waitFor();
+  await clean(page, 'an offer to resume');
+  await press(page, 'Resume last session');
+  await page.getByRole('heading', { name: 'Near-duplicates' }).waitFor();
+  await page.getByText('60 of 60').waitFor();
+  // And once more, with the scores.
+  await page.reload();
+  await page.getByText(/photos, scored/).waitFor();
+  await press(page, 'Resume last session');
+  await page.getByRole('heading', { name: 'Near-duplicates' }).waitFor();
+  await press(page, 'Prune →');
+  await page.getByText(/16 are kept: 8 of each class/).waitFor();
+  await page.reload();
+  await press(page, 'Forget it');
+  await page.reload();
+  await page.getByRole('button', { name: 'Choose an archive', disabled: false }).waitFor();
+  assert.equal(await page.getByText('Resume last session').count(), 0);
+  assert.deepEqual(complaints, []);
+  await context.close();
+});

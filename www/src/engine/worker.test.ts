@@ -1,0 +1,98 @@
+// The worker's side, with the real package as the build put it beside the page.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, test } from 'vitest';
+
+import type { FromWorker, Metrics, Scored, ToWorker } from './protocol';
+import { grayPng } from './sets';
+
+const dist = new URL('../../dist/', import.meta.url);
+const wasm = fileURLToPath(new URL('pkg/tilepress_bg.wasm', dist));
+
+const said: FromWorker[] = [];
+const waiting: { wanted: (message: FromWorker) => boolean; resolve: (message: FromWorker) => void }[] = [];
+
+function hear(wanted: (message: FromWorker) => boolean): Promise<FromWorker> {
+  const there = said.find(wanted);
+  if (there) return Promise.resolve(there);
+  return new Promise((resolve) => waiting.push({ wanted, resolve }));
+}
+
+const scope = globalThis as unknown as { onmessage(event: { data: ToWorker }): void; postMessage(message: FromWorker): void };
+const tell = (data: ToWorker) => scope.onmessage({ data });
+const ended = (id: number) => hear((message) => (message.type === 'done' || message.type === 'error') && message.id === id);
+
+/** Two classes of small grey pictures: dark and light ones. */
+const files = Array.from({ length: 24 }, (_, at) => {
+  const shade = (at % 2) * 160 + at;
+  const pixels = new Uint8ClampedArray(8 * 8 * 4).map((_, place) => shade + ((place * 37) % 40));
+  return { path: `set/${at % 2 ? 'light' : 'dark'}/${at}.png`, blob: new Blob([grayPng(pixels, 8)]) };
+});
+const source = { kind: 'files', files } as const;
+const score = { imageSize: 8, cap: 0, epochs: 3, width: 2, batch: 4, lr: 0.002, seed: 0 };
+
+describe.skipIf(!existsSync(wasm))('the worker', () => {
+  beforeAll(async () => {
+    scope.postMessage = (message) => {
+      said.push(message);
+      for (const { resolve } of waiting.filter(({ wanted }) => wanted(message))) resolve(message);
+    };
+    await import('./worker');
+    const module = new WebAssembly.Module(readFileSync(wasm));
+    tell({ type: 'open', device: 'flex', base: dist.href, module });
+  }, 60_000);
+
+  test('is ready when it has a device', async () => {
+    expect(await hear(({ type }) => type === 'ready')).toMatchObject({ device: { device: 'flex' } });
+  });
+
+  test('says in an error what to do about a folder that cannot be', async () => {
+    const one = { ...source, files: files.filter(({ path }) => path.includes('light')) };
+    tell({ type: 'start', id: 1, job: 'read', options: { source: one, valFraction: 0.2, seed: 0 } });
+    expect(await ended(1)).toMatchObject({ type: 'error', failure: { code: 'data' } });
+    tell({ type: 'start', id: 2, job: 'read', options: { source: { ...source, files: [] }, valFraction: 0.2, seed: 0 } });
+    expect(await ended(2)).toMatchObject({ type: 'error', failure: { code: 'data', message: /empty/ } });
+  });
+
+  test('reads a folder and leaves out what is no image', async () => {
+    const withNote = { ...source, files: [...files, { path: 'set/dark/note.png', blob: new Blob(['no image']) }] };
+    tell({ type: 'start', id: 3, job: 'read', options: { source: withNote, valFraction: 0.25, seed: 0 } });
+    expect(await ended(3)).toMatchObject({ type: 'done', result: { images: 24, leftOut: [{ path: 'dark/note.png' }] } });
+  });
+
+  test('scores with progress, metrics and samples', async () => {
+    tell({ type: 'start', id: 4, job: 'score', options: score });
+    const message = await ended(4);
+    expect(message.type).toBe('done');
+    const { scores, counted, stopped } = (message as { result: Scored }).result;
+    expect([scores.length, counted, stopped]).toEqual([18, 3, false]);
+    const of4 = said.filter((one) => 'id' in one && one.id === 4);
+    const kinds = new Set(of4.map(({ type }) => type));
+    for (const kind of ['progress', 'samples', 'metrics', 'checkpoint'] as const) expect(kinds).toContain(kind);
+    const last = of4.filter(({ type }) => type === 'metrics').at(-1) as unknown as { metrics: Metrics & { of: 'score' } };
+    expect([last.metrics.step, last.metrics.epoch]).toEqual([last.metrics.steps, 3]);
+    // EL2N is the sum over the epochs.
+    expect(last.metrics.el2n[0]).toBeCloseTo(scores[0] ?? 0, 10);
+  });
+
+  test('is paused, makes single steps, and is stopped with what it has', async () => {
+    tell({ type: 'start', id: 5, job: 'score', options: { ...score, epochs: 200 } });
+    await hear((message) => message.type === 'metrics' && message.id === 5 && message.metrics.of === 'score' && message.metrics.epoch > 0);
+    tell({ type: 'pause' });
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    const steps = () =>
+      said.flatMap((one) => (one.type === 'metrics' && one.id === 5 && one.metrics.of === 'score' ? [one.metrics.step] : []));
+    const before = steps();
+    tell({ type: 'step' });
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    const after = steps();
+    expect(after.length).toBe(before.length + 1);
+    expect(after.at(-1)).toBe((before.at(-1) ?? 0) + 1);
+    tell({ type: 'stop' });
+    const message = (await ended(5)) as { result: Scored };
+    expect(message.result.stopped).toBe(true);
+    expect(message.result.counted).toBeGreaterThan(0);
+    expect(message.result.scores.every(Number.isFinite)).toBe(true);
+  }, 30_000);
+});

@@ -1,0 +1,37 @@
+import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { defineConfig, type Plugin } from 'vite';
+
+const root = import.meta.dirname;
+
+/** Puts the package and the demo's images beside the page. */
+function beside(): Plugin {
+  const copies: [string, string[], string][] = [
+    ['../pkg/web', ['tilepress.js', 'tilepress_bg.wasm', 'LICENSE-MIT', 'LICENSE-APACHE'], 'pkg'],
+    ['../assets/demo', ['fashion-mnist.png', 'fashion-mnist.txt'], 'sets'],
+  ];
+  return {
+    name: 'beside',
+    apply: 'build',
+    closeBundle() {
+      for (const [from, files, to] of copies) {
+        mkdirSync(join(root, 'dist', to), { recursive: true });
+        for (const file of files) {
+          const source = join(root, from, file);
+          if (!existsSync(source)) throw new Error(`there is no ${from}/${file}: run \`cargo xtask wasm\` first`);
+          copyFileSync(source, join(root, 'dist', to, file));
+        }
+      }
+      copyFileSync(join(root, '../assets/demo/LICENSE'), join(root, 'dist/sets/fashion-mnist.LICENSE'));
+    },
+  };
+}
+
+export default defineConfig({
+  base: './',
+  plugins: [svelte(), beside()],
+  worker: { format: 'es' },
+  build: { target: 'es2023', assetsInlineLimit: 0, modulePreload: { polyfill: false } },
+  test: { include: ['src/**/*.test.ts'] },
+} as Parameters<typeof defineConfig>[0]);
