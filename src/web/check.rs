@@ -34,14 +34,15 @@ struct NamedCheck {
 /// should be.
 ///
 /// # Errors
-/// An `Error` whose code is `usage` for an unknown device, `device` where it cannot be had, and `run` when the check
-/// itself could not be carried through.
+/// An `Error` whose code is `usage` for an unknown device, and `device` where it cannot be had or fails
+/// the check by not answering.
 #[wasm_bindgen(js_name = selfCheck, unchecked_return_type = "SelfCheck")]
 pub async fn self_check(
     #[wasm_bindgen(unchecked_param_type = "DeviceName")] device: String,
 ) -> Result<JsValue, WebError> {
     let opened = device::open(&device).await?;
-    let result =
-        crate::kernel::self_check(&opened.device).await.map_err(|error| WebError::new(Fault::Device, &error))?;
+    let result = crate::kernel::self_check(&opened.device)
+        .await
+        .map_err(|error| WebError::new(Fault::Device, &error))?;
     to_js(&NamedCheck { device: opened.about.device, result })
 }

@@ -145,7 +145,7 @@ fn alone(student: &mut Student, steps: usize, is_cpu: bool) -> anyhow::Result<(V
         (0..steps).map(step).collect()
     };
     let free = if is_cpu { None } else { Some(timed()?) };
-    probe::start(clock, Some(|pending| pollster::block_on(pending)));
+    probe::start(clock, Some(pollster::block_on));
     let ms = timed()?;
     let records = probe::stop();
     Ok((free.unwrap_or_else(|| ms.clone()), Recorded { records, ms }))

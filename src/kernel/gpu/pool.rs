@@ -90,8 +90,8 @@ fn backward(images: &[f32], gradient: &[f32], found: &mut [f32], count: u32, #[c
         let top = y + pool.padding - comptime!(tap / pool.kernel);
         let left = x + pool.padding - comptime!(tap % pool.kernel);
         let (window_y, window_x) = (top / pool.stride, left / pool.stride);
-        if top % pool.stride == 0
-            && left % pool.stride == 0
+        if top.is_multiple_of(pool.stride)
+            && left.is_multiple_of(pool.stride)
             && window_y < pool.output_height
             && window_x < pool.output_width
         {
