@@ -272,7 +272,8 @@ fn nothing_to_train_on_is_an_error() {
     assert!(matches!(made.err(), Some(TrainError::Empty)));
 }
 
-/// Crops, flips and mixing are cut on the GPU, too. Rounding differs, and AdamW makes much of small differences.
+/// Crops, flips and mixing are cut on the GPU, too, and the CPU's convolutions of this width are made in squares. Rounding
+/// differs, and AdamW makes much of small differences.
 #[test]
 #[cfg(feature = "wgpu")]
 fn a_gpu_trains_a_student_as_the_cpu_does() {
