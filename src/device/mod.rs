@@ -3,6 +3,8 @@
 #[cfg(feature = "wgpu")]
 mod watch;
 
+use burn::backend::Dispatch;
+use burn::backend::ops::FloatTensorOps as _;
 use burn::tensor::{Device, Tensor};
 use serde::Serialize;
 
@@ -249,6 +251,15 @@ pub async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, String>
         watch::check()?;
     }
     data.try_to_vec::<f32>().map_err(|why| format!("{why:?}"))
+}
+
+/// The values of several tensors, one after the other, in one transfer.
+///
+/// # Errors
+/// As [`read`].
+pub async fn read_all<const D: usize>(tensors: Vec<Tensor<D>>) -> Result<Vec<f32>, String> {
+    let parts = tensors.into_iter().map(Tensor::into_dispatch).collect();
+    read(Tensor::<D>::from_dispatch(Dispatch::float_cat(parts, 0))).await
 }
 
 #[cfg(test)]

@@ -5,20 +5,21 @@
 //! `#[cube]` kernel gives WGSL, SPIR-V and CUDA) and for `Autodiff` over either. Nothing above this
 //! module knows which one runs.
 
+pub(crate) mod average_pool;
 pub(crate) mod block;
 mod constants;
 pub(crate) mod convolution;
 #[cfg(feature = "flex")]
 mod cpu;
-mod cross_entropy;
+pub(crate) mod cross_entropy;
 pub(crate) mod dynamics;
 #[cfg(feature = "flex")]
 mod flex;
 #[cfg(feature = "cube")]
 mod gpu;
+pub(crate) mod instance_norm;
 pub(crate) mod max_pool;
 pub mod probe;
-mod self_check;
 #[cfg(all(test, feature = "wgpu"))]
 pub(crate) mod testing;
 pub(crate) mod update;
@@ -27,7 +28,6 @@ pub(crate) mod views;
 #[cfg(feature = "flex")]
 pub use cpu::{MatrixCeiling, MemoryCeiling};
 pub use cross_entropy::cross_entropy;
-pub use self_check::{KernelError, SelfCheck, self_check};
 
 /// Data of this shape for a tensor of any device, filled in place, in memory that is used again where the CPU trains.
 pub(crate) fn pixels<const D: usize>(

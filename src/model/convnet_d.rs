@@ -2,14 +2,12 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
-use burn::tensor::activation::relu;
-use burn::tensor::module::avg_pool2d;
-use burn::tensor::ops::AvgPoolOptions;
 
 use super::ModelConfig;
 use super::init::Initializer;
 use super::layers::{Conv, InstanceNorm, Linear};
 use super::state::StateVisitor;
+use crate::kernel::average_pool::average_pool;
 
 /// D = ⌊log2 px⌋ − 2 blocks of conv 3×3 with bias, InstanceNorm, ReLU, average pool 2×2; flatten; linear.
 #[derive(Module, Debug)]
@@ -33,9 +31,7 @@ impl ConvNetD {
 
     pub(crate) fn forward(&self, mut x: Tensor<4>) -> Tensor<2> {
         for (conv, norm) in self.convs.iter().zip(&self.norms) {
-            // burn's operators, which take the channels first, do the rest of the block.
-            let normal = norm.forward(conv.forward(x).permute([0, 3, 1, 2]));
-            x = avg_pool2d(relu(normal), AvgPoolOptions::new([2, 2])).permute([0, 2, 3, 1]);
+            x = average_pool(norm.forward(conv.forward(x)), [2, 2]);
         }
         let [batch, height, width, channels] = x.dims();
         // The classifier's weights are in PyTorch's order of features.

@@ -79,11 +79,6 @@ pub(crate) fn formula_state(network: &Network) -> Vec<StateTensor> {
             let shape = param.val().dims().to_vec();
             self.0.push(StateTensor { name: name.to_owned(), values: weights(name, &shape), shape });
         }
-        fn transposed(&mut self, name: &str, param: &mut Param<Tensor<2>>) {
-            let [input, output] = param.val().dims();
-            let shape = vec![output, input];
-            self.0.push(StateTensor { name: name.to_owned(), values: weights(name, &shape), shape });
-        }
         fn batch_counter(&mut self, _name: &str) {}
     }
     let mut names = Names(Vec::new());

@@ -2,12 +2,14 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use burn::tensor::module::linear;
 
 use super::init::Initializer;
 use super::state::StateVisitor;
+use crate::kernel::average_pool::average_pool;
 use crate::kernel::block::{Layout, Operands, block_eval, block_train};
 use crate::kernel::convolution::{Window, convolution};
+use crate::kernel::instance_norm::instance_norm;
+use crate::kernel::update::blend;
 
 /// Whether normalisation uses the statistics of the batch or the running ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +60,7 @@ impl Conv {
     }
 
     fn window(&self) -> Window {
-        Window { stride: self.stride, padding: self.padding, groups: 1 }
+        Window { stride: self.stride, padding: self.padding }
     }
 
     /// The convolution alone, of images `[B, H, W, C]`.
@@ -79,7 +81,6 @@ impl Conv {
 }
 
 /// PyTorch's epsilon of InstanceNorm, the same as BatchNorm's.
-const EPSILON: f64 = crate::kernel::block::EPSILON;
 const MOMENTUM: f64 = 0.1;
 
 /// Batch normalisation, with PyTorch's running statistics: new = 0.9 old + 0.1
@@ -151,8 +152,11 @@ pub(crate) fn block(
 
 /// `running = 0.9 running + 0.1 factor batch`, outside the autodiff graph.
 fn update(running: &mut Param<Tensor<1>>, batch: Tensor<1>, factor: f64) {
-    let new = running.val().detach() * (1.0 - MOMENTUM) + batch.detach() * (MOMENTUM * factor);
-    *running = Param::initialized(running.id, new.set_require_grad(false)).set_require_grad(false);
+    let value = running.val();
+    let tracked = value.is_autodiff();
+    let new = blend(value.inner(), batch.inner(), (1.0 - MOMENTUM) as f32, (MOMENTUM * factor) as f32);
+    let new = if tracked { Tensor::from_inner(new) } else { new };
+    *running = Param::initialized(running.id, new).set_require_grad(false);
 }
 
 /// Instance normalisation with a learned scale and shift (`torch.nn.GroupNorm(C, C)`).
@@ -167,15 +171,9 @@ impl InstanceNorm {
         Self { weight: init.constant(channels, 1.0), bias: init.constant(channels, 0.0) }
     }
 
+    /// With a ReLU, of images `[B, H, W, C]`.
     pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let [batch, channels, height, width] = x.dims();
-        let planes = x.reshape([batch, channels, height * width]);
-        let centred = planes.clone() - planes.mean_dim(2);
-        let variance = (centred.clone() * centred.clone()).mean_dim(2);
-        let normal = centred / (variance + EPSILON).sqrt();
-        let weight = self.weight.val().reshape([1, channels, 1]);
-        let bias = self.bias.val().reshape([1, channels, 1]);
-        (normal * weight + bias).reshape([batch, channels, height, width])
+        instance_norm(x, self.weight.val(), self.bias.val())
     }
 
     pub(crate) fn state<V: StateVisitor>(&mut self, name: &str, visitor: &mut V) {
@@ -184,7 +182,7 @@ impl InstanceNorm {
     }
 }
 
-/// The classifier: a linear layer with `torch.nn.Linear`'s initial weights, kept as `[input, output]`.
+/// The classifier: a linear layer with `torch.nn.Linear`'s initial weights and layout, `[output, input]`.
 #[derive(Module, Debug)]
 pub(crate) struct Linear {
     weight: Param<Tensor<2>>,
@@ -193,15 +191,19 @@ pub(crate) struct Linear {
 
 impl Linear {
     pub(crate) fn new(input: usize, output: usize, init: &mut Initializer) -> Self {
-        Self { weight: init.uniform([input, output], input), bias: init.uniform([output], input) }
+        Self { weight: init.uniform([output, input], input), bias: init.uniform([output], input) }
     }
 
     pub(crate) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        linear(x, self.weight.val(), Some(self.bias.val()))
+        // A convolution of images of one pixel: our kernels, and no other product is linked for this one.
+        let ([batch, input], [output, _]) = (x.dims(), self.weight.dims());
+        let weight = self.weight.val().reshape([output, input, 1, 1]);
+        let window = Window { stride: 1, padding: 0 };
+        convolution(x.reshape([batch, 1, 1, input]), weight, self.bias.val(), window).reshape([batch, output])
     }
 
     pub(crate) fn state<V: StateVisitor>(&mut self, name: &str, visitor: &mut V) {
-        visitor.transposed(&format!("{name}.weight"), &mut self.weight);
+        visitor.tensor(&format!("{name}.weight"), &mut self.weight);
         visitor.tensor(&format!("{name}.bias"), &mut self.bias);
     }
 }
@@ -209,5 +211,5 @@ impl Linear {
 /// Mean over the pixels of each channel: `[B, H, W, C]` to `[B, C]`.
 pub(crate) fn global_average(x: Tensor<4>) -> Tensor<2> {
     let [batch, height, width, channels] = x.dims();
-    x.reshape([batch, height * width, channels]).mean_dim(1).reshape([batch, channels])
+    average_pool(x, [height, width]).reshape([batch, channels])
 }

@@ -13,8 +13,6 @@ use super::Network;
 pub(crate) trait StateVisitor {
     /// A tensor that PyTorch keeps in the same layout.
     fn tensor<const D: usize>(&mut self, name: &str, param: &mut Param<Tensor<D>>);
-    /// A matrix that PyTorch keeps transposed.
-    fn transposed(&mut self, name: &str, param: &mut Param<Tensor<2>>);
     /// BatchNorm's count of batches, which only PyTorch keeps. It reads it when momentum is `None` alone.
     fn batch_counter(&mut self, name: &str);
 }
@@ -76,12 +74,6 @@ impl StateVisitor for Collect {
         let shape: Vec<usize> = value.dims().to_vec();
         let length = shape.iter().product::<usize>();
         self.tensors.push((name.to_owned(), shape, value.inner().reshape([length])));
-    }
-
-    fn transposed(&mut self, name: &str, param: &mut Param<Tensor<2>>) {
-        let value = param.val().inner().transpose();
-        let [rows, columns] = value.dims();
-        self.tensors.push((name.to_owned(), vec![rows, columns], value.reshape([rows * columns])));
     }
 
     fn batch_counter(&mut self, name: &str) {
@@ -188,14 +180,6 @@ impl StateVisitor for Load<'_> {
         let shape = param.val().dims();
         if let Some(values) = self.find(name, &shape) {
             replace(param, values, shape);
-        }
-    }
-
-    fn transposed(&mut self, name: &str, param: &mut Param<Tensor<2>>) {
-        let [rows, columns] = param.val().dims();
-        if let Some(values) = self.find(name, &[columns, rows]) {
-            let turned = (0..rows * columns).map(|i| values[(i % columns) * rows + i / columns]).collect();
-            replace(param, turned, [rows, columns]);
         }
     }
 

@@ -194,14 +194,14 @@ impl Proxy {
                 images.extend(more);
                 parts.push(rows);
             }
-            self.record(epoch, &images, Tensor::cat(parts, 0)).await?;
+            self.record(epoch, &images, parts).await?;
         }
         Ok(())
     }
 
     /// Reads rows of dynamics and records them.
-    async fn record(&mut self, epoch: u32, images: &[u32], rows: Tensor<2>) -> Result<(), ProxyError> {
-        let rows = device::read(rows).await.map_err(TrainError::Device)?;
+    async fn record(&mut self, epoch: u32, images: &[u32], rows: Vec<Tensor<2>>) -> Result<(), ProxyError> {
+        let rows = device::read_all(rows).await.map_err(TrainError::Device)?;
         self.log.record(epoch, images, &from_rows(&rows)?)?;
         Ok(())
     }
@@ -213,7 +213,7 @@ impl Proxy {
             let task = self.student.task();
             let logits = eval_logits(&mut network, &self.device, &task.images, images, &task.normalise);
             let rows = dynamics(logits, &self.labels(images));
-            self.record(epoch, images, rows).await?;
+            self.record(epoch, images, vec![rows]).await?;
         }
         Ok(())
     }

@@ -198,10 +198,6 @@ impl StateVisitor for Ids {
         self.0.push((name.to_owned(), param.id));
     }
 
-    fn transposed(&mut self, name: &str, param: &mut Param<Tensor<2>>) {
-        self.0.push((name.to_owned(), param.id));
-    }
-
     fn batch_counter(&mut self, _name: &str) {}
 }
 

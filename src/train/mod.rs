@@ -11,6 +11,7 @@ mod eval;
 mod noise;
 mod optimizer;
 mod recipe;
+mod self_check;
 mod student;
 
 pub use checkpoint::CheckpointError;
@@ -18,4 +19,5 @@ pub(crate) use eval::eval_logits;
 pub use eval::{Confusion, Evaluation, evaluate};
 pub use noise::on_noise;
 pub use recipe::{Cosine, Length, Optimizer, Preset, Recipe, Settings};
+pub use self_check::{CheckError, SelfCheck, self_check};
 pub use student::{CurvePoint, READ_EVERY, Step, Student, Task, TrainError, interleave};

@@ -14,7 +14,7 @@ use crate::augment::{AugmentError, Augmentation, Normalise, View};
 use crate::combine::Grid;
 use crate::data::ImageSet;
 use crate::device;
-use crate::kernel::cross_entropy;
+use crate::kernel::cross_entropy::{Shares, mixed_cross_entropy};
 use crate::kernel::views::Resident;
 use crate::model::{ModelConfig, ModelError, Network};
 use crate::parallel::both;
@@ -212,9 +212,10 @@ impl Student {
         if self.losses.is_empty() {
             return Ok(());
         }
-        let losses = Tensor::cat(std::mem::take(&mut self.losses), 0);
-        let values = device::read(losses).await.map_err(TrainError::Device)?;
-        let loss = values.iter().sum::<f32>() / values.len() as f32;
+        let losses = std::mem::take(&mut self.losses);
+        let steps = losses.len();
+        let values = device::read_all(losses).await.map_err(TrainError::Device)?;
+        let loss = values.iter().sum::<f32>() / steps as f32;
         if !loss.is_finite() {
             return Err(TrainError::Diverged { step: self.step, loss });
         }
@@ -238,7 +239,7 @@ pub async fn interleave(students: &mut [Student], mut progress: impl FnMut(usize
     Ok(())
 }
 
-/// Trains a network on a batch; the logits and the loss, off the autodiff graph.
+/// Trains a network on a batch; the logits and every sample's share of the loss, off the autodiff graph.
 fn train(
     network: &mut Network,
     optimizer: &mut OptimizerState,
@@ -263,7 +264,8 @@ fn train(
     (detached, value)
 }
 
-/// Mean cross-entropy of a batch, with both labels of mixed views. `labels` are those of all images of the task.
+/// Mean cross-entropy of a batch, with both labels of mixed views, as the share of each sample: `[B]`. Its gradient is that
+/// of their sum. `labels` are those of all images of the task.
 fn loss(logits: Tensor<2>, images: &[u32], views: &[View], labels: &[u32]) -> Tensor<1> {
     let device = logits.device().inner();
     let label = |place: usize| labels[images[place] as usize] as i32;
@@ -272,12 +274,11 @@ fn loss(logits: Tensor<2>, images: &[u32], views: &[View], labels: &[u32]) -> Te
         Tensor::<1, Int>::from_data(data, (&device, DType::I32))
     };
     let own = tensor((0..images.len()).map(label).collect());
-    let Some(lambda) = views.first().and_then(|view| view.mix).map(|mix| mix.lambda) else {
-        return cross_entropy(logits, own).mean();
-    };
     let partner = |place: usize| views[place].mix.map_or(place, |mix| mix.other as usize);
     let other = tensor((0..images.len()).map(|place| label(partner(place))).collect());
-    cross_entropy(logits.clone(), own).mean() * lambda + cross_entropy(logits, other).mean() * (1.0 - lambda)
+    let lambda = views.first().and_then(|view| view.mix).map_or(1.0, |mix| mix.lambda);
+    let [own_share, other_share] = [lambda, 1.0 - lambda].map(|share| share as f32 / images.len() as f32);
+    mixed_cross_entropy(logits, own, other, Shares { own: own_share, other: other_share })
 }
 
 #[cfg(all(test, feature = "flex"))]

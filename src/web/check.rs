@@ -27,7 +27,7 @@ export interface SelfCheck {
 struct NamedCheck {
     device: &'static str,
     #[serde(flatten)]
-    result: crate::kernel::SelfCheck,
+    result: crate::train::SelfCheck,
 }
 
 /// Runs our own operation and a few training steps on a device, and says how far the numbers are from what they
@@ -41,7 +41,7 @@ pub async fn self_check(
     #[wasm_bindgen(unchecked_param_type = "DeviceName")] device: String,
 ) -> Result<JsValue, WebError> {
     let opened = device::open(&device).await?;
-    let result = crate::kernel::self_check(&opened.device)
+    let result = crate::train::self_check(&opened.device)
         .await
         .map_err(|error| WebError::new(Fault::Device, &error))?;
     to_js(&NamedCheck { device: opened.about.device, result })

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::cli::args::DoctorArgs;
 use crate::cli::console::Console;
 use crate::device::{DeviceChoice, DeviceError, open};
-use crate::kernel::{SelfCheck, self_check};
+use crate::train::{SelfCheck, self_check};
 
 /// What was found of one device.
 #[derive(Debug, Serialize)]

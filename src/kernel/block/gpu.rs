@@ -1,10 +1,11 @@
 //! The GPU implementation.
 
+use burn::backend::TensorMetadata;
 use burn::backend::tensor::FloatTensor;
 use burn_cubecl::CubeBackend;
 
 use super::{Block, BlockBackward, BlockGiven, BlockGradients, BlockOutput, EPSILON, Layout, Shortcut};
-use crate::kernel::convolution::gpu as convolution;
+use crate::kernel::gpu::convolution::{convolve, image_gradient, weight_gradient};
 use crate::kernel::gpu::normalise::{After, affine, gradients, moments, normalise};
 
 fn after(layout: Layout) -> After {
@@ -20,7 +21,7 @@ impl Block for CubeBackend {
         shortcut: Shortcut<Self>,
         layout: Layout,
     ) -> BlockOutput<Self> {
-        let values = convolution::forward(images, weights, None, layout.window);
+        let values = convolve(images, weights, None, layout.window);
         let found = moments(&values, &scale, &shift, EPSILON);
         let output = normalise(&values, &found.affine, shortcut.into_option(), after(layout));
         BlockOutput { output, values, mean: found.mean, variance: found.variance }
@@ -36,7 +37,7 @@ impl Block for CubeBackend {
         shortcut: Shortcut<Self>,
         layout: Layout,
     ) -> FloatTensor<Self> {
-        let values = convolution::forward(images, weights, None, layout.window);
+        let values = convolve(images, weights, None, layout.window);
         let affine = affine(mean, variance, scale, shift, EPSILON);
         normalise(&values, &affine, shortcut.into_option(), after(layout))
     }
@@ -52,11 +53,11 @@ impl BlockBackward for CubeBackend {
         let BlockGiven { images, weights, scale, shift, values, mean, variance, output } = given;
         let affine = affine(mean, variance, scale, shift, EPSILON);
         let found = gradients(&values, gradient, &affine, output, after(layout));
-        let (of_images, of_weights) =
-            convolution::backward(images, weights, found.values, layout.window, with_images);
+        let of_images = with_images
+            .then(|| image_gradient(found.values.clone(), weights.clone(), &images.shape(), layout.window));
         BlockGradients {
             images: of_images,
-            weights: of_weights,
+            weights: weight_gradient(images, found.values, &weights.shape(), layout.window),
             scale: found.scale,
             shift: found.shift,
             shortcut: found.shortcut,

@@ -132,7 +132,7 @@ pub(crate) trait BlockBackward: Block {
     ) -> BlockGradients<Self>;
 }
 
-/// The tensors of a block: images `[B, H, W, C]`, weights `[O, C / groups, K, K]`, scale and shift `[O]`,
+/// The tensors of a block: images `[B, H, W, C]`, weights `[O, C, K, K]`, scale and shift `[O]`,
 /// shortcut `[B, H', W', O]`.
 #[derive(Clone, Debug)]
 pub(crate) struct Operands {

@@ -17,7 +17,7 @@ struct Case {
 }
 
 fn case(images: [usize; 4], output: usize, kernel: usize, stride: usize, then: &str) -> Case {
-    let window = Window { stride, padding: kernel / 2, groups: 1 };
+    let window = Window { stride, padding: kernel / 2 };
     let layout = Layout { window, relu: then.contains("relu"), pool: then.contains("pool") };
     Case { images, output, kernel, layout, shortcut: then.contains("shortcut") }
 }
@@ -110,11 +110,13 @@ fn ours(case: &Case, operands: &[Vec<f32>], device: &Device) -> Vec<Vec<f32>> {
 /// The same by burn's operators and burn's autodiff.
 fn burns(case: &Case, operands: &[Vec<f32>]) -> Vec<Vec<f32>> {
     use burn::tensor::module::{batch_norm_train, conv2d, max_pool2d};
-    use burn::tensor::ops::MaxPoolOptions;
+    use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
     let device = Device::flex().autodiff();
     let tensors = case.tensors(operands, &device);
     let images = tensors.images.clone().permute([0, 3, 1, 2]);
-    let convolved = conv2d(images, tensors.weights.clone(), None, case.layout.window.options());
+    let Window { stride, padding } = case.layout.window;
+    let options = ConvOptions::new([stride; 2], [padding; 2], [1; 2], 1);
+    let convolved = conv2d(images, tensors.weights.clone(), None, options);
     let normal = batch_norm_train(convolved, tensors.scale.clone(), tensors.shift.clone(), EPSILON);
     let mut output = normal.output;
     if let Some(shortcut) = &tensors.shortcut {

@@ -18,7 +18,7 @@ impl Convolution {
     ) -> Self {
         let (images, weights) = (images.shape(), weights.shape());
         assert_eq!(weights[2], weights[3], "kernels are square");
-        assert_eq!(images[3], weights[1] * window.groups, "as many channels as the weights take");
+        assert_eq!(images[3], weights[1], "as many channels as the weights take");
         Self {
             batch: images[0],
             height: images[1],
@@ -28,7 +28,7 @@ impl Convolution {
             kernel: weights[2],
             stride: window.stride,
             padding: window.padding,
-            groups: window.groups,
+            groups: 1,
         }
     }
 

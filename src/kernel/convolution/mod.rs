@@ -4,25 +4,17 @@ mod autodiff;
 #[cfg(feature = "flex")]
 pub(in crate::kernel) mod cpu;
 #[cfg(feature = "cube")]
-pub(in crate::kernel) mod gpu;
+mod gpu;
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::Tensor;
-use burn::tensor::ops::ConvOptions;
 
 /// How a square kernel moves over the images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Window {
     pub(crate) stride: usize,
     pub(crate) padding: usize,
-    pub(crate) groups: usize,
-}
-
-impl Window {
-    pub(crate) fn options(self) -> ConvOptions<2> {
-        ConvOptions::new([self.stride; 2], [self.padding; 2], [1; 2], self.groups)
-    }
 }
 
 /// Gradients of a convolution.
@@ -41,7 +33,7 @@ pub(crate) struct ConvolutionGradients<B: Backend> {
     Autodiff,
 )]
 pub(crate) trait Convolve: Backend {
-    /// Values `[B, H', W', O]` of images `[B, H, W, C]`, weights `[O, C / groups, K, K]` and bias `[O]`.
+    /// Values `[B, H', W', O]` of images `[B, H, W, C]`, weights `[O, C, K, K]` and bias `[O]`.
     fn convolution(
         images: FloatTensor<Self>,
         weights: FloatTensor<Self>,
@@ -62,7 +54,7 @@ pub(crate) trait ConvolveBackward: Convolve {
     ) -> ConvolutionGradients<Self>;
 }
 
-/// Values `[B, H', W', O]` of images `[B, H, W, C]`, weights `[O, C / groups, K, K]` and bias `[O]`. Differentiable once.
+/// Values `[B, H', W', O]` of images `[B, H, W, C]`, weights `[O, C, K, K]` and bias `[O]`. Differentiable once.
 pub(crate) fn convolution(
     images: Tensor<4>,
     weights: Tensor<4>,

@@ -4,19 +4,26 @@ use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Flex, TensorMetadata};
 use burn::tensor::{DType, TensorData};
 
-use super::CrossEntropy;
+use super::{CrossEntropy, Shares};
 use crate::kernel::probe::{Work, span};
 
 impl CrossEntropy for Flex {
-    fn cross_entropy(logits: FloatTensor<Self>, labels: IntTensor<Self>) -> FloatTensor<Self> {
-        let (logits, labels) = (logits.to_contiguous(), labels_of(labels));
+    fn cross_entropy(
+        logits: FloatTensor<Self>,
+        labels: IntTensor<Self>,
+        others: IntTensor<Self>,
+        shares: Shares,
+    ) -> FloatTensor<Self> {
+        let (logits, labels, others) = (logits.to_contiguous(), labels_of(labels), labels_of(others));
+        let [own, other] = [shares.own, shares.other].map(f64::from);
         let classes = logits.shape()[1];
         let _span = span("cross-entropy", || work(&logits, 1));
         let losses: Vec<f32> = rows(&logits, classes)
-            .zip(&labels)
-            .map(|(row, &label)| {
+            .zip(labels.iter().zip(&others))
+            .map(|(row, (&label, &mixed_in))| {
                 let (max, sum) = max_and_sum(row);
-                (f64::from(max) + sum.ln() - f64::from(row[label])) as f32
+                let total = f64::from(max) + sum.ln();
+                (own * (total - f64::from(row[label])) + other * (total - f64::from(row[mixed_in]))) as f32
             })
             .collect();
         let batch = losses.len();
@@ -26,24 +33,27 @@ impl CrossEntropy for Flex {
     fn cross_entropy_backward(
         logits: FloatTensor<Self>,
         labels: IntTensor<Self>,
+        others: IntTensor<Self>,
         gradient: FloatTensor<Self>,
+        shares: Shares,
     ) -> FloatTensor<Self> {
-        let (logits, gradient, labels) =
-            (logits.to_contiguous(), gradient.to_contiguous(), labels_of(labels));
+        let (logits, gradient) = (logits.to_contiguous(), gradient.to_contiguous());
+        let (labels, others) = (labels_of(labels), labels_of(others));
         let (batch, classes) = (logits.shape()[0], logits.shape()[1]);
         let _span = span("cross-entropy, gradient", || work(&logits, 2));
         let mut out = vec![0.0f32; batch * classes];
-        for (((row, &label), &g), out) in rows(&logits, classes)
-            .zip(&labels)
+        for (((row, (&label, &mixed_in)), &g), out) in rows(&logits, classes)
+            .zip(labels.iter().zip(&others))
             .zip(gradient.storage::<f32>())
             .zip(out.chunks_exact_mut(classes))
         {
             let (max, sum) = max_and_sum(row);
-            let scale = (f64::from(g) / sum) as f32;
+            let scale = (f64::from(g) * f64::from(shares.own + shares.other) / sum) as f32;
             for (out, &z) in out.iter_mut().zip(row) {
                 *out = (z - max).exp() * scale;
             }
-            out[label] -= g;
+            out[label] -= g * shares.own;
+            out[mixed_in] -= g * shares.other;
         }
         FloatTensor::<Self>::from_data(TensorData::new(out, [batch, classes]))
     }

@@ -13,7 +13,7 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::calculate_cube_count_elemwise;
 use cubecl::prelude::*;
 
-use super::CrossEntropy;
+use super::{CrossEntropy, Shares};
 
 #[cube]
 fn row_max(logits: &Tensor<f32>, start: usize, classes: usize) -> f32 {
@@ -37,24 +37,37 @@ fn row_sum(logits: &Tensor<f32>, start: usize, classes: usize, max: f32) -> f32 
 }
 
 #[cube(launch_unchecked)]
-fn forward(logits: &Tensor<f32>, labels: &Tensor<i32>, losses: &mut Tensor<f32>, classes: usize) {
+fn forward(
+    logits: &Tensor<f32>,
+    labels: &Tensor<i32>,
+    others: &Tensor<i32>,
+    losses: &mut Tensor<f32>,
+    classes: usize,
+    own: f32,
+    other: f32,
+) {
     if ABSOLUTE_POS >= losses.len() {
         terminate!();
     }
     let start = ABSOLUTE_POS * classes;
     let max = row_max(logits, start, classes);
     let sum = row_sum(logits, start, classes, max);
+    let total = max + sum.ln();
     let label = u32::cast_from(labels[ABSOLUTE_POS]) as usize;
-    losses[ABSOLUTE_POS] = max + sum.ln() - logits[start + label];
+    let mixed_in = u32::cast_from(others[ABSOLUTE_POS]) as usize;
+    losses[ABSOLUTE_POS] = own * (total - logits[start + label]) + other * (total - logits[start + mixed_in]);
 }
 
 #[cube(launch_unchecked)]
 fn backward(
     logits: &Tensor<f32>,
     labels: &Tensor<i32>,
+    others: &Tensor<i32>,
     gradient: &Tensor<f32>,
     out: &mut Tensor<f32>,
     classes: usize,
+    own: f32,
+    other: f32,
 ) {
     if ABSOLUTE_POS >= gradient.len() {
         terminate!();
@@ -62,18 +75,26 @@ fn backward(
     let start = ABSOLUTE_POS * classes;
     let max = row_max(logits, start, classes);
     let g = gradient[ABSOLUTE_POS];
-    let scale = g / row_sum(logits, start, classes, max);
+    let scale = g * (own + other) / row_sum(logits, start, classes, max);
     for class in 0..classes {
         out[start + class] = (logits[start + class] - max).exp() * scale;
     }
     let label = u32::cast_from(labels[ABSOLUTE_POS]) as usize;
-    out[start + label] -= g;
+    out[start + label] -= g * own;
+    let mixed_in = u32::cast_from(others[ABSOLUTE_POS]) as usize;
+    out[start + mixed_in] -= g * other;
 }
 
 impl CrossEntropy for CubeBackend {
-    fn cross_entropy(logits: FloatTensor<Self>, labels: IntTensor<Self>) -> FloatTensor<Self> {
-        let (logits, labels) = (into_contiguous(logits), into_contiguous(labels));
-        check_types(&logits, &labels);
+    fn cross_entropy(
+        logits: FloatTensor<Self>,
+        labels: IntTensor<Self>,
+        others: IntTensor<Self>,
+        shares: Shares,
+    ) -> FloatTensor<Self> {
+        let (logits, labels, others) =
+            (into_contiguous(logits), into_contiguous(labels), into_contiguous(others));
+        check_types(&logits, [&labels, &others]);
         let (batch, classes) = (logits.shape()[0], logits.shape()[1]);
         let losses = empty_like(&logits, Shape::new([batch]));
         let cube_dim = CubeDim::new(&logits.client, batch);
@@ -86,8 +107,11 @@ impl CrossEntropy for CubeBackend {
                 cube_dim,
                 logits.into_tensor_arg(),
                 labels.into_tensor_arg(),
+                others.into_tensor_arg(),
                 losses.clone().into_tensor_arg(),
                 classes,
+                shares.own,
+                shares.other,
             );
         }
         losses
@@ -96,11 +120,13 @@ impl CrossEntropy for CubeBackend {
     fn cross_entropy_backward(
         logits: FloatTensor<Self>,
         labels: IntTensor<Self>,
+        others: IntTensor<Self>,
         gradient: FloatTensor<Self>,
+        shares: Shares,
     ) -> FloatTensor<Self> {
-        let (logits, labels) = (into_contiguous(logits), into_contiguous(labels));
-        let gradient = into_contiguous(gradient);
-        check_types(&logits, &labels);
+        let (logits, gradient) = (into_contiguous(logits), into_contiguous(gradient));
+        let (labels, others) = (into_contiguous(labels), into_contiguous(others));
+        check_types(&logits, [&labels, &others]);
         let (batch, classes) = (logits.shape()[0], logits.shape()[1]);
         let out = empty_like(&logits, logits.shape());
         let cube_dim = CubeDim::new(&logits.client, batch);
@@ -112,19 +138,24 @@ impl CrossEntropy for CubeBackend {
                 cube_dim,
                 logits.into_tensor_arg(),
                 labels.into_tensor_arg(),
+                others.into_tensor_arg(),
                 gradient.into_tensor_arg(),
                 out.clone().into_tensor_arg(),
                 classes,
+                shares.own,
+                shares.other,
             );
         }
         out
     }
 }
 
-fn check_types(logits: &CubeTensor, labels: &CubeTensor) {
+fn check_types(logits: &CubeTensor, labels: [&CubeTensor; 2]) {
     assert_eq!(logits.dtype, DType::F32, "logits are 32-bit floats");
-    assert_eq!(labels.dtype, DType::I32, "labels are 32-bit integers");
-    assert_eq!(logits.shape()[0], labels.shape()[0], "one label for each row of logits");
+    for labels in labels {
+        assert_eq!(labels.dtype, DType::I32, "labels are 32-bit integers");
+        assert_eq!(logits.shape()[0], labels.shape()[0], "one label for each row of logits");
+    }
 }
 
 fn empty_like(tensor: &CubeTensor, shape: Shape) -> CubeTensor {

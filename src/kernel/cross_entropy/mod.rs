@@ -14,6 +14,13 @@ use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::{Int, Tensor};
 
+/// Weights in the loss of a sample's own label and of the one that was mixed in.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Shares {
+    pub(crate) own: f32,
+    pub(crate) other: f32,
+}
+
 /// What a backend implements to run [`cross_entropy`].
 #[backend_extension(
     Flex: cfg(feature = "flex"),
@@ -21,14 +28,21 @@ use burn::tensor::{Int, Tensor};
     Autodiff,
 )]
 pub(crate) trait CrossEntropy: Backend {
-    /// Loss of each sample, `[B]`, from logits `[B, C]` and labels `[B]`.
-    fn cross_entropy(logits: FloatTensor<Self>, labels: IntTensor<Self>) -> FloatTensor<Self>;
+    /// Loss of each sample, `[B]`, from logits `[B, C]` and both labels, `[B]` each.
+    fn cross_entropy(
+        logits: FloatTensor<Self>,
+        labels: IntTensor<Self>,
+        others: IntTensor<Self>,
+        shares: Shares,
+    ) -> FloatTensor<Self>;
 
     /// Gradient of the logits, `[B, C]`, from the gradient of the losses, `[B]`.
     fn cross_entropy_backward(
         logits: FloatTensor<Self>,
         labels: IntTensor<Self>,
+        others: IntTensor<Self>,
         gradient: FloatTensor<Self>,
+        shares: Shares,
     ) -> FloatTensor<Self>;
 }
 
@@ -40,11 +54,26 @@ pub(crate) trait CrossEntropy: Backend {
 /// When a label's shape does not fit the logits. A label that is not below `C` gives a wrong loss on
 /// devices that cannot report it: labels are checked where data enters.
 pub fn cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
+    mixed_cross_entropy(logits, labels.clone(), labels, Shares { own: 1.0, other: 0.0 })
+}
+
+/// The same with two labels a sample: `own · -ln softmax(z)_y + other · -ln softmax(z)_y'`.
+///
+/// # Panics
+/// As [`cross_entropy`].
+pub(crate) fn mixed_cross_entropy(
+    logits: Tensor<2>,
+    labels: Tensor<1, Int>,
+    others: Tensor<1, Int>,
+    shares: Shares,
+) -> Tensor<1> {
     let [batch, _] = logits.dims();
-    assert_eq!(labels.dims(), [batch], "one label for each row of logits");
+    assert_eq!([labels.dims(), others.dims()], [[batch]; 2], "one label for each row of logits");
     Tensor::from_dispatch(<Dispatch as CrossEntropy>::cross_entropy(
         logits.into_dispatch(),
         labels.into_dispatch(),
+        others.into_dispatch(),
+        shares,
     ))
 }
 
@@ -98,6 +127,54 @@ mod tests {
                 values(pollster::block_on(gradient.into_data_async()).expect("a gradient")),
                 case.gradient.concat(),
             );
+        }
+    }
+
+    /// Losses and gradients of two labels are the weighted sums of those of each.
+    fn check_mixed(device: &Device) {
+        let device = device.clone().autodiff();
+        let values = vec![0.5, -2.0, 3.0, 1.0, 1.0, 1.0, -30.0, 40.0, 0.0];
+        let logits = || {
+            Tensor::<2>::from_data(TensorData::new::<f32, _>(values.clone(), [3, 3]), (&device, DType::F32))
+                .require_grad()
+        };
+        let labels = |values: [i32; 3]| {
+            Tensor::<1, Int>::from_data(
+                TensorData::new::<i32, _>(values.to_vec(), [3]),
+                (&device.clone().inner(), DType::I32),
+            )
+        };
+        let (own, other) = (labels([0, 1, 2]), labels([2, 1, 1]));
+        let both = |z: &Tensor<2>, loss: Tensor<1>| {
+            let gradient = z.grad(&loss.backward()).expect("the logits are tracked");
+            let read = |data: TensorData| data.try_to_vec::<f32>().expect("f32 values");
+            let loss = read(pollster::block_on(loss.into_data_async()).expect("a loss"));
+            [loss, read(pollster::block_on(gradient.into_data_async()).expect("a gradient"))].concat()
+        };
+        let shares = Shares { own: 0.7, other: 0.2 };
+        let z = logits();
+        let mixed = both(&z, mixed_cross_entropy(z.clone(), own.clone(), other.clone(), shares));
+        let z = logits();
+        let first = both(&z, cross_entropy(z.clone(), own));
+        let z = logits();
+        let second = both(&z, cross_entropy(z.clone(), other));
+        for ((mixed, a), b) in mixed.iter().zip(first).zip(second) {
+            let want = 0.7 * a + 0.2 * b;
+            assert!((mixed - want).abs() < 2e-6 * want.abs().max(1.0), "{mixed} should be {want}");
+        }
+    }
+
+    #[test]
+    #[cfg(feature = "flex")]
+    fn two_labels_weigh_as_they_are_told_on_the_cpu() {
+        check_mixed(&Device::flex());
+    }
+
+    #[test]
+    #[cfg(feature = "wgpu")]
+    fn two_labels_weigh_as_they_are_told_on_wgpu() {
+        if let Some(device) = crate::kernel::testing::wgpu() {
+            check_mixed(&device);
         }
     }
 

@@ -5,7 +5,7 @@ use burn::backend::{Flex, TensorMetadata};
 
 use super::{AdamW, AdamWStep, Sgd, SgdStep, Update};
 use crate::kernel::cpu::{Buffer, kernels, update};
-use crate::kernel::flex::{floats, tensor};
+use crate::kernel::flex::{self, floats, tensor};
 use crate::kernel::probe::{Work, span};
 
 /// A vector that may be written: this one, or a copy when its values are shared or lie elsewhere.
@@ -61,5 +61,12 @@ impl Update for Flex {
         let (parameter, gradient) = (floats(&parameter), floats(&gradient));
         update::sgd(kernels(), constants, &parameter, &gradient, velocity.storage_mut(), &mut output);
         SgdStep { parameter: tensor(output, [length]), velocity }
+    }
+
+    fn blend(vector: FloatTensor<Self>, other: FloatTensor<Self>, keep: f32, take: f32) -> FloatTensor<Self> {
+        let (vector, other) = (floats(&vector), floats(&other));
+        assert_eq!(vector.len(), other.len());
+        let blended: Vec<f32> = vector.iter().zip(&*other).map(|(a, b)| keep * a + take * b).collect();
+        flex::vector(blended)
     }
 }

@@ -61,6 +61,15 @@ fn sgd(
     output[i] = p - rate * v;
 }
 
+#[cube(launch_unchecked)]
+fn blend(vector: &Tensor<f32>, other: &Tensor<f32>, output: &mut Tensor<f32>, keep: f32, take: f32) {
+    let i = ABSOLUTE_POS;
+    if i >= output.len() {
+        terminate!();
+    }
+    output[i] = keep * vector[i] + take * other[i];
+}
+
 /// A tensor like this one, to be written.
 fn empty(tensor: &CubeTensor) -> CubeTensor {
     let (client, device) = (tensor.client.clone(), tensor.device.clone());
@@ -146,5 +155,27 @@ impl Update for CubeBackend {
             );
         }
         SgdStep { parameter: output, velocity }
+    }
+
+    fn blend(vector: FloatTensor<Self>, other: FloatTensor<Self>, keep: f32, take: f32) -> FloatTensor<Self> {
+        let (vector, other) = (into_contiguous(vector), into_contiguous(other));
+        let output = empty(&vector);
+        let count = vector.shape().num_elements();
+        assert_eq!(count, other.shape().num_elements());
+        let cube_dim = CubeDim::new(&output.client, count);
+        // SAFETY: as in `adamw`.
+        unsafe {
+            blend::launch_unchecked(
+                &output.client,
+                calculate_cube_count_elemwise(&output.client, count, cube_dim),
+                cube_dim,
+                vector.into_tensor_arg(),
+                other.into_tensor_arg(),
+                output.clone().into_tensor_arg(),
+                keep,
+                take,
+            );
+        }
+        output
     }
 }

@@ -1,4 +1,4 @@
-//! One step of an optimiser on a parameter: one pass over it, its gradient and its state.
+//! What changes a parameter or a running mean: one pass over it and what it takes in.
 
 #[cfg(feature = "flex")]
 mod cpu;
@@ -26,7 +26,7 @@ pub(crate) struct SgdStep<B: Backend> {
     pub(crate) velocity: FloatTensor<B>,
 }
 
-/// What a backend implements to run [`adamw`] and [`sgd`]. All tensors are vectors of one length.
+/// What a backend implements to run [`adamw`], [`sgd`] and [`blend`]. All tensors are vectors of one length.
 #[backend_extension(
     Flex: cfg(feature = "flex"),
     Cube: cfg(feature = "cube"),
@@ -48,6 +48,19 @@ pub(crate) trait Update: Backend {
         velocity: FloatTensor<Self>,
         constants: Sgd,
     ) -> SgdStep<Self>;
+
+    /// `keep · vector + take · other`.
+    fn blend(vector: FloatTensor<Self>, other: FloatTensor<Self>, keep: f32, take: f32) -> FloatTensor<Self>;
+}
+
+/// `keep · vector + take · other`, `[N]` each: a running mean that takes in another. All off the autodiff graph.
+pub(crate) fn blend(vector: Tensor<1>, other: Tensor<1>, keep: f32, take: f32) -> Tensor<1> {
+    Tensor::from_dispatch(<Dispatch as Update>::blend(
+        vector.into_dispatch(),
+        other.into_dispatch(),
+        keep,
+        take,
+    ))
 }
 
 /// The parameter `[N]` and its moments after a step of AdamW. All off the autodiff graph.

@@ -7,11 +7,13 @@
 mod operators;
 
 use burn::module::Module;
-use burn::optim::{AdamWConfig, GradientsParams};
+use burn::optim::GradientsParams;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use serde::Serialize;
 
-use super::cross_entropy;
+use super::optimizer::OptimizerState;
+use super::recipe::{Cosine, Length, Optimizer, Recipe};
+use crate::kernel::cross_entropy::{Shares, mixed_cross_entropy};
 use crate::model::{Architecture, ModelConfig, Stem};
 use crate::random::{Purpose, Stream};
 
@@ -32,7 +34,7 @@ pub struct SelfCheck {
 /// A check that could not be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum KernelError {
+pub enum CheckError {
     /// The device did not answer.
     #[error("the device did not answer: {0}")]
     Device(String),
@@ -47,8 +49,8 @@ const TOLERANCE: f64 = 2e-5;
 /// Checks `device`, which is the plain one, without autodiff.
 ///
 /// # Errors
-/// [`KernelError::Device`] when it does not answer; numbers that are wrong are no error but `ok: false`.
-pub async fn self_check(device: &Device) -> Result<SelfCheck, KernelError> {
+/// [`CheckError::Device`] when it does not answer; numbers that are wrong are no error but `ok: false`.
+pub async fn self_check(device: &Device) -> Result<SelfCheck, CheckError> {
     let mut worst_error = 0.0f64;
     for (batch, classes, scale) in [(5, 2, 1.0), (33, 10, 8.0), (70, 129, 30.0)] {
         worst_error = worst_error.max(cross_entropy_error(device, batch, classes, scale).await?);
@@ -62,8 +64,8 @@ pub async fn self_check(device: &Device) -> Result<SelfCheck, KernelError> {
     Ok(SelfCheck { ok, worst_error, loss_before, loss_after })
 }
 
-async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, KernelError> {
-    crate::device::read(tensor).await.map_err(KernelError::Device)
+async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, CheckError> {
+    crate::device::read(tensor).await.map_err(CheckError::Device)
 }
 
 /// Largest error of losses and gradients on random logits, against double precision.
@@ -72,20 +74,22 @@ async fn cross_entropy_error(
     batch: usize,
     classes: usize,
     scale: f64,
-) -> Result<f64, KernelError> {
+) -> Result<f64, CheckError> {
     let mut stream = Stream::new(0, Purpose::Test, 0, (batch * classes) as u64);
     let values: Vec<f32> = (0..batch * classes).map(|_| (scale * stream.normal()) as f32).collect();
     let labels: Vec<i32> = (0..batch).map(|_| stream.below(classes as u32) as i32).collect();
-    let upstream: Vec<f32> = (0..batch).map(|_| stream.normal() as f32).collect();
+    let others: Vec<i32> = (0..batch).map(|_| stream.below(classes as u32) as i32).collect();
+    let shares = Shares { own: 0.6, other: 0.3 };
 
     let autodiff = device.clone().autodiff();
     let logits =
         Tensor::<2>::from_data(TensorData::new(values.clone(), [batch, classes]), (&autodiff, DType::F32))
             .require_grad();
-    let targets = Tensor::<1, Int>::from_data(TensorData::new(labels.clone(), [batch]), (device, DType::I32));
-    let weights = Tensor::<1>::from_data(TensorData::new(upstream.clone(), [batch]), (&autodiff, DType::F32));
-    let losses = cross_entropy(logits.clone(), targets);
-    let gradients = (losses.clone() * weights).sum().backward();
+    let of = |labels: &[i32]| {
+        Tensor::<1, Int>::from_data(TensorData::new(labels.to_vec(), [batch]), (device, DType::I32))
+    };
+    let losses = mixed_cross_entropy(logits.clone(), of(&labels), of(&others), shares);
+    let gradients = losses.clone().backward();
     let Some(gradient) = logits.grad(&gradients) else {
         return Ok(f64::INFINITY);
     };
@@ -97,11 +101,15 @@ async fn cross_entropy_error(
         let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let exp = |z: f32| f64::from(z - max).exp();
         let sum: f64 = row.iter().map(|&z| exp(z)).sum();
-        let label = labels[b] as usize;
-        worst = worst.max(error(losses[b], f64::from(max) + sum.ln() - f64::from(row[label])));
+        let [label, other] = [labels[b], others[b]].map(|label| label as usize);
+        let [own_share, other_share] = [shares.own, shares.other].map(f64::from);
+        let loss = |label: usize| f64::from(max) + sum.ln() - f64::from(row[label]);
+        worst = worst.max(error(losses[b], own_share * loss(label) + other_share * loss(other)));
         for (class, &z) in row.iter().enumerate() {
-            let indicator = f64::from(u8::from(class == label));
-            let want = (exp(z) / sum - indicator) * f64::from(upstream[b]);
+            let indicator = |label: usize| f64::from(u8::from(class == label));
+            let want = (own_share + other_share) * exp(z) / sum
+                - own_share * indicator(label)
+                - other_share * indicator(other);
             worst = worst.max(error(gradient[b * classes + class], want));
         }
     }
@@ -111,7 +119,7 @@ async fn cross_entropy_error(
 }
 
 /// Training loss of a small ConvNet on one batch, before and after a few steps.
-async fn train(device: &Device) -> Result<(f64, f64), KernelError> {
+async fn train(device: &Device) -> Result<(f64, f64), CheckError> {
     const SIDE: usize = 16;
     const BATCH: usize = 24;
     const CLASSES: usize = 4;
@@ -124,8 +132,17 @@ async fn train(device: &Device) -> Result<(f64, f64), KernelError> {
     };
     let autodiff = device.clone().autodiff();
     let mut network =
-        config.init(0, &autodiff).map_err(|e| KernelError::Device(format!("no network: {e}")))?;
-    let mut optimizer = AdamWConfig::new().with_epsilon(1e-8).init();
+        config.init(0, &autodiff).map_err(|e| CheckError::Device(format!("no network: {e}")))?;
+    let recipe = Recipe {
+        optimizer: Optimizer::AdamW,
+        lr: 0.02,
+        weight_decay: 1e-4,
+        batch: BATCH,
+        length: Length::Steps(STEPS),
+        horizon: Length::Steps(STEPS),
+        cosine: Cosine::Step,
+    };
+    let mut optimizer = OptimizerState::new(&recipe);
     let mut stream = Stream::new(1, Purpose::Test, 0, 0);
     let pixels: Vec<f32> = (0..BATCH * 3 * SIDE * SIDE).map(|_| stream.normal() as f32).collect();
     let input =
@@ -133,18 +150,22 @@ async fn train(device: &Device) -> Result<(f64, f64), KernelError> {
     let labels: Vec<i32> = (0..BATCH).map(|i| (i % CLASSES) as i32).collect();
     let labels = Tensor::<1, Int>::from_data(TensorData::new(labels, [BATCH]), (device, DType::I32));
     let mut losses = Vec::with_capacity(STEPS + 1);
+    let shares = Shares { own: 1.0 / BATCH as f32, other: 0.0 };
     for _ in 0..=STEPS {
-        let loss = cross_entropy(network.forward_train(input.clone()), labels.clone()).mean();
+        let logits = network.forward_train(input.clone());
+        let loss = mixed_cross_entropy(logits, labels.clone(), labels.clone(), shares);
         losses.push(loss.clone().inner());
         let gradients = GradientsParams::from_grads(loss.backward(), &network);
-        network = optimizer.step(0.02, network, gradients);
+        network = optimizer.step(recipe.lr, network, gradients);
     }
     // The last network must be usable off the graph, too: evaluation runs there.
     let logits = network.valid().forward_eval(input.inner());
     let finite = read(logits).await?.iter().all(|z| z.is_finite());
-    let losses = read(Tensor::cat(losses, 0)).await?;
-    let last = if finite { f64::from(losses[STEPS]) } else { f64::INFINITY };
-    Ok((f64::from(losses[0]), last))
+    let shares = crate::device::read_all(losses).await.map_err(CheckError::Device)?;
+    let losses: Vec<f64> =
+        shares.chunks(BATCH).map(|shares| shares.iter().map(|&s| f64::from(s)).sum()).collect();
+    let last = if finite { losses[STEPS] } else { f64::INFINITY };
+    Ok((losses[0], last))
 }
 
 #[cfg(test)]

@@ -1,16 +1,19 @@
 //! Every operation that a network runs on a device, on small random operands, against the same on the CPU.
 
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
-use super::{KernelError, read};
+use super::{CheckError, read};
 use crate::augment::{Augmentation, Executor, Layout as Order, Normalise, Planner};
 use crate::combine::Grid;
 use crate::data::ImageSet;
+use crate::kernel::average_pool::average_pool;
 use crate::kernel::block::{Layout, Operands, block_eval, block_train};
 use crate::kernel::convolution::{Window, convolution};
+use crate::kernel::cross_entropy;
 use crate::kernel::dynamics::dynamics;
+use crate::kernel::instance_norm::instance_norm;
 use crate::kernel::max_pool::{PoolWindow, max_pool};
-use crate::kernel::update::{AdamW, Sgd, adamw, sgd};
+use crate::kernel::update::{AdamW, Sgd, adamw, blend, sgd};
 use crate::kernel::views::Resident;
 use crate::random::{Purpose, Stream};
 
@@ -25,13 +28,18 @@ struct Operand<'a> {
 
 impl Operand<'_> {
     fn next<const D: usize>(&mut self, shape: [usize; D]) -> Tensor<D> {
-        let values = (0..shape.iter().product()).map(|_| self.stream.normal() as f32).collect();
+        self.of(shape, |x| x)
+    }
+
+    /// What `of` makes of random numbers.
+    fn of<const D: usize>(&mut self, shape: [usize; D], of: impl Fn(f32) -> f32) -> Tensor<D> {
+        let values = (0..shape.iter().product()).map(|_| of(self.stream.normal() as f32)).collect();
         Tensor::from_data(TensorData::new::<f32, _>(values, shape), (self.device, DType::F32))
     }
 }
 
 /// The largest difference of a result on `device` from that on the CPU, relative to the largest number of the result.
-pub(super) async fn error(device: &Device) -> Result<f64, KernelError> {
+pub(super) async fn error(device: &Device) -> Result<f64, CheckError> {
     let mut worst = views(device).await?;
     let cpu = Device::flex();
     let (found, expected) = (results(device).await?, results(&cpu).await?);
@@ -51,7 +59,7 @@ fn difference(found: &[f32], expected: &[f32]) -> f64 {
     if found.len() == expected.len() && most.is_finite() { f64::from(most / size) } else { f64::INFINITY }
 }
 
-async fn results(device: &Device) -> Result<Results, KernelError> {
+async fn results(device: &Device) -> Result<Results, CheckError> {
     let mut found = Vec::new();
     for (images, output, kernel, stride, relu, pool, shortcut) in [
         ([3, 9, 10, 3], 8, 3, 1, true, true, false),
@@ -60,50 +68,67 @@ async fn results(device: &Device) -> Result<Results, KernelError> {
         ([2, 6, 6, 8], 16, 1, 2, false, false, false),
         ([1, 12, 12, 3], 7, 7, 2, true, false, false),
     ] {
-        let window = Window { stride, padding: kernel / 2, groups: 1 };
+        let window = Window { stride, padding: kernel / 2 };
         blocks(device, images, output, kernel, Layout { window, relu, pool }, shortcut, &mut found).await?;
     }
     let autodiff = device.clone().autodiff();
     let mut operand = Operand { device: &autodiff, stream: Stream::new(12, Purpose::Test, 0, 0) };
     let images = operand.next([2, 7, 9, 5]).require_grad();
     let pooled = max_pool(images.clone(), PoolWindow { kernel: 3, stride: 2, padding: 1 });
-    let upstream = operand.next(pooled.dims());
-    let gradients = (pooled.clone() * upstream).sum().backward();
+    let gradients = loss(&pooled).backward();
     found.push(read(pooled).await?);
     found.push(gradient(&images, &gradients).await?);
 
     let images = operand.next([2, 6, 5, 3]).require_grad();
     let (weights, bias) = (operand.next([6, 3, 3, 3]).require_grad(), operand.next([6]).require_grad());
-    let window = Window { stride: 1, padding: 1, groups: 1 };
+    let window = Window { stride: 1, padding: 1 };
     let output = convolution(images.clone(), weights.clone(), bias.clone(), window);
-    let upstream = operand.next(output.dims());
-    let gradients = (output.clone() * upstream).sum().backward();
+    let gradients = loss(&output).backward();
     found.push(read(output).await?);
     found.push(gradient(&images, &gradients).await?);
     found.push(gradient(&weights, &gradients).await?);
     found.push(gradient(&bias, &gradients).await?);
+
+    let images = operand.next([3, 5, 4, 6]).require_grad();
+    let (scale, shift) = (operand.next([6]).require_grad(), operand.next([6]).require_grad());
+    let normal = instance_norm(images.clone(), scale.clone(), shift.clone());
+    let means = average_pool(normal.clone(), [2, 2]);
+    let gradients = loss(&means).backward();
+    found.extend([read(normal).await?, read(means).await?, gradient(&images, &gradients).await?]);
+    found.extend([gradient(&scale, &gradients).await?, gradient(&shift, &gradients).await?]);
 
     let mut operand = Operand { device, stream: Stream::new(13, Purpose::Test, 0, 0) };
     let length = 77;
     let constants =
         AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, keep: 0.99, rate: 0.01, correction: 3.0 };
     let (parameter, step) = (operand.next([length]), operand.next([length]));
-    let moments = [operand.next([length]), operand.next([length]).powi_scalar(2)];
+    let moments = [operand.next([length]), operand.of([length], |x| x * x)];
     let (parameter, [first, second]) = adamw(parameter, step.clone(), moments, constants);
     found.extend([read(parameter.clone()).await?, read(first).await?, read(second).await?]);
     let constants = Sgd { momentum: 0.9, decay: 0.01, rate: 0.1 };
     let (parameter, velocity) = sgd(parameter, step, operand.next([length]), constants);
+    found.push(read(blend(parameter.clone(), velocity.clone(), 0.9, 0.3)).await?);
     found.extend([read(parameter).await?, read(velocity).await?]);
 
     let labels: Vec<u32> = (0..9).collect();
-    found.push(read(dynamics(operand.next([9, 40]) * 5.0, &labels)).await?);
+    found.push(read(dynamics(operand.of([9, 40], |x| 5.0 * x), &labels)).await?);
     Ok(found)
+}
+
+/// A loss whose gradient differs from value to value: of every pixel as logits, against one class after the other.
+fn loss(output: &Tensor<4>) -> Tensor<1> {
+    let [batch, height, width, channels] = output.dims();
+    let pixels = batch * height * width;
+    let labels = (0..pixels).map(|pixel| (pixel % channels) as i32).collect();
+    let labels = TensorData::new::<i32, _>(labels, [pixels]);
+    let labels = Tensor::<1, Int>::from_data(labels, (&output.device().inner(), DType::I32));
+    cross_entropy(output.clone().reshape([pixels, channels]), labels)
 }
 
 async fn gradient<const D: usize>(
     of: &Tensor<D>,
     gradients: &burn::tensor::Gradients,
-) -> Result<Vec<f32>, KernelError> {
+) -> Result<Vec<f32>, CheckError> {
     match of.grad(gradients) {
         Some(gradient) => read(gradient).await,
         None => Ok(vec![f32::NAN]),
@@ -119,7 +144,7 @@ async fn blocks(
     layout: Layout,
     shortcut: bool,
     found: &mut Results,
-) -> Result<(), KernelError> {
+) -> Result<(), CheckError> {
     let autodiff = device.clone().autodiff();
     let mut operand = Operand { device: &autodiff, stream: Stream::new(11, Purpose::Test, 0, 0) };
     let side = |length: usize| (length + 2 * layout.window.padding - kernel) / layout.window.stride + 1;
@@ -132,8 +157,7 @@ async fn blocks(
             .then(|| operand.next([images[0], side(images[1]), side(images[2]), output]).require_grad()),
     };
     let (made, mean, variance) = block_train(operands.clone(), layout);
-    let upstream = operand.next(made.dims());
-    let gradients = (made.clone() * upstream).sum().backward();
+    let gradients = loss(&made).backward();
     found.push(read(block_eval(operands.clone(), mean.clone(), variance.clone(), layout)).await?);
     found.extend([read(made).await?, read(mean).await?, read(variance).await?]);
     found.push(gradient(&operands.images, &gradients).await?);
@@ -147,12 +171,12 @@ async fn blocks(
 }
 
 /// Views of random images, against those that the CPU cuts.
-async fn views(device: &Device) -> Result<f64, KernelError> {
+async fn views(device: &Device) -> Result<f64, CheckError> {
     const SIDE: u32 = 14;
     const IMAGES: usize = 6;
     let mut stream = Stream::new(14, Purpose::Test, 0, 0);
     let pixels = (0..IMAGES * (SIDE * SIDE * 3) as usize).map(|_| stream.next_u32() as u8).collect();
-    let broken = |why: String| KernelError::Device(why);
+    let broken = |why: String| CheckError::Device(why);
     let set = ImageSet::from_parts(SIDE, pixels, vec![0; IMAGES]).map_err(|why| broken(why.to_string()))?;
     let grid = Grid::new(2, 2).unwrap_or(Grid::WHOLE);
     let planner =
