@@ -41,6 +41,11 @@ test('where combining wins, that is said', () => {
   expect(text).toContain('which may be chance: the 95 % interval from −20.0 to 20.0 holds zero');
 });
 
+test('where nothing is decided, the pair is named that more seeds would decide first', () => {
+  const outcome = race({ pca: [41, 42, 43], random: [46, 47, 49], easy: [45, 46, 47] }, [['pca', 'random', -10, 'indistinguishable'], ['pca', 'easy', -4, 'indistinguishable'], ['random', 'easy', 1, 'indistinguishable']]);
+  expect(said(outcome)).toMatch(/^No winner: with 3 seeds .*\nPCA: easy, 2×2 and random: .* 5 seeds would show it\.$/s);
+});
+
 test('students that guess are not explained by lost pixels', () => {
   const pairs: Pair[] = [['pca', 'random', -20, 'worse'], ['pca', 'easy', -20, 'worse'], ['random', 'easy', 0, 'indistinguishable']];
   const outcome = race({ pca: [25, 26, 24], random: [45, 46, 44], easy: [45, 46, 44] }, pairs, 'pca');

@@ -91,7 +91,12 @@ export function tell(outcome: Outcome, settings: Settings, classes: string[], im
   }
 
   const top = second && pair(best.name, second.name);
-  if (top?.verdict === 'indistinguishable') reasons.push(`${title(top.a)} and ${lower(title(top.b))}: ${more(top)}`);
+  if (top?.verdict === 'indistinguishable') {
+    // Where nothing is decided, the pair that would be first.
+    const first = [...comparisons].sort((a, b) => clear(b) - clear(a))[0];
+    const asked = open && first ? first : top;
+    reasons.push(`${title(asked.a)} and ${lower(title(asked.b))}: ${more(asked)}`);
+  }
   return { verdict, reasons };
 
   /** Why students may be no better than chance. */
@@ -114,6 +119,9 @@ export function guesses(top1: number[], chance: number, images: number): boolean
   const spread = Math.sqrt((chance * (100 - chance)) / Math.max(1, images));
   return top1.every((value) => value < chance + 2 * spread);
 }
+
+/** A difference in widths of its interval. */
+const clear = ({ difference, interval }: Comparison) => (interval ? Math.abs(difference) / (interval[1] - interval[0] || 1) : 0);
 
 /** How many seeds would show a difference of this size, if it stays and so does its spread. */
 export function more({ difference, interval, pairs }: Comparison): string {
