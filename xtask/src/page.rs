@@ -14,7 +14,7 @@ use crate::wasm;
 use crate::workspace::Workspace;
 
 const OUT: &str = "www/dist";
-/// What a first visit loads; the sets of the demo come when they are asked for.
+/// What a first visit loads; the sets of the demo and their recordings come when they are asked for.
 const FIRST_LOAD: [&str; 4] = ["wasm", "js", "css", "html"];
 
 /// Options of `cargo xtask page`.
@@ -99,10 +99,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_first_visit_counts_every_folder_but_no_image() {
+    fn a_first_visit_counts_every_folder_but_no_image_and_no_recording() {
         let folder = tempfile::tempdir().unwrap();
         let text = "tilepress ".repeat(1000);
-        for name in ["index.html", "assets/a.js", "sets/fashion.png"] {
+        for name in ["index.html", "assets/a.js", "sets/fashion.png", "sets/fashion.tilepress-run"] {
             let path = folder.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, &text).unwrap();

@@ -37,6 +37,8 @@ export interface Found {
   valOrigin: 'given' | 'held-out';
   leftOut: { path: string; reason: string }[];
   images: number;
+  /** Of all of them, those to train on first. */
+  paths: string[];
   bytes: number;
 }
 

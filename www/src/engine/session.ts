@@ -95,7 +95,10 @@ export class Session {
   /** Takes over from a worker that is gone, or a session that was closed. */
   async recall(memory: Memory, reports: Reports): Promise<null> {
     await this.read(memory, reports);
-    if (memory.load) await this.#decode(memory.load, reports);
+    if (memory.load) {
+      await this.#decode(memory.load, reports);
+      reports.samples(this.#small(memory.load));
+    }
     if (memory.scores) this.#useScores(this.#api.ScoreTable.fromCsv(memory.scores));
     return null;
   }
@@ -150,8 +153,8 @@ export class Session {
       }
       classes.push({ name: className, train: train.length, val: of(folder.val, label).length, pictures });
     }
-    const images = folder.train.length + folder.val.length;
-    return { name, classes, valOrigin: folder.valOrigin, leftOut: this.#leftOut, images, bytes };
+    const paths = [...folder.train, ...folder.val].map(({ path }) => path);
+    return { name, classes, valOrigin: folder.valOrigin, leftOut: this.#leftOut, images: paths.length, paths, bytes };
   }
 
   async #open(source: Source): Promise<{ name: string; files: Map<string, Blob | Bytes> }> {
@@ -211,18 +214,19 @@ export class Session {
     this.#load = load;
   }
 
+  #small({ imageSize }: LoadOptions): Samples {
+    const { pixels, samples, labels } = this.#need(this.#train);
+    const side = Math.min(imageSize, THUMB);
+    return { side, rgb: shrink(pixels, samples.length, imageSize, side), labels, paths: samples.map(({ path }) => path) };
+  }
+
   async score(options: Jobs['score']['takes'], reports: Reports): Promise<Scored> {
     const { imageSize, cap, epochs, width, batch, lr, seed } = options;
     await this.#decode({ imageSize, cap }, reports);
     const { classes } = this.#need(this.#folder);
     const train = this.#need(this.#train);
     const val = this.#need(this.#val);
-    reports.samples({
-      side: Math.min(imageSize, THUMB),
-      rgb: shrink(train.pixels, train.samples.length, imageSize, Math.min(imageSize, THUMB)),
-      labels: train.labels,
-      paths: train.samples.map(({ path }) => path),
-    });
+    reports.samples(this.#small({ imageSize, cap }));
     const run = await this.#api.ProxyRun.open(train.pixels, train.labels, {
       device: this.#device,
       imageSize,

@@ -3,6 +3,9 @@
 import type { DeviceInfo, MemoryEstimate } from 'tilepress';
 
 import { Engine, type Listeners, makeWorker } from '../engine/client';
+import { Recorder } from '../engine/recorder';
+import { known, read as readRecording, type Recording, write as writeRecording } from '../engine/recording';
+import { Replay } from '../engine/replay';
 import {
   type Choice,
   type Chosen,
@@ -20,6 +23,7 @@ import {
   type Source,
 } from '../engine/protocol';
 import { keepForOffline } from './offline';
+import { settingsOf } from './recorded';
 import { fromHash, type Settings, toHash } from './settings';
 import { drop, forget, keep, recall } from './store';
 
@@ -63,11 +67,18 @@ class App {
   racing: RaceMetrics | null = $state.raw(null);
   outcome: Outcome | null = $state.raw(null);
 
-  readonly engine: Engine;
+  /** One that is played instead of training. */
+  recording: Recording | null = $state.raw(null);
+  /** Where the scores and the outcome that are shown were recorded; null when they were made here. */
+  scoredFrom: Recording | null = $state.raw(null);
+  racedFrom: Recording | null = $state.raw(null);
+
+  readonly engine: Replay;
+  readonly #recorder: Recorder;
 
   constructor() {
     const failAfter = new URLSearchParams(location.hash.slice(1)).get('fail-after');
-    this.engine = new Engine(
+    const engine = new Engine(
       makeWorker,
       new URL('./', document.baseURI).href,
       {
@@ -95,6 +106,8 @@ class App {
       this.settings.device,
       failAfter === null ? undefined : Number(failAfter),
     );
+    this.#recorder = new Recorder(engine);
+    this.engine = new Replay(this.#recorder, () => matchMedia('(prefers-reduced-motion: reduce)').matches);
   }
 
   /** What a closed session left behind; a browser that keeps nothing leaves nothing. */
@@ -114,6 +127,7 @@ class App {
     if (!setup) return;
     const [kept, checkpoint] = [await recall('scored'), await recall('checkpoint')];
     const { source, settings, found } = setup;
+    this.leave();
     this.settings = settings;
     const { val: valFraction, seed } = settings;
     this.status = `Going back to ${found.name}.`;
@@ -226,7 +240,64 @@ class App {
     this.status = 'Stopping.';
   }
 
+  /** To the end of what is played. */
+  skip(): void {
+    if (this.running) this.running.paused = false;
+    this.engine.skip();
+  }
+
+  /** Opens a recording. That of a built-in set starts at once; that of a folder waits until it is picked. */
+  async watch(file: Blob, name: string): Promise<void> {
+    this.error = null;
+    try {
+      const recording = await readRecording(file, name);
+      this.leave();
+      this.#forget();
+      this.recording = this.engine.recording = recording;
+    } catch (error) {
+      this.error = (error as Error).message;
+      return;
+    }
+    this.rewind();
+    const { builtIn, name: folder } = this.recording.set;
+    this.status = `The recording of ${folder} is open.`;
+    if (builtIn === null) return;
+    await this.read({ kind: 'built-in', name: builtIn });
+    if (this.found) await this.score();
+  }
+
+  /** Back to the settings of the recording. */
+  rewind(): void {
+    if (!this.recording) return;
+    this.settings = { ...settingsOf(this.recording), device: this.settings.device };
+    if (this.found) void this.measure();
+    if (this.scored) void this.prune();
+  }
+
+  /** From here on, everything runs on this device. */
+  leave(): void {
+    this.recording = this.engine.recording = null;
+    this.error = null;
+  }
+
+  /** Whether there is a run, seen from its beginning, to take home. */
+  get recordable(): boolean {
+    return this.scored !== null && this.#recorder.score !== null;
+  }
+
+  async record(): Promise<Blob> {
+    const { score, race } = this.#recorder;
+    if (!score || !this.found) throw new Error('There is no run to record.');
+    const made = { at: new Date().toISOString(), version: this.version, device: this.device?.description ?? '' };
+    const builtIn = this.source?.kind === 'built-in' ? this.source.name : null;
+    const set = { ...known(this.found), builtIn, valFraction: this.engine.memory?.valFraction ?? this.settings.val };
+    return writeRecording({ made, set, score, race: this.outcome ? race : null });
+  }
+
   async read(source: Source): Promise<void> {
+    // Another set is not what was recorded; whether a folder is, shows when it is read.
+    const { builtIn = null } = this.recording?.set ?? {};
+    if (builtIn !== (source.kind === 'built-in' ? source.name : null)) this.leave();
     this.#forget();
     const { val: valFraction, seed } = this.settings;
     this.settings.set = source.kind === 'built-in' ? source.name : '';
@@ -235,10 +306,12 @@ class App {
     this.found = found;
     this.source = source;
     this.last = null;
-    // A browser that cannot keep it goes on without.
-    void forget()
-      .then(() => keep('setup', { source, settings: $state.snapshot(this.settings), found }))
-      .catch(() => {});
+    // A browser that cannot keep it goes on without. A recording is kept as a file, and takes no session's place.
+    if (!this.recording) {
+      void forget()
+        .then(() => keep('setup', { source, settings: $state.snapshot(this.settings), found }))
+        .catch(() => {});
+    }
     this.status = `Found ${found.images} images of ${found.classes.length} classes; ${found.leftOut.length} files left out.`;
     await this.measure();
   }
@@ -257,9 +330,12 @@ class App {
   async score(checkpoint?: Uint8Array): Promise<void> {
     const { source, found } = this;
     if (!source || !found) return;
-    await keep('setup', { source, settings: $state.snapshot(this.settings), found }).catch(() => {});
-    await drop('scored').catch(() => {});
-    if (!checkpoint) await drop('checkpoint').catch(() => {});
+    const { recording } = this;
+    if (!recording) {
+      await keep('setup', { source, settings: $state.snapshot(this.settings), found }).catch(() => {});
+      await drop('scored').catch(() => {});
+      if (!checkpoint) await drop('checkpoint').catch(() => {});
+    }
     this.scored = null;
     this.scoring = null;
     this.#forgetChoice();
@@ -289,8 +365,9 @@ class App {
     );
     if (!scored) return;
     this.scored = scored;
+    this.scoredFrom = recording;
     const { memory } = this.engine;
-    if (this.samples && memory?.scores && memory.load) {
+    if (!recording && this.samples && memory?.scores && memory.load) {
       const { samples } = this;
       keep('scored', { scored, samples, csv: memory.scores, load: memory.load }).catch(() => {});
     }
@@ -335,6 +412,7 @@ class App {
   async race(): Promise<void> {
     this.outcome = null;
     this.racing = null;
+    const { recording } = this;
     const { size: imageSize, width, steps, batch, lr, seeds, r: minScale } = this.settings;
     this.status = 'The students start.';
     let quarter = 0;
@@ -355,6 +433,7 @@ class App {
     );
     if (!outcome) return;
     this.outcome = outcome;
+    this.racedFrom = recording;
     this.status = 'The students are measured.';
   }
 
@@ -368,6 +447,7 @@ class App {
     this.samples = null;
     this.scoring = null;
     this.scored = null;
+    this.scoredFrom = null;
     this.#forgetChoice();
   }
 

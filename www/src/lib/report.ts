@@ -1,6 +1,7 @@
 // report.html of the zip: one page that stands alone.
 
 import type { app as App } from './app.svelte';
+import { day } from './recorded';
 import { bytes, deviation, mean, METHODS, whole } from './words';
 
 const escape = (text: string) => text.replace(/[&<>"]/g, (sign) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[sign] ?? '');
@@ -11,10 +12,13 @@ function table(head: string[], rows: (string | number)[][]): string {
 }
 
 export function report(app: typeof App, line: string): string {
-  const { found, outcome, scored, device, settings } = app;
+  const { found, outcome, scored, device, settings, scoredFrom, racedFrom } = app;
   const parts = [
     `<h1>${escape(found?.name ?? 'A set')}, compressed by tilepress ${escape(app.version)}</h1>`,
     `<p>Prune, Combine, Augment: ${settings.ipc} stored images of each of ${app.classes.length} classes, ${settings.grid}×${settings.grid} tiles, rule ${settings.rule}, seed ${settings.seed}. Computed in a browser on ${escape(device?.description ?? 'an unknown device')}.</p>`,
+    ...(scoredFrom
+      ? [`<p>The scores${outcome && racedFrom ? ' and the race' : ''} were played from a recording of ${day(scoredFrom)}, made on ${escape(scoredFrom.made.device)}.</p>`]
+      : []),
     '<h2>What went in</h2>',
     table(
       ['class', 'train', 'val'],

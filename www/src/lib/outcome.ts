@@ -1,0 +1,134 @@
+// What a race says, in words: who is ahead, what each of the steps gained or cost, and whether more seeds would tell more.
+
+import type { Comparison } from 'tilepress';
+
+import type { Outcome } from '../engine/protocol';
+import type { Settings } from './settings';
+import { mean, METHODS, plural } from './words';
+
+type Curves = { name: string; curve: { loss: number }[] }[];
+
+export interface Told {
+  verdict: string;
+  reasons: string[];
+}
+
+/** Student's t at 97.5 %, for two seeds and more. */
+const T = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262];
+const t = (seeds: number) => T[seeds - 2] ?? 2;
+/** Numbers of seeds to be proposed. */
+const MORE = [5, 10];
+/** A class that takes all: so many percent of its own images are right, and so few of all others. */
+const ALL = 80;
+const NONE = 5;
+
+export const nameOf = (name: string, { grid, rule }: Settings): string =>
+  name !== 'pca' ? (METHODS[name] ?? name) : grid === 1 ? `Whole ${rule} images` : `PCA: ${rule}, ${grid}×${grid}`;
+
+const lower = (title: string) => (title.startsWith('PCA') ? title : title.toLowerCase());
+/** Points with one decimal, and a real minus. */
+const points = (value: number) => value.toFixed(1).replace('-', '−');
+const within = ({ interval }: Comparison) =>
+  interval ? `the 95 % interval from ${points(interval[0])} to ${points(interval[1])} holds zero` : 'one seed has no interval';
+
+export function tell(outcome: Outcome, settings: Settings, classes: string[], images: number, curves: Curves): Told {
+  const { comparisons, standings, chance } = outcome;
+  const { grid, rule, size } = settings;
+  const whole = grid === 1;
+  const title = (name: string) => nameOf(name, settings);
+  const names = outcome.stored.map(({ name }) => name);
+  const of = (name: string) => standings.filter((standing) => standing.name === name);
+  const means = names.map((name) => ({ name, mean: mean(of(name).map(({ top1 }) => top1)) })).sort((a, b) => b.mean - a.mean);
+  const [best, second] = means;
+  if (!best) return { verdict: '', reasons: [] };
+  /** The comparison of two, the first against the second. */
+  const pair = (a: string, b: string): Comparison | null => {
+    const found = comparisons.find((one) => one.a === a && one.b === b);
+    if (found) return found;
+    const turned = comparisons.find((one) => one.a === b && one.b === a);
+    if (!turned) return null;
+    const { difference, interval, verdict } = turned;
+    const other = { better: 'worse', worse: 'better', indistinguishable: 'indistinguishable' } as const;
+    return { ...turned, a, b, difference: -difference, interval: interval && [-interval[1], -interval[0]], verdict: other[verdict] };
+  };
+
+  const pairs = comparisons.filter(({ a, b }) => a === best.name || b === best.name);
+  const ties = pairs.filter(({ verdict }) => verdict === 'indistinguishable').map(({ a, b }) => title(a === best.name ? b : a));
+  const open = comparisons.every(({ verdict }) => verdict === 'indistinguishable');
+  const verdict = open
+    ? `No winner: with ${plural(of(best.name).length, 'seed')} the students are indistinguishable.`
+    : ties.length
+      ? `${title(best.name)} is ahead, but indistinguishable from ${ties.join(' and ')}.`
+      : `${title(best.name)} wins, and by more than the noise.`;
+
+  const reasons: string[] = [];
+  const guessing = names.filter((name) => guesses(of(name).map(({ top1 }) => top1), chance, images));
+  if (guessing.includes('pca')) reasons.push(guessed());
+
+  const pruned = whole ? pair('pca', 'random') : rule === 'easy' ? pair('easy', 'random') : null;
+  if (pruned) {
+    const kept = `${rule === 'random' ? 'the drawn' : rule} images`;
+    if (pruned.verdict === 'indistinguishable') {
+      reasons.push(`Prune: ${kept} are ${points(Math.abs(pruned.difference))} points ${pruned.difference < 0 ? 'behind' : 'ahead of'} random ones, which may be chance: ${within(pruned)}.`);
+    } else if (pruned.verdict === 'better') {
+      reasons.push(`Prune: ${kept} taught ${points(pruned.difference)} points more than random ones.`);
+    } else {
+      reasons.push(`Prune: ${kept} taught ${points(-pruned.difference)} points less than random ones. With so few, what they have in common may be too little of what their class looks like.`);
+    }
+  }
+
+  const combined = whole || guessing.includes('pca') ? null : pair('pca', rule === 'easy' ? 'easy' : 'random');
+  if (combined) {
+    const [times, side] = [grid ** 2, Math.floor(size / grid)];
+    const than = lower(title(combined.b));
+    if (combined.verdict === 'indistinguishable') {
+      reasons.push(`Combine: ${times} times as many images in tiles of ${side} pixels are ${points(Math.abs(combined.difference))} points ${combined.difference < 0 ? 'behind' : 'ahead of'} ${than}, which may be chance: ${within(combined)}.`);
+    } else if (combined.verdict === 'better') {
+      reasons.push(`Combine: ${times} times as many images brought ${points(combined.difference)} points over ${than}, more than the detail that their tiles of ${side} pixels lost.`);
+    } else {
+      reasons.push(`Combine: it cost ${points(-combined.difference)} points against ${than}. A tile has ${side} pixels a side instead of ${size}, and ${times} times as many images do not make up for the lost detail. The paper’s images are 224 pixels wide, and there combining wins; on images this small, whole ones are the better buy.`);
+    }
+  }
+
+  const top = second && pair(best.name, second.name);
+  if (top?.verdict === 'indistinguishable') {
+    // Where nothing is decided, the pair that would be first.
+    const first = [...comparisons].sort((a, b) => clear(b) - clear(a))[0];
+    const asked = open && first ? first : top;
+    reasons.push(`${title(asked.a)} and ${lower(title(asked.b))}: ${more(asked)}`);
+  }
+  return { verdict, reasons };
+
+  /** Why students may be no better than chance. */
+  function guessed(): string {
+    const perClass = classes.map((_, label) => mean(of('pca').map((standing) => standing.perClass[label] ?? 0)));
+    const taken = perClass.findIndex((share, label) => share >= ALL && perClass.every((other, at) => at === label || other <= NONE));
+    const curve = curves.filter(({ name }) => name === 'pca').map(({ curve }) => curve);
+    const [from, to] = [mean(curve.map((one) => one[0]?.loss ?? NaN)), mean(curve.map((one) => one.at(-1)?.loss ?? NaN))];
+    const said = `The students of ${title('pca')} are no better than guessing, ${chance.toFixed(0)} %${taken < 0 ? '' : `: they call nearly everything “${classes[taken]}”`}.`;
+    if (!(to < 0.9 * from)) return `${said} Their training loss has hardly fallen: with so few steps they have learned nothing yet.`;
+    const learned = `Their training loss fell from ${from.toFixed(1)} to ${to.toFixed(1)}, so they have learned something of their own views`;
+    return whole
+      ? `${said} ${learned}, but nothing that holds for other images.`
+      : `${said} ${learned}: tiles of ${Math.floor(size / grid)} pixels, enlarged to ${size}. It does not carry over to whole, sharp images.`;
+  }
+}
+
+/** Whether every accuracy lies where guessing might. */
+export function guesses(top1: number[], chance: number, images: number): boolean {
+  const spread = Math.sqrt((chance * (100 - chance)) / Math.max(1, images));
+  return top1.every((value) => value < chance + 2 * spread);
+}
+
+/** A difference in widths of its interval. */
+const clear = ({ difference, interval }: Comparison) => (interval ? Math.abs(difference) / (interval[1] - interval[0] || 1) : 0);
+
+/** How many seeds would show a difference of this size, if it stays and so does its spread. */
+export function more({ difference, interval, pairs }: Comparison): string {
+  if (!interval) return 'one seed cannot tell chance from merit; three or more can.';
+  const sd = (((interval[1] - interval[0]) / 2) * Math.sqrt(pairs)) / t(pairs);
+  const enough = MORE.find((seeds) => seeds > pairs && (t(seeds) * sd) / Math.sqrt(seeds) < Math.abs(difference));
+  return enough
+    ? `another seed changes each by about as much as they differ. If the difference stays, ${enough} seeds would show it.`
+    : 'another seed changes each by more than they differ, and ten seeds would hardly tell them apart: these sets teach about the same.';
+}
