@@ -94,6 +94,13 @@ test('a built-in set goes through every stage to a zip that holds it', PATIENCE,
     await heading(page, 'Score every image');
     await page.getByRole('heading', { name: 'Near-duplicates' }).waitFor();
   });
+  // The loss under the cursor is one of the table's.
+  const loss = page.locator('figure', { hasText: 'Training loss' });
+  await loss.locator('.u-over').hover();
+  const told = await loss.locator('.value').allTextContents();
+  const rows = await loss.locator('tbody tr').evaluateAll((found) => found.map((row) => [...row.cells].map(({ textContent }) => textContent)));
+  assert.ok(rows.some((row) => row.join() === told.join()), `${told} is in no row of the table`);
+  assert.notEqual(told[0], rows.at(-1)[0]);
   await page.locator('.strip button').nth(3).click();
   // EL2N's arithmetic, with the image's own numbers.
   const formula = await page.locator('.formula').textContent();
