@@ -112,6 +112,24 @@ test('a built-in set goes through every stage to a zip that holds it', PATIENCE,
   await page.getByText(/120 are kept: 12 of each class/).waitFor();
   await page.getByLabel(/Stored images per class/).fill('2');
   await page.getByText(/80 are kept: 8 of each class/).waitFor();
+  // The border is where the slider says, and the slider where the border is put, by keys or by pointer.
+  const border = page.getByRole('slider', { name: 'Border in 0' });
+  await border.press('ArrowRight');
+  await page.getByText(/120 are kept: 12 of each class/).waitFor();
+  assert.equal(await page.getByLabel(/Stored images per class/).inputValue(), '3');
+  assert.equal(await border.getAttribute('aria-valuenow'), '12');
+  assert.match(await border.getAttribute('aria-valuetext'), /IPC 3: the 12 easiest of \d+ stay/);
+  const eighth = await page.locator('.strip').nth(1).locator('.buttons button').nth(7).boundingBox();
+  await page.locator('.strip').nth(1).locator('[role=slider]').hover();
+  await page.mouse.down();
+  await page.mouse.move(eighth.x + eighth.width, eighth.y + 9, { steps: 5 });
+  await page.mouse.up();
+  await page.getByText(/80 are kept: 8 of each class/).waitFor();
+  assert.equal(await border.getAttribute('aria-valuenow'), '8');
+  await page.getByText('Window', { exact: true }).click();
+  await border.press('Home');
+  await border.press('PageUp');
+  await page.getByText('Skip the easiest 5 %').waitFor();
   await page.getByText('Hard', { exact: true }).click();
   const last = page.locator('.strip').first().locator('button.in').last();
   await last.waitFor();
