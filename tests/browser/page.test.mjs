@@ -104,8 +104,11 @@ test('a built-in set goes through every stage to a zip that holds it', PATIENCE,
   await page.locator('.strip button').nth(3).click();
   // EL2N's arithmetic, with the image's own numbers.
   const formula = await page.locator('.formula').textContent();
-  const [, a, b, c, norm] = /√\(([\d.]+) \+ ([\d.]+) \+ ([\d.]+)\) = ([\d.]+)/.exec(formula);
-  assert.ok(Math.abs(Math.sqrt(Number(a) + Number(b) + Number(c)) - Number(norm)) < 0.003, formula);
+  const [, squares, norm, norms, score] = /√\(([\d. +]+)\) = ([\d.]+) in this epoch\.\s+([\d. +]+) = ([\d.]+)/.exec(formula);
+  const sum = (terms) => terms.split(' + ').reduce((all, term) => all + Number(term), 0);
+  assert.ok(Math.abs(Math.sqrt(sum(squares)) - Number(norm)) < 0.002, formula);
+  assert.ok(Math.abs(sum(norms) - Number(score)) < 0.01, formula);
+  assert.equal(await page.getByRole('region', { name: 'The arithmetic of this epoch' }).locator('tbody tr').count(), squares.split(' + ').length);
   await clean(page, 'Score');
 
   await press(page, 'Prune →');
