@@ -239,6 +239,34 @@ test('what cannot be used is said clearly, and the page goes on', PATIENCE, asyn
   await context.close();
 });
 
+test('a link for a class hides controls and keeps their values, until all are shown', PATIENCE, async () => {
+  const { page, complaints, context } = await visit(`${QUICK.replace('ipc=3', 'ipc=2')}&hide=width,ipc,compare,nonsense`);
+  await page.getByText('This link hides 4 controls').waitFor();
+  await give(page, 'photos.zip', PHOTOS.map((name, at) => [`${at % 2 ? 'two' : 'one'}/${at}.jpg`, sign(name)]));
+  await page.getByLabel('Epochs of the proxy').waitFor();
+  assert.equal(await page.getByLabel('Channels of the network').isVisible(), false);
+  await clean(page, 'Pick with hidden controls');
+  await press(page, /^Score the images/);
+  await page.getByRole('heading', { name: 'Near-duplicates' }).waitFor();
+  await press(page, 'Prune →');
+  await page.getByText(/16 are kept: 8 of each class/).waitFor();
+  assert.equal(await page.getByLabel(/Stored images per class/).isVisible(), false);
+  assert.equal(await page.getByRole('slider').count(), 0);
+  await press(page, 'Show all');
+  await page.getByLabel(/Stored images per class/).waitFor();
+  assert.equal(await page.getByRole('slider', { name: 'Border in one' }).count(), 1);
+  assert.equal(await page.getByText('This link hides').count(), 0);
+
+  await page.getByRole('button', { name: /Take home/ }).click();
+  await page.getByLabel('Seeds').check();
+  await page.getByLabel('Tiles of a stored image').check();
+  const link = await page.locator('code', { hasText: 'hide=' }).textContent();
+  assert.match(link, /#.*ipc=2.*&hide=grid,seeds$/);
+  await clean(page, 'a link for a class');
+  assert.deepEqual(complaints, []);
+  await context.close();
+});
+
 test('a lost device is said, and the run goes on from the checkpoint', PATIENCE, async () => {
   const { page, complaints, context } = await visit(`${QUICK.replace('epochs=4', 'epochs=60')}&fail-after=12`);
   await give(page, 'photos.zip', PHOTOS.map((name, at) => [`${at % 2 ? 'two' : 'one'}/${at}.jpg`, sign(name)]));
