@@ -5,10 +5,11 @@ import { defineConfig, type Plugin } from 'vite';
 
 const root = import.meta.dirname;
 
-/** Puts the package and the demo's images beside the page. */
+/** Puts the package, the lesson and the demo's images beside the page. */
 function beside(): Plugin {
   const copies: [string, string[], string][] = [
     ['../pkg/web', ['tilepress.js', 'tilepress_bg.wasm', 'LICENSE-MIT', 'LICENSE-APACHE'], 'pkg'],
+    ['../docs', ['lesson.md'], '.'],
     ['../assets/demo', ['fashion-mnist.png', 'fashion-mnist.txt'], 'sets'],
   ];
   return {

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 import { expect, test } from 'vitest';
 
 import { CONTROLS, type Control, hiddenIn, withHidden } from './hide';
@@ -30,4 +32,17 @@ test('a stage stands for all its controls, a comma may be encoded', () => {
 
 test('every control that can be hidden is a setting, so that the link can carry its value', () => {
   for (const key of ALL) expect(key in DEFAULTS).toBe(true);
+});
+
+test('the links of the lesson say what the page understands', () => {
+  const lesson = readFileSync(new URL('../../../docs/lesson.md', import.meta.url), 'utf8');
+  const links = [...lesson.matchAll(/`(#[^`]*)`/g)].map(([, hash]) => hash as string);
+  expect(links.length).toBe(3);
+  for (const hash of links) {
+    const settings = fromHash(hash);
+    for (const [key, value] of new URLSearchParams(hash.slice(1))) {
+      if (key !== 'hide') expect([key, String(settings[key as keyof typeof settings])]).toEqual([key, value]);
+      else for (const name of value.split(',')) expect([name, hiddenIn(`#hide=${name}`).length > 0]).toEqual([name, true]);
+    }
+  }
 });
