@@ -5,10 +5,11 @@ import { defineConfig, type Plugin } from 'vite';
 
 const root = import.meta.dirname;
 
-/** Puts the package and the demo's images beside the page. */
+/** Puts the package, the lesson and the demo's images beside the page. */
 function beside(): Plugin {
   const copies: [string, string[], string][] = [
     ['../pkg/web', ['tilepress.js', 'tilepress_bg.wasm', 'LICENSE-MIT', 'LICENSE-APACHE'], 'pkg'],
+    ['../docs', ['lesson.md'], '.'],
     ['../assets/demo', ['fashion-mnist.png', 'fashion-mnist.txt'], 'sets'],
   ];
   return {
@@ -32,6 +33,6 @@ export default defineConfig({
   base: './',
   plugins: [svelte(), beside()],
   worker: { format: 'es' },
-  build: { target: 'es2023', assetsInlineLimit: 0, modulePreload: { polyfill: false } },
+  build: { target: 'es2023', assetsInlineLimit: 0, modulePreload: { polyfill: false }, license: { fileName: 'licenses.md' } },
   test: { include: ['src/**/*.test.ts'] },
 } as Parameters<typeof defineConfig>[0]);

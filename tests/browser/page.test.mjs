@@ -94,17 +94,45 @@ test('a built-in set goes through every stage to a zip that holds it', PATIENCE,
     await heading(page, 'Score every image');
     await page.getByRole('heading', { name: 'Near-duplicates' }).waitFor();
   });
+  // The loss under the cursor is one of the table's.
+  const loss = page.locator('figure', { hasText: 'Training loss' });
+  await loss.locator('.u-over').hover();
+  const told = await loss.locator('.value').allTextContents();
+  const rows = await loss.locator('tbody tr').evaluateAll((found) => found.map((row) => [...row.cells].map(({ textContent }) => textContent)));
+  assert.ok(rows.some((row) => row.join() === told.join()), `${told} is in no row of the table`);
+  assert.notEqual(told[0], rows.at(-1)[0]);
   await page.locator('.strip button').nth(3).click();
   // EL2N's arithmetic, with the image's own numbers.
   const formula = await page.locator('.formula').textContent();
-  const [, a, b, c, norm] = /√\(([\d.]+) \+ ([\d.]+) \+ ([\d.]+)\) = ([\d.]+)/.exec(formula);
-  assert.ok(Math.abs(Math.sqrt(Number(a) + Number(b) + Number(c)) - Number(norm)) < 0.003, formula);
+  const [, squares, norm, norms, score] = /√\(([\d. +]+)\) = ([\d.]+) in this epoch\.\s+([\d. +]+) = ([\d.]+)/.exec(formula);
+  const sum = (terms) => terms.split(' + ').reduce((all, term) => all + Number(term), 0);
+  assert.ok(Math.abs(Math.sqrt(sum(squares)) - Number(norm)) < 0.002, formula);
+  assert.ok(Math.abs(sum(norms) - Number(score)) < 0.01, formula);
+  assert.equal(await page.getByRole('region', { name: 'The arithmetic of this epoch' }).locator('tbody tr').count(), squares.split(' + ').length);
   await clean(page, 'Score');
 
   await press(page, 'Prune →');
   await page.getByText(/120 are kept: 12 of each class/).waitFor();
   await page.getByLabel(/Stored images per class/).fill('2');
   await page.getByText(/80 are kept: 8 of each class/).waitFor();
+  // The border is where the slider says, and the slider where the border is put, by keys or by pointer.
+  const border = page.getByRole('slider', { name: 'Border in 0' });
+  await border.press('ArrowRight');
+  await page.getByText(/120 are kept: 12 of each class/).waitFor();
+  assert.equal(await page.getByLabel(/Stored images per class/).inputValue(), '3');
+  assert.equal(await border.getAttribute('aria-valuenow'), '12');
+  assert.match(await border.getAttribute('aria-valuetext'), /IPC 3: the 12 easiest of \d+ stay/);
+  const eighth = await page.locator('.strip').nth(1).locator('.buttons button').nth(7).boundingBox();
+  await page.locator('.strip').nth(1).locator('[role=slider]').hover();
+  await page.mouse.down();
+  await page.mouse.move(eighth.x + eighth.width, eighth.y + 9, { steps: 5 });
+  await page.mouse.up();
+  await page.getByText(/80 are kept: 8 of each class/).waitFor();
+  assert.equal(await border.getAttribute('aria-valuenow'), '8');
+  await page.getByText('Window', { exact: true }).click();
+  await border.press('Home');
+  await border.press('PageUp');
+  await page.getByText('Skip the easiest 5 %').waitFor();
   await page.getByText('Hard', { exact: true }).click();
   const last = page.locator('.strip').first().locator('button.in').last();
   await last.waitFor();
@@ -207,6 +235,34 @@ test('what cannot be used is said clearly, and the page goes on', PATIENCE, asyn
   await press(page, /^Score the images/);
   await page.getByRole('heading', { name: 'Near-duplicates' }).waitFor();
   await page.locator('li', { hasText: 'two/cut.jpg' }).waitFor();
+  assert.deepEqual(complaints, []);
+  await context.close();
+});
+
+test('a link for a class hides controls and keeps their values, until all are shown', PATIENCE, async () => {
+  const { page, complaints, context } = await visit(`${QUICK.replace('ipc=3', 'ipc=2')}&hide=width,ipc,compare,nonsense`);
+  await page.getByText('This link hides 4 controls').waitFor();
+  await give(page, 'photos.zip', PHOTOS.map((name, at) => [`${at % 2 ? 'two' : 'one'}/${at}.jpg`, sign(name)]));
+  await page.getByLabel('Epochs of the proxy').waitFor();
+  assert.equal(await page.getByLabel('Channels of the network').isVisible(), false);
+  await clean(page, 'Pick with hidden controls');
+  await press(page, /^Score the images/);
+  await page.getByRole('heading', { name: 'Near-duplicates' }).waitFor();
+  await press(page, 'Prune →');
+  await page.getByText(/16 are kept: 8 of each class/).waitFor();
+  assert.equal(await page.getByLabel(/Stored images per class/).isVisible(), false);
+  assert.equal(await page.getByRole('slider').count(), 0);
+  await press(page, 'Show all');
+  await page.getByLabel(/Stored images per class/).waitFor();
+  assert.equal(await page.getByRole('slider', { name: 'Border in one' }).count(), 1);
+  assert.equal(await page.getByText('This link hides').count(), 0);
+
+  await page.getByRole('button', { name: /Take home/ }).click();
+  await page.getByLabel('Seeds').check();
+  await page.getByLabel('Tiles of a stored image').check();
+  const link = await page.locator('code', { hasText: 'hide=' }).textContent();
+  assert.match(link, /#.*ipc=2.*&hide=grid,seeds$/);
+  await clean(page, 'a link for a class');
   assert.deepEqual(complaints, []);
   await context.close();
 });

@@ -97,6 +97,8 @@ export interface EpochDetail {
   pLabel: Float32Array;
   pOther: Float32Array;
   el2n: Float32Array;
+  /** Images × classes, row by row; null when it would be too large. */
+  softmax: Float32Array | null;
 }
 
 export interface Scored {

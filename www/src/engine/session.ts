@@ -38,6 +38,11 @@ export interface Reports {
   remember(scores: string, load: LoadOptions): void;
 }
 
+/** Of an engine that keeps the whole softmax. */
+interface WithSoftmax {
+  softmax?: Float32Array | null;
+}
+
 interface Split {
   samples: Tilepress.Sample[];
   pixels: Uint8Array;
@@ -285,8 +290,8 @@ export class Session {
     }
     const log = run.log();
     const details = Array.from({ length: counted }, (_, epoch) => {
-      const { pLabel, pOther, el2n: norm } = log.epoch(epoch);
-      return { pLabel, pOther, el2n: norm };
+      const { pLabel, pOther, el2n: norm, softmax } = log.epoch(epoch) as Tilepress.Dynamics & WithSoftmax;
+      return { pLabel, pOther, el2n: norm, softmax: softmax ?? null };
     });
     const table = stopped ? this.#tableOf(run.el2n(), train.samples, classes) : run.finish(train.samples, classes);
     const suspects = stopped ? [] : log.suspects();
