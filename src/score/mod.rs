@@ -15,6 +15,8 @@ mod log;
 mod paths;
 #[cfg(feature = "engine")]
 mod proxy;
+#[cfg(feature = "engine")]
+mod softmax;
 mod suspects;
 mod table;
 mod table_csv;
@@ -26,6 +28,8 @@ pub use error::ScoreError;
 pub use log::TrainingLog;
 #[cfg(feature = "engine")]
 pub use proxy::{Proxy, ProxyError, When};
+#[cfg(feature = "engine")]
+pub use softmax::SoftmaxLog;
 pub use suspects::{Suspect, SuspectRule};
 pub use table::{ScoreRow, ScoreTable, parse_window, window_text};
 

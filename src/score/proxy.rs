@@ -5,6 +5,7 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
+use super::softmax::SoftmaxLog;
 use super::{ScoreError, TrainingLog};
 use crate::augment::{Augmentation, Crop, Normalise};
 use crate::combine::Grid;
@@ -59,9 +60,20 @@ pub struct Proxy {
     device: Device,
     when: When,
     log: TrainingLog,
-    /// Batches whose dynamics are still on the device.
-    pending: Vec<(u32, Vec<u32>, Tensor<2>)>,
+    /// Where the whole softmax is kept, if it is.
+    softmax: Option<SoftmaxLog>,
+    pending: Vec<Pending>,
     per_epoch: usize,
+    classes: usize,
+}
+
+/// A batch whose dynamics are still on the device.
+struct Pending {
+    epoch: u32,
+    images: Vec<u32>,
+    rows: Tensor<2>,
+    /// Where the whole softmax is kept.
+    logits: Option<Tensor<2>>,
 }
 
 impl Proxy {
@@ -92,7 +104,19 @@ impl Proxy {
         let epochs = recipe.steps(samples) / per_epoch;
         let student = Student::new(model, recipe, task, seed, device)?;
         let log = TrainingLog::new(epochs as u32, samples as u32);
-        Ok(Self { student, device: device.clone(), when, log, pending: Vec::new(), per_epoch })
+        let (pending, classes) = (Vec::new(), model.classes);
+        Ok(Self { student, device: device.clone(), when, log, softmax: None, pending, per_epoch, classes })
+    }
+
+    /// Keeps the whole softmax of every sample from here on: a float for each sample, class and epoch.
+    pub fn keep_softmax(&mut self) {
+        let (epochs, samples) = (self.log.epochs() as usize, self.log.samples() as usize);
+        self.softmax = Some(SoftmaxLog::new(epochs, samples, self.classes));
+    }
+
+    /// The whole softmax, where it is kept.
+    pub fn softmax(&self) -> Option<&SoftmaxLog> {
+        self.softmax.as_ref()
     }
 
     /// The network in training.
@@ -135,8 +159,9 @@ impl Proxy {
             let step = self.student.step();
             if self.when == When::Train {
                 let (epoch, images, logits) = (step.epoch as u32, step.images.to_vec(), step.logits);
-                let rows = dynamics(logits, &self.labels(&images));
-                self.pending.push((epoch, images, rows));
+                let rows = dynamics(logits.clone(), &self.labels(&images));
+                let logits = self.softmax.is_some().then_some(logits);
+                self.pending.push(Pending { epoch, images, rows, logits });
             }
             let made = self.student.steps_made();
             if self.when == When::Eval && made.is_multiple_of(self.per_epoch) {
@@ -173,6 +198,9 @@ impl Proxy {
         }
         self.student.restore(bytes)?;
         self.log = log;
+        if self.softmax.is_some() {
+            self.keep_softmax();
+        }
         self.pending.clear();
         Ok(())
     }
@@ -185,24 +213,35 @@ impl Proxy {
         }
     }
 
-    /// One transfer for all pending batches of an epoch.
+    /// One transfer for all pending batches of an epoch, and one for their logits where these are kept.
     async fn record_pending(&mut self) -> Result<(), ProxyError> {
         let mut pending = std::mem::take(&mut self.pending).into_iter().peekable();
-        while let Some((epoch, mut images, rows)) = pending.next() {
-            let mut parts = vec![rows];
-            while let Some((_, more, rows)) = pending.next_if(|(next, ..)| *next == epoch) {
-                images.extend(more);
-                parts.push(rows);
+        while let Some(Pending { epoch, mut images, rows, logits }) = pending.next() {
+            let (mut parts, mut logits) = (vec![rows], Vec::from_iter(logits));
+            while let Some(more) = pending.next_if(|next| next.epoch == epoch) {
+                images.extend(more.images);
+                parts.push(more.rows);
+                logits.extend(more.logits);
             }
-            self.record(epoch, &images, parts).await?;
+            self.record(epoch, &images, parts, logits).await?;
         }
         Ok(())
     }
 
-    /// Reads rows of dynamics and records them.
-    async fn record(&mut self, epoch: u32, images: &[u32], rows: Vec<Tensor<2>>) -> Result<(), ProxyError> {
+    /// Reads rows of dynamics, and logits if there are any, and records them.
+    async fn record(
+        &mut self,
+        epoch: u32,
+        images: &[u32],
+        rows: Vec<Tensor<2>>,
+        logits: Vec<Tensor<2>>,
+    ) -> Result<(), ProxyError> {
         let rows = device::read_all(rows).await.map_err(TrainError::Device)?;
         self.log.record(epoch, images, &from_rows(&rows)?)?;
+        if let (Some(softmax), false) = (&mut self.softmax, logits.is_empty()) {
+            let logits = device::read_all(logits).await.map_err(TrainError::Device)?;
+            softmax.record(epoch, images, &logits);
+        }
         Ok(())
     }
 
@@ -212,8 +251,9 @@ impl Proxy {
         for images in all.chunks(self.student.batch().max(64)) {
             let task = self.student.task();
             let logits = eval_logits(&mut network, &self.device, &task.images, images, &task.normalise);
-            let rows = dynamics(logits, &self.labels(images));
-            self.record(epoch, images, vec![rows]).await?;
+            let rows = dynamics(logits.clone(), &self.labels(images));
+            let logits = self.softmax.is_some().then_some(logits);
+            self.record(epoch, images, vec![rows], Vec::from_iter(logits)).await?;
         }
         Ok(())
     }
@@ -367,6 +407,27 @@ mod tests {
             let proxy = finish(proxy);
             assert_eq!((proxy.log().epochs(), proxy.log().samples()), (7, SAMPLES as u32));
             proxy.log().check_complete(0..7).expect("all epochs");
+        }
+    }
+
+    #[test]
+    fn the_whole_softmax_has_the_el2n_of_the_log() {
+        for when in [When::Train, When::Eval] {
+            let mut proxy = proxy(0.02, 3, Augmentation::default(), when, 4);
+            proxy.keep_softmax();
+            let proxy = finish(proxy);
+            for epoch in 0..3 {
+                let softmax =
+                    proxy.softmax().expect("it is kept").epoch(epoch).expect("every sample is recorded");
+                let el2n = proxy.log().epoch_el2n(epoch);
+                for (sample, row) in softmax.chunks(CLASSES).enumerate() {
+                    let label = proxy.labels(&[sample as u32])[0] as usize;
+                    let squares =
+                        row.iter().enumerate().map(|(c, p)| (p - f32::from(u8::from(c == label))).powi(2));
+                    let norm = squares.sum::<f32>().sqrt();
+                    assert!((norm - el2n[sample]).abs() < 1e-5, "{norm} should be {}", el2n[sample]);
+                }
+            }
         }
     }
 

@@ -30,6 +30,8 @@ export interface ProxyOptions extends ModelOptions {
     minScale?: number;
     /** Default 0. */
     seed?: number;
+    /** Keep the whole softmax of every image, a float for each image, class and epoch. Default false. */
+    softmax?: boolean;
 }
 
 export interface ProxyProgress {
@@ -61,6 +63,8 @@ struct Options {
     min_scale: Option<f64>,
     #[serde(default)]
     seed: u64,
+    #[serde(default)]
+    softmax: bool,
     #[serde(flatten)]
     model: Model,
     /// What is none of these, and so misspelt.
@@ -100,7 +104,7 @@ impl ProxyRun {
         labels: Vec<u32>,
         #[wasm_bindgen(unchecked_param_type = "ProxyOptions")] options: JsValue,
     ) -> Result<ProxyRun, WebError> {
-        let Options { epochs, batch, lr, when, min_scale, seed, model, unknown } =
+        let Options { epochs, batch, lr, when, min_scale, seed, softmax, model, unknown } =
             super::value::options(options)?;
         super::value::no_more(&unknown)?;
         let defaults = settings();
@@ -114,7 +118,10 @@ impl ProxyRun {
         let per_epoch = recipe.steps_per_epoch(images.len()).max(1);
         let task = Proxy::task(Arc::new(images), min_scale.unwrap_or(defaults.min_scale));
         let opened = device::open(&model.device).await?;
-        let proxy = Proxy::new(&config, recipe, task, when, seed, &opened.device)?;
+        let mut proxy = Proxy::new(&config, recipe, task, when, seed, &opened.device)?;
+        if softmax {
+            proxy.keep_softmax();
+        }
         Ok(Self { proxy, about: opened.about, seed, per_epoch })
     }
 
@@ -176,6 +183,13 @@ impl ProxyRun {
     #[must_use]
     pub fn log(&self) -> TrainingLog {
         TrainingLog(self.proxy.log().clone())
+    }
+
+    /// What the proxy said of every image in one epoch, counted from 0, class by class: `[images, classes]`, row by row.
+    /// Nothing before the epoch's end, for epochs before a restored checkpoint, and without the option `softmax`.
+    #[must_use]
+    pub fn softmax(&self, epoch: u32) -> Option<Vec<f32>> {
+        Some(self.proxy.softmax()?.epoch(epoch)?.to_vec())
     }
 
     /// The run as bytes, to go on with later.
