@@ -28,14 +28,14 @@ export function composites(session: Session, choice: Choice): Tilepress.Composit
   return new session.api.Composites(prune(session, choice).picks, samples, need(session.folder).classes, options);
 }
 
-/** Makes all of a set, and gives each stored image away as soon as it is there. */
+/** Makes all of a set, and gives each stored image away as soon as it is there; the next waits until it is taken. */
 export async function make(
   session: Session,
   set: Tilepress.Composites,
   grid: Choice['grid'],
   reports: Reports,
   label: string,
-  each?: (made: Tilepress.Composite) => void,
+  each?: (made: Tilepress.Composite) => Promise<void>,
 ): Promise<Combined> {
   const { imageSize } = need(session.load);
   const size = imageSize * imageSize * 3;
@@ -50,7 +50,7 @@ export async function make(
     labels[index] = made.label;
     bytes += made.file.length;
     records.push(made.record);
-    each?.(made);
+    await each?.(made);
   }
   const sourceBytes = session.sizeOf(records.flatMap(({ tiles }) => tiles.map(({ source }) => source)));
   return { grid, side: imageSize, rgb, labels, records, bytes, sourceBytes };

@@ -166,6 +166,15 @@ export interface SaveOptions {
   name: string;
   report: string;
   options: object;
+  /** Where the zip is written to while it is made; without it the whole of it is given back. */
+  to?: FileSystemFileHandle | undefined;
+}
+
+export interface Saved {
+  /** Null when it was written to a file. */
+  zip: Blob | null;
+  bytes: number;
+  composites: number;
 }
 
 /** What a job takes and gives. */
@@ -178,7 +187,7 @@ export interface Jobs {
   combine: { takes: Choice; gives: Combined };
   views: { takes: { choice: Choice; index: number; minScale: number; seed: number }; gives: ViewsOf[] };
   race: { takes: RaceOptions & { checkpoints?: Uint8Array[] | undefined }; gives: Outcome };
-  save: { takes: SaveOptions; gives: { zip: Blob; composites: number } };
+  save: { takes: SaveOptions; gives: Saved };
   selection: { takes: Choice; gives: { csv: string } };
 }
 
