@@ -77,6 +77,15 @@ export async function visit(browser, hash = QUICK, prepare = () => {}) {
 
 export const ready = (page) => page.getByRole('button', { name: 'Choose an archive', disabled: false }).waitFor();
 
+/** Asks the page again and again until the answer is a yes; `waitForFunction` would take a promise for one. */
+export async function until(page, ask, given) {
+  for (;;) {
+    const answer = await page.evaluate(ask, given);
+    if (answer) return answer;
+    await page.waitForTimeout(50);
+  }
+}
+
 /** What was watched so far; the longest task is counted anew from here on. */
 export async function watched(page) {
   // Entries come a little after what they tell of.

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 import { launch } from './browser.mjs';
 import {
-  clean, give, heading, PAGE, PATIENCE, PHOTOS, press, QUICK, ready, scored, strToU8, takeHome, visit, watched,
+  clean, give, heading, PAGE, PATIENCE, PHOTOS, press, QUICK, ready, scored, strToU8, takeHome, until, visit, watched,
 } from './page.mjs';
 
 /** The header of a PNG of 30,000 x 30,000 pixels, and nothing behind it. */
@@ -184,7 +184,7 @@ test('a lost device is said, and the run goes on from the checkpoint', PATIENCE,
 test('a page that was loaded once opens again without a network', PATIENCE, async () => {
   const { page, context } = await visit(browser);
   // All of the engine, the largest part, is kept.
-  await page.waitForFunction(async () => {
+  await until(page, async () => {
     const kept = await caches.match(new URL('pkg/tilepress_bg.wasm', document.baseURI));
     return kept !== undefined && (await caches.match(new URL('./', document.baseURI))) !== undefined;
   });
@@ -204,7 +204,7 @@ test('a session that was closed in mid-training goes on, and can be forgotten', 
     await press(page, 'Step');
     await page.waitForTimeout(50);
   }
-  await page.waitForFunction(kept, 'checkpoint');
+  await until(page, kept, 'checkpoint');
   // As good as closed: nothing but what was kept is left.
   page.once('dialog', (dialog) => dialog.accept());
   await page.goto('about:blank');
@@ -214,7 +214,7 @@ test('a session that was closed in mid-training goes on, and can be forgotten', 
   await press(page, 'Resume last session');
   await scored(page);
   await page.getByText('60 of 60').waitFor();
-  await page.waitForFunction(kept, 'scored');
+  await until(page, kept, 'scored');
   // And once more, with the scores.
   await page.reload();
   await page.getByText(/photos, scored/).waitFor();
