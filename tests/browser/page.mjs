@@ -104,7 +104,7 @@ export async function assertSteady(page, context, began) {
   context.diagnostic(
     `${seconds.toFixed(1)} s; the main thread was busy for at most ${longest} ms at a time (0: never for 50), layout shift ${shift.toFixed(4)}`,
   );
-  assert.ok(shift < 0.1, moved.join('\n'));
+  assert.ok(shift < 0.05, moved.join('\n'));
 }
 
 export async function clean(page, stage) {
