@@ -59,12 +59,11 @@ function assertNative(files, data, name, size, grid) {
 
 test('a dropped folder goes through every stage to the stored images that the program makes', PATIENCE, async (context) => {
   const { page, complaints, context: profile } = await visit(browser, QUICK);
-  const began = performance.now();
   await drop(page, photos);
   await page.getByText('320', { exact: true }).waitFor();
   await through(page);
   const files = await takeHome(page);
-  await assertSteady(page, context, began);
+  await assertSteady(page, context);
   assert.equal(assertNative(files, photos, 'flex', 32, 2), 30);
   assert.deepEqual(complaints, []);
   await profile.close();
@@ -75,14 +74,13 @@ test('a dropped folder goes through every stage on WebGPU too', { timeout: 900_0
     browser,
     '#device=webgpu&size=16&width=2&batch=128&epochs=1&steps=2&seeds=1&ipc=2',
   );
-  const began = performance.now();
   page.setDefaultTimeout(600_000);
   await drop(page, photos);
   await page.getByText(/Runs on WebGPU/).waitFor();
   await through(page);
   const files = await takeHome(page);
   await page.getByText(/Runs on WebGPU/).waitFor();
-  await assertSteady(page, context, began);
+  await assertSteady(page, context);
   assert.equal(assertNative(files, photos, 'webgpu', 16, 2), 20);
   assert.deepEqual(complaints, []);
   await profile.close();

@@ -174,7 +174,7 @@ test('a lost device is said, and the run goes on from the checkpoint', PATIENCE,
   const { page, complaints, context } = await visit(browser, `${QUICK.replace('epochs=4', 'epochs=60')}&fail-after=12`);
   await give(page, 'photos.zip', PHOTOS);
   await press(page, /^Score the images/);
-  await page.getByText(/The device failed .* goes on on the CPU/).first().waitFor();
+  await page.getByText(/The device failed, and the run goes on on the CPU/).first().waitFor();
   await scored(page);
   await page.getByText('60 of 60').waitFor();
   assert.deepEqual(complaints, []);
