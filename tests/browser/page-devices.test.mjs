@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test';
 
 import { launch } from './browser.mjs';
 import { assertSteady, give, PHOTOS, press, scored, visit } from './page.mjs';
+import { spoilShaders } from './shaders.mjs';
 
 // Software WebGPU takes seconds a step.
 const PATIENCE = { timeout: 600_000 };
@@ -17,14 +18,6 @@ before(async () => {
 }, { timeout: 60_000 });
 
 after(() => browser?.close());
-
-/** Spoils every shader, so that no browser takes it. Runs in the worker. */
-function spoilShaders() {
-  const { createShaderModule } = GPUDevice.prototype;
-  GPUDevice.prototype.createShaderModule = function (descriptor) {
-    return createShaderModule.call(this, { ...descriptor, code: `${descriptor.code}\nfn spoiled( {` });
-  };
-}
 
 /** Keeps the device for the test to destroy. Runs in the worker. */
 function keepDevice() {

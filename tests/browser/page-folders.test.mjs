@@ -127,8 +127,8 @@ async function picked(page) {
   return Buffer.from(text, 'base64');
 }
 
-test('a picked folder comes in, and the zip goes to a picked file as it is made', PATIENCE, async () => {
-  const { page, complaints, context } = await visit(browser, QUICK, pickers);
+test('a picked folder comes in, and the zip goes to a picked file as it is made', PATIENCE, async (context) => {
+  const { page, complaints, context: profile } = await visit(browser, QUICK, pickers);
   await fill(page, few);
   await press(page, 'Choose a folder');
   await page.getByText('What was found in photos').waitFor();
@@ -162,6 +162,7 @@ test('a picked folder comes in, and the zip goes to a picked file as it is made'
   });
   await page.getByRole('alert').filter({ hasText: 'Stopped' }).waitFor();
   assert.ok(zip.equals(await picked(page)));
+  await assertSteady(page, context);
   assert.deepEqual(complaints, []);
-  await context.close();
+  await profile.close();
 });

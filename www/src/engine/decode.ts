@@ -31,12 +31,13 @@ export async function decode(session: Session, load: LoadOptions, reports: Repor
         samples.push({ ...entry, hash: image.hash, look: image.look });
         labels.push(entry.class);
       } catch (error) {
-        session.leftOut.push({ path: entry.path, reason: (error as Error).message });
+        session.undecoded.push({ path: entry.path, reason: (error as Error).message });
       }
     }
     return { samples, pixels: pixels.subarray(0, samples.length * size), labels: Uint32Array.from(labels) };
   };
   session.load = null;
+  session.undecoded = [];
   session.train = await split(wanted);
   session.val = await split(folder.val);
   session.load = load;

@@ -45,6 +45,7 @@ export async function read(session: Session, { source, valFraction, seed }: Jobs
   session.files = files;
   session.folder = folder;
   session.leftOut = [...folder.leftOut, ...bad];
+  session.undecoded = [];
   session.load = null;
   session.scores = null;
 

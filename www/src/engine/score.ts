@@ -102,7 +102,7 @@ export async function score(session: Session, options: Jobs['score']['takes'], r
     suspects,
     nearDuplicates: findings.nearDuplicates.map((group) => group.map(({ path }) => path)),
     sharedWithVal: findings.sharedWithVal.map(({ path }) => path),
-    leftOut: session.leftOut,
+    leftOut: [...session.leftOut, ...session.undecoded],
     counted,
     stopped,
     bytes: session.sizeOf(train.samples.map(({ path }) => path)),

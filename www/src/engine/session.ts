@@ -39,6 +39,8 @@ export class Session {
   files = new Map<string, Blob | Bytes>();
   folder: Tilepress.LabelledFolder | null = null;
   leftOut: { path: string; reason: string }[] = [];
+  /** What was left out later, as its header was whole but not the rest. */
+  undecoded: { path: string; reason: string }[] = [];
   load: LoadOptions | null = null;
   train: Split | null = null;
   val: Split | null = null;

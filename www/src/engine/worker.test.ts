@@ -98,7 +98,22 @@ describe.skipIf(!existsSync(wasm))('the worker', () => {
     expect(await ended(3)).toMatchObject({ type: 'done', result: { images: 24, leftOut: [{ path: 'dark/note.png' }] } });
   });
 
+  test('says once that an image cannot be decoded, however often that is tried', async () => {
+    const [whole] = files;
+    const cut = { path: 'set/dark/cut.png', blob: (whole as (typeof files)[0]).blob.slice(0, 60) };
+    tell({ type: 'start', id: 9, job: 'read', options: { source: { ...source, files: [...files, cut] }, valFraction: 0.25, seed: 0 } });
+    expect(await ended(9)).toMatchObject({ type: 'done', result: { leftOut: [] } });
+    for (const [at, imageSize] of [8, 16].entries()) {
+      tell({ type: 'start', id: 10 + at, job: 'score', options: { ...score, imageSize, epochs: 1 } });
+      expect(await ended(10 + at)).toMatchObject({ type: 'done', result: { leftOut: [{ path: 'dark/cut.png' }] } });
+      const { leftOut } = ((await ended(10 + at)) as { result: Scored }).result;
+      expect(leftOut).toHaveLength(1);
+    }
+  });
+
   test('scores with progress, metrics and samples', async () => {
+    tell({ type: 'start', id: 12, job: 'read', options: { source, valFraction: 0.25, seed: 0 } });
+    await ended(12);
     tell({ type: 'start', id: 4, job: 'score', options: score });
     const message = await ended(4);
     expect(message.type).toBe('done');
