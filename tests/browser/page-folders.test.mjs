@@ -153,6 +153,8 @@ test('a picked folder comes in, and the zip goes to a picked file as it is made'
   assert.deepEqual(await page.evaluate(() => globalThis.asked), Array(3).fill('photos-ipc3.zip'));
   assert.equal(assertNative(files, few, 'picked', 32, 2), 9);
 
+  await assertSteady(page, context);
+
   // Stopped in the middle: what was there before is there still.
   await page.evaluate(() => {
     const [save, stop] = ['Save the zip', 'Stop'].map((name) => [...document.querySelectorAll('button')].find((one) => one.innerText === name));
@@ -162,7 +164,6 @@ test('a picked folder comes in, and the zip goes to a picked file as it is made'
   });
   await page.getByRole('alert').filter({ hasText: 'Stopped' }).waitFor();
   assert.ok(zip.equals(await picked(page)));
-  await assertSteady(page, context);
   assert.deepEqual(complaints, []);
   await profile.close();
 });
