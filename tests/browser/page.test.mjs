@@ -1,31 +1,33 @@
 // The page in www/dist, from an empty profile through every stage, on the CPU.
 
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { launch } from './browser.mjs';
+import {
+  clean, give, heading, PAGE, PATIENCE, PHOTOS, press, QUICK, ready, scored, strToU8, takeHome, until, visit, watched,
+} from './page.mjs';
 
-const require = createRequire(new URL('../../www/package.json', import.meta.url));
-const { strToU8, unzipSync, zipSync } = require('fflate');
-const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
-
-const PAGE = `${process.env.TILEPRESS_URL}/www/dist/`;
-const PATIENCE = { timeout: 120_000 };
-/** Small enough for a machine that does other things too. */
-const QUICK = '#device=flex&epochs=4&width=8&steps=20&seeds=2&ipc=3';
-
-/** Photographs of two classes in turns. */
-const PHOTOS = ['2', '9'].map((digit) => readdirSync(new URL(`../data/signs/train/${digit}/`, import.meta.url)).sort().slice(0, 10).map((name) => `train/${digit}/${name}`))
-  .reduce((twos, nines) => twos.flatMap((two, at) => [two, nines[at]]));
 /** The header of a PNG of 30,000 x 30,000 pixels, and nothing behind it. */
 const PNG_HEADER = [
   0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13, 0x49, 0x48, 0x44, 0x52, 0, 0, 0x75, 0x30, 0, 0, 0x75, 0x30, 8, 2, 0, 0, 0,
 ];
 
-const sign = (path) => readFileSync(new URL(`../data/signs/${path}`, import.meta.url));
+/** Whether the page keeps something under this name; runs there. */
+function kept(key) {
+  return new Promise((resolve, reject) => {
+    const request = indexedDB.open('tilepress', 1);
+    request.onerror = () => reject(request.error);
+    request.onsuccess = () => {
+      const found = request.result.transaction('session').objectStore('session').count(key);
+      found.onsuccess = () => {
+        request.result.close();
+        resolve(found.result > 0);
+      };
+    };
+  });
+}
 
 let browser;
 
@@ -35,64 +37,24 @@ before(async () => {
 
 after(() => browser?.close());
 
-/** A page of an empty profile, and all that it complained of. */
-async function visit(hash = QUICK) {
-  const context = await browser.newContext({ acceptDownloads: true, bypassCSP: false, reducedMotion: 'reduce' });
-  const page = await context.newPage();
-  page.setDefaultTimeout(60_000);
-  const complaints = [];
-  page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
-  });
-  page.on('pageerror', (error) => complaints.push(String(error)));
-  await page.goto(PAGE + hash);
-  await page.getByRole('button', { name: 'Choose an archive', disabled: false }).waitFor();
-  return { context, page, complaints };
-}
-
-async function clean(page, stage) {
-  // By the debugger, so that the page's own rules for scripts hold.
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }));
-  const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`);
-  assert.deepEqual(found, [], `axe on ${stage}`);
-}
-
-const heading = (page, name) => page.getByRole('heading', { level: 2, name }).waitFor();
-const press = (page, name) => page.getByRole('button', { name, disabled: false }).click();
-
-async function give(page, name, files) {
-  const buffer = Buffer.from(zipSync(Object.fromEntries(files), { level: 0 }));
-  await page.getByLabel('An archive of images').setInputFiles({ name, mimeType: 'application/zip', buffer });
-}
-
 test('a built-in set goes through every stage to a zip that holds it', PATIENCE, async (context) => {
   const began = performance.now();
-  const { page, complaints, context: profile } = await visit();
-  await page.evaluate(() => {
-    globalThis.longest = 0;
-    new PerformanceObserver((list) => {
-      for (const { duration } of list.getEntries()) globalThis.longest = Math.max(globalThis.longest, duration);
-    }).observe({ type: 'longtask' });
-  });
+  const { page, complaints, context: profile } = await visit(browser);
   await clean(page, 'the start');
   await press(page, 'Take Sign-language digits');
   await page.getByText('What was found in sign-digits').waitFor();
   await clean(page, 'Pick');
 
+  /** What axe took, and what came before, is not the run's. */
   const blocked = async (during) => {
-    // What axe took, and what came before, is not the run's.
-    await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 100)));
-    await page.evaluate(() => {
-      globalThis.longest = 0;
-    });
+    await watched(page);
     await during();
-    return page.evaluate(() => globalThis.longest);
+    return (await watched(page)).longest;
   };
   const scoring = await blocked(async () => {
     await press(page, /^Score the images/);
     await heading(page, 'Score every image');
-    await page.getByRole('heading', { name: 'Near-duplicates' }).waitFor();
+    await scored(page);
   });
   // The loss under the cursor is one of the table's.
   const loss = page.locator('figure', { hasText: 'Training loss' });
@@ -168,9 +130,7 @@ test('a built-in set goes through every stage to a zip that holds it', PATIENCE,
   await press(page, 'Take home →');
   await heading(page, 'Take it home');
   assert.match(await page.locator('pre').textContent(), /--ipc 2 --grid 2 --rule easy/);
-  const download = page.waitForEvent('download');
-  await press(page, 'Save the zip');
-  const files = unzipSync(readFileSync(await (await download).path()));
+  const files = await takeHome(page);
   await page.locator('.said', { hasText: /Saved 20 stored images/ }).waitFor();
   await clean(page, 'Take home');
 
@@ -197,7 +157,7 @@ test('a built-in set goes through every stage to a zip that holds it', PATIENCE,
   for (const path of ['manifest.json', 'tilepress_transform.py', 'scores.csv']) assert.ok(path in files, path);
 
   context.diagnostic(
-    `${((performance.now() - began) / 1000).toFixed(0)} s; the main thread was busy for at most ${scoring} ms at a time while `
+    `${((performance.now() - began) / 1000).toFixed(1)} s; the main thread was busy for at most ${scoring} ms at a time while `
       + `scoring and ${racing} ms while racing (0: never for 50)`,
   );
   assert.deepEqual(complaints, []);
@@ -205,17 +165,16 @@ test('a built-in set goes through every stage to a zip that holds it', PATIENCE,
 });
 
 test('what cannot be used is said clearly, and the page goes on', PATIENCE, async () => {
-  const { page, complaints, context } = await visit();
+  const { page, complaints, context } = await visit(browser);
   await page.getByLabel('A folder of images').setInputFiles(fileURLToPath(new URL('../data/signs', import.meta.url)));
   await page.getByText('What was found in signs').waitFor();
-  const photos = (of) => of.map((name, at) => [`${at % 2 ? 'two' : 'one'}/${at}.jpg`, sign(name)]);
   const alert = (text) => page.getByRole('alert').filter({ hasText: text }).waitFor();
 
   await give(page, 'evil.zip', [['one/a.png', strToU8('x')], ['../evil.png', strToU8('x')]]);
   await alert(/evil\.zip holds the entry “\.\.\/evil\.png”, which leads out of its folder/);
   await give(page, 'empty.zip', []);
   await alert(/empty|neither/);
-  await give(page, 'single.zip', [['one/a.jpg', sign(PHOTOS[0])], ['one/b.jpg', sign(PHOTOS[1])]]);
+  await give(page, 'single.zip', [['one/a.jpg', PHOTOS[0][1]], ['one/b.jpg', PHOTOS[1][1]]]);
   await alert(/class/);
   await give(page, 'notes.zip', [['read.me', strToU8('no image')]]);
   await alert(/class|image/);
@@ -223,9 +182,9 @@ test('what cannot be used is said clearly, and the page goes on', PATIENCE, asyn
 
   const huge = Buffer.from(PNG_HEADER);
   await give(page, 'mixed.zip', [
-    ...photos(PHOTOS),
+    ...PHOTOS,
     ['one/broken.jpg', strToU8('this is no photograph')],
-    ['two/cut.jpg', sign(PHOTOS[0]).subarray(0, 700)],
+    ['two/cut.jpg', PHOTOS[0][1].subarray(0, 700)],
     ['two/huge.png', huge],
   ]);
   await page.getByText('What was found in mixed').waitFor();
@@ -233,21 +192,21 @@ test('what cannot be used is said clearly, and the page goes on', PATIENCE, asyn
   await page.locator('li', { hasText: 'two/huge.png' }).waitFor();
   // Its header is whole: that it is cut short shows when it is decoded.
   await press(page, /^Score the images/);
-  await page.getByRole('heading', { name: 'Near-duplicates' }).waitFor();
+  await scored(page);
   await page.locator('li', { hasText: 'two/cut.jpg' }).waitFor();
   assert.deepEqual(complaints, []);
   await context.close();
 });
 
 test('a link for a class hides controls and keeps their values, until all are shown', PATIENCE, async () => {
-  const { page, complaints, context } = await visit(`${QUICK.replace('ipc=3', 'ipc=2')}&hide=width,ipc,compare,nonsense`);
+  const { page, complaints, context } = await visit(browser, `${QUICK.replace('ipc=3', 'ipc=2')}&hide=width,ipc,compare,nonsense`);
   await page.getByText('This link hides 4 controls').waitFor();
-  await give(page, 'photos.zip', PHOTOS.map((name, at) => [`${at % 2 ? 'two' : 'one'}/${at}.jpg`, sign(name)]));
+  await give(page, 'photos.zip', PHOTOS);
   await page.getByLabel('Epochs of the proxy').waitFor();
   assert.equal(await page.getByLabel('Channels of the network').isVisible(), false);
   await clean(page, 'Pick with hidden controls');
   await press(page, /^Score the images/);
-  await page.getByRole('heading', { name: 'Near-duplicates' }).waitFor();
+  await scored(page);
   await press(page, 'Prune →');
   await page.getByText(/16 are kept: 8 of each class/).waitFor();
   assert.equal(await page.getByLabel(/Stored images per class/).isVisible(), false);
@@ -268,35 +227,40 @@ test('a link for a class hides controls and keeps their values, until all are sh
 });
 
 test('a lost device is said, and the run goes on from the checkpoint', PATIENCE, async () => {
-  const { page, complaints, context } = await visit(`${QUICK.replace('epochs=4', 'epochs=60')}&fail-after=12`);
-  await give(page, 'photos.zip', PHOTOS.map((name, at) => [`${at % 2 ? 'two' : 'one'}/${at}.jpg`, sign(name)]));
+  const { page, complaints, context } = await visit(browser, `${QUICK.replace('epochs=4', 'epochs=60')}&fail-after=12`);
+  await give(page, 'photos.zip', PHOTOS);
   await press(page, /^Score the images/);
-  await page.getByText(/The device failed .* goes on on the CPU/).first().waitFor();
-  await page.getByRole('heading', { name: 'Near-duplicates' }).waitFor();
+  await page.getByText(/The device failed, and the run goes on on the CPU/).first().waitFor();
+  await scored(page);
   await page.getByText('60 of 60').waitFor();
   assert.deepEqual(complaints, []);
   await context.close();
 });
 
 test('a page that was loaded once opens again without a network', PATIENCE, async () => {
-  const { page, context } = await visit();
+  const { page, context } = await visit(browser);
   // All of the engine, the largest part, is kept.
-  await page.waitForFunction(async () => {
+  await until(page, async () => {
     const kept = await caches.match(new URL('pkg/tilepress_bg.wasm', document.baseURI));
     return kept !== undefined && (await caches.match(new URL('./', document.baseURI))) !== undefined;
   });
   await context.setOffline(true);
   await page.reload();
-  await page.getByRole('button', { name: 'Choose an archive', disabled: false }).waitFor();
+  await ready(page);
   await context.close();
 });
 
 test('a session that was closed in mid-training goes on, and can be forgotten', PATIENCE, async () => {
-  const { page, complaints, context } = await visit(QUICK.replace('epochs=4', 'epochs=60'));
-  await give(page, 'photos.zip', PHOTOS.map((name, at) => [`${at % 2 ? 'two' : 'one'}/${at}.jpg`, sign(name)]));
+  const { page, complaints, context } = await visit(browser, QUICK.replace('epochs=4', 'epochs=60'));
+  await give(page, 'photos.zip', PHOTOS);
   await press(page, /^Score the images/);
-  await page.getByText(/^[1-9]\d* of 60$/).waitFor();
   await press(page, 'Pause');
+  // Step by step, so that a slow machine is not late.
+  while ((await page.getByText(/^[1-9]\d* of 60$/).count()) === 0) {
+    await press(page, 'Step');
+    await page.waitForTimeout(50);
+  }
+  await until(page, kept, 'checkpoint');
   // As good as closed: nothing but what was kept is left.
   page.once('dialog', (dialog) => dialog.accept());
   await page.goto('about:blank');
@@ -304,19 +268,20 @@ test('a session that was closed in mid-training goes on, and can be forgotten', 
   await page.getByText(/photos, in the middle of scoring/).waitFor();
   await clean(page, 'an offer to resume');
   await press(page, 'Resume last session');
-  await page.getByRole('heading', { name: 'Near-duplicates' }).waitFor();
+  await scored(page);
   await page.getByText('60 of 60').waitFor();
+  await until(page, kept, 'scored');
   // And once more, with the scores.
   await page.reload();
   await page.getByText(/photos, scored/).waitFor();
   await press(page, 'Resume last session');
-  await page.getByRole('heading', { name: 'Near-duplicates' }).waitFor();
+  await scored(page);
   await press(page, 'Prune →');
   await page.getByText(/16 are kept: 8 of each class/).waitFor();
   await page.reload();
   await press(page, 'Forget it');
   await page.reload();
-  await page.getByRole('button', { name: 'Choose an archive', disabled: false }).waitFor();
+  await ready(page);
   assert.equal(await page.getByText('Resume last session').count(), 0);
   assert.deepEqual(complaints, []);
   await context.close();

@@ -28,6 +28,9 @@ async function visit(hash, options = {}) {
   const page = await context.newPage();
   page.setDefaultTimeout(60_000);
   const complaints = [];
+  await page.addInitScript(() => {
+    globalThis.showSaveFilePicker = undefined;
+  });
   page.on('console', (message) => {
     if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
   });

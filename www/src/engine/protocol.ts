@@ -163,6 +163,8 @@ export interface Outcome {
   stored: { name: string; images: number; bytes: number }[];
   stopped: boolean;
   chance: number;
+  /** The same students on the same images at the sharpness of a tile, where there are tiles. */
+  coarse: { side: number; top1: { name: string; seed: number; top1: number }[] } | null;
 }
 
 export interface SaveOptions {
@@ -170,6 +172,15 @@ export interface SaveOptions {
   name: string;
   report: string;
   options: object;
+  /** Where the zip is written to while it is made; without it the whole of it is given back. */
+  to?: FileSystemFileHandle | undefined;
+}
+
+export interface Saved {
+  /** Null when it was written to a file. */
+  zip: Blob | null;
+  bytes: number;
+  composites: number;
 }
 
 /** What a job takes and gives. */
@@ -182,7 +193,7 @@ export interface Jobs {
   combine: { takes: Choice; gives: Combined };
   views: { takes: { choice: Choice; index: number; minScale: number; seed: number }; gives: ViewsOf[] };
   race: { takes: RaceOptions & { checkpoints?: Uint8Array[] | undefined }; gives: Outcome };
-  save: { takes: SaveOptions; gives: { zip: Blob; composites: number } };
+  save: { takes: SaveOptions; gives: Saved };
   selection: { takes: Choice; gives: { csv: string } };
 }
 

@@ -80,6 +80,7 @@ export function example(): Recording {
         ],
         stopped: false,
         chance: 50,
+        coarse: null,
       },
     },
   };

@@ -204,6 +204,7 @@ const SHAPE: Shape = {
       stored: [{ name: METHODS, images: 0, bytes: 0 }],
       stopped: false,
       chance: 0,
+      coarse: orNull({ side: 0, top1: [{ name: METHODS, seed: 0, top1: 0 }] }),
     },
   }),
 };

@@ -2,9 +2,10 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { unzipSync } from 'fflate';
 import { beforeAll, describe, expect, test } from 'vitest';
 
-import type { FromWorker, Metrics, Scored, ToWorker } from './protocol';
+import type { FromWorker, Metrics, Saved, Scored, ToWorker } from './protocol';
 import { grayPng } from './sets';
 
 const dist = new URL('../../dist/', import.meta.url);
@@ -29,6 +30,42 @@ const files = Array.from({ length: 24 }, (_, at) => {
   const pixels = new Uint8ClampedArray(8 * 8 * 4).map((_, place) => shade + ((place * 37) % 40));
   return { path: `set/${at % 2 ? 'light' : 'dark'}/${at}.png`, blob: new Blob([grayPng(pixels, 8)]) };
 });
+/** A file that takes its time, and may be on a full disk. */
+class SlowFile {
+  chunks: Uint8Array[] = [];
+  size = 0;
+  writing = 0;
+  state: 'new' | 'open' | 'closed' | 'aborted' | 'removed' = 'new';
+  readonly #room: number;
+  constructor(room = Infinity) {
+    this.#room = room;
+  }
+  async createWritable() {
+    this.state = 'open';
+    return {
+      write: async (bytes: Uint8Array) => {
+        this.writing += 1;
+        expect(this.writing, 'a write waits for the one before').toBe(1);
+        await new Promise((resolve) => setTimeout(resolve, 2));
+        this.writing -= 1;
+        if (this.chunks.length >= this.#room) throw new Error('the disk is full');
+        this.chunks.push(bytes);
+      },
+      close: async () => {
+        this.state = 'closed';
+        this.size = this.chunks.reduce((sum, { length }) => sum + length, 0);
+      },
+      abort: async () => {
+        this.state = 'aborted';
+      },
+    };
+  }
+  getFile = async () => ({ size: this.size });
+  remove = async () => {
+    this.state = 'removed';
+  };
+}
+
 const source = { kind: 'files', files } as const;
 const score = { imageSize: 8, cap: 0, epochs: 3, width: 2, batch: 4, lr: 0.002, seed: 0 };
 
@@ -61,7 +98,22 @@ describe.skipIf(!existsSync(wasm))('the worker', () => {
     expect(await ended(3)).toMatchObject({ type: 'done', result: { images: 24, leftOut: [{ path: 'dark/note.png' }] } });
   });
 
+  test('says once that an image cannot be decoded, however often that is tried', async () => {
+    const [whole] = files;
+    const cut = { path: 'set/dark/cut.png', blob: (whole as (typeof files)[0]).blob.slice(0, 60) };
+    tell({ type: 'start', id: 9, job: 'read', options: { source: { ...source, files: [...files, cut] }, valFraction: 0.25, seed: 0 } });
+    expect(await ended(9)).toMatchObject({ type: 'done', result: { leftOut: [] } });
+    for (const [at, imageSize] of [8, 16].entries()) {
+      tell({ type: 'start', id: 10 + at, job: 'score', options: { ...score, imageSize, epochs: 1 } });
+      expect(await ended(10 + at)).toMatchObject({ type: 'done', result: { leftOut: [{ path: 'dark/cut.png' }] } });
+      const { leftOut } = ((await ended(10 + at)) as { result: Scored }).result;
+      expect(leftOut).toHaveLength(1);
+    }
+  });
+
   test('scores with progress, metrics and samples', async () => {
+    tell({ type: 'start', id: 12, job: 'read', options: { source, valFraction: 0.25, seed: 0 } });
+    await ended(12);
     tell({ type: 'start', id: 4, job: 'score', options: score });
     const message = await ended(4);
     expect(message.type).toBe('done');
@@ -95,4 +147,33 @@ describe.skipIf(!existsSync(wasm))('the worker', () => {
     expect(message.result.counted).toBeGreaterThan(0);
     expect(message.result.scores.every(Number.isFinite)).toBe(true);
   }, 30_000);
+
+  const save = (to?: SlowFile) => ({
+    choice: { ipc: 2, grid: 2, rule: 'easy', windowStart: 0, seed: 0 } as const,
+    name: 'set',
+    report: '<p>A report</p>',
+    options: {},
+    to: to as unknown as FileSystemFileHandle,
+  });
+
+  test('writes a zip to a file no faster than that takes it, the same as in memory', async () => {
+    const to = new SlowFile();
+    tell({ type: 'start', id: 6, job: 'save', options: save(to) });
+    expect(await ended(6)).toMatchObject({ type: 'done', result: { zip: null, composites: 4 } });
+    expect(to.state).toBe('closed');
+    tell({ type: 'start', id: 7, job: 'save', options: save() });
+    const { zip, bytes } = ((await ended(7)) as { result: Saved }).result;
+    expect([zip?.size, bytes]).toEqual([to.size, to.size]);
+    const [there, here] = [Buffer.concat(to.chunks), Buffer.from(await (zip as Blob).arrayBuffer())].map((all) => unzipSync(all));
+    // Entries carry the time at which they were made, the files none.
+    expect(there).toEqual(here);
+    expect(Object.keys(there ?? {})).toEqual(expect.arrayContaining(['data/dark/0000.png', 'selection.csv', 'report.html', 'scores.csv']));
+  });
+
+  test('leaves nothing of a zip that could not be written to its end', async () => {
+    const to = new SlowFile(5);
+    tell({ type: 'start', id: 8, job: 'save', options: save(to) });
+    expect(await ended(8)).toMatchObject({ type: 'error', failure: { message: /the disk is full/ } });
+    expect(to.state).toBe('removed');
+  });
 });

@@ -3,6 +3,7 @@
 import type * as Tilepress from 'tilepress';
 
 import { Control } from './control';
+import { JOBS, recall } from './jobs';
 import { type FromWorker, failureOf, type JobName, type Jobs, type ToWorker } from './protocol';
 import { type Reports, Session } from './session';
 
@@ -53,14 +54,13 @@ async function open(message: Extract<ToWorker, { type: 'open' }>): Promise<void>
   await api.default({ module_or_path: module as unknown as BufferSource });
   const info = await api.openDevice(device);
   session = new Session(api, info.device, control, base, failAfter);
-  if (memory) await session.recall(memory, reportsOf(0));
+  if (memory) await recall(session, memory, reportsOf(0));
   say({ type: 'ready', device: info, version: api.version(), module });
 }
 
 async function run<N extends JobName>(id: number, job: N, options: Jobs[N]['takes']): Promise<unknown> {
   if (!session) throw new Error('the engine is not open yet');
-  const work = session[job] as (options: Jobs[N]['takes'], reports: Reports) => unknown;
-  return work.call(session, options, reportsOf(id));
+  return JOBS[job](session, options, reportsOf(id));
 }
 
 // One job at a time, in the order they were asked for; pause, step and stop overtake them.

@@ -83,7 +83,7 @@ class App {
       new URL('./', document.baseURI).href,
       {
         ready: (device, version) => {
-          this.device = device;
+          this.device = this.notice ? { ...device, reason: 'WebGPU failed' } : device;
           this.version = version;
           this.loading = null;
           if (!this.found) void this.lookBack();
@@ -95,8 +95,10 @@ class App {
           this.loading = progress;
         },
         restarted: (reason) => {
-          this.notice = `The device failed (${reason}). The run goes on on the CPU, from where it was last put aside.`;
-          this.status = this.notice;
+          // Drivers say much; what happened stands in the first line.
+          const [first] = reason.split('\n');
+          this.notice = `The device failed, and the run goes on on the CPU, from where it was last put aside. The reason given: ${first}`;
+          this.status = 'The device failed, and the run goes on on the CPU.';
         },
         failed: (error) => {
           this.dead = true;

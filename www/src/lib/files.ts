@@ -1,4 +1,4 @@
-// Files from a picker or a drop, with their paths.
+// Files from a picker or a drop, with their paths, and a file to write to.
 
 import type { Source } from '../engine/protocol';
 
@@ -17,6 +17,17 @@ export async function pickFolder(): Promise<Source | null> {
   } catch (error) {
     if ((error as Error).name === 'AbortError') return null;
     throw error;
+  }
+}
+
+/** A file to write a zip to: undefined where a browser has no picker for it or allows none, null when nobody wants one. */
+export async function pickFile(name: string): Promise<FileSystemFileHandle | undefined | null> {
+  const page = globalThis as unknown as { showSaveFilePicker?(options: object): Promise<FileSystemFileHandle> };
+  try {
+    const types = [{ description: 'A zip', accept: { 'application/zip': ['.zip'] } }];
+    return await page.showSaveFilePicker?.({ suggestedName: name, types });
+  } catch (error) {
+    return (error as Error).name === 'AbortError' ? null : undefined;
   }
 }
 

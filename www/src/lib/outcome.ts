@@ -64,6 +64,8 @@ export function tell(outcome: Outcome, settings: Settings, classes: string[], im
   const reasons: string[] = [];
   const guessing = names.filter((name) => guesses(of(name).map(({ top1 }) => top1), chance, images));
   if (guessing.includes('pca')) reasons.push(guessed());
+  const sharpness = whole ? null : sharp();
+  if (sharpness) reasons.push(sharpness);
 
   const pruned = whole ? pair('pca', 'random') : rule === 'easy' ? pair('easy', 'random') : null;
   if (pruned) {
@@ -98,6 +100,21 @@ export function tell(outcome: Outcome, settings: Settings, classes: string[], im
     reasons.push(`${title(asked.a)} and ${lower(title(asked.b))}: ${more(asked)}`);
   }
   return { verdict, reasons };
+
+  /** What is lost because composites are seen at the sharpness of a tile only, where that is much. */
+  function sharp(): string | null {
+    if (!outcome.coarse) return null;
+    const { side, top1 } = outcome.coarse;
+    const at = (name: string) => mean(top1.filter((one) => one.name === name).map((one) => one.top1));
+    const rival = means.find(({ name }) => name !== 'pca');
+    const own = means.find(({ name }) => name === 'pca');
+    if (!rival || !own || own.mean >= rival.mean) return null;
+    const [ours, theirs] = [at('pca'), at(rival.name)];
+    const asked = `Sharpness: asked about the same unseen images as a tile shows them, ${side} pixels enlarged to ${size}, ${title('pca')} has ${ours.toFixed(0)} % and ${lower(title(rival.name))} ${theirs.toFixed(0)} %.`;
+    return ours > theirs
+      ? `${asked} So its students did learn the classes, from more images; but they have only ever seen them at that sharpness, and sharp ones are strange to them. Larger tiles are the remedy.`
+      : `${asked} So it is not sharpness alone.`;
+  }
 
   /** Why students may be no better than chance. */
   function guessed(): string {

@@ -43,7 +43,7 @@ export const DEFAULTS: Settings = {
   steps: 200,
   scorelr: 0.004,
   lr: 0.01,
-  seeds: 3,
+  seeds: 5,
   device: 'auto',
 };
 

@@ -1,0 +1,103 @@
+// Composites to students: a cohort trained in turns, on equally many stored images.
+
+import { combine } from './compose';
+import { DataError, Stopped } from './errors';
+import { Pace } from './pace';
+import { enlarge, shrink } from './pixels';
+import type { Jobs, Outcome, RaceOptions } from './protocol';
+import { CHECKPOINT_EVERY, need, type Reports, type Session } from './session';
+
+export async function race(session: Session, options: Jobs['race']['takes'], reports: Reports): Promise<Outcome> {
+  const { imageSize, width, steps, batch, lr, seeds, checkpoints } = options;
+  const { classes } = need(session.folder);
+  const val = need(session.val);
+  if (val.samples.length === 0) throw new DataError('There are no validation images to measure students on.');
+  const entrants = await entrantsOf(session, options, reports);
+  const run = await session.api.Race.open({
+    device: session.device,
+    imageSize,
+    width,
+    classes: classes.length,
+    steps,
+    batch,
+    lr,
+  });
+  const students: { name: string; seed: number }[] = [];
+  for (let seed = 0; seed < seeds; seed += 1) {
+    for (const { name, set, crop } of entrants) {
+      run.enter(set.rgb, set.labels, { name, seed, grid: set.grid, crop });
+      students.push({ name, seed });
+    }
+  }
+  checkpoints?.forEach((bytes, student) => run.restore(student, bytes));
+  let progress = run.progress();
+  const pace = new Pace(batch * students.length);
+  let saved = performance.now();
+  let stopped = false;
+  while (!progress.finished) {
+    const { go, single } = await session.control.turn();
+    if (!go) {
+      stopped = true;
+      break;
+    }
+    session.failForTests();
+    const before = progress.students[0]?.step ?? 0;
+    const began = performance.now();
+    progress = await run.advance(single ? 1 : pace.steps());
+    const step = progress.students[0]?.step ?? 0;
+    pace.took(performance.now() - began, step - before);
+    if (performance.now() - saved > CHECKPOINT_EVERY) {
+      const parts: Uint8Array[] = [];
+      for (const student of students.keys()) parts.push(await run.checkpoint(student));
+      reports.checkpoint(parts);
+      saved = performance.now();
+    }
+    reports.metrics({
+      of: 'race',
+      students: progress.students.map((student, at) => ({ ...student, curve: run.curve(at) })),
+      imagesPerSecond: pace.imagesPerSecond,
+      eta: pace.eta(steps - step),
+    });
+  }
+  if (stopped && (progress.students[0]?.step ?? 0) === 0) {
+    run.free();
+    throw new Stopped('Stopped before the first step, so there is nothing to measure.');
+  }
+  reports.progress({ label: 'Measuring the students', done: 0, total: 0 });
+  const tile = Math.floor(imageSize / options.choice.grid);
+  let coarse: Outcome['coarse'] = null;
+  if (tile < imageSize) {
+    const count = val.samples.length;
+    const blurred = enlarge(shrink(val.pixels, count, imageSize, tile), count, tile, imageSize);
+    const measured = await run.evaluate(blurred, val.labels);
+    coarse = { side: tile, top1: measured.map(({ name, seed, top1 }) => ({ name, seed, top1 })) };
+  }
+  // Last, as these are what is compared.
+  const standings = await run.evaluate(val.pixels, val.labels);
+  const names = entrants.map(({ name }) => name);
+  const comparisons = names.flatMap((a, at) => names.slice(at + 1).map((b) => run.compare(a, b)));
+  run.free();
+  return {
+    standings,
+    comparisons,
+    stored: entrants.map(({ name, set }) => ({ name, images: set.records.length, bytes: set.bytes })),
+    stopped,
+    chance: 100 / classes.length,
+    coarse,
+  };
+}
+
+async function entrantsOf(session: Session, { choice, minScale }: RaceOptions, reports: Reports) {
+  const whole = (rule: 'easy' | 'random') => ({ ...choice, rule, grid: 1 as const });
+  const label = 'Making the sets of the cohort';
+  const crop = `global:${minScale}`;
+  const entrants = [
+    { name: 'pca', set: await combine(session, choice, reports, label), crop: choice.grid > 1 ? `extract:${minScale}` : crop },
+    { name: 'random', set: await combine(session, whole('random'), reports, label), crop },
+  ];
+  // Whole easy images are the first entrant already, if that is what was chosen.
+  if (choice.grid > 1 || choice.rule !== 'easy') {
+    entrants.push({ name: 'easy', set: await combine(session, whole('easy'), reports, label), crop });
+  }
+  return entrants;
+}
