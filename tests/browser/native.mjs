@@ -12,7 +12,7 @@ export const SIGNS = fileURLToPath(new URL('../data/signs/', import.meta.url));
 export const JOB = {
   imageSize: 32,
   width: 8,
-  seed: 3,
+  seed: 5,
   ipc: 2,
   grid: 2,
   proxy: { epochs: 4, batch: 24 },

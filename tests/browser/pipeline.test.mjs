@@ -13,9 +13,10 @@ import { column, compressNatively, JOB, list, SIGNS } from './native.mjs';
 // Software WebGPU takes seconds a step.
 const PATIENCE = { timeout: 900_000 };
 
-// EL2N is at most √2 an epoch, and three epochs later off by 3e-7 where this was written. The same steps in another
-// order of additions drift apart with each, and one image of 24 may be answered differently.
-const TOLERANCE = { el2n: 1e-4, loss: 1e-4, accuracy: 100 / 24 + 1e-9 };
+// EL2N is at most √2 an epoch, and four epochs later off by 7e-7 where this was written. The same steps in another order of
+// additions drift apart with each; where a maximum or a ReLU is a near tie, another one may win, and then it is off by
+// 1e-3 (seed 7, AVX-512 beside AVX2). One image of 24 may be answered differently.
+const TOLERANCE = { el2n: 5e-4, loss: 1e-4, accuracy: 100 / 24 + 1e-9 };
 
 let browser;
 let page;

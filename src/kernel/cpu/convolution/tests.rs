@@ -130,6 +130,19 @@ fn every_pass_agrees_with_sums_in_double_precision_on_random_shapes() {
     }
 }
 
+#[test]
+fn a_classifier_is_a_convolution_of_images_of_one_pixel() {
+    let mut random = Random(17);
+    for kernels in available() {
+        for (batch, input, output) in [(24, 8, 3), (64, 32, 10), (33, 50, 70), (1, 5, 2)] {
+            let (height, width, kernel, padding) = (1, 1, 1, 0);
+            let shape =
+                Convolution { batch, height, width, input, output, kernel, stride: 1, padding, groups: 1 };
+            check(kernels, shape, &mut random);
+        }
+    }
+}
+
 /// A 3×3 convolution of stride 1 whose outputs are as large as its images.
 fn same(batch: usize, height: usize, width: usize, input: usize, output: usize) -> Convolution {
     Convolution { batch, height, width, input, output, kernel: 3, stride: 1, padding: 1, groups: 1 }
