@@ -437,6 +437,9 @@ pub(super) struct ProfileArgs {
     /// Students that train at once; on the CPU each on threads of its own.
     #[arg(long, default_value = "1")]
     pub(super) students: NonZeroUsize,
+    /// A proxy's steps, which score too: EL2N of the batch is taken and read.
+    #[arg(long, conflicts_with = "students")]
+    pub(super) proxy: bool,
     /// Steps to measure, after three that are not.
     #[arg(long, default_value = "20")]
     pub(super) steps: NonZeroUsize,

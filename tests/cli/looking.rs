@@ -141,6 +141,16 @@ fn a_profile_accounts_for_the_work_of_every_operator() {
 }
 
 #[test]
+fn a_profile_of_a_proxy_holds_what_scoring_takes() {
+    let world = World::new();
+    let run = world.ok("profile --width 4 --image-size 8 --batch 2 --steps 1 --proxy --json");
+    let json: serde_json::Value = serde_json::from_str(&run.out).expect("one JSON object");
+    let operators = json["operators"].as_array().expect("operators");
+    assert!(operators.iter().any(|row| row["operator"] == "dynamics"), "{operators:?}");
+    world.fails("profile --proxy --students 2", 2, &["--proxy", "--students"]);
+}
+
+#[test]
 fn a_profile_of_a_cohort_has_no_table() {
     let world = World::new();
     let run = world.ok("profile --width 4 --image-size 8 --batch 2 --steps 1 --students 3");

@@ -11,11 +11,12 @@ use crate::cli::args::ProfileArgs;
 use crate::cli::console::Console;
 use crate::cli::exit::check_interrupt;
 use crate::cli::lanes;
-use crate::device::Opened;
+use crate::device::{Opened, read};
+use crate::kernel::dynamics::{dynamics, from_rows};
 use crate::kernel::probe::{self, Record};
 use crate::model::{Architecture, ModelConfig, Stem};
 use crate::report::align;
-use crate::train::{READ_EVERY, Student, on_noise};
+use crate::train::{READ_EVERY, Student, TrainError, on_noise};
 
 /// Steps that are not measured: the first ones allocate.
 const WARM_UP: usize = 3;
@@ -84,9 +85,10 @@ pub(in crate::cli) fn run(args: &ProfileArgs, console: &Console) -> anyhow::Resu
     let (batch, steps, count) = (args.batch.get(), args.steps.get(), args.students.get());
     let make = |seed| on_noise(&model, batch, seed, &opened.device);
     let mut students = (0..count as u64).map(make).collect::<Result<Vec<_>, _>>()?;
-    students.iter_mut().try_for_each(|student| advance(student, WARM_UP))?;
+    let scores = args.proxy;
+    students.iter_mut().try_for_each(|student| advance(student, WARM_UP, scores))?;
     let (ms, recorded) = if let [student] = &mut students[..] {
-        alone(student, steps, opened.is_cpu)?
+        alone(student, steps, scores, opened.is_cpu)?
     } else {
         (cohort(students, steps, &opened)?, Recorded::default())
     };
@@ -110,11 +112,21 @@ pub(in crate::cli) fn run(args: &ProfileArgs, console: &Console) -> anyhow::Resu
     Ok(())
 }
 
-/// Makes steps, each to its end: the loss is read after every one.
-fn advance(student: &mut Student, steps: usize) -> anyhow::Result<()> {
+/// Makes steps, each to its end: the loss is read after every one, and EL2N if the step `scores`.
+fn advance(student: &mut Student, steps: usize, scores: bool) -> anyhow::Result<()> {
     for _ in 0..steps {
         check_interrupt()?;
-        pollster::block_on(student.advance(1))?;
+        if scores {
+            let step = student.step();
+            let (images, logits) = (step.images.to_vec(), step.logits);
+            let labels = student.task().images.labels();
+            let labels: Vec<u32> = images.iter().map(|&image| labels[image as usize]).collect();
+            let rows = pollster::block_on(read(dynamics(logits, &labels))).map_err(TrainError::Device)?;
+            from_rows(&rows)?;
+            pollster::block_on(student.read_losses())?;
+        } else {
+            pollster::block_on(student.advance(1))?;
+        }
     }
     Ok(())
 }
@@ -135,11 +147,16 @@ struct Recorded {
 
 /// Milliseconds of each step of one student, and what its operators took. On a GPU these are other steps, as waiting for
 /// each operator takes time.
-fn alone(student: &mut Student, steps: usize, is_cpu: bool) -> anyhow::Result<(Vec<f64>, Recorded)> {
+fn alone(
+    student: &mut Student,
+    steps: usize,
+    scores: bool,
+    is_cpu: bool,
+) -> anyhow::Result<(Vec<f64>, Recorded)> {
     let mut timed = || -> anyhow::Result<Vec<f64>> {
         let step = |_| {
             let begun = Instant::now();
-            advance(student, 1)?;
+            advance(student, 1, scores)?;
             Ok(millis(begun.elapsed()))
         };
         (0..steps).map(step).collect()
@@ -159,7 +176,7 @@ fn cohort(mut students: Vec<Student>, steps: usize, opened: &Opened) -> anyhow::
         let begun = Instant::now();
         if opened.is_cpu {
             students = lanes::run(students, |mut student| {
-                advance(&mut student, steps)?;
+                advance(&mut student, steps, false)?;
                 Ok(student)
             })?;
         } else {

@@ -5,6 +5,7 @@ use burn::backend::{Flex, TensorMetadata};
 use burn::tensor::TensorData;
 
 use super::{COLUMNS, TrainingDynamics};
+use crate::kernel::probe::{Work, span};
 use crate::parallel;
 use crate::score::Dynamics;
 
@@ -12,6 +13,11 @@ impl TrainingDynamics for Flex {
     fn dynamics(logits: FloatTensor<Self>, labels: IntTensor<Self>) -> FloatTensor<Self> {
         let (logits, labels) = (logits.to_contiguous(), labels.to_contiguous());
         let classes = logits.shape()[1];
+        let _span = span("dynamics", || {
+            let (samples, values) = (logits.shape()[0], logits.shape().num_elements());
+            let shape = format!("{samples}x{classes}");
+            Work { shape, flops: (8 * values) as f64, floats: values + samples * COLUMNS }
+        });
         let (logits, labels) = (logits.storage::<f32>(), labels.storage::<i32>());
         let rows = parallel::map(labels, |row, &label| {
             let d = Dynamics::from_logits(&logits[row * classes..(row + 1) * classes], label as u32);
