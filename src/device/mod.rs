@@ -245,12 +245,19 @@ pub(crate) fn is_cpu(device: &Device) -> bool {
 pub async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, String> {
     #[cfg(feature = "wgpu")]
     let on_gpu = !is_cpu(&tensor.device());
-    let data = tensor.into_data_async().await.map_err(|why| format!("{why:?}"))?;
+    let data = tensor.into_data_async().await.map_err(|why| reason(&format!("{why:?}")))?;
     #[cfg(feature = "wgpu")]
     if on_gpu {
         watch::check()?;
     }
     data.try_to_vec::<f32>().map_err(|why| format!("{why:?}"))
+}
+
+/// A driver's report in one line, without the trace of our own calls behind it.
+fn reason(report: &str) -> String {
+    let report = report.split("Backtrace:").next().unwrap_or_default();
+    let lines = report.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join(" ")
 }
 
 /// The values of several tensors, one after the other, in one transfer.
@@ -265,6 +272,14 @@ pub async fn read_all<const D: usize>(tensors: Vec<Tensor<D>>) -> Result<Vec<f32
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_drivers_report_is_told_in_one_line() {
+        let report =
+            "An error happened\n\nCaused by:\n  the device is lost\n\nBacktrace:\n  0: here\n  1: there\n";
+        assert_eq!(reason(report), "An error happened Caused by: the device is lost");
+        assert_eq!(reason("gone"), "gone");
+    }
 
     #[test]
     fn a_device_reads_back_what_it_writes() {
