@@ -155,8 +155,8 @@ fn composites_lost(report: &Report, labels: &[String]) -> Option<String> {
     let lost = lost?;
     let tile = lost.grid.tile(lost.image_size.max(8), lost.grid.tiles() - 1);
     Some(format!(
-        "Composites lose here: a tile keeps {} x {} pixels of an image. --grid 1 keeps whole images; a larger \
-         --image-size gives every tile more.",
+        "Composites lose here: a tile keeps {} x {} pixels of an image, and students that have only seen images so soft \
+         are at a loss before sharp ones. --grid 1 keeps whole images; a larger --image-size gives every tile more.",
         tile.width, tile.height
     ))
 }
@@ -204,8 +204,9 @@ mod tests {
                  6.1 points).",
                 "pca is 11.2 points below el2n (95 % interval 3.3 to 19.1).",
                 "pca is 6.0 points above random-composites (95 % interval 3.1 to 8.9).",
-                "Composites lose here: a tile keeps 32 x 32 pixels of an image. --grid 1 keeps whole images; a \
-                 larger --image-size gives every tile more.",
+                "Composites lose here: a tile keeps 32 x 32 pixels of an image, and students that have only seen \
+                 images so soft are at a loss before sharp ones. --grid 1 keeps whole images; a larger \
+                 --image-size gives every tile more.",
             ]
         );
     }

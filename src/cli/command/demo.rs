@@ -172,9 +172,9 @@ fn explain(report: &Report) -> String {
     };
     let reason = if pca < easy {
         format!(
-            "A tile of a 2x2 composite has {0}x{0} of {CELL}x{CELL} pixels, and what a quarter of the pixels \
-             cannot hold, four times the images do not bring back. The paper's gain is measured at 224 \
-             pixels; choose the grid by measuring, as here.",
+            "A tile of a 2x2 composite has {0}x{0} of {CELL}x{CELL} pixels, and a student that has only seen \
+             images so soft is at a loss before sharp ones (docs/reproduce.md has the numbers). The paper's gain \
+             is measured at 224 pixels; choose the grid by measuring, as here.",
             CELL / 2
         )
     } else {
