@@ -277,7 +277,7 @@ fn loss(logits: Tensor<2>, images: &[u32], views: &[View], labels: &[u32]) -> Te
     let partner = |place: usize| views[place].mix.map_or(place, |mix| mix.other as usize);
     let other = tensor((0..images.len()).map(|place| label(partner(place))).collect());
     let lambda = views.first().and_then(|view| view.mix).map_or(1.0, |mix| mix.lambda);
-    let [own_share, other_share] = [lambda, 1.0 - lambda].map(|share| share as f32 / images.len() as f32);
+    let [own_share, other_share] = [lambda, 1.0 - lambda].map(|share| share / images.len() as f32);
     mixed_cross_entropy(logits, own, other, Shares { own: own_share, other: other_share })
 }
 
