@@ -87,7 +87,7 @@ pub struct Student {
     pub(super) recipe: Recipe,
     pub(super) batches: Batches,
     /// The images, where the device cuts the views.
-    resident: Option<Resident>,
+    resident: Option<Arc<Resident>>,
     /// The batch of the next step, when it is made already.
     pub(super) next: Option<Batch>,
     pub(super) device: Device,
@@ -112,13 +112,33 @@ impl Student {
         seed: u64,
         device: &Device,
     ) -> Result<Self, TrainError> {
+        Self::beside([], model, recipe, task, seed, device)
+    }
+
+    /// As [`new`](Self::new), beside others: images that one of them has brought to the device lie there once for both.
+    ///
+    /// # Errors
+    /// As those of [`new`](Self::new).
+    pub fn beside<'a>(
+        others: impl IntoIterator<Item = &'a Self>,
+        model: &ModelConfig,
+        recipe: Recipe,
+        task: Task,
+        seed: u64,
+        device: &Device,
+    ) -> Result<Self, TrainError> {
         if task.images.is_empty() {
             return Err(TrainError::Empty);
         }
         let network = model.init(seed, &device.clone().autodiff())?;
         let steps = recipe.steps(task.images.len());
-        let resident =
-            if device::is_cpu(device) { None } else { Resident::new(&task.images, &task.normalise, device) };
+        let resident = if device::is_cpu(device) {
+            None
+        } else if let Some(other) = others.into_iter().find(|other| other.has_on(device, &task)) {
+            other.resident.clone()
+        } else {
+            Resident::new(&task.images, &task.normalise, device).map(Arc::new)
+        };
         Ok(Self {
             network,
             optimizer: OptimizerState::new(&recipe),
@@ -133,6 +153,15 @@ impl Student {
             losses: Vec::new(),
             curve: Vec::new(),
         })
+    }
+
+    /// Whether the images of a task lie on a device for this student, normalised alike.
+    fn has_on(&self, device: &Device, task: &Task) -> bool {
+        let own = self.task();
+        self.resident.is_some()
+            && self.device == *device
+            && Arc::ptr_eq(&own.images, &task.images)
+            && own.normalise == task.normalise
     }
 
     /// Steps made.
@@ -184,7 +213,7 @@ impl Student {
         let count = batches.task().images.len();
         let rate = recipe.learning_rate(*step, epoch, recipe.steps_per_epoch(count));
         let task = batches.task().clone();
-        let train = || train(network, optimizer, rate, &task, resident.as_ref(), batch, device);
+        let train = || train(network, optimizer, rate, &task, resident.as_deref(), batch, device);
         let prepare = || (following < *steps).then(|| batches.batch(following));
         let ((logits, loss), next) = both(train, prepare);
         self.next = next;

@@ -194,8 +194,12 @@ impl Race {
         let crop = crop.unwrap_or_else(|| default_crop(grid, settings().min_scale));
         let images = image_set(pixels, labels, self.model.image_size as u32, self.model.classes)?;
         let augmentation = Augmentation { crop, flip: flip.unwrap_or(true), cutout, mix };
-        let task = Task { images: Arc::new(images), grid, augmentation, normalise: Normalise::IMAGENET };
-        let student = Student::new(&self.model, self.recipe, task, seed, &self.opened.device)?;
+        let others = || self.entrants.iter().map(|entrant| &entrant.student);
+        // Seeds of one method bring the same images, which are kept once.
+        let known = others().map(|other| &other.task().images).find(|known| ***known == images);
+        let images = known.cloned().unwrap_or_else(|| Arc::new(images));
+        let task = Task { images, grid, augmentation, normalise: Normalise::IMAGENET };
+        let student = Student::beside(others(), &self.model, self.recipe, task, seed, &self.opened.device)?;
         self.entrants.push(Entrant { name, seed, student, top1: None });
         Ok(self.entrants.len() - 1)
     }

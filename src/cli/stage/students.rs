@@ -76,19 +76,19 @@ fn train_missing(
 ) -> anyhow::Result<Vec<Trained>> {
     let steps: usize = jobs.iter().map(|job| recipe.steps(job.images.len())).sum();
     let stage = console.stage("train", "steps", steps);
-    let begin = |job: &Job| -> anyhow::Result<Student> {
+    let begin = |job: &Job, others: &[Student]| -> anyhow::Result<Student> {
         let task = Task {
             images: job.images.clone(),
             grid: job.grid,
             augmentation: job.augmentation,
             normalise: Normalise::IMAGENET,
         };
-        Ok(Student::new(model, recipe, task, job.seed, &opened.device)?)
+        Ok(Student::beside(others, model, recipe, task, job.seed, &opened.device)?)
     };
     let trained = if opened.is_cpu {
         lanes::run(jobs, |job| {
             let begun = Instant::now();
-            let mut student = begin(&job)?;
+            let mut student = begin(&job, &[])?;
             while !student.finished() {
                 check_interrupt()?;
                 let before = student.steps_made();
@@ -99,7 +99,10 @@ fn train_missing(
         })?
     } else {
         let begun = Instant::now();
-        let mut students = jobs.iter().map(begin).collect::<anyhow::Result<Vec<_>>>()?;
+        let mut students = Vec::with_capacity(jobs.len());
+        for job in &jobs {
+            students.push(begin(job, &students)?);
+        }
         let mut told = 0;
         pollster::block_on(train::interleave(&mut students, |made| {
             stage.add(made - told);

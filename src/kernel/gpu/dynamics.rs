@@ -9,6 +9,7 @@ use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
+use super::reduce::{Join, Largest, Least, Sum, reduce};
 use super::{empty, ready, span};
 use crate::kernel::dynamics::COLUMNS;
 use crate::kernel::probe::Work;
@@ -32,22 +33,10 @@ fn ln_1p(x: f32) -> f32 {
     select(x < 1e-3f32, x - x * x * 0.5f32 + x * x * x / 3.0f32, (1.0f32 + x).ln())
 }
 
-/// Adds what all invocations brought; every one gets the sum.
+/// What all invocations of a sample bring, joined; every one gets it.
 #[cube]
-fn add(own: f32, shared: &mut Shared<[f32]>) -> f32 {
-    sync_cube();
-    shared[UNIT_POS as usize] = own;
-    let mut reach = comptime!(UNITS as u32 / 2).runtime();
-    while reach > 0 {
-        sync_cube();
-        if UNIT_POS < reach {
-            let other = shared[(UNIT_POS + reach) as usize];
-            shared[UNIT_POS as usize] += other;
-        }
-        reach /= 2;
-    }
-    sync_cube();
-    shared[0]
+fn of_all<T: CubePrimitive, J: Join<T>>(own: T) -> T {
+    reduce::<T, J>(own, UNITS, 1usize)
 }
 
 #[cube(launch_unchecked)]
@@ -55,12 +44,10 @@ fn dynamics_of_rows(logits: &[f32], labels: &[i32], rows: &mut [f32], classes: u
     let sample = CUBE_POS_X;
     let start = sample * classes;
     let label = u32::cast_from(labels[sample as usize]);
-    let mut values = Shared::<[f32]>::new_slice(UNITS);
-    let mut classes_of = Shared::<[u32]>::new_slice(UNITS);
 
     // The largest logit; of equal ones the lowest class. NaN and +∞ have all exponent bits set.
-    let mut highest = f32::min_value();
-    let mut top = classes;
+    let mut own_highest = f32::min_value();
+    let mut own_top = classes;
     let mut unusable = 0.0f32;
     for class in range_stepped(UNIT_POS, classes, comptime!(UNITS as u32)) {
         let z = logits[(start + class) as usize];
@@ -68,29 +55,13 @@ fn dynamics_of_rows(logits: &[f32], labels: &[i32], rows: &mut [f32], classes: u
         if bits != NEVER && (bits & 0x7F80_0000u32) == 0x7F80_0000u32 {
             unusable += 1.0;
         }
-        if bits != NEVER && (z > highest || top == classes) {
-            highest = z;
-            top = class;
+        if bits != NEVER && (z > own_highest || own_top == classes) {
+            own_highest = z;
+            own_top = class;
         }
     }
-    values[UNIT_POS as usize] = highest;
-    classes_of[UNIT_POS as usize] = top;
-    let mut reach = comptime!(UNITS as u32 / 2).runtime();
-    while reach > 0 {
-        sync_cube();
-        if UNIT_POS < reach {
-            let (z, class) = (values[(UNIT_POS + reach) as usize], classes_of[(UNIT_POS + reach) as usize]);
-            let (own, own_class) = (values[UNIT_POS as usize], classes_of[UNIT_POS as usize]);
-            if class < classes && (own_class == classes || z > own || (z == own && class < own_class)) {
-                values[UNIT_POS as usize] = z;
-                classes_of[UNIT_POS as usize] = class;
-            }
-        }
-        reach /= 2;
-    }
-    sync_cube();
-    let highest = values[0];
-    let top = classes_of[0];
+    let highest = of_all::<f32, Largest>(own_highest);
+    let top = of_all::<u32, Least>(select(own_highest == highest, own_top, classes));
 
     let mut others = 0.0f32;
     let mut squares = 0.0f32;
@@ -112,24 +83,12 @@ fn dynamics_of_rows(logits: &[f32], labels: &[i32], rows: &mut [f32], classes: u
             largest = select(e > largest, e, largest);
         }
     }
-    let unusable = add(unusable, &mut values);
-    let others = add(others, &mut values);
-    let squares = add(squares, &mut values);
-    let below_top = add(below_top, &mut values);
-    let spread = add(spread, &mut values);
-    sync_cube();
-    values[UNIT_POS as usize] = largest;
-    let mut reach = comptime!(UNITS as u32 / 2).runtime();
-    while reach > 0 {
-        sync_cube();
-        if UNIT_POS < reach {
-            let other = values[(UNIT_POS + reach) as usize];
-            if other > values[UNIT_POS as usize] {
-                values[UNIT_POS as usize] = other;
-            }
-        }
-        reach /= 2;
-    }
+    let unusable = of_all::<f32, Sum>(unusable);
+    let others = of_all::<f32, Sum>(others);
+    let squares = of_all::<f32, Sum>(squares);
+    let below_top = of_all::<f32, Sum>(below_top);
+    let spread = of_all::<f32, Sum>(spread);
+    let largest = of_all::<f32, Largest>(largest);
     if UNIT_POS == 0 {
         let z = logits[(start + label) as usize];
         let own = share(z, highest);
@@ -137,7 +96,7 @@ fn dynamics_of_rows(logits: &[f32], labels: &[i32], rows: &mut [f32], classes: u
         let log_total = ln_1p(below_top);
         let row = (sample * comptime!(COLUMNS as u32)) as usize;
         rows[row] = own / total;
-        rows[row + 1] = values[0] / total;
+        rows[row + 1] = largest / total;
         rows[row + 2] = (others * others + squares).sqrt() / total;
         rows[row + 3] = log_total + spread / total;
         rows[row + 4] = log_total + (highest - z);

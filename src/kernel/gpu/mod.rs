@@ -7,6 +7,7 @@ pub(super) mod convolution;
 pub(super) mod dynamics;
 pub(super) mod normalise;
 pub(super) mod pool;
+mod reduce;
 pub(super) mod sums;
 pub(super) mod views;
 

@@ -291,3 +291,34 @@ fn a_gpu_trains_a_student_as_the_cpu_does() {
     let error = distance(&on_gpu, &on_cpu, 1.0);
     assert!(error < 1e-3, "losses are {error:e} apart: {on_gpu:?}, {on_cpu:?}");
 }
+
+#[test]
+#[cfg(feature = "wgpu")]
+fn students_beside_one_another_bring_their_images_to_a_gpu_once_and_learn_what_they_learn_alone() {
+    let Some(gpu) = crate::kernel::testing::wgpu() else { return };
+    let shared = task(24, lively());
+    let beside = |others: &[Student], task: &Task, seed| {
+        Student::beside(others, &model(), recipe(6), task.clone(), seed, &gpu).expect("a valid student")
+    };
+    let mut cohort = vec![beside(&[], &shared, 1)];
+    // Views may differ, but neither the images nor what they are normalised by.
+    cohort.push(beside(&cohort, &Task { augmentation: Augmentation::NONE, ..shared.clone() }, 2));
+    cohort.push(beside(&cohort, &task(24, lively()), 3));
+    let normalise = Normalise { mean: [0.5; 3], std: [0.25; 3] };
+    cohort.push(beside(&cohort, &Task { normalise, ..shared.clone() }, 4));
+    let resident = |student: &Student| student.resident.clone().expect("the images lie on the GPU");
+    assert!(Arc::ptr_eq(&resident(&cohort[0]), &resident(&cohort[1])));
+    for other in &cohort[2..] {
+        assert!(!Arc::ptr_eq(&resident(&cohort[0]), &resident(other)));
+    }
+
+    let mut alone =
+        [beside(&[], &shared, 1), beside(&[], &Task { augmentation: Augmentation::NONE, ..shared }, 2)];
+    cohort.truncate(alone.len());
+    block_on(interleave(&mut cohort, |_| {})).expect("the GPU answers");
+    block_on(interleave(&mut alone, |_| {})).expect("the GPU answers");
+    for (one, other) in cohort.iter().zip(&alone) {
+        assert_eq!(one.curve(), other.curve());
+        assert_eq!(weights(one), weights(other));
+    }
+}

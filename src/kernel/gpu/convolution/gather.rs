@@ -5,7 +5,7 @@
 
 use cubecl::prelude::*;
 
-use super::product::{Vec4, accumulate, clear};
+use super::product::{Vec4, accumulate, clear, load_right};
 use super::shape::{Shape, Tile};
 
 /// Which way the product goes.
@@ -133,7 +133,7 @@ pub(super) fn gathered_product(
     let [height, width, channels] = comptime!(gather.source());
     let [target_height, target_width, columns] = comptime!(gather.target());
     let [phase_height, phase_width] = comptime!(gather.pixels());
-    let (m, n, units) = comptime!((tile.m() as u32, tile.n() as u32, tile.units() as u32));
+    let (m, n) = comptime!((tile.m() as u32, tile.n() as u32));
     let pixels = batch * comptime!((phase_height * phase_width) as u32);
     let first_row = (CUBE_POS_Z * CUBE_COUNT_Y + CUBE_POS_Y) * m * 4;
     let first_column = CUBE_POS_X * n;
@@ -205,18 +205,8 @@ pub(super) fn gathered_product(
                 }
             }
         }
-        let panel = comptime!((tile.depth * 4 * tile.n()) as u32);
-        #[unroll]
-        for turn in 0..comptime!((panel as usize).div_ceil(tile.units()) as u32) {
-            let place = unit + turn * units;
-            if comptime!(panel.is_multiple_of(units)) || place < panel {
-                let (k, j) = (place / n, first_column + place % n);
-                let exists = j < comptime!(columns as u32);
-                let from = (first_weight + k) * comptime!(columns as u32) + j;
-                let value = weights[select(exists, from, 0u32) as usize];
-                right[place as usize] = select(exists, value, Vec4::new(0.0));
-            }
-        }
+        let weights_of_step = comptime!((tile.depth * 4) as u32);
+        load_right(weights, &mut right, first_weight, weights_of_step, first_column, columns, tile);
         sync_cube();
         accumulate(&left, &right, &mut sums, row, column, tile);
         sync_cube();

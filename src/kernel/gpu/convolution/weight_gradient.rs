@@ -4,7 +4,7 @@
 
 use cubecl::prelude::*;
 
-use super::product::{Vec4, accumulate, clear};
+use super::product::{Vec4, accumulate, clear, load_right};
 use super::shape::{Shape, Tile};
 
 /// `parts[part][tap, channel][column] = Σ images[window of the pixel] · gradient[pixel][column]` over the pixels of a part.
@@ -65,17 +65,7 @@ pub(super) fn weight_gradient_parts(
                 left[place as usize] = select(inside, value, Vec4::new(0.0));
             }
         }
-        let panel = comptime!((tile.depth * 4 * tile.n()) as u32);
-        #[unroll]
-        for turn in 0..comptime!((panel as usize).div_ceil(tile.units()) as u32) {
-            let place = unit + turn * units;
-            if comptime!(panel.is_multiple_of(units)) || place < panel {
-                let (k, j) = (place / n, first_column + place % n);
-                let exists = step + k < last_pixel && j < columns;
-                let value = gradient[select(exists, (step + k) * columns + j, 0u32) as usize];
-                right[place as usize] = select(exists, value, Vec4::new(0.0));
-            }
-        }
+        load_right(gradient, &mut right, step, last_pixel - step, first_column, shape.output, tile);
         sync_cube();
         accumulate(&left, &right, &mut sums, row, column, tile);
         sync_cube();

@@ -7,6 +7,7 @@ use cubecl::prelude::*;
 
 use super::columns::{Columns, add_rows};
 use super::forward::{Plane, larger};
+use crate::kernel::gpu::reduce::{Sum, reduce};
 
 /// The gradient behind pool and ReLU at the four places of a window, 0 where they let none through.
 #[cube]
@@ -142,27 +143,14 @@ pub(super) fn join_sums(
         sum += parts[place as usize];
         product += parts[(place + channels) as usize];
     }
-    let mut sums = Shared::<[f32]>::new_slice(units);
-    let mut products = Shared::<[f32]>::new_slice(units);
-    sums[UNIT_POS as usize] = sum;
-    products[UNIT_POS as usize] = product;
-    let mut reach = comptime!(units as u32 / 2).runtime();
-    while reach > 0 {
-        sync_cube();
-        if UNIT_POS < reach {
-            let there = (UNIT_POS + reach) as usize;
-            let (more, more_products) = (sums[there], products[there]);
-            sums[UNIT_POS as usize] += more;
-            products[UNIT_POS as usize] += more_products;
-        }
-        reach /= 2;
-    }
+    let sum = reduce::<f32, Sum>(sum, units, 1usize);
+    let product = reduce::<f32, Sum>(product, units, 1usize);
     if UNIT_POS == 0 {
         let place = channel as usize;
         let gain = affine[place];
         let mean = affine[(channels * 2 + channel) as usize];
         let inverse = affine[(channels * 3 + channel) as usize];
-        let (sum, product) = (sums[0], products[0] * inverse);
+        let product = product * inverse;
         scale[place] = product;
         shift[place] = sum;
         // With x = (v - mean) inverse: gain (g - sum / n - x product / n).

@@ -2,6 +2,8 @@
 
 use cubecl::prelude::*;
 
+use crate::kernel::gpu::reduce::{Sum, reduce};
+
 /// How a workgroup that sums over pixels is laid out: so many channels side by side, the rest of its invocations below
 /// them, each on its own pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,19 +38,8 @@ impl Columns {
     }
 }
 
-/// The sum of what the invocations of one column bring; the uppermost gets it.
+/// The sum of what the invocations of one column bring.
 #[cube]
 pub(super) fn add_rows<N: Size>(own: Vector<f32, N>, #[comptime] columns: Columns) -> Vector<f32, N> {
-    let mut shared = Shared::<[Vector<f32, N>]>::new_slice(comptime!(columns.units()));
-    shared[UNIT_POS as usize] = own;
-    let mut reach = comptime!(columns.down as u32 / 2).runtime();
-    while reach > 0 {
-        sync_cube();
-        if UNIT_POS / comptime!(columns.across as u32) < reach {
-            let other = shared[(UNIT_POS + reach * comptime!(columns.across as u32)) as usize];
-            shared[UNIT_POS as usize] += other;
-        }
-        reach /= 2;
-    }
-    shared[UNIT_POS as usize]
+    reduce::<Vector<f32, N>, Sum>(own, comptime!(columns.units()), comptime!(columns.across))
 }

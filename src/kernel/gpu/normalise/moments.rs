@@ -5,6 +5,7 @@
 use cubecl::prelude::*;
 
 use super::columns::{Columns, add_rows};
+use crate::kernel::gpu::reduce::{Join, reduce};
 
 /// Moments of a part: `parts[part][0]` is a value near the mean, rows 1 and 2 are the sums of the differences from it
 /// and of their squares, which keep their digits where the mean is far from 0.
@@ -41,20 +42,31 @@ pub(super) fn moments_of_parts<N: Size>(
     }
 }
 
-/// Count, mean and sum of squared differences from the mean of two sets of values together.
+/// Count, mean and sum of squared differences from the mean of a set of values; the last lane is not used.
+type Set = Vector<f32, Const<4>>;
+
 #[cube]
-fn joined(
-    count: f32,
-    mean: f32,
-    squares: f32,
-    more_count: f32,
-    more_mean: f32,
-    more_squares: f32,
-) -> (f32, f32, f32) {
-    let both = count + more_count;
-    let share = select(both > 0.0, more_count / both, 0.0f32);
-    let difference = more_mean - mean;
-    (both, mean + difference * share, squares + more_squares + difference * difference * count * share)
+fn set(count: f32, mean: f32, squares: f32) -> Set {
+    let mut set = Set::new(0.0);
+    set.insert(0usize, count);
+    set.insert(1usize, mean);
+    set.insert(2usize, squares);
+    set
+}
+
+/// Two sets of values together.
+struct Together;
+
+#[cube]
+impl Join<Set> for Together {
+    fn join(own: Set, other: Set) -> Set {
+        let (count, more) = (own.extract(0usize), other.extract(0usize));
+        let both = count + more;
+        let share = select(both > 0.0, more / both, 0.0f32);
+        let difference = other.extract(1usize) - own.extract(1usize);
+        let squares = own.extract(2usize) + other.extract(2usize) + difference * difference * count * share;
+        set(both, own.extract(1usize) + difference * share, squares)
+    }
 }
 
 /// Mean and biased variance of each channel, and what [`affine`] makes of them. One workgroup a channel.
@@ -73,9 +85,7 @@ pub(super) fn join_moments(
     #[comptime] units: usize,
 ) {
     let (channel, channels) = (CUBE_POS_X, CUBE_COUNT_X);
-    let mut own_count = 0.0f32;
-    let mut own_mean = 0.0f32;
-    let mut own_squares = 0.0f32;
+    let mut all = Set::new(0.0);
     for index in range_stepped(UNIT_POS, count, comptime!(units as u32)) {
         let place = index * channels * 3 + channel;
         let left = pixels - index * part;
@@ -84,36 +94,16 @@ pub(super) fn join_moments(
         let distance = sum / own;
         let squares = parts[(place + channels * 2) as usize] - sum * distance;
         let near = parts[place as usize];
-        let (both, middle, all) = joined(own_count, own_mean, own_squares, own, near + distance, squares);
-        own_count = both;
-        own_mean = middle;
-        own_squares = all;
+        all = Together::join(all, set(own, near + distance, squares));
     }
-    let mut counts = Shared::<[f32]>::new_slice(units);
-    let mut means = Shared::<[f32]>::new_slice(units);
-    let mut squares = Shared::<[f32]>::new_slice(units);
-    counts[UNIT_POS as usize] = own_count;
-    means[UNIT_POS as usize] = own_mean;
-    squares[UNIT_POS as usize] = own_squares;
-    let mut reach = comptime!(units as u32 / 2).runtime();
-    while reach > 0 {
-        sync_cube();
-        if UNIT_POS < reach {
-            let (here, there) = (UNIT_POS as usize, (UNIT_POS + reach) as usize);
-            let (both, middle, all) =
-                joined(counts[here], means[here], squares[here], counts[there], means[there], squares[there]);
-            counts[here] = both;
-            means[here] = middle;
-            squares[here] = all;
-        }
-        reach /= 2;
-    }
+    let all = reduce::<Set, Together>(all, units, 1usize);
     if UNIT_POS == 0 {
         let place = channel as usize;
-        let spread = squares[0] / counts[0];
-        mean[place] = means[0];
+        let middle = all.extract(1usize);
+        let spread = all.extract(2usize) / all.extract(0usize);
+        mean[place] = middle;
         variance[place] = spread;
-        write_affine(affine, channel, channels, means[0], spread, scale[place], shift[place], epsilon);
+        write_affine(affine, channel, channels, middle, spread, scale[place], shift[place], epsilon);
     }
 }
 
