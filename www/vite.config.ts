@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
+import { appendFileSync, copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig, type Plugin } from 'vite';
@@ -25,6 +25,10 @@ function beside(): Plugin {
         }
       }
       copyFileSync(join(root, '../assets/demo/LICENSE'), join(root, 'dist/sets/fashion-mnist.LICENSE'));
+      // Vite lists what the page's own bundle holds; this is in the worker's.
+      const fflate = (file: string) => readFileSync(join(root, 'node_modules/fflate', file), 'utf8');
+      const { version, license } = JSON.parse(fflate('package.json')) as { version: string; license: string };
+      appendFileSync(join(root, 'dist/licenses.md'), `\n## fflate - ${version} (${license})\n\n${fflate('LICENSE')}`);
     },
   };
 }

@@ -3,6 +3,7 @@
 //     cargo xtask wasm --only web --only web-relaxed
 //     cd benches/web && npm install && node compare.mjs [--rounds 3] [--width 32] [--size 32] [--batch 64] [--gpu]
 //
+// With --serve it prints the address of a page on which the same is measured by hand, in any browser and on its GPU.
 // Without a GPU on both sides; with --gpu on WebGPU, which is SwiftShader's unless --adapter names another (`default` is
 // the machine's own).
 // TILEPRESS_CHROMIUM names the browser; otherwise /usr/bin/chromium. --plain and --relaxed name other folders with
@@ -24,6 +25,8 @@ const { values } = parseArgs({
     batch: { type: 'string', default: '64' },
     plain: { type: 'string', default: join(ROOT, 'pkg/web') },
     gpu: { type: 'boolean', default: false },
+    serve: { type: 'boolean', default: false },
+    port: { type: 'string', default: '0' },
     adapter: { type: 'string', default: 'swiftshader' },
     relaxed: { type: 'string', default: join(ROOT, 'pkg/web-relaxed') },
   },
@@ -31,7 +34,7 @@ const { values } = parseArgs({
 const [rounds, width, imageSize, batch] = [values.rounds, values.width, values.size, values.batch].map(Number);
 
 const FOLDERS = { '/plain/': values.plain, '/relaxed/': values.relaxed };
-const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.mjs': 'text/javascript', '.wasm': 'application/wasm' };
+const TYPES = { '.html': 'text/html', '.css': 'text/css', '.js': 'text/javascript', '.mjs': 'text/javascript', '.wasm': 'application/wasm' };
 const server = createServer(async ({ url }, response) => {
   const path = normalize(decodeURIComponent(new URL(url, 'http://localhost').pathname));
   const prefix = Object.keys(FOLDERS).find((folder) => path.startsWith(folder));
@@ -43,8 +46,12 @@ const server = createServer(async ({ url }, response) => {
     response.writeHead(404).end();
   }
 });
-await new Promise((ready) => server.listen(0, '127.0.0.1', ready));
+await new Promise((ready) => server.listen(Number(values.port), '127.0.0.1', ready));
 const address = `http://127.0.0.1:${server.address().port}`;
+if (values.serve) {
+  console.log(`${address}/benches/web/index.html (Ctrl-C ends it)`);
+  await new Promise(() => {});
+}
 
 const gpuFlags = values.gpu
   ? ['--enable-unsafe-webgpu', ...(values.adapter === 'default' ? [] : [`--use-webgpu-adapter=${values.adapter}`])]

@@ -62,9 +62,12 @@ async function prepareWorkers(page, prepare) {
   });
 }
 
-/** A page of an empty profile, and all that it complained of. What is prepared runs before the page's own scripts. */
-export async function visit(browser, hash = QUICK, prepare = () => {}, prepareWorker = null) {
-  const context = await browser.newContext({ acceptDownloads: true, bypassCSP: false, reducedMotion: 'reduce' });
+/**
+ * A page of an empty profile, and all that it complained of. What is prepared runs before the page's own scripts; options
+ * are those of the profile.
+ */
+export async function visit(browser, hash = QUICK, prepare = () => {}, prepareWorker = null, options = {}) {
+  const context = await browser.newContext({ acceptDownloads: true, bypassCSP: false, reducedMotion: 'reduce', ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(180_000);
   const complaints = [];

@@ -2,17 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 
 import { launch } from './browser.mjs';
+import { clean, PATIENCE, press, strToU8, unzipSync, visit as visitIn, zipSync } from './page.mjs';
 
-const require = createRequire(new URL('../../www/package.json', import.meta.url));
-const { strToU8, unzipSync, zipSync } = require('fflate');
-const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
-
-const PAGE = `${process.env.TILEPRESS_URL}/www/dist/`;
-const PATIENCE = { timeout: 120_000 };
 const QUICK = '#device=flex&epochs=4&width=8&steps=20&seeds=2&ipc=2';
 
 let browser;
@@ -23,31 +17,7 @@ before(async () => {
 
 after(() => browser?.close());
 
-async function visit(hash, options = {}) {
-  const context = await browser.newContext({ acceptDownloads: true, reducedMotion: 'reduce', ...options });
-  const page = await context.newPage();
-  page.setDefaultTimeout(60_000);
-  const complaints = [];
-  await page.addInitScript(() => {
-    globalThis.showSaveFilePicker = undefined;
-  });
-  page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
-  });
-  page.on('pageerror', (error) => complaints.push(String(error)));
-  await page.goto(PAGE + hash);
-  await page.getByRole('button', { name: 'Choose an archive', disabled: false }).waitFor();
-  return { context, page, complaints };
-}
-
-async function clean(page, stage) {
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }));
-  const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`);
-  assert.deepEqual(found, [], `axe on ${stage}`);
-}
-
-const press = (page, name) => page.getByRole('button', { name, disabled: false }).click();
+const visit = (hash, options = {}) => visitIn(browser, hash, undefined, null, options);
 const through = async (page, ...stages) => {
   for (const stage of stages) await press(page, `${stage} →`);
 };
