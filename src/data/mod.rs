@@ -8,6 +8,7 @@ mod image;
 mod prepare;
 mod resize;
 mod sample;
+mod soften;
 mod split;
 
 pub use decode::{DecodeError, Header, Limits, decode, probe, within};

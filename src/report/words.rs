@@ -140,23 +140,43 @@ fn composites_lost(report: &Report, labels: &[String]) -> Option<String> {
     let find =
         |label: &String| labels.iter().position(|known| known == label).map(|i| &report.results[i].setting);
     let mut lost = None;
+    let soft = |label: &String| {
+        let result = &report.results[labels.iter().position(|known| known == label)?];
+        Some((label.clone(), result.soft_top1.as_ref()?.mean))
+    };
     for comparison in &report.comparisons {
-        let (a, b) = (find(&comparison.a)?, find(&comparison.b)?);
+        let (a_name, b_name) = (&comparison.a, &comparison.b);
+        let (a, b) = (find(a_name)?, find(b_name)?);
         if rule(a) != rule(b) || (a.grid.tiles() > 1) == (b.grid.tiles() > 1) {
             continue;
         }
         let (composites, about_a) = if a.grid.tiles() > 1 { (a, true) } else { (b, false) };
         match (comparison.verdict, about_a) {
             (Verdict::Better, true) | (Verdict::Worse, false) => return None,
-            (Verdict::Worse, true) | (Verdict::Better, false) => lost = Some(composites),
+            (Verdict::Worse, true) | (Verdict::Better, false) => {
+                let (own, whole) = if about_a { (a_name, b_name) } else { (b_name, a_name) };
+                // The first pair is the one that is asked about most.
+                lost = lost.or_else(|| Some((composites, soft(own).zip(soft(whole)))));
+            }
             (Verdict::Indistinguishable, _) => {}
         }
     }
-    let lost = lost?;
+    let (lost, soft) = lost?;
+    let asked = match soft {
+        Some(((own, of_own), (whole, of_whole))) if of_own > of_whole => format!(
+            " Students that have only seen images so soft are at a loss before sharp ones: asked about the same images as \
+             soft as a tile, {own} has {of_own:.1} % and {whole} {of_whole:.1} %."
+        ),
+        Some(((own, of_own), (whole, of_whole))) => format!(
+            " That is not for want of sharpness alone: asked about the same images as soft as a tile, {own} has \
+             {of_own:.1} % and {whole} {of_whole:.1} %."
+        ),
+        None => String::new(),
+    };
     let tile = lost.grid.tile(lost.image_size.max(8), lost.grid.tiles() - 1);
     Some(format!(
-        "Composites lose here: a tile keeps {} x {} pixels of an image, and students that have only seen images so soft \
-         are at a loss before sharp ones. --grid 1 keeps whole images; a larger --image-size gives every tile more.",
+        "Composites lose here: a tile keeps {} x {} pixels of an image.{asked} --grid 1 keeps whole images; a larger \
+         --image-size gives every tile more.",
         tile.width, tile.height
     ))
 }
@@ -172,6 +192,7 @@ fn rule(setting: &Setting) -> &str {
 #[cfg(test)]
 mod tests {
     use super::{super::sample::sample, *};
+    use crate::report::Accuracy;
 
     #[test]
     fn numbers_are_written_for_people() {
@@ -204,10 +225,32 @@ mod tests {
                  6.1 points).",
                 "pca is 11.2 points below el2n (95 % interval 3.3 to 19.1).",
                 "pca is 6.0 points above random-composites (95 % interval 3.1 to 8.9).",
-                "Composites lose here: a tile keeps 32 x 32 pixels of an image, and students that have only seen \
-                 images so soft are at a loss before sharp ones. --grid 1 keeps whole images; a larger \
-                 --image-size gives every tile more.",
+                "Composites lose here: a tile keeps 32 x 32 pixels of an image. --grid 1 keeps whole images; a \
+                 larger --image-size gives every tile more.",
             ]
+        );
+    }
+
+    #[test]
+    fn where_composites_lose_by_their_softness_it_is_said() {
+        let mut report = sample();
+        let mut with = |pca: f64, el2n: f64| {
+            for result in &mut report.results {
+                let soft = match result.setting.method.as_str() {
+                    "pca" => pca,
+                    "el2n" => el2n,
+                    _ => 20.0,
+                };
+                result.soft_top1 = Accuracy::of(vec![soft]);
+            }
+            outcome(&report).pop().expect("the last one is on composites").text
+        };
+        let soft = with(52.0, 24.26);
+        assert!(soft.contains("as soft as a tile, pca has 52.0 % and el2n 24.3 %."), "{soft}");
+        let beaten = with(30.0, 41.0);
+        assert!(
+            beaten.contains("not for want of sharpness alone") && beaten.contains("el2n 41.0 %"),
+            "{beaten}"
         );
     }
 

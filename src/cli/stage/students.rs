@@ -48,15 +48,34 @@ pub(in crate::cli) fn train_all(
     if let Some(keep) = keep {
         std::fs::create_dir_all(keep)?;
     }
+    let soft = softened(val, &jobs);
     let known: Vec<Option<RunOutcome>> = jobs.iter().map(|job| finished(keep?, &job.name)).collect();
     let missing = jobs.into_iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(job, _)| job);
-    let trained = train_missing(missing.collect(), keep, model, recipe, val, opened, console)?;
+    let exams = Exams { sharp: val, soft: soft.as_ref() };
+    let trained = train_missing(missing.collect(), keep, model, recipe, exams, opened, console)?;
     let mut trained = trained.into_iter();
     let all = known.into_iter().map(|known| match known {
         Some(outcome) => Some(Trained { outcome, network: None }),
         None => trained.next(),
     });
     Ok(all.flatten().collect())
+}
+
+/// The validation images, and the same at the sharpness of a tile where some students learn from tiles.
+#[derive(Clone, Copy)]
+struct Exams<'a> {
+    sharp: &'a ImageSet,
+    soft: Option<&'a ImageSet>,
+}
+
+/// Validation images at the sharpness of the smallest tile of these jobs; none without tiles, and none of very many, as they
+/// take as much memory again.
+fn softened(val: &ImageSet, jobs: &[Job]) -> Option<ImageSet> {
+    const MOST: usize = 1 << 30;
+    let grids = jobs.iter().map(|job| job.grid).filter(|grid| grid.tiles() > 1);
+    let grid = grids.max_by_key(|grid| grid.tiles()).filter(|_| val.pixels().len() <= MOST)?;
+    let tile = grid.tile(val.side(), grid.tiles() - 1);
+    Some(val.softened(tile.width, tile.height))
 }
 
 /// The outcome of a student that an earlier run finished.
@@ -70,7 +89,7 @@ fn train_missing(
     keep: Option<&Path>,
     model: &ModelConfig,
     recipe: Recipe,
-    val: &ImageSet,
+    exams: Exams<'_>,
     opened: &Opened,
     console: &Console,
 ) -> anyhow::Result<Vec<Trained>> {
@@ -95,7 +114,7 @@ fn train_missing(
                 pollster::block_on(student.advance(READ_EVERY))?;
                 stage.add(student.steps_made() - before);
             }
-            measure(&student, &job, begun.elapsed().as_secs_f64(), keep, val, opened)
+            measure(&student, &job, begun.elapsed().as_secs_f64(), keep, exams, opened)
         })?
     } else {
         let begun = Instant::now();
@@ -110,7 +129,7 @@ fn train_missing(
         }))?;
         check_interrupt()?;
         let share = begun.elapsed().as_secs_f64() / students.len().max(1) as f64;
-        let measured = students.iter().zip(&jobs).map(|(s, job)| measure(s, job, share, keep, val, opened));
+        let measured = students.iter().zip(&jobs).map(|(s, job)| measure(s, job, share, keep, exams, opened));
         measured.collect::<anyhow::Result<_>>()?
     };
     stage.finish();
@@ -122,19 +141,22 @@ fn measure(
     job: &Job,
     seconds: f64,
     keep: Option<&Path>,
-    val: &ImageSet,
+    exams: Exams<'_>,
     opened: &Opened,
 ) -> anyhow::Result<Trained> {
     const BATCH: usize = 250;
     let network = student.network();
-    let evaluation =
-        pollster::block_on(train::evaluate(&network, &opened.device, val, &Normalise::IMAGENET, BATCH))?;
+    let on =
+        |set| pollster::block_on(train::evaluate(&network, &opened.device, set, &Normalise::IMAGENET, BATCH));
+    let evaluation = on(exams.sharp)?;
+    let soft = exams.soft.map(on).transpose()?;
     let per_class = evaluation.per_class.iter().map(|&(seen, right)| percent(right, seen)).collect();
     let curve = student.curve();
     let seed = job.seed;
     let outcome = RunOutcome {
         seed,
         top1: evaluation.top1_percent(),
+        soft_top1: soft.map(|evaluation| evaluation.top1_percent()),
         top5: (evaluation.per_class.len() > 5).then(|| evaluation.top5_percent()),
         per_class,
         seconds,
