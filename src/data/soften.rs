@@ -29,6 +29,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn enlarged_pixels_lie_between_the_centres_of_the_small_ones_and_images_stay_apart() {
+        // Columns of 0 and 100, two pixels wide: shrunk to 2 x 2 they are as sharp as before.
+        let columns = (0..16).flat_map(|at| [if at % 4 < 2 { 0 } else { 100 }; 3]);
+        let pixels = columns.chain([200; 48]).collect();
+        let set = ImageSet::from_parts(4, pixels, vec![0, 1]).expect("two images").softened(2, 2);
+        let row: Vec<u8> = set.image(0)[..12].chunks(3).map(|pixel| pixel[0]).collect();
+        assert!(row[0] < row[1] && row[1] < row[2] && row[2] < row[3], "{row:?}");
+        assert!(row[0].abs_diff(100 - row[3]) <= 1 && row[1].abs_diff(100 - row[2]) <= 1, "{row:?}");
+        assert!(set.image(1).iter().all(|&value| value == 200));
+    }
+
+    #[test]
     fn softened_images_lose_what_a_tile_cannot_hold_and_no_more() {
         // An even grey, and a chessboard whose squares are single pixels.
         let side = 16;

@@ -1,6 +1,6 @@
 //! Numbers and outcomes in words, the same in a terminal and on the page.
 
-use super::{Report, Setting};
+use super::{MethodResult, Report, Setting};
 use crate::evaluate::verdict::Verdict;
 
 /// A count with its thousands apart: `12,400`.
@@ -137,42 +137,45 @@ fn without_results(report: &Report) -> String {
 /// Advice where whole images clearly beat composites of images chosen by the same rule, and composites
 /// never beat them.
 fn composites_lost(report: &Report, labels: &[String]) -> Option<String> {
-    let find =
-        |label: &String| labels.iter().position(|known| known == label).map(|i| &report.results[i].setting);
+    let find = |label: &String| labels.iter().position(|known| known == label).map(|i| &report.results[i]);
+    // The composites and the whole images of the first pair that is decided so.
     let mut lost = None;
-    let soft = |label: &String| {
-        let result = &report.results[labels.iter().position(|known| known == label)?];
-        Some((label.clone(), result.soft_top1.as_ref()?.mean))
-    };
     for comparison in &report.comparisons {
-        let (a_name, b_name) = (&comparison.a, &comparison.b);
-        let (a, b) = (find(a_name)?, find(b_name)?);
-        if rule(a) != rule(b) || (a.grid.tiles() > 1) == (b.grid.tiles() > 1) {
+        let (a, b) = (find(&comparison.a)?, find(&comparison.b)?);
+        let tiled = |result: &MethodResult| result.setting.grid.tiles() > 1;
+        if rule(&a.setting) != rule(&b.setting) || tiled(a) == tiled(b) {
             continue;
         }
-        let (composites, about_a) = if a.grid.tiles() > 1 { (a, true) } else { (b, false) };
-        match (comparison.verdict, about_a) {
-            (Verdict::Better, true) | (Verdict::Worse, false) => return None,
-            (Verdict::Worse, true) | (Verdict::Better, false) => {
-                let (own, whole) = if about_a { (a_name, b_name) } else { (b_name, a_name) };
-                // The first pair is the one that is asked about most.
-                lost = lost.or_else(|| Some((composites, soft(own).zip(soft(whole)))));
-            }
-            (Verdict::Indistinguishable, _) => {}
+        let (a, b) = ((&comparison.a, a), (&comparison.b, b));
+        let (composites, whole, won) = match tiled(a.1) {
+            true => (a, b, Verdict::Better),
+            false => (b, a, Verdict::Worse),
+        };
+        if comparison.verdict == won {
+            return None;
+        }
+        if comparison.verdict != Verdict::Indistinguishable {
+            lost = lost.or(Some((composites, whole)));
         }
     }
-    let (lost, soft) = lost?;
-    let asked = match soft {
-        Some(((own, of_own), (whole, of_whole))) if of_own > of_whole => format!(
-            " Students that have only seen images so soft are at a loss before sharp ones: asked about the same images as \
-             soft as a tile, {own} has {of_own:.1} % and {whole} {of_whole:.1} %."
-        ),
-        Some(((own, of_own), (whole, of_whole))) => format!(
-            " That is not for want of sharpness alone: asked about the same images as soft as a tile, {own} has \
-             {of_own:.1} % and {whole} {of_whole:.1} %."
-        ),
-        None => String::new(),
+    let ((own, composites), (whole, images)) = lost?;
+    let asked = match (&composites.soft_top1, &images.soft_top1) {
+        (Some(of_own), Some(of_whole)) => {
+            let told = format!(
+                "asked about the same images as soft as a tile, {own} has {:.1} % and {whole} {:.1} %.",
+                of_own.mean, of_whole.mean
+            );
+            if of_own.mean > of_whole.mean {
+                format!(
+                    " Students that have only seen images so soft are at a loss before sharp ones: {told}"
+                )
+            } else {
+                format!(" That is not for want of sharpness alone: {told}")
+            }
+        }
+        _ => String::new(),
     };
+    let lost = &composites.setting;
     let tile = lost.grid.tile(lost.image_size.max(8), lost.grid.tiles() - 1);
     Some(format!(
         "Composites lose here: a tile keeps {} x {} pixels of an image.{asked} --grid 1 keeps whole images; a larger \

@@ -8,6 +8,7 @@
 mod batch;
 mod checkpoint;
 mod eval;
+mod exam;
 mod noise;
 mod optimizer;
 mod recipe;
@@ -17,6 +18,7 @@ mod student;
 pub use checkpoint::CheckpointError;
 pub(crate) use eval::eval_logits;
 pub use eval::{Confusion, Evaluation, evaluate};
+pub use exam::{Answers, Exam};
 pub use noise::on_noise;
 pub use recipe::{Cosine, Length, Optimizer, Preset, Recipe, Settings};
 pub use self_check::{CheckError, SelfCheck, self_check};

@@ -15,7 +15,7 @@ use crate::augment::{Augmentation, Crop, Cutout, MixKind, Normalise};
 use crate::combine::Grid;
 use crate::evaluate::verdict::{self, Runs};
 use crate::model::ModelConfig;
-use crate::train::{Confusion, Length, Optimizer, READ_EVERY, Recipe, Student, Task, evaluate};
+use crate::train::{Confusion, Evaluation, Exam, Length, Optimizer, READ_EVERY, Recipe, Student, Task};
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
@@ -55,6 +55,8 @@ export interface Standing {
     images: number;
     /** Accuracy in percent. */
     top1: number;
+    /** The same on these images at the sharpness of the smallest tile of an entrant; null without tiles. */
+    softTop1: number | null;
     /** Null below six classes. */
     top5: number | null;
     /** Accuracy in percent of each class; null for a class without images. */
@@ -257,15 +259,16 @@ impl Race {
     /// the device fails.
     #[wasm_bindgen(unchecked_return_type = "Standing[]")]
     pub async fn evaluate(&mut self, pixels: Vec<u8>, labels: Vec<u32>) -> Result<JsValue, WebError> {
-        const BATCH: usize = 250;
         let set = image_set(pixels, labels, self.model.image_size as u32, self.model.classes)?;
         if set.is_empty() {
             return Err(WebError::data("there are no images to measure on"));
         }
+        let exam = Exam::new(&set, self.entrants.iter().map(|entrant| entrant.student.task().grid));
         let mut standings = Vec::with_capacity(self.entrants.len());
         for entrant in &mut self.entrants {
             let network = entrant.student.network();
-            let outcome = evaluate(&network, &self.opened.device, &set, &Normalise::IMAGENET, BATCH).await?;
+            let answers = exam.ask(&network, &self.opened.device).await?;
+            let outcome = answers.sharp;
             let percent =
                 |&(seen, right): &(usize, usize)| (seen > 0).then(|| 100.0 * right as f64 / seen as f64);
             entrant.top1 = Some(outcome.top1_percent());
@@ -274,6 +277,7 @@ impl Race {
                 seed: entrant.seed,
                 images: outcome.images,
                 top1: outcome.top1_percent(),
+                soft_top1: answers.soft.as_ref().map(Evaluation::top1_percent),
                 top5: (self.model.classes > 5).then(|| outcome.top5_percent()),
                 per_class: outcome.per_class.iter().map(percent).collect(),
                 confused: outcome.most_confused(set.labels()),
@@ -383,6 +387,7 @@ struct Standing {
     seed: u64,
     images: usize,
     top1: f64,
+    soft_top1: Option<f64>,
     top5: Option<f64>,
     per_class: Vec<Option<f64>>,
     confused: Option<Confusion>,

@@ -16,8 +16,7 @@ use crate::cli::args::DataArgs;
 use crate::cli::console::Console;
 use crate::cli::stage::data::{self, Dataset};
 use crate::device::{DeviceChoice, DeviceError, Opened};
-use crate::train::Settings;
-use crate::train::self_check;
+use crate::train::{Settings, self_check};
 
 /// Opens a device, says which, and makes sure that a GPU's numbers are right.
 fn open(choice: DeviceChoice, console: &Console) -> anyhow::Result<Opened> {

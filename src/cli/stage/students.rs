@@ -14,7 +14,7 @@ use crate::data::ImageSet;
 use crate::device::Opened;
 use crate::model::{ModelConfig, Network};
 use crate::report::{Curve, RunOutcome};
-use crate::train::{self, READ_EVERY, Recipe, Student, Task};
+use crate::train::{self, Evaluation, Exam, READ_EVERY, Recipe, Student, Task};
 
 /// What one student is trained on.
 #[derive(Clone)]
@@ -48,34 +48,16 @@ pub(in crate::cli) fn train_all(
     if let Some(keep) = keep {
         std::fs::create_dir_all(keep)?;
     }
-    let soft = softened(val, &jobs);
+    let exam = Exam::new(val, jobs.iter().map(|job| job.grid));
     let known: Vec<Option<RunOutcome>> = jobs.iter().map(|job| finished(keep?, &job.name)).collect();
     let missing = jobs.into_iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(job, _)| job);
-    let exams = Exams { sharp: val, soft: soft.as_ref() };
-    let trained = train_missing(missing.collect(), keep, model, recipe, exams, opened, console)?;
+    let trained = train_missing(missing.collect(), keep, model, recipe, &exam, opened, console)?;
     let mut trained = trained.into_iter();
     let all = known.into_iter().map(|known| match known {
         Some(outcome) => Some(Trained { outcome, network: None }),
         None => trained.next(),
     });
     Ok(all.flatten().collect())
-}
-
-/// The validation images, and the same at the sharpness of a tile where some students learn from tiles.
-#[derive(Clone, Copy)]
-struct Exams<'a> {
-    sharp: &'a ImageSet,
-    soft: Option<&'a ImageSet>,
-}
-
-/// Validation images at the sharpness of the smallest tile of these jobs; none without tiles, and none of very many, as they
-/// take as much memory again.
-fn softened(val: &ImageSet, jobs: &[Job]) -> Option<ImageSet> {
-    const MOST: usize = 1 << 30;
-    let grids = jobs.iter().map(|job| job.grid).filter(|grid| grid.tiles() > 1);
-    let grid = grids.max_by_key(|grid| grid.tiles()).filter(|_| val.pixels().len() <= MOST)?;
-    let tile = grid.tile(val.side(), grid.tiles() - 1);
-    Some(val.softened(tile.width, tile.height))
 }
 
 /// The outcome of a student that an earlier run finished.
@@ -89,7 +71,7 @@ fn train_missing(
     keep: Option<&Path>,
     model: &ModelConfig,
     recipe: Recipe,
-    exams: Exams<'_>,
+    exam: &Exam<'_>,
     opened: &Opened,
     console: &Console,
 ) -> anyhow::Result<Vec<Trained>> {
@@ -114,7 +96,7 @@ fn train_missing(
                 pollster::block_on(student.advance(READ_EVERY))?;
                 stage.add(student.steps_made() - before);
             }
-            measure(&student, &job, begun.elapsed().as_secs_f64(), keep, exams, opened)
+            measure(&student, &job, begun.elapsed().as_secs_f64(), keep, exam, opened)
         })?
     } else {
         let begun = Instant::now();
@@ -129,7 +111,7 @@ fn train_missing(
         }))?;
         check_interrupt()?;
         let share = begun.elapsed().as_secs_f64() / students.len().max(1) as f64;
-        let measured = students.iter().zip(&jobs).map(|(s, job)| measure(s, job, share, keep, exams, opened));
+        let measured = students.iter().zip(&jobs).map(|(s, job)| measure(s, job, share, keep, exam, opened));
         measured.collect::<anyhow::Result<_>>()?
     };
     stage.finish();
@@ -141,22 +123,19 @@ fn measure(
     job: &Job,
     seconds: f64,
     keep: Option<&Path>,
-    exams: Exams<'_>,
+    exam: &Exam<'_>,
     opened: &Opened,
 ) -> anyhow::Result<Trained> {
-    const BATCH: usize = 250;
     let network = student.network();
-    let on =
-        |set| pollster::block_on(train::evaluate(&network, &opened.device, set, &Normalise::IMAGENET, BATCH));
-    let evaluation = on(exams.sharp)?;
-    let soft = exams.soft.map(on).transpose()?;
+    let answers = pollster::block_on(exam.ask(&network, &opened.device))?;
+    let evaluation = &answers.sharp;
     let per_class = evaluation.per_class.iter().map(|&(seen, right)| percent(right, seen)).collect();
     let curve = student.curve();
     let seed = job.seed;
     let outcome = RunOutcome {
         seed,
         top1: evaluation.top1_percent(),
-        soft_top1: soft.map(|evaluation| evaluation.top1_percent()),
+        soft_top1: answers.soft.as_ref().map(Evaluation::top1_percent),
         top5: (evaluation.per_class.len() > 5).then(|| evaluation.top5_percent()),
         per_class,
         seconds,

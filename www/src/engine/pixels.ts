@@ -30,29 +30,3 @@ export function shrink(pixels: Uint8Array, images: number, from: number, to: num
   }
   return out;
 }
-
-/** Images at a larger side, bilinear between the centres of pixels, as a tile is enlarged in training. */
-export function enlarge(pixels: Uint8Array, images: number, from: number, to: number): Uint8Array<ArrayBuffer> {
-  const out = new Uint8Array(images * to * to * 3);
-  /** The two pixels that one of the larger side lies between, and the share of the second. */
-  const between = Array.from({ length: to }, (_, at): [number, number, number] => {
-    const place = Math.max(0, ((at + 0.5) * from) / to - 0.5);
-    const first = Math.min(from - 1, Math.floor(place));
-    return [first, Math.min(from - 1, first + 1), place - first];
-  });
-  let write = 0;
-  for (let image = 0; image < images; image += 1) {
-    for (const [top, bottom, down] of between) {
-      for (const [left, right, across] of between) {
-        for (let channel = 0; channel < 3; channel += 1) {
-          const at = (y: number, x: number) => pixels[((image * from + y) * from + x) * 3 + channel] ?? 0;
-          const above = at(top, left) * (1 - across) + at(top, right) * across;
-          const below = at(bottom, left) * (1 - across) + at(bottom, right) * across;
-          out[write] = Math.round(above * (1 - down) + below * down);
-          write += 1;
-        }
-      }
-    }
-  }
-  return out;
-}

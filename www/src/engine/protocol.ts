@@ -163,8 +163,6 @@ export interface Outcome {
   stored: { name: string; images: number; bytes: number }[];
   stopped: boolean;
   chance: number;
-  /** The same students on the same images at the sharpness of a tile, where there are tiles. */
-  coarse: { side: number; top1: { name: string; seed: number; top1: number }[] } | null;
 }
 
 export interface SaveOptions {

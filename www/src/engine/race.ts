@@ -3,7 +3,6 @@
 import { combine } from './compose';
 import { DataError, Stopped } from './errors';
 import { Pace } from './pace';
-import { enlarge, shrink } from './pixels';
 import type { Jobs, Outcome, RaceOptions } from './protocol';
 import { CHECKPOINT_EVERY, need, type Reports, type Session } from './session';
 
@@ -64,15 +63,6 @@ export async function race(session: Session, options: Jobs['race']['takes'], rep
     throw new Stopped('Stopped before the first step, so there is nothing to measure.');
   }
   reports.progress({ label: 'Measuring the students', done: 0, total: 0 });
-  const tile = Math.floor(imageSize / options.choice.grid);
-  let coarse: Outcome['coarse'] = null;
-  if (tile < imageSize) {
-    const count = val.samples.length;
-    const blurred = enlarge(shrink(val.pixels, count, imageSize, tile), count, tile, imageSize);
-    const measured = await run.evaluate(blurred, val.labels);
-    coarse = { side: tile, top1: measured.map(({ name, seed, top1 }) => ({ name, seed, top1 })) };
-  }
-  // Last, as these are what is compared.
   const standings = await run.evaluate(val.pixels, val.labels);
   const names = entrants.map(({ name }) => name);
   const comparisons = names.flatMap((a, at) => names.slice(at + 1).map((b) => run.compare(a, b)));
@@ -83,7 +73,6 @@ export async function race(session: Session, options: Jobs['race']['takes'], rep
     stored: entrants.map(({ name, set }) => ({ name, images: set.records.length, bytes: set.bytes })),
     stopped,
     chance: 100 / classes.length,
-    coarse,
   };
 }
 

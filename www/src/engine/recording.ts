@@ -197,14 +197,13 @@ const SHAPE: Shape = {
     marks,
     students: [{ name: METHODS, seed: 0, curve }],
     outcome: {
-      standings: [{ name: METHODS, seed: 0, images: 0, top1: 0, top5: orNull(0), perClass: [orNull(0)], confused: orNull({ classes: [0], counts: [[0]] }) }],
+      standings: [{ name: METHODS, seed: 0, images: 0, top1: 0, softTop1: orNull(0), top5: orNull(0), perClass: [orNull(0)], confused: orNull({ classes: [0], counts: [[0]] }) }],
       comparisons: [
         { a: METHODS, b: METHODS, difference: 0, interval: orNull([0]), pairs: 0, verdict: one('better', 'worse', 'indistinguishable'), sentence: '' },
       ],
       stored: [{ name: METHODS, images: 0, bytes: 0 }],
       stopped: false,
       chance: 0,
-      coarse: orNull({ side: 0, top1: [{ name: METHODS, seed: 0, top1: 0 }] }),
     },
   }),
 };

@@ -103,13 +103,13 @@ export function tell(outcome: Outcome, settings: Settings, classes: string[], im
 
   /** What is lost because composites are seen at the sharpness of a tile only, where that is much. */
   function sharp(): string | null {
-    if (!outcome.coarse) return null;
-    const { side, top1 } = outcome.coarse;
-    const at = (name: string) => mean(top1.filter((one) => one.name === name).map((one) => one.top1));
+    const side = Math.floor(size / grid);
+    const at = (name: string) => mean(of(name).map(({ softTop1 }) => softTop1 ?? NaN));
     const rival = means.find(({ name }) => name !== 'pca');
     const own = means.find(({ name }) => name === 'pca');
     if (!rival || !own || own.mean >= rival.mean) return null;
     const [ours, theirs] = [at('pca'), at(rival.name)];
+    if (Number.isNaN(ours) || Number.isNaN(theirs)) return null;
     const asked = `Sharpness: asked about the same unseen images as a tile shows them, ${side} pixels enlarged to ${size}, ${title('pca')} has ${ours.toFixed(0)} % and ${lower(title(rival.name))} ${theirs.toFixed(0)} %.`;
     return ours > theirs
       ? `${asked} So its students did learn the classes, from more images; but they have only ever seen them at that sharpness, and sharp ones are strange to them. Larger tiles are the remedy.`
