@@ -66,7 +66,7 @@ impl ResNet18 {
         for basic in &mut self.blocks {
             x = basic.forward(x, mode);
         }
-        self.fc.forward(global_average(x))
+        self.fc.forward(global_average(x), mode)
     }
 
     pub(crate) fn state<V: StateVisitor>(&mut self, visitor: &mut V) {

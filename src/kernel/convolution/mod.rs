@@ -15,6 +15,9 @@ use burn::tensor::Tensor;
 pub(crate) struct Window {
     pub(crate) stride: usize,
     pub(crate) padding: usize,
+    /// Students whose operands lie one after the other, along the first dimension of each: every student's kernels move
+    /// over its own images. More than one on a GPU only; a CPU gives each student a core.
+    pub(crate) students: usize,
 }
 
 /// Gradients of a convolution.
