@@ -1,5 +1,6 @@
 //! Which device computes: how it is named, opened, and read.
 
+mod precision;
 #[cfg(feature = "wgpu")]
 mod watch;
 
@@ -7,6 +8,8 @@ use burn::backend::Dispatch;
 use burn::backend::ops::FloatTensorOps as _;
 use burn::tensor::{Device, Tensor};
 use serde::Serialize;
+
+pub use self::precision::{MatrixUnits, NoMatrixUnits, Precision};
 
 /// A device as a user names it: `auto`, `cpu`, `wgpu[:n]`, `vulkan[:n]`, `cuda[:n]`, `metal`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]

@@ -4,7 +4,7 @@ use burn::tensor::{DType, Device, TensorData};
 use pollster::block_on;
 
 use super::*;
-use crate::device::read;
+use crate::device::{Precision, read};
 use crate::random::{Purpose, Stream};
 
 /// A block on random numbers.
@@ -17,7 +17,7 @@ struct Case {
 }
 
 fn case(images: [usize; 4], output: usize, kernel: usize, stride: usize, then: &str) -> Case {
-    let window = Window { stride, padding: kernel / 2 };
+    let window = Window { stride, padding: kernel / 2, precision: Precision::Full };
     let layout = Layout { window, relu: then.contains("relu"), pool: then.contains("pool") };
     Case { images, output, kernel, layout, shortcut: then.contains("shortcut") }
 }
@@ -114,7 +114,7 @@ fn burns(case: &Case, operands: &[Vec<f32>]) -> Vec<Vec<f32>> {
     let device = Device::flex().autodiff();
     let tensors = case.tensors(operands, &device);
     let images = tensors.images.clone().permute([0, 3, 1, 2]);
-    let Window { stride, padding } = case.layout.window;
+    let Window { stride, padding, .. } = case.layout.window;
     let options = ConvOptions::new([stride; 2], [padding; 2], [1; 2], 1);
     let convolved = conv2d(images, tensors.weights.clone(), None, options);
     let normal = batch_norm_train(convolved, tensors.scale.clone(), tensors.shift.clone(), EPSILON);

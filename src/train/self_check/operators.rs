@@ -6,6 +6,7 @@ use super::{CheckError, read};
 use crate::augment::{Augmentation, Executor, Layout as Order, Normalise, Planner};
 use crate::combine::Grid;
 use crate::data::ImageSet;
+use crate::device::Precision;
 use crate::kernel::average_pool::average_pool;
 use crate::kernel::block::{Layout, Operands, block_eval, block_train};
 use crate::kernel::convolution::{Window, convolution};
@@ -68,7 +69,7 @@ async fn results(device: &Device) -> Result<Results, CheckError> {
         ([2, 6, 6, 8], 16, 1, 2, false, false, false),
         ([1, 12, 12, 3], 7, 7, 2, true, false, false),
     ] {
-        let window = Window { stride, padding: kernel / 2 };
+        let window = Window { stride, padding: kernel / 2, precision: Precision::Full };
         blocks(device, images, output, kernel, Layout { window, relu, pool }, shortcut, &mut found).await?;
     }
     let autodiff = device.clone().autodiff();
@@ -81,7 +82,7 @@ async fn results(device: &Device) -> Result<Results, CheckError> {
 
     let images = operand.next([2, 6, 5, 3]).require_grad();
     let (weights, bias) = (operand.next([6, 3, 3, 3]).require_grad(), operand.next([6]).require_grad());
-    let window = Window { stride: 1, padding: 1 };
+    let window = Window { stride: 1, padding: 1, precision: Precision::Full };
     let output = convolution(images.clone(), weights.clone(), bias.clone(), window);
     let gradients = loss(&output).backward();
     found.push(read(output).await?);

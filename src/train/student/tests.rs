@@ -7,6 +7,7 @@ use super::*;
 use crate::augment::{Crop, Mix, MixKind, Planner};
 use crate::combine::Rect;
 use crate::model::golden::{CONVNET, bits, distance, golden, numbers};
+use crate::device::Precision;
 use crate::model::{Architecture, StateTensor, Stem, state};
 use crate::train::recipe::{Cosine, Length, Optimizer};
 
@@ -20,6 +21,7 @@ fn model() -> ModelConfig {
         stem: Stem::ImageNet,
         classes: CLASSES,
         image_size: SIDE,
+        precision: Precision::Full,
     }
 }
 

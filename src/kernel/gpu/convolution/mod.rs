@@ -4,6 +4,9 @@
 //! are fitted before and after, which costs a pass over them.
 
 mod gather;
+// WGSL has no matrix units, and a browser nothing else.
+#[cfg(not(target_family = "wasm"))]
+mod matrix_units;
 mod pack;
 mod product;
 mod shape;
@@ -18,6 +21,7 @@ use self::pack::{fit_channels, pack_weights};
 use self::shape::{LANES, Shape, Tile};
 use self::weight_gradient::{add_parts, weight_gradient_parts};
 use super::{elementwise, empty, ready, span};
+use crate::device::Precision;
 use crate::kernel::convolution::Window;
 
 /// Rows of workgroups a launch may have in one dimension, by WebGPU's default limits.
@@ -41,7 +45,7 @@ pub(in crate::kernel) fn convolve(
     let outputs = weights.shape()[0];
     let shape = Shape::new(&images.shape(), &weights.shape(), window);
     let bias = bias.map(|bias| fitted(ready(bias), shape.output * LANES));
-    product(fitted(images, shape.input * LANES), &weights, bias, (shape, Way::Forward), outputs)
+    product(fitted(images, shape.input * LANES), &weights, bias, (shape, Way::Forward, window.precision), outputs)
 }
 
 /// Gradient of the images, `[B, H, W, C]`, from that of the output.
@@ -53,7 +57,8 @@ pub(in crate::kernel) fn image_gradient(
 ) -> CubeTensor {
     let (gradient, weights) = (ready(gradient), ready(weights));
     let shape = Shape::new(images, &weights.shape(), window);
-    product(fitted(gradient, shape.output * LANES), &weights, None, (shape, Way::Backward), images[3])
+    let gradient = fitted(gradient, shape.output * LANES);
+    product(gradient, &weights, None, (shape, Way::Backward, window.precision), images[3])
 }
 
 /// Gradient of the weights, `[O, C, K, K]`, from that of the output.
@@ -64,13 +69,18 @@ pub(in crate::kernel) fn weight_gradient(
     window: Window,
 ) -> CubeTensor {
     let (images, gradient) = (ready(images), ready(gradient));
-    let (batch, [outputs, inputs]) = (images.shape()[0], [weights[0], weights[1]]);
+    let batch = images.shape()[0];
     let shape = Shape::new(&images.shape(), weights, window);
     let _span = span(&images, "weight gradient", || shape.work(batch));
     let images = fitted(images, shape.input * LANES);
     let gradient = fitted(gradient, shape.output * LANES);
     let (rows, columns) = (shape.taps() * shape.input, shape.output);
     let pixels = batch * shape.output_pixels();
+    #[cfg(not(target_family = "wasm"))]
+    if let Some(units) = matrix_units::units(&images, window.precision) {
+        let (parts, count) = matrix_units::weight_gradient_parts(units, images, gradient, batch, shape);
+        return added(parts, count, weights, shape);
+    }
     // `K` is one run of all pixels: a panel may end anywhere in it.
     let tile = Tile::choose(rows, columns, 4);
     let tiles = rows.div_ceil(tile.m()) * columns.div_ceil(tile.n());
@@ -78,14 +88,12 @@ pub(in crate::kernel) fn weight_gradient(
     let part = pixels.div_ceil(wanted).next_multiple_of(tile.depth * LANES);
     let count = pixels.div_ceil(part);
     let parts = empty(&images, [count, rows * LANES, columns * LANES]);
-    let found = empty(&images, [outputs, inputs, weights[2], weights[3]]);
-    let client = found.client.clone();
     let workgroups =
         CubeCount::Static(columns.div_ceil(tile.n()) as u32, rows.div_ceil(tile.m()) as u32, count as u32);
     // SAFETY: `shape` and `tile` decide every size; the kernels guard what lies beyond the last row, column and pixel.
     unsafe {
         weight_gradient_parts::launch_unchecked(
-            &client,
+            &parts.client,
             workgroups,
             CubeDim::new_1d(tile.units() as u32),
             images.into_buffer_arg(),
@@ -96,9 +104,19 @@ pub(in crate::kernel) fn weight_gradient(
             shape,
             tile,
         );
-        let (cubes, dim) = elementwise(outputs * inputs * shape.taps());
+    }
+    added(parts, count, weights, shape)
+}
+
+/// The sum of the parts of a gradient of the weights, as `[O, C, K, K]`.
+fn added(parts: CubeTensor, count: usize, weights: &[usize], shape: Shape) -> CubeTensor {
+    let [outputs, inputs] = [weights[0], weights[1]];
+    let found = empty(&parts, [outputs, inputs, weights[2], weights[3]]);
+    let (cubes, dim) = elementwise(outputs * inputs * shape.taps());
+    // SAFETY: the kernel returns early past the last weight; there are `count` parts.
+    unsafe {
         add_parts::launch_unchecked(
-            &client,
+            &found.client,
             cubes,
             dim,
             parts.into_buffer_arg(),
@@ -117,7 +135,7 @@ fn product(
     source: CubeTensor,
     weights: &CubeTensor,
     bias: Option<CubeTensor>,
-    (shape, way): (Shape, Way),
+    (shape, way, precision): (Shape, Way, Precision),
     channels: usize,
 ) -> CubeTensor {
     let batch = source.shape()[0];
@@ -133,6 +151,12 @@ fn product(
         let [rows, across] = gather.pixels();
         let pixels = batch * rows * across;
         if pixels == 0 {
+            continue;
+        }
+        #[cfg(not(target_family = "wasm"))]
+        if let Some(units) = matrix_units::units(&source, precision) {
+            let tensors = [&source, &packed, &bias, &output];
+            matrix_units::product(units, tensors, (batch, pixels), gather, has_bias);
             continue;
         }
         let tile = Tile::choose(pixels.div_ceil(LANES), columns, gather.source()[2]);
