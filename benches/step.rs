@@ -102,7 +102,14 @@ fn parse(text: &str) -> ModelConfig {
     let architecture: Architecture = part().parse().unwrap();
     let width: usize = part().parse().unwrap();
     let image_size = part().parse().unwrap();
-    ModelConfig { architecture, width: width.max(1), stem: Stem::ImageNet, classes: CLASSES, image_size, precision: Precision::Full }
+    ModelConfig {
+        architecture,
+        width: width.max(1),
+        stem: Stem::ImageNet,
+        classes: CLASSES,
+        image_size,
+        precision: Precision::Full,
+    }
 }
 
 /// A student that never finishes, on random pixels.

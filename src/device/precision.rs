@@ -123,10 +123,14 @@ mod listed {
                 units.a_type == half
                     && units.b_type == half
                     && units.cd_type == ElemType::Float(FloatKind::F32)
-                    && [units.m, units.n, units.k].iter().all(|side| SIDES.contains(side) && side.is_power_of_two())
+                    && [units.m, units.n, units.k]
+                        .iter()
+                        .all(|side| SIDES.contains(side) && side.is_power_of_two())
             };
             let features = &properties.features;
-            if !features.type_usage(half).contains(TypeUsage::Conversion) || !features.plane.contains(Plane::Sync) {
+            if !features.type_usage(half).contains(TypeUsage::Conversion)
+                || !features.plane.contains(Plane::Sync)
+            {
                 return None;
             }
             // The largest product; of equally large ones the one nearest to a square, which reads the fewest operands.

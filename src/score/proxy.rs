@@ -289,7 +289,14 @@ mod tests {
 
     fn model() -> ModelConfig {
         let (architecture, stem) = (Architecture::ConvNet, Stem::ImageNet);
-        ModelConfig { architecture, width: 4, stem, classes: CLASSES, image_size: SIDE, precision: Precision::Full }
+        ModelConfig {
+            architecture,
+            width: 4,
+            stem,
+            classes: CLASSES,
+            image_size: SIDE,
+            precision: Precision::Full,
+        }
     }
 
     fn recipe(lr: f64, epochs: usize) -> Recipe {

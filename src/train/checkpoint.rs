@@ -226,8 +226,14 @@ mod tests {
         let mut stream = Stream::new(1, Purpose::Test, 0, 0);
         let pixels = (0..26 * SIDE * SIDE * 3).map(|_| stream.next_u32() as u8).collect();
         let images = ImageSet::from_parts(SIDE, pixels, (0..26).map(|i| i % 4).collect()).expect("26 images");
-        let model =
-            ModelConfig { architecture, width: 6, stem: Stem::Small, classes: 4, image_size: SIDE as usize, precision: Precision::Full };
+        let model = ModelConfig {
+            architecture,
+            width: 6,
+            stem: Stem::Small,
+            classes: 4,
+            image_size: SIDE as usize,
+            precision: Precision::Full,
+        };
         let length = Length::Steps(12);
         let recipe = Recipe {
             optimizer,

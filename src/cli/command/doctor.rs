@@ -80,7 +80,8 @@ pub(in crate::cli) fn run(args: &DoctorArgs, console: &Console) -> anyhow::Resul
 
 fn check(choice: DeviceChoice) -> (Finding, Option<anyhow::Error>) {
     let begun = Instant::now();
-    let mut finding = Finding { choice, name: None, matrix_units: None, check: None, seconds: 0.0, problem: None };
+    let mut finding =
+        Finding { choice, name: None, matrix_units: None, check: None, seconds: 0.0, problem: None };
     let result = pollster::block_on(async {
         let opened = open(choice).await?;
         finding.name = Some(opened.name.clone());

@@ -103,7 +103,13 @@ pub(crate) fn error(found: &[f32], expected: &[Sum]) -> f64 {
     found.iter().zip(expected).fold(0.0, |most, (&found, sum)| {
         let error = (f64::from(found) - sum.value).abs() / sum.squares.sqrt().max(f64::MIN_POSITIVE);
         // Of NaN and a number, `max` would take the number.
-        if error <= most { most } else if error.is_nan() { f64::INFINITY } else { error }
+        if error <= most {
+            most
+        } else if error.is_nan() {
+            f64::INFINITY
+        } else {
+            error
+        }
     })
 }
 
@@ -129,8 +135,9 @@ mod tests {
 
     fn operands(sizes: &Sizes) -> (Vec<f32>, Vec<f32>) {
         let mut stream = Stream::new(4, Purpose::Test, 0, 0);
-        let mut draw =
-            |shape: [usize; 4]| (0..shape.iter().product()).map(|_| stream.normal() as f32).collect::<Vec<_>>();
+        let mut draw = |shape: [usize; 4]| {
+            (0..shape.iter().product()).map(|_| stream.normal() as f32).collect::<Vec<_>>()
+        };
         (draw(sizes.images), draw(sizes.weights()))
     }
 

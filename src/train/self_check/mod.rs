@@ -190,7 +190,8 @@ mod tests {
     #[test]
     #[cfg(feature = "flex")]
     fn the_cpu_passes_its_own_check() {
-        let check = pollster::block_on(self_check(&Device::flex(), Precision::Full)).expect("the CPU answers");
+        let check =
+            pollster::block_on(self_check(&Device::flex(), Precision::Full)).expect("the CPU answers");
         assert!(check.ok, "{check:?}");
     }
 

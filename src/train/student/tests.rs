@@ -6,8 +6,8 @@ use serde::Deserialize;
 use super::*;
 use crate::augment::{Crop, Mix, MixKind, Planner};
 use crate::combine::Rect;
-use crate::model::golden::{CONVNET, bits, distance, golden, numbers};
 use crate::device::Precision;
+use crate::model::golden::{CONVNET, bits, distance, golden, numbers};
 use crate::model::{Architecture, StateTensor, Stem, state};
 use crate::train::recipe::{Cosine, Length, Optimizer};
 

@@ -45,7 +45,13 @@ pub(in crate::kernel) fn convolve(
     let outputs = weights.shape()[0];
     let shape = Shape::new(&images.shape(), &weights.shape(), window);
     let bias = bias.map(|bias| fitted(ready(bias), shape.output * LANES));
-    product(fitted(images, shape.input * LANES), &weights, bias, (shape, Way::Forward, window.precision), outputs)
+    product(
+        fitted(images, shape.input * LANES),
+        &weights,
+        bias,
+        (shape, Way::Forward, window.precision),
+        outputs,
+    )
 }
 
 /// Gradient of the images, `[B, H, W, C]`, from that of the output.

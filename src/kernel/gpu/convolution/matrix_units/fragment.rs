@@ -168,7 +168,8 @@ pub(super) fn staged(
     #[comptime] tile: MatrixTile,
 ) -> (u32, u32, Vec4) {
     let (i, j) = comptime!(((fragment / tile.columns) as u32, (fragment % tile.columns) as u32));
-    let (down, across) = (PLANE_POS / comptime!(tile.across as u32), PLANE_POS % comptime!(tile.across as u32));
+    let (down, across) =
+        (PLANE_POS / comptime!(tile.across as u32), PLANE_POS % comptime!(tile.across as u32));
     let wide = comptime!((tile.units.columns / 4) as u32);
     let row = (down * comptime!(tile.rows as u32) + i) * comptime!(tile.units.rows as u32) + place / wide;
     let vector = (across * comptime!(tile.columns as u32) + j) * wide + place % wide;

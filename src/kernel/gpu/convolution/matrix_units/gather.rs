@@ -48,8 +48,10 @@ pub(super) fn gathered_product_of_halves(
     let first_pixel = (CUBE_POS_Z * CUBE_COUNT_Y + CUBE_POS_Y) * comptime!(tile.m() as u32);
     let first_column = CUBE_POS_X * comptime!((tile.n() / 4) as u32);
 
-    let mut left = Shared::<[Half4]>::new_aligned_slice(comptime!(tile.m() * MatrixTile::stride(tile.k())), 32usize);
-    let mut right = Shared::<[Half4]>::new_aligned_slice(comptime!(tile.k() * MatrixTile::stride(tile.n())), 32usize);
+    let mut left =
+        Shared::<[Half4]>::new_aligned_slice(comptime!(tile.m() * MatrixTile::stride(tile.k())), 32usize);
+    let mut right =
+        Shared::<[Half4]>::new_aligned_slice(comptime!(tile.k() * MatrixTile::stride(tile.n())), 32usize);
     let mut stage = Shared::<[Vec4]>::new_aligned_slice(comptime!(tile.subgroups() * tile.stage()), 32usize);
     let sums = zeros(tile);
 
@@ -68,7 +70,8 @@ pub(super) fn gathered_product_of_halves(
         corners_x[turn] = x;
     }
     let mut next_left = Array::<Vec4>::new(turns);
-    let mut next_right = Array::<Vec4>::new(comptime!((tile.k() * tile.n() / 4).div_ceil(tile.invocations())));
+    let mut next_right =
+        Array::<Vec4>::new(comptime!((tile.k() * tile.n() / 4).div_ceil(tile.invocations())));
 
     let steps = comptime!((length(gather) * 4).div_ceil(tile.k()) as u32);
     for step in 0..steps + 1 {

@@ -28,7 +28,11 @@ struct Operands {
 
 impl Operands {
     fn of(sizes: &Sizes) -> Self {
-        Self { images: draw(sizes.images, 0), weights: draw(sizes.weights(), 1), gradient: draw(sizes.output(), 2) }
+        Self {
+            images: draw(sizes.images, 0),
+            weights: draw(sizes.weights(), 1),
+            gradient: draw(sizes.output(), 2),
+        }
     }
 }
 
@@ -102,10 +106,12 @@ fn products_by_matrix_units_are_those_of_a_convolution_but_for_the_rounding_to_h
 fn any_convolution_has_the_same_products_by_matrix_units() {
     let Some((device, _)) = matrix_units() else { return };
     let images = (1usize..5, 1usize..12, 1usize..12, 1usize..40).prop_map(|(b, h, w, c)| [b, h, w, c]);
-    let any = (images, 1usize..70, 1usize..5, 1usize..4, 0usize..3)
-        .prop_filter("a window fits", |([_, height, width, _], _, kernel, _, padding)| {
+    let any = (images, 1usize..70, 1usize..5, 1usize..4, 0usize..3).prop_filter(
+        "a window fits",
+        |([_, height, width, _], _, kernel, _, padding)| {
             (*height).min(*width) + 2 * padding >= *kernel && padding < kernel
-        });
+        },
+    );
     let mut runner = TestRunner::new(ProptestConfig::with_cases(24));
     runner
         .run(&any, |(images, outputs, kernel, stride, padding)| {
@@ -148,6 +154,8 @@ fn what_is_too_large_for_a_half_is_clipped_and_what_is_no_number_stays_none() {
     operands.images[0] = f32::NAN;
     operands.gradient[9] = f32::NAN;
     let [output, images, weights] = found(&device, &sizes, &operands);
-    assert!(output[..8].iter().all(|value| value.is_nan()) && output[8..].iter().all(|value| !value.is_nan()));
+    assert!(
+        output[..8].iter().all(|value| value.is_nan()) && output[8..].iter().all(|value| !value.is_nan())
+    );
     assert!(images[8..16].iter().all(|value| value.is_nan()) && weights.iter().any(|value| value.is_nan()));
 }

@@ -152,8 +152,15 @@ mod tests {
 
     #[test]
     fn tensor_cores_get_tiles_of_128_rows_where_there_is_work_for_them() {
-        let units =
-            MatrixUnits { rows: 16, columns: 16, depth: 16, subgroup: 32, fixed: true, invocations: 256, shared: 48 << 10 };
+        let units = MatrixUnits {
+            rows: 16,
+            columns: 16,
+            depth: 16,
+            subgroup: 32,
+            fixed: true,
+            invocations: 256,
+            shared: 48 << 10,
+        };
         let size = |m, n, k| {
             let tile = MatrixTile::choose(units, [m, n, k], LEAST_TILES);
             [tile.m(), tile.n(), tile.k(), tile.invocations()]

@@ -29,12 +29,15 @@ pub(super) fn weight_gradient_parts_of_halves(
     let last_pixel = select(first_pixel + part < pixels, first_pixel + part, pixels);
 
     // Channels lie side by side in the images, so the left panel is `[K][M]`.
-    let mut left = Shared::<[Half4]>::new_aligned_slice(comptime!(tile.k() * MatrixTile::stride(tile.m())), 32usize);
-    let mut right = Shared::<[Half4]>::new_aligned_slice(comptime!(tile.k() * MatrixTile::stride(tile.n())), 32usize);
+    let mut left =
+        Shared::<[Half4]>::new_aligned_slice(comptime!(tile.k() * MatrixTile::stride(tile.m())), 32usize);
+    let mut right =
+        Shared::<[Half4]>::new_aligned_slice(comptime!(tile.k() * MatrixTile::stride(tile.n())), 32usize);
     let mut stage = Shared::<[Vec4]>::new_aligned_slice(comptime!(tile.subgroups() * tile.stage()), 32usize);
     let sums = zeros(tile);
     let mut next_left = Array::<Vec4>::new(comptime!((tile.k() * tile.m() / 4).div_ceil(tile.invocations())));
-    let mut next_right = Array::<Vec4>::new(comptime!((tile.k() * tile.n() / 4).div_ceil(tile.invocations())));
+    let mut next_right =
+        Array::<Vec4>::new(comptime!((tile.k() * tile.n() / 4).div_ceil(tile.invocations())));
 
     let deep = comptime!(tile.k() as u32);
     let steps = (last_pixel - first_pixel).div_ceil(deep);
@@ -50,7 +53,14 @@ pub(super) fn weight_gradient_parts_of_halves(
         }
         if step < steps {
             deposit(&next_left, &mut left, comptime!(tile.k()), comptime!(tile.m()), Operand::Value, tile);
-            deposit(&next_right, &mut right, comptime!(tile.k()), comptime!(tile.n()), Operand::Gradient, tile);
+            deposit(
+                &next_right,
+                &mut right,
+                comptime!(tile.k()),
+                comptime!(tile.n()),
+                Operand::Gradient,
+                tile,
+            );
             sync_cube();
         }
     }
@@ -115,7 +125,8 @@ fn fetch_windows(
             && group < comptime!((shape.taps() * shape.input) as u32)
             && y < comptime!(shape.height as u32)
             && x < comptime!(shape.width as u32);
-        let from = (image * comptime!(shape.pixels() as u32) + y * comptime!(shape.width as u32) + x) * channels
+        let from = (image * comptime!(shape.pixels() as u32) + y * comptime!(shape.width as u32) + x)
+            * channels
             + channel;
         let value = images[select(inside, from, 0u32) as usize];
         values[turn] = select(inside, value, Vec4::new(0.0));
