@@ -4,12 +4,11 @@ mod precision;
 #[cfg(feature = "wgpu")]
 mod watch;
 
-use burn::backend::Dispatch;
-use burn::backend::ops::FloatTensorOps as _;
 use burn::tensor::{Device, Tensor};
 use serde::Serialize;
 
 pub use self::precision::{MatrixUnits, NoMatrixUnits, Precision};
+use crate::kernel::copy::joined;
 
 /// A device as a user names it: `auto`, `cpu`, `wgpu[:n]`, `vulkan[:n]`, `cuda[:n]`, `metal`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -268,8 +267,11 @@ fn reason(report: &str) -> String {
 /// # Errors
 /// As [`read`].
 pub async fn read_all<const D: usize>(tensors: Vec<Tensor<D>>) -> Result<Vec<f32>, String> {
-    let parts = tensors.into_iter().map(Tensor::into_dispatch).collect();
-    read(Tensor::<D>::from_dispatch(Dispatch::float_cat(parts, 0))).await
+    let vector = |tensor: Tensor<D>| {
+        let length = tensor.shape().num_elements();
+        tensor.reshape([length])
+    };
+    read(joined(tensors.into_iter().map(vector).collect())).await
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ pub(crate) mod average_pool;
 pub(crate) mod block;
 mod constants;
 pub(crate) mod convolution;
+pub(crate) mod copy;
 #[cfg(feature = "flex")]
 mod cpu;
 pub(crate) mod cross_entropy;

@@ -35,7 +35,7 @@ impl ConvNet {
         for (conv, norm) in self.convs.iter().zip(&mut self.norms) {
             x = block(conv, norm, x, Then { relu: true, pool: true, shortcut: None }, mode);
         }
-        self.classifier.forward(global_average(x))
+        self.classifier.forward(global_average(x), mode)
     }
 
     pub(crate) fn precision(&self) -> Precision {

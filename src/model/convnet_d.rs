@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 
 use super::ModelConfig;
 use super::init::Initializer;
-use super::layers::{Conv, InstanceNorm, Linear};
+use super::layers::{Conv, InstanceNorm, Linear, Mode};
 use super::state::StateVisitor;
 use crate::device::Precision;
 use crate::kernel::average_pool::average_pool;
@@ -30,14 +30,14 @@ impl ConvNetD {
         Self { convs, norms, classifier: Linear::new(width * side * side, config.classes, init) }
     }
 
-    pub(crate) fn forward(&self, mut x: Tensor<4>) -> Tensor<2> {
+    pub(crate) fn forward(&self, mut x: Tensor<4>, mode: Mode) -> Tensor<2> {
         for (conv, norm) in self.convs.iter().zip(&self.norms) {
-            x = average_pool(norm.forward(conv.forward(x)), [2, 2]);
+            x = average_pool(norm.forward(conv.forward(x, mode)), [2, 2]);
         }
         let [batch, height, width, channels] = x.dims();
         // The classifier's weights are in PyTorch's order of features.
         let features = x.permute([0, 3, 1, 2]).reshape([batch, channels * height * width]);
-        self.classifier.forward(features)
+        self.classifier.forward(features, mode)
     }
 
     pub(crate) fn precision(&self) -> Precision {

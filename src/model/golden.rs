@@ -26,7 +26,7 @@ pub(crate) fn golden<T: DeserializeOwned>(part: &str) -> Vec<T> {
 pub(crate) struct Pass {
     pub(crate) config: ModelConfig,
     pub(crate) input: String,
-    pub(crate) labels: Vec<i32>,
+    pub(crate) labels: Vec<u32>,
     pub(crate) train_logits: Vec<f32>,
     pub(crate) eval_logits: Vec<f32>,
     pub(crate) gradients: std::collections::BTreeMap<String, Gradient>,

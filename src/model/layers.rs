@@ -12,11 +12,22 @@ use crate::kernel::convolution::{Window, convolution};
 use crate::kernel::instance_norm::instance_norm;
 use crate::kernel::update::blend;
 
-/// Whether normalisation uses the statistics of the batch or the running ones.
+/// What a pass is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
-    Train,
+    /// Normalises by the statistics of the batch, each student of a stacked network by those of its own images.
+    Train { students: usize },
+    /// Normalises by the running statistics.
     Eval,
+}
+
+impl Mode {
+    fn students(self) -> usize {
+        match self {
+            Self::Train { students } => students,
+            Self::Eval => 1,
+        }
+    }
 }
 
 /// A square convolution.
@@ -66,17 +77,22 @@ impl Conv {
         self.precision
     }
 
-    fn window(&self) -> Window {
-        Window { stride: self.stride, padding: self.padding, precision: self.precision }
+    fn window(&self, mode: Mode) -> Window {
+        Window {
+            stride: self.stride,
+            padding: self.padding,
+            students: mode.students(),
+            precision: self.precision,
+        }
     }
 
     /// The convolution alone, of images `[B, H, W, C]`.
     ///
     /// # Panics
     /// When it has no bias: those belong to a [`block`].
-    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    pub(crate) fn forward(&self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
         let bias = self.bias.as_ref().expect("a convolution outside a block has a bias");
-        convolution(x, self.weight.val(), bias.val(), self.window())
+        convolution(x, self.weight.val(), bias.val(), self.window(mode))
     }
 
     pub(crate) fn state<V: StateVisitor>(&mut self, name: &str, visitor: &mut V) {
@@ -137,7 +153,7 @@ pub(crate) fn block(
     then: Then,
     mode: Mode,
 ) -> Tensor<4> {
-    let layout = Layout { window: conv.window(), relu: then.relu, pool: then.pool };
+    let layout = Layout { window: conv.window(mode), relu: then.relu, pool: then.pool };
     let operands = Operands {
         images,
         weights: conv.weight.val(),
@@ -149,7 +165,7 @@ pub(crate) fn block(
         return block_eval(operands, norm.running_mean.val(), norm.running_var.val(), layout);
     }
     let [batch, height, width, _] = operands.images.dims();
-    let n = (batch * conv.output(height) * conv.output(width)) as f64;
+    let n = (batch / mode.students() * conv.output(height) * conv.output(width)) as f64;
     let (output, mean, variance) = block_train(operands, layout);
     update(&mut norm.running_mean, mean, 1.0);
     // PyTorch keeps the unbiased variance.
@@ -201,13 +217,14 @@ impl Linear {
         Self { weight: init.uniform([output, input], input), bias: init.uniform([output], input) }
     }
 
-    pub(crate) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+    pub(crate) fn forward(&self, x: Tensor<2>, mode: Mode) -> Tensor<2> {
         // A convolution of images of one pixel: our kernels, and no other product is linked for this one.
-        let ([batch, input], [output, _]) = (x.dims(), self.weight.dims());
-        let weight = self.weight.val().reshape([output, input, 1, 1]);
+        let ([batch, input], [outputs, _]) = (x.dims(), self.weight.dims());
+        let (students, weight) = (mode.students(), self.weight.val().reshape([outputs, input, 1, 1]));
         // In full precision always: its products are few, and losses and scores are read from what it says.
-        let window = Window { stride: 1, padding: 0, precision: Precision::Full };
-        convolution(x.reshape([batch, 1, 1, input]), weight, self.bias.val(), window).reshape([batch, output])
+        let window = Window { stride: 1, padding: 0, students, precision: Precision::Full };
+        convolution(x.reshape([batch, 1, 1, input]), weight, self.bias.val(), window)
+            .reshape([batch, outputs / students])
     }
 
     pub(crate) fn state<V: StateVisitor>(&mut self, name: &str, visitor: &mut V) {

@@ -10,6 +10,7 @@ pub(crate) mod golden;
 mod init;
 mod layers;
 mod resnet;
+mod stack;
 mod state;
 #[cfg(all(test, feature = "flex"))]
 mod tests;
@@ -23,6 +24,7 @@ use crate::device::{NoMatrixUnits, Precision};
 pub use convnet::ConvNet;
 pub use convnet_d::ConvNetD;
 pub use resnet::ResNet18;
+pub(crate) use stack::share;
 pub(crate) use state::StateVisitor;
 pub use state::{StateError, StateTensor, load_state, state};
 
@@ -151,6 +153,16 @@ impl ModelConfig {
         })
     }
 
+    /// Floats of the largest of an image's activations.
+    pub(crate) fn widest(&self) -> usize {
+        let (side, channels) = match (self.architecture, self.stem) {
+            (Architecture::ConvNet | Architecture::ConvNetD, _) => (self.image_size, self.width),
+            (Architecture::ResNet18, Stem::Small) => (self.image_size, 64),
+            (Architecture::ResNet18, Stem::ImageNet) => (self.image_size.div_ceil(2), 64),
+        };
+        side * side * channels
+    }
+
     /// Blocks of a ConvNet: ⌊log2 image_size⌋ − 2, which leaves 4 to 7 pixels a side.
     pub fn depth(&self) -> usize {
         (self.image_size.ilog2() as usize).saturating_sub(2).max(1)
@@ -173,7 +185,13 @@ impl Network {
     /// Logits `[B, classes]` of normalised images `[B, H, W, 3]`, with the statistics of the batch;
     /// updates the running ones.
     pub fn forward_train(&mut self, images: Tensor<4>) -> Tensor<2> {
-        self.forward(images, layers::Mode::Train)
+        self.forward_train_stacked(images, 1)
+    }
+
+    /// The same of S students at once, whose networks are [stacked](Self::stacked) in this one: logits `[S·B, classes]` of
+    /// images `[S·B, H, W, 3]`, one student's after the other's.
+    pub(crate) fn forward_train_stacked(&mut self, images: Tensor<4>, students: usize) -> Tensor<2> {
+        self.forward(images, layers::Mode::Train { students })
     }
 
     /// Logits `[B, classes]` of normalised images `[B, H, W, 3]`, with the running statistics.
@@ -193,7 +211,7 @@ impl Network {
     fn forward(&mut self, images: Tensor<4>, mode: layers::Mode) -> Tensor<2> {
         match self {
             Self::ConvNet(net) => net.forward(images, mode),
-            Self::ConvNetD(net) => net.forward(images),
+            Self::ConvNetD(net) => net.forward(images, mode),
             Self::ResNet18(net) => net.forward(images, mode),
         }
     }

@@ -67,7 +67,7 @@ impl ResNet18 {
         for basic in &mut self.blocks {
             x = basic.forward(x, mode);
         }
-        self.fc.forward(global_average(x))
+        self.fc.forward(global_average(x), mode)
     }
 
     pub(crate) fn precision(&self) -> Precision {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use burn::module::{Module, Param};
 use burn::optim::GradientsParams;
-use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use pollster::block_on;
 use safetensors::tensor::{Dtype, TensorView};
 
@@ -71,17 +71,12 @@ fn check(pass: &Pass) {
     let state_by_formula = formula_state(&network);
     load_state(&mut network, &state_by_formula).expect("the state fits");
     let images = input(&pass.input, batch, config.image_size, &device);
-    let labels = Tensor::<1, Int>::from_data(
-        TensorData::new(pass.labels.clone(), [batch]),
-        (&Device::flex(), DType::I32),
-    );
-
     let logits = network.forward_train(images.clone());
     let got = block_on(read(logits.clone())).expect("the CPU answers");
     let error = distance(&got, &pass.train_logits, 0.0);
     assert!(error < LOGITS, "{config:?}: logits in training are {error:e} off");
 
-    let gradients = cross_entropy(logits, labels).mean().backward();
+    let gradients = cross_entropy(logits, &pass.labels).mean().backward();
     let of = GradientsParams::from_grads(gradients, &network);
     let mut gradients = Gradients { of, found: BTreeMap::new() };
     network.visit_state(&mut gradients);

@@ -12,7 +12,8 @@ use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensorError, SafeTensors};
 use serde::{Deserialize, Serialize};
 
-use super::student::{CurvePoint, Student, TrainError};
+use super::course::CurvePoint;
+use super::student::{Student, TrainError};
 use crate::device::{self, Precision};
 use crate::model::{StateError, StateTensor, StateVisitor, load_state, state};
 
@@ -102,9 +103,9 @@ impl Student {
             return Err(CheckpointError::Broken("the optimiser's state is incomplete"));
         }
         self.network = network;
-        self.step = about.step;
-        self.curve = about.curve;
-        self.next = None;
+        self.course.step = about.step;
+        self.course.curve = about.curve;
+        self.course.next = None;
         self.losses.clear();
         Ok(())
     }

@@ -1,20 +1,21 @@
 //! One network in training.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use burn::module::Module;
 use burn::optim::GradientsParams;
-use burn::tensor::{DType, Device, Int, Tensor, TensorData};
-use serde::{Deserialize, Serialize};
+use burn::tensor::{DType, Device, Tensor};
 
-use super::batch::{Batch, Batches};
+use super::batch::Batch;
+use super::course::{Course, targets};
 use super::optimizer::OptimizerState;
 use super::recipe::Recipe;
-use crate::augment::{AugmentError, Augmentation, Normalise, View};
+use crate::augment::{AugmentError, Augmentation, Normalise};
 use crate::combine::Grid;
 use crate::data::ImageSet;
 use crate::device;
-use crate::kernel::cross_entropy::{Shares, mixed_cross_entropy};
+use crate::kernel::cross_entropy::{Target, mixed_cross_entropy};
 use crate::kernel::views::Resident;
 use crate::model::{ModelConfig, ModelError, Network};
 use crate::parallel::both;
@@ -61,15 +62,6 @@ pub enum TrainError {
     },
 }
 
-/// A point of a training curve.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct CurvePoint {
-    /// Optimiser steps made.
-    pub step: usize,
-    /// Mean training loss since the point before, in nats.
-    pub loss: f32,
-}
-
 /// What one step did, still on the device.
 pub struct Step<'a> {
     /// The epoch it belongs to, from 0.
@@ -80,23 +72,23 @@ pub struct Step<'a> {
     pub logits: Tensor<2>,
 }
 
-/// One network in training: advance it some steps, put it aside, go on.
+/// One network in training: advance it some steps, put it aside, go on. It is its [`Course`] and the network that takes it.
 pub struct Student {
+    pub(super) course: Course,
     pub(super) network: Network,
     pub(super) optimizer: OptimizerState,
-    pub(super) recipe: Recipe,
-    pub(super) batches: Batches,
-    /// The images, where the device cuts the views.
-    resident: Option<Arc<Resident>>,
-    /// The batch of the next step, when it is made already.
-    pub(super) next: Option<Batch>,
-    pub(super) device: Device,
-    pub(super) step: usize,
-    steps: usize,
     /// The images of the last step.
     images: Vec<u32>,
+    /// Every sample's share of the loss in the steps since the last reading.
     pub(super) losses: Vec<Tensor<1>>,
-    pub(super) curve: Vec<CurvePoint>,
+}
+
+impl Deref for Student {
+    type Target = Course;
+
+    fn deref(&self) -> &Course {
+        &self.course
+    }
 }
 
 impl Student {
@@ -120,73 +112,20 @@ impl Student {
     /// # Errors
     /// As those of [`new`](Self::new).
     pub fn beside<'a>(
-        others: impl IntoIterator<Item = &'a Self>,
+        others: impl IntoIterator<Item = &'a Course>,
         model: &ModelConfig,
         recipe: Recipe,
         task: Task,
         seed: u64,
         device: &Device,
     ) -> Result<Self, TrainError> {
-        if task.images.is_empty() {
-            return Err(TrainError::Empty);
-        }
-        let network = model.init(seed, &device.clone().autodiff())?;
-        let steps = recipe.steps(task.images.len());
-        let resident = if device::is_cpu(device) {
-            None
-        } else if let Some(other) = others.into_iter().find(|other| other.has_on(device, &task)) {
-            other.resident.clone()
-        } else {
-            Resident::new(&task.images, &task.normalise, device).map(Arc::new)
-        };
         Ok(Self {
-            network,
+            course: Course::new(others, model, recipe, task, seed, device)?,
+            network: model.init(seed, &device.clone().autodiff())?,
             optimizer: OptimizerState::new(&recipe),
-            recipe,
-            batches: Batches::new(task, recipe, seed, resident.is_some())?,
-            resident,
-            next: None,
-            device: device.clone(),
-            step: 0,
-            steps,
             images: Vec::new(),
             losses: Vec::new(),
-            curve: Vec::new(),
         })
-    }
-
-    /// Whether the images of a task lie on a device for this student, normalised alike.
-    fn has_on(&self, device: &Device, task: &Task) -> bool {
-        let own = self.task();
-        self.resident.is_some()
-            && self.device == *device
-            && Arc::ptr_eq(&own.images, &task.images)
-            && own.normalise == task.normalise
-    }
-
-    /// Steps made.
-    pub fn steps_made(&self) -> usize {
-        self.step
-    }
-
-    /// Steps to make in all.
-    pub fn steps(&self) -> usize {
-        self.steps
-    }
-
-    /// Whether all steps are made.
-    pub fn finished(&self) -> bool {
-        self.step >= self.steps
-    }
-
-    /// Images in a full batch.
-    pub fn batch(&self) -> usize {
-        self.recipe.batch.min(self.task().images.len())
-    }
-
-    /// The training curve so far.
-    pub fn curve(&self) -> &[CurvePoint] {
-        &self.curve
     }
 
     /// The network as it is, on the plain device, for evaluation or saving.
@@ -194,31 +133,29 @@ impl Student {
         self.network.valid()
     }
 
-    /// What it is trained on.
-    pub fn task(&self) -> &Task {
-        self.batches.task()
-    }
-
     /// Makes one step without waiting for the device. While it computes, another thread, if there is one, makes
     /// the next batch.
     ///
     /// # Panics
-    /// When the student is [`finished`](Self::finished).
+    /// When the student is [`finished`](Course::finished).
     pub fn step(&mut self) -> Step<'_> {
         assert!(!self.finished(), "all steps are made");
-        let batch = self.next.take().unwrap_or_else(|| self.batches.batch(self.step));
+        let batch = self.course.take_batch();
         let (epoch, following) = (batch.epoch, self.step + 1);
         self.images.clone_from(&batch.images);
-        let Self { network, optimizer, recipe, batches, resident, device, step, steps, .. } = self;
-        let count = batches.task().images.len();
-        let rate = recipe.learning_rate(*step, epoch, recipe.steps_per_epoch(count));
+        let rate = self.learning_rate();
+        let Self { course: Course { batches, resident, device, steps, .. }, network, optimizer, .. } = self;
         let task = batches.task().clone();
-        let train = || train(network, optimizer, rate, &task, resident.as_deref(), batch, device);
+        let train = || {
+            let targets = targets(&batch, task.images.labels());
+            let input = input(batch, resident.as_deref(), device);
+            learn(network, optimizer, rate, input, &targets, 1)
+        };
         let prepare = || (following < *steps).then(|| batches.batch(following));
         let ((logits, loss), next) = both(train, prepare);
-        self.next = next;
+        self.course.next = next;
         self.losses.push(loss);
-        self.step = following;
+        self.course.step = following;
         Step { epoch, images: &self.images, logits }
     }
 
@@ -243,49 +180,32 @@ impl Student {
         }
         let losses = std::mem::take(&mut self.losses);
         let steps = losses.len();
-        let values = device::read_all(losses).await.map_err(TrainError::Device)?;
-        let loss = values.iter().sum::<f32>() / steps as f32;
-        if !loss.is_finite() {
-            return Err(TrainError::Diverged { step: self.step, loss });
-        }
-        self.curve.push(CurvePoint { step: self.step, loss });
-        Ok(())
+        let shares = device::read_all(losses).await.map_err(TrainError::Device)?;
+        self.course.note(&shares, steps)
     }
 }
 
-/// Trains the students of a cohort in turns of [`READ_EVERY`] steps, to the end. `progress` is told the
-/// number of steps made, by all together, after each turn.
-///
-/// # Errors
-/// The first student's [`TrainError`].
-pub async fn interleave(students: &mut [Student], mut progress: impl FnMut(usize)) -> Result<(), TrainError> {
-    while students.iter().any(|student| !student.finished()) {
-        for student in students.iter_mut().filter(|student| !student.finished()) {
-            student.advance(READ_EVERY).await?;
-        }
-        progress(students.iter().map(Student::steps_made).sum());
-    }
-    Ok(())
-}
-
-/// Trains a network on a batch; the logits and every sample's share of the loss, off the autodiff graph.
-fn train(
-    network: &mut Network,
-    optimizer: &mut OptimizerState,
-    rate: f64,
-    task: &Task,
-    resident: Option<&Resident>,
-    batch: Batch,
-    device: &Device,
-) -> (Tensor<2>, Tensor<1>) {
-    let input = match (batch.pixels, resident) {
+/// The views of a batch where the network is, `[B, H, W, 3]`.
+fn input(batch: Batch, resident: Option<&Resident>, device: &Device) -> Tensor<4> {
+    match (batch.pixels, resident) {
         (Some(pixels), _) => Tensor::from_data(pixels, (&device.clone().autodiff(), DType::F32)),
         (None, Some(resident)) => Tensor::from_inner(resident.views(&batch.views, device)),
         (None, None) => unreachable!("a batch has no pixels only where the device has the images"),
-    };
-    let logits = network.forward_train(input);
+    }
+}
+
+/// A step of S students' networks, stacked in one; the logits and every sample's share of the loss, off the autodiff graph.
+pub(super) fn learn(
+    network: &mut Network,
+    optimizer: &mut OptimizerState,
+    rate: f64,
+    input: Tensor<4>,
+    targets: &[Target],
+    students: usize,
+) -> (Tensor<2>, Tensor<1>) {
+    let logits = network.forward_train_stacked(input, students);
     let detached = logits.clone().inner();
-    let loss = loss(logits, &batch.images, &batch.views, task.images.labels());
+    let loss = mixed_cross_entropy(logits, targets);
     let value = loss.clone().inner();
     let gradients = GradientsParams::from_grads(loss.backward(), network);
     // The optimiser takes the network and gives it back; a clone shares its tensors.
@@ -293,22 +213,5 @@ fn train(
     (detached, value)
 }
 
-/// Mean cross-entropy of a batch, with both labels of mixed views, as the share of each sample: `[B]`. Its gradient is that
-/// of their sum. `labels` are those of all images of the task.
-fn loss(logits: Tensor<2>, images: &[u32], views: &[View], labels: &[u32]) -> Tensor<1> {
-    let device = logits.device().inner();
-    let label = |place: usize| labels[images[place] as usize] as i32;
-    let tensor = |values: Vec<i32>| {
-        let data = TensorData::new(values, [images.len()]);
-        Tensor::<1, Int>::from_data(data, (&device, DType::I32))
-    };
-    let own = tensor((0..images.len()).map(label).collect());
-    let partner = |place: usize| views[place].mix.map_or(place, |mix| mix.other as usize);
-    let other = tensor((0..images.len()).map(|place| label(partner(place))).collect());
-    let lambda = views.first().and_then(|view| view.mix).map_or(1.0, |mix| mix.lambda);
-    let [own_share, other_share] = [lambda, 1.0 - lambda].map(|share| share / images.len() as f32);
-    mixed_cross_entropy(logits, own, other, Shares { own: own_share, other: other_share })
-}
-
 #[cfg(all(test, feature = "flex"))]
-mod tests;
+pub(super) mod tests;

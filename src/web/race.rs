@@ -15,7 +15,9 @@ use crate::augment::{Augmentation, Crop, Cutout, MixKind, Normalise};
 use crate::combine::Grid;
 use crate::evaluate::verdict::{self, Runs};
 use crate::model::ModelConfig;
-use crate::train::{Confusion, Evaluation, Exam, Length, Optimizer, READ_EVERY, Recipe, Student, Task};
+use crate::train::{
+    Cohort, Confusion, Course, Evaluation, Exam, Length, Optimizer, READ_EVERY, Recipe, Student, Task,
+};
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
@@ -122,17 +124,18 @@ struct EntrantOptions {
 struct Entrant {
     name: String,
     seed: u64,
-    student: Student,
     top1: Option<f64>,
 }
 
-/// Students of different methods and seeds that train in turns on one device, with the same recipe.
+/// Students of different methods and seeds that train side by side on one device, with the same recipe.
 #[wasm_bindgen]
 pub struct Race {
     opened: Opened,
     model: ModelConfig,
     recipe: Recipe,
     entrants: Vec<Entrant>,
+    /// A student for each entrant.
+    cohort: Cohort,
     /// Images of the last evaluation.
     measured_on: usize,
 }
@@ -162,7 +165,14 @@ impl Race {
         let recipe = overridden(recipe, opt, batch, lr, weight_decay)?;
         let config = model.config()?;
         let opened = device::open(&model.device).await?;
-        Ok(Self { opened, model: config, recipe, entrants: Vec::new(), measured_on: 0 })
+        Ok(Self {
+            opened,
+            model: config,
+            recipe,
+            entrants: Vec::new(),
+            cohort: Cohort::default(),
+            measured_on: 0,
+        })
     }
 
     /// What computes.
@@ -196,13 +206,14 @@ impl Race {
         let crop = crop.unwrap_or_else(|| default_crop(grid, settings().min_scale));
         let images = image_set(pixels, labels, self.model.image_size as u32, self.model.classes)?;
         let augmentation = Augmentation { crop, flip: flip.unwrap_or(true), cutout, mix };
-        let others = || self.entrants.iter().map(|entrant| &entrant.student);
         // Seeds of one method bring the same images, which are kept once.
-        let known = others().map(|other| &other.task().images).find(|known| ***known == images);
+        let known = self.cohort.courses().map(|other| &other.task().images).find(|known| ***known == images);
         let images = known.cloned().unwrap_or_else(|| Arc::new(images));
         let task = Task { images, grid, augmentation, normalise: Normalise::IMAGENET };
-        let student = Student::beside(others(), &self.model, self.recipe, task, seed, &self.opened.device)?;
-        self.entrants.push(Entrant { name, seed, student, top1: None });
+        let others = self.cohort.courses();
+        let student = Student::beside(others, &self.model, self.recipe, task, seed, &self.opened.device)?;
+        self.cohort.push(student);
+        self.entrants.push(Entrant { name, seed, top1: None });
         Ok(self.entrants.len() - 1)
     }
 
@@ -213,10 +224,12 @@ impl Race {
     #[wasm_bindgen(unchecked_return_type = "RaceProgress")]
     pub async fn advance(&mut self, steps: Option<u32>) -> Result<JsValue, WebError> {
         let steps = steps.map_or(READ_EVERY, |steps| (steps as usize).min(READ_EVERY));
-        for entrant in self.entrants.iter_mut().filter(|entrant| !entrant.student.finished()) {
-            entrant.student.advance(steps).await?;
-            entrant.top1 = None;
+        for (entrant, course) in self.entrants.iter_mut().zip(self.cohort.courses()) {
+            if !course.finished() {
+                entrant.top1 = None;
+            }
         }
+        self.cohort.advance(steps).await?;
         self.progress()
     }
 
@@ -226,21 +239,15 @@ impl Race {
     /// None that is known.
     #[wasm_bindgen(unchecked_return_type = "RaceProgress")]
     pub fn progress(&self) -> Result<JsValue, WebError> {
-        let students: Vec<Place<'_>> = self
-            .entrants
-            .iter()
-            .map(|Entrant { name, seed, student, .. }| Place {
-                name,
-                seed: *seed,
-                step: student.steps_made(),
-                steps: student.steps(),
-                loss: student.curve().last().map(|point| point.loss),
-            })
-            .collect();
-        to_js(&Progress {
-            finished: self.entrants.iter().all(|entrant| entrant.student.finished()),
-            students,
-        })
+        let place = |(entrant, course): (&'_ Entrant, &Course)| Place {
+            name: entrant.name.clone(),
+            seed: entrant.seed,
+            step: course.steps_made(),
+            steps: course.steps(),
+            loss: course.curve().last().map(|point| point.loss),
+        };
+        let students = self.entrants.iter().zip(self.cohort.courses()).map(place).collect();
+        to_js(&Progress { finished: self.cohort.finished(), students })
     }
 
     /// The training curve of a student.
@@ -249,7 +256,8 @@ impl Race {
     /// An `Error` whose code is `usage` for a student that there is not.
     #[wasm_bindgen(unchecked_return_type = "CurvePoint[]")]
     pub fn curve(&self, student: usize) -> Result<JsValue, WebError> {
-        to_js(&self.entrant(student)?.student.curve())
+        self.entrant(student)?;
+        to_js(&self.cohort.courses().nth(student).map(Course::curve))
     }
 
     /// Measures every student on whole images, which should be none that it was trained on.
@@ -263,10 +271,10 @@ impl Race {
         if set.is_empty() {
             return Err(WebError::data("there are no images to measure on"));
         }
-        let exam = Exam::new(&set, self.entrants.iter().map(|entrant| entrant.student.task().grid));
+        let exam = Exam::new(&set, self.cohort.courses().map(|course| course.task().grid));
         let mut standings = Vec::with_capacity(self.entrants.len());
-        for entrant in &mut self.entrants {
-            let network = entrant.student.network();
+        for (entrant, student) in self.entrants.iter_mut().zip(self.cohort.students()) {
+            let network = student.network();
             let answers = exam.ask(&network, &self.opened.device).await?;
             let outcome = answers.sharp;
             let percent =
@@ -303,7 +311,7 @@ impl Race {
     /// An `Error` whose code is `usage` for a student that there is not and `device` when the device fails.
     pub async fn checkpoint(&mut self, student: usize) -> Result<Vec<u8>, WebError> {
         self.entrant(student)?;
-        Ok(self.entrants[student].student.checkpoint().await?)
+        Ok(self.cohort.checkpoint(student).await?)
     }
 
     /// Goes on from the checkpoint of a student with the same images, options and seed.
@@ -314,15 +322,16 @@ impl Race {
     pub fn restore(&mut self, student: usize, bytes: &[u8]) -> Result<(), WebError> {
         self.entrant(student)?;
         self.entrants[student].top1 = None;
-        Ok(self.entrants[student].student.restore(bytes)?)
+        Ok(self.cohort.students()[student].restore(bytes)?)
     }
 
     /// The weights of a student as a safetensors file with PyTorch's names.
     ///
     /// # Errors
     /// An `Error` whose code is `usage` for a student that there is not and `device` when the device fails.
-    pub async fn weights(&self, student: usize) -> Result<Vec<u8>, WebError> {
-        Ok(self.entrant(student)?.student.network().to_safetensors().await?)
+    pub async fn weights(&mut self, student: usize) -> Result<Vec<u8>, WebError> {
+        self.entrant(student)?;
+        Ok(self.cohort.students()[student].network().to_safetensors().await?)
     }
 }
 
@@ -366,14 +375,14 @@ impl Measured {
 }
 
 #[derive(Serialize)]
-struct Progress<'a> {
+struct Progress {
     finished: bool,
-    students: Vec<Place<'a>>,
+    students: Vec<Place>,
 }
 
 #[derive(Serialize)]
-struct Place<'a> {
-    name: &'a str,
+struct Place {
+    name: String,
     seed: u64,
     step: usize,
     steps: usize,

@@ -11,18 +11,20 @@ use crate::cli::args::ProfileArgs;
 use crate::cli::console::Console;
 use crate::cli::exit::check_interrupt;
 use crate::cli::lanes;
-use crate::device::{Opened, read};
+use crate::device::read;
 use crate::kernel::dynamics::{dynamics, from_rows};
 use crate::kernel::probe::{self, Record};
 use crate::model::{Architecture, ModelConfig, Stem};
 use crate::report::align;
-use crate::train::{READ_EVERY, Student, TrainError, on_noise};
+use crate::train::{Cohort, READ_EVERY, Student, TrainError, on_noise};
 
 /// Steps that are not measured: the first ones allocate.
 const WARM_UP: usize = 3;
 /// How long each ceiling is measured.
 const CEILING_SECONDS: f64 = 0.3;
 const CLASSES: usize = 10;
+/// How often a cohort makes its steps.
+const ROUNDS: usize = 5;
 
 /// The whole result; what is printed with `--json`.
 #[derive(Debug, Serialize)]
@@ -38,6 +40,8 @@ struct Profile {
     device: String,
     /// Wall time of a step of one student; of a cohort, divided by the steps that all made.
     train_step_ms: Spread,
+    /// The same of a cohort on a GPU whose students take turns, where they are otherwise stacked in the same launches.
+    in_turns_ms: Option<Spread>,
     /// On the CPU, as are the operators.
     ceilings: Option<Ceilings>,
     operators: Vec<Row>,
@@ -88,10 +92,15 @@ pub(in crate::cli) fn run(args: &ProfileArgs, console: &Console) -> anyhow::Resu
     let mut students = (0..count as u64).map(make).collect::<Result<Vec<_>, _>>()?;
     let scores = args.proxy;
     students.iter_mut().try_for_each(|student| advance(student, WARM_UP, scores))?;
+    let mut in_turns_ms = None;
     let (ms, recorded) = if let [student] = &mut students[..] {
         alone(student, steps, scores, opened.is_cpu)?
+    } else if opened.is_cpu {
+        (on_cores(students, steps)?, Recorded::default())
     } else {
-        (cohort(students, steps, &opened)?, Recorded::default())
+        let (turns, together) = turns_and_together(students, steps)?;
+        in_turns_ms = Some(spread(&turns));
+        (together, Recorded::default())
     };
     let threads = rayon::current_num_threads();
     let ceilings = opened.is_cpu.then(|| ceilings(threads)).flatten();
@@ -106,6 +115,7 @@ pub(in crate::cli) fn run(args: &ProfileArgs, console: &Console) -> anyhow::Resu
         threads,
         device: opened.name,
         train_step_ms: spread(&ms),
+        in_turns_ms,
         ceilings,
         operators,
     };
@@ -169,29 +179,49 @@ fn alone(
     Ok((free.unwrap_or_else(|| ms.clone()), Recorded { records, ms }))
 }
 
-/// Milliseconds of a student step in five rounds in which all students make their steps.
-fn cohort(mut students: Vec<Student>, steps: usize, opened: &Opened) -> anyhow::Result<Vec<f64>> {
+/// Milliseconds of a step of a student on the CPU, in rounds in which all make their steps, one on a core.
+fn on_cores(mut students: Vec<Student>, steps: usize) -> anyhow::Result<Vec<f64>> {
     let made = (students.len() * steps) as f64;
     let mut ms = Vec::new();
-    for _ in 0..5 {
+    for _ in 0..ROUNDS {
         let begun = Instant::now();
-        if opened.is_cpu {
-            students = lanes::run(students, |mut student| {
-                advance(&mut student, steps, false)?;
-                Ok(student)
-            })?;
-        } else {
-            // In turns, as they train: nobody waits for a loss after every step.
-            for made in (0..steps).step_by(READ_EVERY) {
-                check_interrupt()?;
-                for student in &mut students {
-                    pollster::block_on(student.advance(READ_EVERY.min(steps - made)))?;
-                }
-            }
-        }
+        students = lanes::run(students, |mut student| {
+            advance(&mut student, steps, false)?;
+            Ok(student)
+        })?;
         ms.push(millis(begun.elapsed()) / made);
     }
     Ok(ms)
+}
+
+/// Milliseconds of a student's step on a GPU, in rounds: of students that take turns, and of the same as a cohort. They
+/// train as in a run: nobody waits for a loss after every step.
+fn turns_and_together(students: Vec<Student>, steps: usize) -> anyhow::Result<(Vec<f64>, Vec<f64>)> {
+    let made = (students.len() * steps) as f64;
+    let (mut turns, mut together) = (Vec::new(), Vec::new());
+    let mut cohort = Cohort::new(students);
+    for round in 0..=ROUNDS {
+        let students = cohort.students();
+        let begun = Instant::now();
+        for made in (0..steps).step_by(READ_EVERY) {
+            check_interrupt()?;
+            for student in &mut *students {
+                pollster::block_on(student.advance(READ_EVERY.min(steps - made)))?;
+            }
+        }
+        let alone = millis(begun.elapsed()) / made;
+        let begun = Instant::now();
+        for made in (0..steps).step_by(READ_EVERY) {
+            check_interrupt()?;
+            pollster::block_on(cohort.advance(READ_EVERY.min(steps - made)))?;
+        }
+        // Kernels for several students are compiled in the first round.
+        if round > 0 {
+            turns.push(alone);
+            together.push(millis(begun.elapsed()) / made);
+        }
+    }
+    Ok((turns, together))
 }
 
 fn millis(time: Duration) -> f64 {
@@ -302,6 +332,9 @@ fn text(profile: &Profile) -> String {
     );
     let Spread { min, median, max } = profile.train_step_ms;
     let _ = writeln!(text, "training step: {median:.2} ms (from {min:.2} to {max:.2})");
+    if let Some(Spread { min, median, max }) = profile.in_turns_ms {
+        let _ = writeln!(text, "in turns instead of together: {median:.2} ms (from {min:.2} to {max:.2})");
+    }
     if let Some(Ceilings { instructions, gflops, gb_per_s }) = &profile.ceilings {
         let _ = writeln!(
             text,

@@ -14,7 +14,7 @@ use crate::data::ImageSet;
 use crate::device::Opened;
 use crate::model::{ModelConfig, Network};
 use crate::report::{Curve, RunOutcome};
-use crate::train::{self, Evaluation, Exam, READ_EVERY, Recipe, Student, Task};
+use crate::train::{Cohort, Course, Evaluation, Exam, READ_EVERY, Recipe, Student, Task};
 
 /// What one student is trained on.
 #[derive(Clone)]
@@ -34,7 +34,7 @@ pub(in crate::cli) struct Trained {
 }
 
 /// Trains a student for each job and measures it on `val`; results in the order of the jobs. On the CPU
-/// one student a core, elsewhere in turns on the one device. Outcomes are kept in the folder `keep` as
+/// one student a core, elsewhere all as one cohort on the device. Outcomes are kept in the folder `keep` as
 /// they come, and those that are there already are not computed again.
 pub(in crate::cli) fn train_all(
     jobs: Vec<Job>,
@@ -77,19 +77,19 @@ fn train_missing(
 ) -> anyhow::Result<Vec<Trained>> {
     let steps: usize = jobs.iter().map(|job| recipe.steps(job.images.len())).sum();
     let stage = console.stage("train", "steps", steps);
-    let begin = |job: &Job, others: &[Student]| -> anyhow::Result<Student> {
+    let begin = |job: &Job, others: &Cohort| -> anyhow::Result<Student> {
         let task = Task {
             images: job.images.clone(),
             grid: job.grid,
             augmentation: job.augmentation,
             normalise: Normalise::IMAGENET,
         };
-        Ok(Student::beside(others, model, recipe, task, job.seed, &opened.device)?)
+        Ok(Student::beside(others.courses(), model, recipe, task, job.seed, &opened.device)?)
     };
     let trained = if opened.is_cpu {
         lanes::run(jobs, |job| {
             let begun = Instant::now();
-            let mut student = begin(&job, &[])?;
+            let mut student = begin(&job, &Cohort::default())?;
             while !student.finished() {
                 check_interrupt()?;
                 let before = student.steps_made();
@@ -100,18 +100,22 @@ fn train_missing(
         })?
     } else {
         let begun = Instant::now();
-        let mut students = Vec::with_capacity(jobs.len());
+        let mut cohort = Cohort::default();
         for job in &jobs {
-            students.push(begin(job, &students)?);
+            let student = begin(job, &cohort)?;
+            cohort.push(student);
         }
         let mut told = 0;
-        pollster::block_on(train::interleave(&mut students, |made| {
+        while !cohort.finished() {
+            check_interrupt()?;
+            pollster::block_on(cohort.advance(READ_EVERY))?;
+            let made = cohort.courses().map(Course::steps_made).sum();
             stage.add(made - told);
             told = made;
-        }))?;
-        check_interrupt()?;
-        let share = begun.elapsed().as_secs_f64() / students.len().max(1) as f64;
-        let measured = students.iter().zip(&jobs).map(|(s, job)| measure(s, job, share, keep, exam, opened));
+        }
+        let share = begun.elapsed().as_secs_f64() / jobs.len().max(1) as f64;
+        let students = cohort.students().iter().zip(&jobs);
+        let measured = students.map(|(student, job)| measure(student, job, share, keep, exam, opened));
         measured.collect::<anyhow::Result<_>>()?
     };
     stage.finish();

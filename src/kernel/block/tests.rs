@@ -17,7 +17,7 @@ struct Case {
 }
 
 fn case(images: [usize; 4], output: usize, kernel: usize, stride: usize, then: &str) -> Case {
-    let window = Window { stride, padding: kernel / 2, precision: Precision::Full };
+    let window = Window { stride, padding: kernel / 2, students: 1, precision: Precision::Full };
     let layout = Layout { window, relu: then.contains("relu"), pool: then.contains("pool") };
     Case { images, output, kernel, layout, shortcut: then.contains("shortcut") }
 }

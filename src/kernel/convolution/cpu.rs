@@ -17,6 +17,7 @@ impl Convolution {
         window: Window,
     ) -> Self {
         let (images, weights) = (images.shape(), weights.shape());
+        assert_eq!(window.students, 1, "on a CPU every student has operands of its own");
         assert_eq!(weights[2], weights[3], "kernels are square");
         assert_eq!(images[3], weights[1], "as many channels as the weights take");
         Self {

@@ -27,7 +27,7 @@ impl ConvolveBackward for CubeBackend {
         window: Window,
         with_images: bool,
     ) -> ConvolutionGradients<Self> {
-        let of_bias = sum_rows(&gradient, 0..gradient.shape()[3]);
+        let of_bias = sum_rows(&gradient, 0..gradient.shape()[3], window.students);
         let of_images =
             with_images.then(|| image_gradient(gradient.clone(), weights.clone(), &images.shape(), window));
         ConvolutionGradients {

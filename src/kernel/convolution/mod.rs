@@ -19,6 +19,9 @@ pub(crate) struct Window {
     pub(crate) stride: usize,
     pub(crate) padding: usize,
     pub(crate) precision: Precision,
+    /// Students whose operands lie one after the other, along the first dimension of each: every student's kernels move
+    /// over its own images. More than one on a GPU only; a CPU gives each student a core.
+    pub(crate) students: usize,
 }
 
 /// Gradients of a convolution.

@@ -129,7 +129,7 @@ mod tests {
     }
 
     fn sizes() -> Sizes {
-        let window = Window { stride: 1, padding: 1, precision: Precision::Full };
+        let window = Window { stride: 1, padding: 1, students: 1, precision: Precision::Full };
         Sizes { images: [2, 7, 6, 32], outputs: 12, kernel: 3, window }
     }
 
@@ -176,7 +176,7 @@ mod tests {
     fn the_cpus_convolution_is_the_one_written_down() {
         use crate::kernel::convolution::convolution;
         use burn::tensor::{DType, Device, Tensor, TensorData};
-        let window = Window { stride: 2, padding: 1, precision: Precision::Full };
+        let window = Window { stride: 2, padding: 1, students: 1, precision: Precision::Full };
         let sizes = Sizes { window, ..sizes() };
         let (images, weights) = operands(&sizes);
         let device = Device::flex();

@@ -2,28 +2,24 @@
 
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Flex, TensorMetadata};
-use burn::tensor::{DType, TensorData};
+use burn::tensor::TensorData;
 
-use super::{CrossEntropy, Shares};
+use super::{CrossEntropy, Target, WORDS};
 use crate::kernel::probe::{Work, span};
 
 impl CrossEntropy for Flex {
-    fn cross_entropy(
-        logits: FloatTensor<Self>,
-        labels: IntTensor<Self>,
-        others: IntTensor<Self>,
-        shares: Shares,
-    ) -> FloatTensor<Self> {
-        let (logits, labels, others) = (logits.to_contiguous(), labels_of(labels), labels_of(others));
-        let [own, other] = [shares.own, shares.other].map(f64::from);
+    fn cross_entropy(logits: FloatTensor<Self>, targets: IntTensor<Self>) -> FloatTensor<Self> {
+        let (logits, targets) = (logits.to_contiguous(), targets_of(targets));
         let classes = logits.shape()[1];
         let _span = span("cross-entropy", || work(&logits, 1));
         let losses: Vec<f32> = rows(&logits, classes)
-            .zip(labels.iter().zip(&others))
-            .map(|(row, (&label, &mixed_in))| {
+            .zip(targets)
+            .map(|(row, target)| {
                 let (max, sum) = max_and_sum(row);
                 let total = f64::from(max) + sum.ln();
-                (own * (total - f64::from(row[label])) + other * (total - f64::from(row[mixed_in]))) as f32
+                let loss = |label: u32| total - f64::from(row[label as usize]);
+                let [own, other] = [target.own_share, target.other_share].map(f64::from);
+                (own * loss(target.own) + other * loss(target.other)) as f32
             })
             .collect();
         let batch = losses.len();
@@ -32,28 +28,26 @@ impl CrossEntropy for Flex {
 
     fn cross_entropy_backward(
         logits: FloatTensor<Self>,
-        labels: IntTensor<Self>,
-        others: IntTensor<Self>,
+        targets: IntTensor<Self>,
         gradient: FloatTensor<Self>,
-        shares: Shares,
     ) -> FloatTensor<Self> {
         let (logits, gradient) = (logits.to_contiguous(), gradient.to_contiguous());
-        let (labels, others) = (labels_of(labels), labels_of(others));
+        let targets = targets_of(targets);
         let (batch, classes) = (logits.shape()[0], logits.shape()[1]);
         let _span = span("cross-entropy, gradient", || work(&logits, 2));
         let mut out = vec![0.0f32; batch * classes];
-        for (((row, (&label, &mixed_in)), &g), out) in rows(&logits, classes)
-            .zip(labels.iter().zip(&others))
+        for (((row, target), &g), out) in rows(&logits, classes)
+            .zip(targets)
             .zip(gradient.storage::<f32>())
             .zip(out.chunks_exact_mut(classes))
         {
             let (max, sum) = max_and_sum(row);
-            let scale = (f64::from(g) * f64::from(shares.own + shares.other) / sum) as f32;
+            let scale = (f64::from(g) * f64::from(target.own_share + target.other_share) / sum) as f32;
             for (out, &z) in out.iter_mut().zip(row) {
                 *out = (z - max).exp() * scale;
             }
-            out[label] -= g * shares.own;
-            out[mixed_in] -= g * shares.other;
+            out[target.own as usize] -= g * target.own_share;
+            out[target.other as usize] -= g * target.other_share;
         }
         FloatTensor::<Self>::from_data(TensorData::new(out, [batch, classes]))
     }
@@ -70,13 +64,9 @@ fn rows(logits: &FloatTensor<Flex>, classes: usize) -> impl Iterator<Item = &[f3
     logits.storage::<f32>().chunks_exact(classes)
 }
 
-fn labels_of(labels: IntTensor<Flex>) -> Vec<usize> {
-    let labels = labels.to_contiguous();
-    match labels.dtype() {
-        DType::I32 => labels.storage::<i32>().iter().map(|&label| label as usize).collect(),
-        DType::I64 => labels.storage::<i64>().iter().map(|&label| label as usize).collect(),
-        other => unreachable!("labels are made as 32 or 64-bit integers, not {other:?}"),
-    }
+fn targets_of(targets: IntTensor<Flex>) -> Vec<Target> {
+    let targets = targets.to_contiguous();
+    targets.storage::<i32>().as_chunks::<WORDS>().0.iter().map(|&words| Target::of_words(words)).collect()
 }
 
 /// The largest logit and the sum of `exp(z - max)`, the latter in double precision.

@@ -13,7 +13,7 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::calculate_cube_count_elemwise;
 use cubecl::prelude::*;
 
-use super::{CrossEntropy, Shares};
+use super::{CrossEntropy, WORDS};
 
 #[cube]
 fn row_max(logits: &Tensor<f32>, start: usize, classes: usize) -> f32 {
@@ -36,16 +36,20 @@ fn row_sum(logits: &Tensor<f32>, start: usize, classes: usize, max: f32) -> f32 
     sum
 }
 
+/// The labels of a sample and their shares in its loss.
+#[cube]
+fn target_of(targets: &Tensor<i32>, sample: usize) -> (usize, usize, f32, f32) {
+    let at = sample * comptime!(WORDS);
+    (
+        u32::cast_from(targets[at]) as usize,
+        u32::cast_from(targets[at + 1]) as usize,
+        f32::reinterpret(targets[at + 2]),
+        f32::reinterpret(targets[at + 3]),
+    )
+}
+
 #[cube(launch_unchecked)]
-fn forward(
-    logits: &Tensor<f32>,
-    labels: &Tensor<i32>,
-    others: &Tensor<i32>,
-    losses: &mut Tensor<f32>,
-    classes: usize,
-    own: f32,
-    other: f32,
-) {
+fn forward(logits: &Tensor<f32>, targets: &Tensor<i32>, losses: &mut Tensor<f32>, classes: usize) {
     if ABSOLUTE_POS >= losses.len() {
         terminate!();
     }
@@ -53,21 +57,17 @@ fn forward(
     let max = row_max(logits, start, classes);
     let sum = row_sum(logits, start, classes, max);
     let total = max + sum.ln();
-    let label = u32::cast_from(labels[ABSOLUTE_POS]) as usize;
-    let mixed_in = u32::cast_from(others[ABSOLUTE_POS]) as usize;
+    let (label, mixed_in, own, other) = target_of(targets, ABSOLUTE_POS);
     losses[ABSOLUTE_POS] = own * (total - logits[start + label]) + other * (total - logits[start + mixed_in]);
 }
 
 #[cube(launch_unchecked)]
 fn backward(
     logits: &Tensor<f32>,
-    labels: &Tensor<i32>,
-    others: &Tensor<i32>,
+    targets: &Tensor<i32>,
     gradient: &Tensor<f32>,
     out: &mut Tensor<f32>,
     classes: usize,
-    own: f32,
-    other: f32,
 ) {
     if ABSOLUTE_POS >= gradient.len() {
         terminate!();
@@ -75,26 +75,19 @@ fn backward(
     let start = ABSOLUTE_POS * classes;
     let max = row_max(logits, start, classes);
     let g = gradient[ABSOLUTE_POS];
+    let (label, mixed_in, own, other) = target_of(targets, ABSOLUTE_POS);
     let scale = g * (own + other) / row_sum(logits, start, classes, max);
     for class in 0..classes {
         out[start + class] = (logits[start + class] - max).exp() * scale;
     }
-    let label = u32::cast_from(labels[ABSOLUTE_POS]) as usize;
     out[start + label] -= g * own;
-    let mixed_in = u32::cast_from(others[ABSOLUTE_POS]) as usize;
     out[start + mixed_in] -= g * other;
 }
 
 impl CrossEntropy for CubeBackend {
-    fn cross_entropy(
-        logits: FloatTensor<Self>,
-        labels: IntTensor<Self>,
-        others: IntTensor<Self>,
-        shares: Shares,
-    ) -> FloatTensor<Self> {
-        let (logits, labels, others) =
-            (into_contiguous(logits), into_contiguous(labels), into_contiguous(others));
-        check_types(&logits, [&labels, &others]);
+    fn cross_entropy(logits: FloatTensor<Self>, targets: IntTensor<Self>) -> FloatTensor<Self> {
+        let (logits, targets) = (into_contiguous(logits), into_contiguous(targets));
+        check_types(&logits, &targets);
         let (batch, classes) = (logits.shape()[0], logits.shape()[1]);
         let losses = empty_like(&logits, Shape::new([batch]));
         let cube_dim = CubeDim::new(&logits.client, batch);
@@ -106,12 +99,9 @@ impl CrossEntropy for CubeBackend {
                 calculate_cube_count_elemwise(&losses.client, batch, cube_dim),
                 cube_dim,
                 logits.into_tensor_arg(),
-                labels.into_tensor_arg(),
-                others.into_tensor_arg(),
+                targets.into_tensor_arg(),
                 losses.clone().into_tensor_arg(),
                 classes,
-                shares.own,
-                shares.other,
             );
         }
         losses
@@ -119,14 +109,12 @@ impl CrossEntropy for CubeBackend {
 
     fn cross_entropy_backward(
         logits: FloatTensor<Self>,
-        labels: IntTensor<Self>,
-        others: IntTensor<Self>,
+        targets: IntTensor<Self>,
         gradient: FloatTensor<Self>,
-        shares: Shares,
     ) -> FloatTensor<Self> {
         let (logits, gradient) = (into_contiguous(logits), into_contiguous(gradient));
-        let (labels, others) = (into_contiguous(labels), into_contiguous(others));
-        check_types(&logits, [&labels, &others]);
+        let targets = into_contiguous(targets);
+        check_types(&logits, &targets);
         let (batch, classes) = (logits.shape()[0], logits.shape()[1]);
         let out = empty_like(&logits, logits.shape());
         let cube_dim = CubeDim::new(&logits.client, batch);
@@ -137,25 +125,20 @@ impl CrossEntropy for CubeBackend {
                 calculate_cube_count_elemwise(&out.client, batch, cube_dim),
                 cube_dim,
                 logits.into_tensor_arg(),
-                labels.into_tensor_arg(),
-                others.into_tensor_arg(),
+                targets.into_tensor_arg(),
                 gradient.into_tensor_arg(),
                 out.clone().into_tensor_arg(),
                 classes,
-                shares.own,
-                shares.other,
             );
         }
         out
     }
 }
 
-fn check_types(logits: &CubeTensor, labels: [&CubeTensor; 2]) {
+fn check_types(logits: &CubeTensor, targets: &CubeTensor) {
     assert_eq!(logits.dtype, DType::F32, "logits are 32-bit floats");
-    for labels in labels {
-        assert_eq!(labels.dtype, DType::I32, "labels are 32-bit integers");
-        assert_eq!(logits.shape()[0], labels.shape()[0], "one label for each row of logits");
-    }
+    assert_eq!(targets.dtype, DType::I32, "targets are 32-bit words");
+    assert_eq!(logits.shape()[0] * WORDS, targets.shape()[0], "one target for each row of logits");
 }
 
 fn empty_like(tensor: &CubeTensor, shape: Shape) -> CubeTensor {

@@ -12,13 +12,33 @@ mod gpu;
 
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Backend, Dispatch, backend_extension};
-use burn::tensor::{Int, Tensor};
+use burn::tensor::{DType, Int, Tensor, TensorData};
 
-/// Weights in the loss of a sample's own label and of the one that was mixed in.
+/// What the loss of a sample compares its logits with: two labels and the weight of each.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Shares {
-    pub(crate) own: f32,
-    pub(crate) other: f32,
+pub(crate) struct Target {
+    /// The sample's own label.
+    pub(crate) own: u32,
+    /// The label that was mixed in.
+    pub(crate) other: u32,
+    pub(crate) own_share: f32,
+    pub(crate) other_share: f32,
+}
+
+/// Words of a target on the device: the labels, and the bits of the shares.
+pub(crate) const WORDS: usize = 4;
+
+impl Target {
+    fn words(self) -> [i32; WORDS] {
+        let Self { own, other, own_share, other_share } = self;
+        [own, other, own_share.to_bits(), other_share.to_bits()].map(u32::cast_signed)
+    }
+
+    #[cfg(feature = "flex")]
+    fn of_words(words: [i32; WORDS]) -> Self {
+        let [own, other, own_share, other_share] = words.map(i32::cast_unsigned);
+        Self { own, other, own_share: f32::from_bits(own_share), other_share: f32::from_bits(other_share) }
+    }
 }
 
 /// What a backend implements to run [`cross_entropy`].
@@ -28,59 +48,50 @@ pub(crate) struct Shares {
     Autodiff,
 )]
 pub(crate) trait CrossEntropy: Backend {
-    /// Loss of each sample, `[B]`, from logits `[B, C]` and both labels, `[B]` each.
-    fn cross_entropy(
-        logits: FloatTensor<Self>,
-        labels: IntTensor<Self>,
-        others: IntTensor<Self>,
-        shares: Shares,
-    ) -> FloatTensor<Self>;
+    /// Loss of each sample, `[B]`, from logits `[B, C]` and targets, `[B · WORDS]`.
+    fn cross_entropy(logits: FloatTensor<Self>, targets: IntTensor<Self>) -> FloatTensor<Self>;
 
     /// Gradient of the logits, `[B, C]`, from the gradient of the losses, `[B]`.
     fn cross_entropy_backward(
         logits: FloatTensor<Self>,
-        labels: IntTensor<Self>,
-        others: IntTensor<Self>,
+        targets: IntTensor<Self>,
         gradient: FloatTensor<Self>,
-        shares: Shares,
     ) -> FloatTensor<Self>;
 }
 
-/// Cross-entropy of each sample: `[B]` losses in nats from logits `[B, C]` and labels `[B]`.
+/// Cross-entropy of each sample: `[B]` losses in nats from logits `[B, C]` and B labels.
 ///
 /// Numerically stable for any finite logits. Differentiable with respect to the logits, once.
 ///
 /// # Panics
-/// When a label's shape does not fit the logits. A label that is not below `C` gives a wrong loss on
-/// devices that cannot report it: labels are checked where data enters.
-pub fn cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
-    mixed_cross_entropy(logits, labels.clone(), labels, Shares { own: 1.0, other: 0.0 })
+/// When there is not one label a sample, or a label is not below `C`.
+pub fn cross_entropy(logits: Tensor<2>, labels: &[u32]) -> Tensor<1> {
+    let target = |&own: &u32| Target { own, other: own, own_share: 1.0, other_share: 0.0 };
+    mixed_cross_entropy(logits, &labels.iter().map(target).collect::<Vec<_>>())
 }
 
-/// The same with two labels a sample: `own · -ln softmax(z)_y + other · -ln softmax(z)_y'`.
+/// The same with two labels a sample: `own_share · -ln softmax(z)_own + other_share · -ln softmax(z)_other`.
 ///
 /// # Panics
 /// As [`cross_entropy`].
-pub(crate) fn mixed_cross_entropy(
-    logits: Tensor<2>,
-    labels: Tensor<1, Int>,
-    others: Tensor<1, Int>,
-    shares: Shares,
-) -> Tensor<1> {
-    let [batch, _] = logits.dims();
-    assert_eq!([labels.dims(), others.dims()], [[batch]; 2], "one label for each row of logits");
+pub(crate) fn mixed_cross_entropy(logits: Tensor<2>, targets: &[Target]) -> Tensor<1> {
+    let [batch, classes] = logits.dims();
+    assert_eq!(targets.len(), batch, "one target for each row of logits");
+    let known = |label: u32| (label as usize) < classes;
+    assert!(targets.iter().all(|target| known(target.own) && known(target.other)), "a label is a class");
+    let words: Vec<i32> = targets.iter().flat_map(|target| target.words()).collect();
+    let words = TensorData::new(words, [batch * WORDS]);
+    let targets = Tensor::<1, Int>::from_data(words, (&logits.device().inner(), DType::I32));
     Tensor::from_dispatch(<Dispatch as CrossEntropy>::cross_entropy(
         logits.into_dispatch(),
-        labels.into_dispatch(),
-        others.into_dispatch(),
-        shares,
+        targets.into_dispatch(),
     ))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use burn::tensor::{DType, Device, TensorData};
+    use burn::tensor::Device;
 
     /// Made with `tests/golden/cross_entropy.py` (PyTorch, float64).
     const GOLDEN: &str = include_str!("../../../tests/golden/cross_entropy.json");
@@ -88,7 +99,7 @@ mod tests {
     #[derive(serde::Deserialize)]
     struct Case {
         logits: Vec<Vec<f32>>,
-        labels: Vec<i32>,
+        labels: Vec<u32>,
         upstream: Vec<f32>,
         loss: Vec<f32>,
         gradient: Vec<Vec<f32>>,
@@ -105,11 +116,7 @@ mod tests {
                 (&device, DType::F32),
             )
             .require_grad();
-            let labels = Tensor::<1, Int>::from_data(
-                TensorData::new(case.labels, [batch]),
-                (&device.clone().inner(), DType::I32),
-            );
-            let loss = cross_entropy(logits.clone(), labels);
+            let loss = cross_entropy(logits.clone(), &case.labels);
             let upstream =
                 Tensor::<1>::from_data(TensorData::new(case.upstream, [batch]), (&device, DType::F32));
             let gradients = (loss.clone() * upstream).sum().backward();
@@ -138,28 +145,33 @@ mod tests {
             Tensor::<2>::from_data(TensorData::new::<f32, _>(values.clone(), [3, 3]), (&device, DType::F32))
                 .require_grad()
         };
-        let labels = |values: [i32; 3]| {
-            Tensor::<1, Int>::from_data(
-                TensorData::new::<i32, _>(values.to_vec(), [3]),
-                (&device.clone().inner(), DType::I32),
-            )
-        };
-        let (own, other) = (labels([0, 1, 2]), labels([2, 1, 1]));
+        let (own, other) = ([0, 1, 2], [2, 1, 1]);
+        // Every sample has shares of its own.
+        let shares = [(0.7, 0.2), (0.1, 0.9), (1.0, 0.0)];
+        let targets: Vec<Target> = (0..3)
+            .map(|i| Target {
+                own: own[i],
+                other: other[i],
+                own_share: shares[i].0,
+                other_share: shares[i].1,
+            })
+            .collect();
         let both = |z: &Tensor<2>, loss: Tensor<1>| {
             let gradient = z.grad(&loss.backward()).expect("the logits are tracked");
             let read = |data: TensorData| data.try_to_vec::<f32>().expect("f32 values");
             let loss = read(pollster::block_on(loss.into_data_async()).expect("a loss"));
             [loss, read(pollster::block_on(gradient.into_data_async()).expect("a gradient"))].concat()
         };
-        let shares = Shares { own: 0.7, other: 0.2 };
         let z = logits();
-        let mixed = both(&z, mixed_cross_entropy(z.clone(), own.clone(), other.clone(), shares));
+        let mixed = both(&z, mixed_cross_entropy(z.clone(), &targets));
         let z = logits();
-        let first = both(&z, cross_entropy(z.clone(), own));
+        let first = both(&z, cross_entropy(z.clone(), &own));
         let z = logits();
-        let second = both(&z, cross_entropy(z.clone(), other));
-        for ((mixed, a), b) in mixed.iter().zip(first).zip(second) {
-            let want = 0.7 * a + 0.2 * b;
+        let second = both(&z, cross_entropy(z.clone(), &other));
+        for (place, ((mixed, a), b)) in mixed.iter().zip(first).zip(second).enumerate() {
+            // Three losses, then a row of three gradients for each sample.
+            let (own, other) = shares[if place < 3 { place } else { place / 3 - 1 }];
+            let want = own * a + other * b;
             assert!((mixed - want).abs() < 2e-6 * want.abs().max(1.0), "{mixed} should be {want}");
         }
     }

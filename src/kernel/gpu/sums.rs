@@ -13,13 +13,15 @@ const PARTS: usize = 64;
 /// Rows that a part has at least.
 const LEAST: usize = 32;
 
-/// `sums[part][column] = Σ values[row][first + column]` over the rows of a part.
+/// `sums[student][part][column] = Σ values[row][first + column]` over the rows of a part; each student has `rows` rows in
+/// `parts` parts.
 #[cube(launch_unchecked)]
 fn sums_of_parts(
     values: &[f32],
     sums: &mut [f32],
     count: u32,
     rows: u32,
+    parts: u32,
     part: u32,
     stride: u32,
     first: u32,
@@ -29,33 +31,39 @@ fn sums_of_parts(
     if place >= count {
         terminate!();
     }
-    let start = place / columns * part;
+    let (student, start) = (place / columns / parts, place / columns % parts * part);
     let end = select(start + part < rows, start + part, rows);
     let column = first + place % columns;
     let mut sum = 0.0f32;
     for row in start..end {
-        sum += values[(row * stride + column) as usize];
+        sum += values[((student * rows + row) * stride + column) as usize];
     }
     sums[place as usize] = sum;
 }
 
-/// Sums of some columns of `values`, whose last dimension counts columns, over all else: `[columns]`.
-pub(in crate::kernel) fn sum_rows(values: &CubeTensor, columns: Range<usize>) -> CubeTensor {
+/// Sums of some columns of `values`, whose last dimension counts columns, over all else of each student: `[S · columns]`.
+pub(in crate::kernel) fn sum_rows(values: &CubeTensor, columns: Range<usize>, students: usize) -> CubeTensor {
     let values = ready(values.clone());
     let stride = values.shape().to_vec().last().copied().expect("a tensor has a dimension");
-    let rows = values.shape().num_elements() / stride;
+    let rows = values.shape().num_elements() / stride / students;
     let part = rows.div_ceil(PARTS).max(LEAST);
     let parts = rows.div_ceil(part);
     if parts == 1 {
-        return sums(&values, [rows, part, stride], columns);
+        return sums(&values, [rows, part, stride], columns, students);
     }
     let width = columns.len();
-    let sums_of_parts = sums(&values, [rows, part, stride], columns);
-    sums(&sums_of_parts, [parts, parts, width], 0..width)
+    let sums_of_parts = sums(&values, [rows, part, stride], columns, students);
+    sums(&sums_of_parts, [parts, parts, width], 0..width, students)
 }
 
-fn sums(values: &CubeTensor, [rows, part, stride]: [usize; 3], columns: Range<usize>) -> CubeTensor {
-    let count = rows.div_ceil(part) * columns.len();
+fn sums(
+    values: &CubeTensor,
+    [rows, part, stride]: [usize; 3],
+    columns: Range<usize>,
+    students: usize,
+) -> CubeTensor {
+    let parts = rows.div_ceil(part);
+    let count = students * parts * columns.len();
     let found = empty(values, [count]);
     let (cubes, dim) = elementwise(count);
     // SAFETY: rows and columns are those of the values; the kernel returns early past the last sum.
@@ -68,6 +76,7 @@ fn sums(values: &CubeTensor, [rows, part, stride]: [usize; 3], columns: Range<us
             found.clone().into_buffer_arg(),
             count as u32,
             rows as u32,
+            parts as u32,
             part as u32,
             stride as u32,
             columns.start as u32,

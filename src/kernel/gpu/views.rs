@@ -138,7 +138,8 @@ fn render(
     )
 }
 
-/// One invocation a pixel of the batch; `count` of them. `constants` are the gains and the offsets of red, green and blue.
+/// One invocation a pixel of the views; `count` of them, which are written from image `first_view` of the output on.
+/// `constants` are the gains and the offsets of red, green and blue.
 #[cube(launch_unchecked)]
 fn render_views(
     first: &[u32],
@@ -149,6 +150,7 @@ fn render_views(
     constants: &[f32],
     output: &mut [f32],
     count: u32,
+    first_view: u32,
     #[comptime] sides: Sides,
 ) {
     let place = ABSOLUTE_POS as u32;
@@ -165,7 +167,7 @@ fn render_views(
     // CutMix takes a pixel from one view or the other.
     let source = select(kind == comptime!(word::CUTMIX) && taken, other, view);
     let (red, green, blue) = render(first, second, third, fourth, plan, constants, source, x, y, sides);
-    let to = (place * 3) as usize;
+    let to = ((first_view * area + place) * 3) as usize;
     if kind == comptime!(word::MIXUP) {
         let own = f32::reinterpret(plan[(words + comptime!(word::LAMBDA as u32)) as usize]);
         let rest = 1.0 - own;
@@ -181,19 +183,21 @@ fn render_views(
     }
 }
 
-/// Views `[B, side, side, 3]` of stored images, by a plan of [`WORDS`] a view.
+/// Views of stored images, by a plan of [`WORDS`] a view, into images of `output` `[N, side, side, 3]` from `first_view` on.
 pub(in crate::kernel) fn views(
     buffers: [CubeTensor; BUFFERS],
     plan: CubeTensor,
     constants: CubeTensor,
     output: &CubeTensor,
-    stored: usize,
-    each: usize,
+    first_view: usize,
+    [stored, each]: [usize; 2],
 ) {
     use burn::backend::TensorMetadata;
     const { assert!(STRIPS * 2 + 1 == word::ROWS - word::COLUMNS) };
     let shape = output.shape();
-    let count = shape[0] * shape[1] * shape[2];
+    let views = plan.shape()[0] / WORDS;
+    let count = views * shape[1] * shape[2];
+    assert!(first_view + views <= shape[0], "there is room for all views");
     let sides = Sides { stored: stored as u32, view: shape[1] as u32, each: each as u32 };
     let _span = span(output, "views", || Work {
         shape: format!("{}x{}", shape[1], shape[2]),
@@ -216,6 +220,7 @@ pub(in crate::kernel) fn views(
             constants.into_buffer_arg(),
             output.clone().into_buffer_arg(),
             count as u32,
+            first_view as u32,
             sides,
         );
     }

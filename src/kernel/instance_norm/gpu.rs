@@ -40,6 +40,12 @@ fn normal(images: &[f32], moments: &[f32], place: u32, group: u32, groups: u32) 
     (images[place as usize] - moments[group as usize]) * moments[(groups + group) as usize]
 }
 
+/// The place in scale and shift of a channel of an image; every student has its own, and `batch` images.
+#[cube]
+fn column(image: u32, channel: u32, channels: u32, batch: u32) -> usize {
+    (image / batch * channels + channel) as usize
+}
+
 #[cube(launch_unchecked)]
 fn normalise(
     images: &[f32],
@@ -51,14 +57,15 @@ fn normalise(
     pixels: u32,
     channels: u32,
     groups: u32,
+    batch: u32,
 ) {
     let place = ABSOLUTE_POS as u32;
     if place >= count {
         terminate!();
     }
-    let channel = (place % channels) as usize;
-    let group = place / (pixels * channels) * channels + place % channels;
-    let value = scale[channel] * normal(images, moments, place, group, groups) + shift[channel];
+    let (image, channel) = (place / (pixels * channels), place % channels);
+    let (group, column) = (image * channels + channel, column(image, channel, channels, batch));
+    let value = scale[column] * normal(images, moments, place, group, groups) + shift[column];
     output[place as usize] = select(value > 0.0, value, 0.0f32);
 }
 
@@ -80,13 +87,15 @@ fn sums_of(
     count: u32,
     pixels: u32,
     channels: u32,
+    batch: u32,
 ) {
     let group = ABSOLUTE_POS as u32;
     if group >= count {
         terminate!();
     }
     let (image, channel) = (group / channels, group % channels);
-    let (scale, shift) = (scale[channel as usize], shift[channel as usize]);
+    let column = column(image, channel, channels, batch);
+    let (scale, shift) = (scale[column], shift[column]);
     let mut sum = 0.0f32;
     let mut product = 0.0f32;
     for pixel in 0..pixels {
@@ -114,14 +123,15 @@ fn gradients_of(
     pixels: u32,
     channels: u32,
     groups: u32,
+    batch: u32,
 ) {
     let place = ABSOLUTE_POS as u32;
     if place >= count {
         terminate!();
     }
     let (image, channel) = (place / (pixels * channels), place % channels);
-    let group = image * channels + channel;
-    let (scale, shift) = (scale[channel as usize], shift[channel as usize]);
+    let (group, column) = (image * channels + channel, column(image, channel, channels, batch));
+    let (scale, shift) = (scale[column], shift[column]);
     let normal = normal(images, moments, place, group, groups);
     let g = passed(normal, scale, shift, gradient[place as usize]);
     let from = image * 2 * channels + channel;
@@ -178,6 +188,7 @@ impl InstanceNorm for CubeBackend {
         let moments = moments(&images);
         let output = empty(&images, images.shape());
         let count = batch * pixels * channels;
+        let students = scale.shape()[0] / channels;
         let (cubes, dim) = elementwise(count);
         // SAFETY: as in `moments`.
         unsafe {
@@ -194,6 +205,7 @@ impl InstanceNorm for CubeBackend {
                 pixels as u32,
                 channels as u32,
                 (batch * channels) as u32,
+                (batch / students) as u32,
             );
         }
         output
@@ -212,6 +224,7 @@ impl InstanceNormBackward for CubeBackend {
         let _span = span(&images, "instance norm, gradient", || work(&images, 16, 7));
         let [batch, pixels, channels] = sizes(&images);
         let (moments, groups) = (moments(&images), batch * channels);
+        let students = scale.shape()[0] / channels;
         let sums = empty(&images, [batch, 2 * channels]);
         let found = empty(&images, images.shape());
         let client = images.client.clone();
@@ -231,6 +244,7 @@ impl InstanceNormBackward for CubeBackend {
                 groups as u32,
                 pixels as u32,
                 channels as u32,
+                (batch / students) as u32,
             );
             let (cubes, dim) = elementwise(groups * pixels);
             gradients_of::launch_unchecked(
@@ -248,12 +262,13 @@ impl InstanceNormBackward for CubeBackend {
                 pixels as u32,
                 channels as u32,
                 groups as u32,
+                (batch / students) as u32,
             );
         }
         InstanceNormGradients {
             images: found,
-            shift: sum_rows(&sums, 0..channels),
-            scale: sum_rows(&sums, channels..2 * channels),
+            shift: sum_rows(&sums, 0..channels, students),
+            scale: sum_rows(&sums, channels..2 * channels, students),
         }
     }
 }

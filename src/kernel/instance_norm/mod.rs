@@ -49,7 +49,8 @@ pub(crate) trait InstanceNormBackward: InstanceNorm {
     ) -> InstanceNormGradients<Self>;
 }
 
-/// The normalised images, `[B, H, W, C]`, of images of this shape and a scale and a shift `[C]`. Differentiable once.
+/// The normalised images, `[S·B, H, W, C]`, of images of this shape and a scale and a shift `[S·C]`, of S students: one on
+/// a CPU. Differentiable once.
 pub(crate) fn instance_norm(images: Tensor<4>, scale: Tensor<1>, shift: Tensor<1>) -> Tensor<4> {
     Tensor::from_dispatch(<Dispatch as InstanceNorm>::instance_norm(
         images.into_dispatch(),

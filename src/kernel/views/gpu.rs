@@ -4,7 +4,7 @@ use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn_cubecl::CubeBackend;
 
 use super::{BUFFERS, Views};
-use crate::kernel::gpu::{empty, views::views};
+use crate::kernel::gpu::views::views;
 
 impl Views for CubeBackend {
     fn views(
@@ -14,13 +14,13 @@ impl Views for CubeBackend {
         fourth: IntTensor<Self>,
         plan: IntTensor<Self>,
         constants: FloatTensor<Self>,
-        shape: [usize; 4],
+        batch: FloatTensor<Self>,
+        first_view: usize,
         stored: usize,
         each: usize,
     ) -> FloatTensor<Self> {
-        let output = empty(&constants, shape);
         let buffers: [_; BUFFERS] = [first, second, third, fourth];
-        views(buffers, plan, constants, &output, stored, each);
-        output
+        views(buffers, plan, constants, &batch, first_view, [stored, each]);
+        batch
     }
 }

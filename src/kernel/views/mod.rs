@@ -41,7 +41,8 @@ pub(crate) const WORDS: usize = word::ROWS + 1 + 2 * STRIPS;
 /// What a backend implements to run [`Resident::views`]. On the CPU the planner's own executor does it, beside the step.
 #[backend_extension(Cube: cfg(feature = "cube"))]
 pub(crate) trait Views: Backend {
-    /// Views of `shape` `[B, side, side, 3]` of images of `stored` pixels a side, `each` of them in a buffer.
+    /// Writes views, as many as the plan has, of images of `stored` pixels a side, `each` of them in a buffer, into `batch`,
+    /// `[N, side, side, 3]`, from its image `first_view` on; nothing else may hold on to it.
     #[allow(clippy::too_many_arguments, reason = "the operands of the operation")]
     fn views(
         first: IntTensor<Self>,
@@ -50,7 +51,8 @@ pub(crate) trait Views: Backend {
         fourth: IntTensor<Self>,
         plan: IntTensor<Self>,
         constants: FloatTensor<Self>,
-        shape: [usize; 4],
+        batch: FloatTensor<Self>,
+        first_view: usize,
         stored: usize,
         each: usize,
     ) -> FloatTensor<Self>;
@@ -101,9 +103,27 @@ impl Resident {
 
     /// The views of a batch, `[B, side, side, 3]`, normalised.
     pub(crate) fn views(&self, views: &[View], device: &Device) -> Tensor<4> {
-        let words: Vec<i32> =
-            views.iter().flat_map(|view| words(view, self.side as u32)).map(u32::cast_signed).collect();
-        let length = words.len();
+        let batch = Tensor::empty([views.len(), self.side, self.side, 3], (device, DType::F32));
+        self.views_into(batch, 0, &[views], device)
+    }
+
+    /// The views of some students' batches, one after the other, in `batch` `[N, side, side, 3]` from its image
+    /// `first_view` on, and what stood in the rest of it. Nothing else may hold on to `batch`.
+    pub(crate) fn views_into(
+        &self,
+        batch: Tensor<4>,
+        first_view: usize,
+        students: &[&[View]],
+        device: &Device,
+    ) -> Tensor<4> {
+        let mut plan: Vec<i32> = Vec::new();
+        for views in students {
+            // A partner is numbered within its student's batch.
+            let before = (plan.len() / WORDS) as u32;
+            let words = views.iter().flat_map(|view| words(view, self.side as u32, before));
+            plan.extend(words.map(u32::cast_signed));
+        }
+        let (words, length) = (plan, WORDS * students.iter().map(|views| views.len()).sum::<usize>());
         let plan = Tensor::<1, Int>::from_data(TensorData::new(words, [length]), (device, DType::I32));
         let [first, second, third, fourth] = self.buffers.clone().map(Tensor::into_dispatch);
         Tensor::from_dispatch(<Dispatch as Views>::views(
@@ -113,15 +133,16 @@ impl Resident {
             fourth,
             plan.into_dispatch(),
             self.constants.clone().into_dispatch(),
-            [views.len(), self.side, self.side, 3],
+            batch.into_dispatch(),
+            first_view,
             self.side,
             self.each,
         ))
     }
 }
 
-/// A view as the kernel reads it.
-fn words(view: &View, side: u32) -> [u32; WORDS] {
+/// A view as the kernel reads it, with `before` views before its batch.
+fn words(view: &View, side: u32, before: u32) -> [u32; WORDS] {
     let mut words = [0; WORDS];
     let mut rect = |at: usize, Rect { x, y, width, height }: Rect| {
         words[at..at + 4].copy_from_slice(&[x, y, width, height]);
@@ -137,7 +158,7 @@ fn words(view: &View, side: u32) -> [u32; WORDS] {
     words[word::FLIP] = u32::from(view.flip);
     if let Some(mix) = view.mix {
         words[word::MIX] = if mix.region.is_some() { word::CUTMIX } else { word::MIXUP };
-        words[word::OTHER] = mix.other;
+        words[word::OTHER] = before + mix.other;
         words[word::LAMBDA] = mix.lambda.to_bits();
     }
     if let Some(order) = view.shuffle {

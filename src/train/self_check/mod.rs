@@ -9,14 +9,14 @@ mod products;
 
 use burn::module::Module;
 use burn::optim::GradientsParams;
-use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use serde::Serialize;
 
 use super::optimizer::OptimizerState;
 use super::recipe::{Cosine, Length, Optimizer, Recipe};
 use crate::device::Precision;
 use crate::kernel::convolution::reference::OF_HALVES;
-use crate::kernel::cross_entropy::{Shares, mixed_cross_entropy};
+use crate::kernel::cross_entropy::{Target, mixed_cross_entropy};
 use crate::model::{Architecture, ModelConfig, Stem};
 use crate::random::{Purpose, Stream};
 
@@ -91,18 +91,16 @@ async fn cross_entropy_error(
 ) -> Result<f64, CheckError> {
     let mut stream = Stream::new(0, Purpose::Test, 0, (batch * classes) as u64);
     let values: Vec<f32> = (0..batch * classes).map(|_| (scale * stream.normal()) as f32).collect();
-    let labels: Vec<i32> = (0..batch).map(|_| stream.below(classes as u32) as i32).collect();
-    let others: Vec<i32> = (0..batch).map(|_| stream.below(classes as u32) as i32).collect();
-    let shares = Shares { own: 0.6, other: 0.3 };
+    let label = |_| Target { own: 0, other: 0, own_share: 0.6, other_share: 0.3 };
+    let mut targets: Vec<Target> = (0..batch).map(label).collect();
+    targets.iter_mut().for_each(|target| target.own = stream.below(classes as u32));
+    targets.iter_mut().for_each(|target| target.other = stream.below(classes as u32));
 
     let autodiff = device.clone().autodiff();
     let logits =
         Tensor::<2>::from_data(TensorData::new(values.clone(), [batch, classes]), (&autodiff, DType::F32))
             .require_grad();
-    let of = |labels: &[i32]| {
-        Tensor::<1, Int>::from_data(TensorData::new(labels.to_vec(), [batch]), (device, DType::I32))
-    };
-    let losses = mixed_cross_entropy(logits.clone(), of(&labels), of(&others), shares);
+    let losses = mixed_cross_entropy(logits.clone(), &targets);
     let gradients = losses.clone().backward();
     let Some(gradient) = logits.grad(&gradients) else {
         return Ok(f64::INFINITY);
@@ -115,8 +113,8 @@ async fn cross_entropy_error(
         let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let exp = |z: f32| f64::from(z - max).exp();
         let sum: f64 = row.iter().map(|&z| exp(z)).sum();
-        let [label, other] = [labels[b], others[b]].map(|label| label as usize);
-        let [own_share, other_share] = [shares.own, shares.other].map(f64::from);
+        let [label, other] = [targets[b].own, targets[b].other].map(|label| label as usize);
+        let [own_share, other_share] = [targets[b].own_share, targets[b].other_share].map(f64::from);
         let loss = |label: usize| f64::from(max) + sum.ln() - f64::from(row[label]);
         worst = worst.max(error(losses[b], own_share * loss(label) + other_share * loss(other)));
         for (class, &z) in row.iter().enumerate() {
@@ -162,13 +160,13 @@ async fn train(device: &Device, precision: Precision) -> Result<(f64, f64), Chec
     let pixels: Vec<f32> = (0..BATCH * 3 * SIDE * SIDE).map(|_| stream.normal() as f32).collect();
     let input =
         Tensor::<4>::from_data(TensorData::new(pixels, [BATCH, SIDE, SIDE, 3]), (&autodiff, DType::F32));
-    let labels: Vec<i32> = (0..BATCH).map(|i| (i % CLASSES) as i32).collect();
-    let labels = Tensor::<1, Int>::from_data(TensorData::new(labels, [BATCH]), (device, DType::I32));
+    let target =
+        |label: u32| Target { own: label, other: label, own_share: 1.0 / BATCH as f32, other_share: 0.0 };
+    let targets: Vec<Target> = (0..BATCH).map(|i| target((i % CLASSES) as u32)).collect();
     let mut losses = Vec::with_capacity(STEPS + 1);
-    let shares = Shares { own: 1.0 / BATCH as f32, other: 0.0 };
     for _ in 0..=STEPS {
         let logits = network.forward_train(input.clone());
-        let loss = mixed_cross_entropy(logits, labels.clone(), labels.clone(), shares);
+        let loss = mixed_cross_entropy(logits, &targets);
         losses.push(loss.clone().inner());
         let gradients = GradientsParams::from_grads(loss.backward(), &network);
         network = optimizer.step(recipe.lr, network, gradients);

@@ -1,6 +1,6 @@
 //! Every operation that a network runs on a device, on small random operands, against the same on the CPU.
 
-use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use super::{CheckError, read};
 use crate::augment::{Augmentation, Executor, Layout as Order, Normalise, Planner};
@@ -69,7 +69,7 @@ async fn results(device: &Device) -> Result<Results, CheckError> {
         ([2, 6, 6, 8], 16, 1, 2, false, false, false),
         ([1, 12, 12, 3], 7, 7, 2, true, false, false),
     ] {
-        let window = Window { stride, padding: kernel / 2, precision: Precision::Full };
+        let window = Window { stride, padding: kernel / 2, students: 1, precision: Precision::Full };
         blocks(device, images, output, kernel, Layout { window, relu, pool }, shortcut, &mut found).await?;
     }
     let autodiff = device.clone().autodiff();
@@ -82,7 +82,7 @@ async fn results(device: &Device) -> Result<Results, CheckError> {
 
     let images = operand.next([2, 6, 5, 3]).require_grad();
     let (weights, bias) = (operand.next([6, 3, 3, 3]).require_grad(), operand.next([6]).require_grad());
-    let window = Window { stride: 1, padding: 1, precision: Precision::Full };
+    let window = Window { stride: 1, padding: 1, students: 1, precision: Precision::Full };
     let output = convolution(images.clone(), weights.clone(), bias.clone(), window);
     let gradients = loss(&output).backward();
     found.push(read(output).await?);
@@ -120,10 +120,8 @@ async fn results(device: &Device) -> Result<Results, CheckError> {
 fn loss(output: &Tensor<4>) -> Tensor<1> {
     let [batch, height, width, channels] = output.dims();
     let pixels = batch * height * width;
-    let labels = (0..pixels).map(|pixel| (pixel % channels) as i32).collect();
-    let labels = TensorData::new::<i32, _>(labels, [pixels]);
-    let labels = Tensor::<1, Int>::from_data(labels, (&output.device().inner(), DType::I32));
-    cross_entropy(output.clone().reshape([pixels, channels]), labels)
+    let labels: Vec<u32> = (0..pixels).map(|pixel| (pixel % channels) as u32).collect();
+    cross_entropy(output.clone().reshape([pixels, channels]), &labels)
 }
 
 async fn gradient<const D: usize>(

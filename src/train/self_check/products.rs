@@ -3,13 +3,13 @@
 //! Only the products differ there: what follows them has been compared in full precision, and decisions (a ReLU's, a pool's)
 //! that a rounding may turn around would hide how exact they are.
 
-use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use super::{CheckError, read};
 use crate::device::Precision;
 use crate::kernel::convolution::reference::{Sizes, error};
 use crate::kernel::convolution::{Window, convolution};
-use crate::kernel::cross_entropy::{Shares, mixed_cross_entropy};
+use crate::kernel::cross_entropy::{Target, mixed_cross_entropy};
 use crate::random::{Purpose, Stream};
 
 /// The largest error of a product, in units of [`Sum::squares`](crate::kernel::convolution::reference::Sum)'s root.
@@ -21,7 +21,7 @@ pub(super) async fn worst(device: &Device) -> Result<f64, CheckError> {
         ([2, 7, 7, 24], 64, 3, 2),
         ([2, 6, 6, 8], 16, 1, 2),
     ] {
-        let window = Window { stride, padding: kernel / 2, precision: Precision::Mixed };
+        let window = Window { stride, padding: kernel / 2, students: 1, precision: Precision::Mixed };
         most = most.max(of(device, &Sizes { images, outputs, kernel, window }).await?);
     }
     Ok(most)
@@ -45,11 +45,11 @@ async fn of(device: &Device, sizes: &Sizes) -> Result<f64, CheckError> {
     let operands = [tensor(&images, sizes.images), tensor(&weights, sizes.weights())];
     let output = convolution(operands[0].clone(), operands[1].clone(), bias, sizes.window);
     let pixels = sizes.output()[..3].iter().product::<usize>();
-    let labels: Vec<i32> = (0..pixels).map(|_| stream.below(sizes.outputs as u32) as i32).collect();
-    let label = Tensor::<1, Int>::from_data(TensorData::new(labels.clone(), [pixels]), (device, DType::I32));
+    let labels: Vec<u32> = (0..pixels).map(|_| stream.below(sizes.outputs as u32)).collect();
     let share = 1.0 / pixels as f32;
     let logits = output.clone().reshape([pixels, sizes.outputs]);
-    let losses = mixed_cross_entropy(logits, label.clone(), label, Shares { own: share, other: 0.0 });
+    let target = |&own: &u32| Target { own, other: own, own_share: share, other_share: 0.0 };
+    let losses = mixed_cross_entropy(logits, &labels.iter().map(target).collect::<Vec<_>>());
     let gradients = losses.backward();
 
     let expected = sizes.forward(&images, &weights);
@@ -57,7 +57,7 @@ async fn of(device: &Device, sizes: &Sizes) -> Result<f64, CheckError> {
     for (row, &label) in expected.chunks_exact(sizes.outputs).zip(&labels) {
         let sum: f64 = row.iter().map(|logit| logit.value.exp()).sum();
         gradient.extend(row.iter().enumerate().map(|(class, logit)| {
-            let indicator = f64::from(u8::from(class as i32 == label));
+            let indicator = f64::from(u8::from(class as u32 == label));
             ((logit.value.exp() / sum - indicator) * f64::from(share)) as f32
         }));
     }

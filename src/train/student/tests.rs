@@ -1,10 +1,11 @@
 //! The training loop against PyTorch (`tests/golden/model.py`), and that it can be cut anywhere.
 
+use burn::tensor::TensorData;
 use pollster::block_on;
 use serde::Deserialize;
 
 use super::*;
-use crate::augment::{Crop, Mix, MixKind, Planner};
+use crate::augment::{Crop, Mix, MixKind, Planner, View};
 use crate::combine::Rect;
 use crate::device::Precision;
 use crate::model::golden::{CONVNET, bits, distance, golden, numbers};
@@ -14,7 +15,7 @@ use crate::train::recipe::{Cosine, Length, Optimizer};
 const SIDE: usize = 16;
 const CLASSES: usize = 4;
 
-fn model() -> ModelConfig {
+pub(in crate::train) fn model() -> ModelConfig {
     ModelConfig {
         architecture: Architecture::ConvNet,
         width: 8,
@@ -25,7 +26,7 @@ fn model() -> ModelConfig {
     }
 }
 
-fn task(count: usize, augmentation: Augmentation) -> Task {
+pub(in crate::train) fn task(count: usize, augmentation: Augmentation) -> Task {
     let pixels = bits("pixels", count * 3 * SIDE * SIDE).map(|x| (x >> 24) as u8).collect();
     let labels = (0..count as u32).map(|image| image * 3 % CLASSES as u32).collect();
     let images = ImageSet::from_parts(SIDE as u32, pixels, labels).expect("a valid set");
@@ -33,12 +34,12 @@ fn task(count: usize, augmentation: Augmentation) -> Task {
 }
 
 /// Every random choice there is: crops, flips and mixed labels.
-fn lively() -> Augmentation {
+pub(in crate::train) fn lively() -> Augmentation {
     let mix = Some(MixKind::CutMix { alpha: 1.0 });
     Augmentation { crop: Crop::Global { min_scale: 0.25 }, flip: true, cutout: None, mix }
 }
 
-fn recipe(steps: usize) -> Recipe {
+pub(in crate::train) fn recipe(steps: usize) -> Recipe {
     Recipe {
         optimizer: Optimizer::AdamW,
         lr: 0.01,
@@ -55,7 +56,7 @@ fn student(steps: usize, augmentation: Augmentation, seed: u64) -> Student {
         .expect("a valid student")
 }
 
-fn weights(student: &Student) -> Vec<StateTensor> {
+pub(in crate::train) fn weights(student: &Student) -> Vec<StateTensor> {
     block_on(state(&student.network())).expect("the CPU answers")
 }
 
@@ -153,23 +154,6 @@ fn a_student_can_be_put_aside_after_any_step() {
 }
 
 #[test]
-fn students_in_turns_learn_what_they_learn_alone() {
-    // More than one turn, and of unequal length.
-    let fresh = || [student(READ_EVERY + 3, lively(), 1), student(2 * READ_EVERY + 1, lively(), 2)];
-    let mut alone = fresh();
-    for student in &mut alone {
-        block_on(student.advance(usize::MAX)).expect("the CPU answers");
-    }
-    let (mut cohort, mut told) = (fresh(), Vec::new());
-    block_on(interleave(&mut cohort, |made| told.push(made))).expect("the CPU answers");
-    for (one, other) in cohort.iter().zip(&alone) {
-        assert_eq!(weights(one), weights(other));
-    }
-    assert_ne!(weights(&cohort[0]), weights(&cohort[1]));
-    assert_eq!(told, [2 * READ_EVERY, 3 * READ_EVERY + 3, 3 * READ_EVERY + 4]);
-}
-
-#[test]
 fn the_number_of_threads_changes_no_weight() {
     // Large enough for the CPU backend to split convolutions and sums between threads.
     let model = ModelConfig { width: 32, image_size: 32, ..model() };
@@ -222,7 +206,9 @@ fn a_mixed_view_pays_for_both_labels_by_their_share() {
         let device = Device::flex().autodiff();
         let data = TensorData::new(rows.clone(), [images.len(), CLASSES]);
         let logits = Tensor::<2>::from_data(data, (&device, DType::F32)).require_grad();
-        let loss = loss(logits.clone(), &images, &views, task(24, lively()).images.labels());
+        let batch = Batch { epoch: 0, images: images.to_vec(), views, pixels: None };
+        let targets = targets(&batch, task(24, lively()).images.labels());
+        let loss = mixed_cross_entropy(logits.clone(), &targets);
         let gradient = logits.grad(&loss.clone().backward()).expect("the logits are tracked");
         let loss: f32 = block_on(device::read(loss)).expect("the CPU answers").iter().sum();
         let gradient = block_on(device::read(gradient)).expect("the CPU answers");
@@ -251,7 +237,8 @@ fn an_unmixed_batch_pays_its_mean_cross_entropy() {
     let logits = TensorData::new(rows.clone(), [images.len(), CLASSES]);
     let device = Device::flex().autodiff();
     let logits = Tensor::from_data(logits, (&device, DType::F32));
-    let loss = loss(logits, &images, &views, task.images.labels());
+    let batch = Batch { epoch: 0, images: images.to_vec(), views, pixels: None };
+    let loss = mixed_cross_entropy(logits, &targets(&batch, task.images.labels()));
     let loss: f32 = block_on(device::read(loss)).expect("the CPU answers").iter().sum();
     let each = rows.chunks(CLASSES).zip(images);
     let want: f64 = each.map(|(row, image)| by_hand(row, (image * 3 % 4) as usize).0).sum::<f64>() / 3.0;
@@ -292,35 +279,4 @@ fn a_gpu_trains_a_student_as_the_cpu_does() {
     let (on_gpu, on_cpu) = (losses(&gpu), losses(&Device::flex()));
     let error = distance(&on_gpu, &on_cpu, 1.0);
     assert!(error < 1e-3, "losses are {error:e} apart: {on_gpu:?}, {on_cpu:?}");
-}
-
-#[test]
-#[cfg(feature = "wgpu")]
-fn students_beside_one_another_bring_their_images_to_a_gpu_once_and_learn_what_they_learn_alone() {
-    let Some(gpu) = crate::kernel::testing::wgpu() else { return };
-    let shared = task(24, lively());
-    let beside = |others: &[Student], task: &Task, seed| {
-        Student::beside(others, &model(), recipe(6), task.clone(), seed, &gpu).expect("a valid student")
-    };
-    let mut cohort = vec![beside(&[], &shared, 1)];
-    // Views may differ, but neither the images nor what they are normalised by.
-    cohort.push(beside(&cohort, &Task { augmentation: Augmentation::NONE, ..shared.clone() }, 2));
-    cohort.push(beside(&cohort, &task(24, lively()), 3));
-    let normalise = Normalise { mean: [0.5; 3], std: [0.25; 3] };
-    cohort.push(beside(&cohort, &Task { normalise, ..shared.clone() }, 4));
-    let resident = |student: &Student| student.resident.clone().expect("the images lie on the GPU");
-    assert!(Arc::ptr_eq(&resident(&cohort[0]), &resident(&cohort[1])));
-    for other in &cohort[2..] {
-        assert!(!Arc::ptr_eq(&resident(&cohort[0]), &resident(other)));
-    }
-
-    let mut alone =
-        [beside(&[], &shared, 1), beside(&[], &Task { augmentation: Augmentation::NONE, ..shared }, 2)];
-    cohort.truncate(alone.len());
-    block_on(interleave(&mut cohort, |_| {})).expect("the GPU answers");
-    block_on(interleave(&mut alone, |_| {})).expect("the GPU answers");
-    for (one, other) in cohort.iter().zip(&alone) {
-        assert_eq!(one.curve(), other.curve());
-        assert_eq!(weights(one), weights(other));
-    }
 }

@@ -115,17 +115,20 @@ pub(super) fn coordinate(corner: u32, tap: u32, #[comptime] gather: Gather) -> u
     if comptime!(gather.way == Way::Forward) { corner + tap } else { corner - tap }
 }
 
-/// `output[pixel][column] = Σ source[window of the pixel] · weights[tap, channel][column]`, plus a bias.
+/// `output[pixel][column] = Σ source[window of the pixel] · weights[tap, channel][column]`, plus a bias, for each student.
 ///
 /// `weights` is `[taps · source channels][target channels]`. One workgroup makes one tile; a tile of rows is numbered by the
-/// second and third coordinate of its workgroup, as one alone does not reach far enough.
+/// second and third coordinate of its workgroup, as one alone does not reach far enough. Each student has `batch` images and
+/// `tiles` of them; what a tile computes does not depend on how many students there are.
 #[cube(launch_unchecked)]
 pub(super) fn gathered_product(
     source: &[Vec4],
     weights: &[Vec4],
     bias: &[Vec4],
     output: &mut [Vec4],
+    students: u32,
     batch: u32,
+    tiles: u32,
     #[comptime] gather: Gather,
     #[comptime] tile: Tile,
     #[comptime] has_bias: bool,
@@ -134,8 +137,11 @@ pub(super) fn gathered_product(
     let [target_height, target_width, columns] = comptime!(gather.target());
     let [phase_height, phase_width] = comptime!(gather.pixels());
     let (m, n) = comptime!((tile.m() as u32, tile.n() as u32));
-    let pixels = batch * comptime!((phase_height * phase_width) as u32);
-    let first_row = (CUBE_POS_Z * CUBE_COUNT_Y + CUBE_POS_Y) * m * 4;
+    let number = CUBE_POS_Z * CUBE_COUNT_Y + CUBE_POS_Y;
+    let exists = number < students * tiles;
+    let student = select(exists, number / tiles, 0u32);
+    let pixels = select(exists, batch * comptime!((phase_height * phase_width) as u32), 0u32);
+    let (first_row, first_image) = (number % tiles * m * 4, student * batch);
     let first_column = CUBE_POS_X * n;
     let unit = UNIT_POS;
     let (row, column) = (unit / comptime!(tile.across as u32), unit % comptime!(tile.across as u32));
@@ -158,7 +164,7 @@ pub(super) fn gathered_product(
             let pixel =
                 first_row + (unit % m + comptime!((group * tile.units()) as u32)) * 4 + comptime!(i as u32);
             let (image, y, x) = corner(pixel, pixels, gather);
-            origins[comptime!(group * 4 + i)] = image * comptime!((height * width) as u32);
+            origins[comptime!(group * 4 + i)] = (first_image + image) * comptime!((height * width) as u32);
             corners_y[comptime!(group * 4 + i)] = y;
             corners_x[comptime!(group * 4 + i)] = x;
         }
@@ -173,8 +179,9 @@ pub(super) fn gathered_product(
         let spread = comptime!(gather.spread() as u32);
         let kernel_y = tap_y * spread + comptime!(gather.first_tap(0) as u32);
         let kernel_x = tap_x * spread + comptime!(gather.first_tap(1) as u32);
-        let first_weight = ((kernel_y * comptime!(gather.shape.kernel as u32) + kernel_x) * runs + run)
-            * comptime!((tile.depth * 4) as u32);
+        let first_weight = (student * comptime!((gather.shape.taps() * channels * 4) as u32))
+            + ((kernel_y * comptime!(gather.shape.kernel as u32) + kernel_x) * runs + run)
+                * comptime!((tile.depth * 4) as u32);
         #[unroll]
         for turn in 0..comptime!(squares.div_ceil(tile.units())) {
             let square = unit + comptime!((turn * tile.units()) as u32);
@@ -221,14 +228,16 @@ pub(super) fn gathered_product(
             let (image, row, column_of) = place_of(pixel, gather);
             let y = row * comptime!(gather.spread() as u32) + comptime!(gather.phase[0] as u32);
             let x = column_of * comptime!(gather.spread() as u32) + comptime!(gather.phase[1] as u32);
-            let to = (image * comptime!(target_height as u32) + y) * comptime!(target_width as u32) + x;
+            let to = ((first_image + image) * comptime!(target_height as u32) + y)
+                * comptime!(target_width as u32)
+                + x;
             #[unroll]
             for j in 0..tile.columns {
                 let vector = first_column + column + comptime!((j * tile.across) as u32);
                 if pixel < pixels && vector < comptime!(columns as u32) {
                     let mut value = sums[comptime!((i * 4 + lane) * tile.columns + j)];
                     if has_bias {
-                        value += bias[vector as usize];
+                        value += bias[(student * comptime!(columns as u32) + vector) as usize];
                     }
                     output[(to * comptime!(columns as u32) + vector) as usize] = value;
                 }

@@ -21,7 +21,6 @@ use self::pack::{fit_channels, pack_weights};
 use self::shape::{LANES, Shape, Tile};
 use self::weight_gradient::{add_parts, weight_gradient_parts};
 use super::{elementwise, empty, ready, span};
-use crate::device::Precision;
 use crate::kernel::convolution::Window;
 
 /// Rows of workgroups a launch may have in one dimension, by WebGPU's default limits.
@@ -34,7 +33,7 @@ const WORKGROUPS: usize = 512;
 /// Pixels that a part of a weight gradient has at least, so that adding the parts stays a small part of the work.
 const LEAST_PART: usize = 256;
 
-/// Convolution of images `[B, H, W, C]` with weights `[O, C, K, K]` and a bias `[O]`: `[B, H', W', O]`.
+/// Convolution of images `[S·B, H, W, C]` with weights `[S·O, C, K, K]` and a bias `[S·O]`, of S students: `[S·B, H', W', O]`.
 pub(in crate::kernel) fn convolve(
     images: CubeTensor,
     weights: CubeTensor,
@@ -42,19 +41,13 @@ pub(in crate::kernel) fn convolve(
     window: Window,
 ) -> CubeTensor {
     let (images, weights) = (ready(images), ready(weights));
-    let outputs = weights.shape()[0];
     let shape = Shape::new(&images.shape(), &weights.shape(), window);
-    let bias = bias.map(|bias| fitted(ready(bias), shape.output * LANES));
-    product(
-        fitted(images, shape.input * LANES),
-        &weights,
-        bias,
-        (shape, Way::Forward, window.precision),
-        outputs,
-    )
+    let outputs = weights.shape()[0] / window.students;
+    let bias = bias.map(|bias| fitted(ready(bias), outputs, shape.output * LANES));
+    product(images, &weights, bias, (shape, Way::Forward), window)
 }
 
-/// Gradient of the images, `[B, H, W, C]`, from that of the output.
+/// Gradient of the images, `[S·B, H, W, C]`, from that of the output.
 pub(in crate::kernel) fn image_gradient(
     gradient: CubeTensor,
     weights: CubeTensor,
@@ -63,11 +56,10 @@ pub(in crate::kernel) fn image_gradient(
 ) -> CubeTensor {
     let (gradient, weights) = (ready(gradient), ready(weights));
     let shape = Shape::new(images, &weights.shape(), window);
-    let gradient = fitted(gradient, shape.output * LANES);
-    product(gradient, &weights, None, (shape, Way::Backward, window.precision), images[3])
+    product(gradient, &weights, None, (shape, Way::Backward), window)
 }
 
-/// Gradient of the weights, `[O, C, K, K]`, from that of the output.
+/// Gradient of the weights, `[S·O, C, K, K]`, from that of the output.
 pub(in crate::kernel) fn weight_gradient(
     images: CubeTensor,
     gradient: CubeTensor,
@@ -75,27 +67,33 @@ pub(in crate::kernel) fn weight_gradient(
     window: Window,
 ) -> CubeTensor {
     let (images, gradient) = (ready(images), ready(gradient));
-    let batch = images.shape()[0];
+    let students = window.students;
+    let (batch, [outputs, inputs]) = (images.shape()[0] / students, [weights[0] / students, weights[1]]);
     let shape = Shape::new(&images.shape(), weights, window);
-    let _span = span(&images, "weight gradient", || shape.work(batch));
-    let images = fitted(images, shape.input * LANES);
-    let gradient = fitted(gradient, shape.output * LANES);
+    let _span = span(&images, "weight gradient", || shape.work(batch, students));
+    let images = fitted(images, inputs, shape.input * LANES);
+    let gradient = fitted(gradient, outputs, shape.output * LANES);
     let (rows, columns) = (shape.taps() * shape.input, shape.output);
     let pixels = batch * shape.output_pixels();
     #[cfg(not(target_family = "wasm"))]
-    if let Some(units) = matrix_units::units(&images, window.precision) {
+    if let Some(units) = matrix_units::units(&images, window) {
         let (parts, count) = matrix_units::weight_gradient_parts(units, images, gradient, batch, shape);
-        return added(parts, count, weights, shape);
+        return added(parts, count, weights, shape, students);
     }
     // `K` is one run of all pixels: a panel may end anywhere in it.
     let tile = Tile::choose(rows, columns, 4);
     let tiles = rows.div_ceil(tile.m()) * columns.div_ceil(tile.n());
+    // The students of a launch fill the GPU together, but each is cut as if it were alone: its sums must not depend on
+    // who is beside it.
     let wanted = WORKGROUPS.div_ceil(tiles).min(pixels.div_ceil(LEAST_PART)).max(1);
     let part = pixels.div_ceil(wanted).next_multiple_of(tile.depth * LANES);
     let count = pixels.div_ceil(part);
-    let parts = empty(&images, [count, rows * LANES, columns * LANES]);
-    let workgroups =
-        CubeCount::Static(columns.div_ceil(tile.n()) as u32, rows.div_ceil(tile.m()) as u32, count as u32);
+    let parts = empty(&images, [students * count, rows * LANES, columns * LANES]);
+    let workgroups = CubeCount::Static(
+        columns.div_ceil(tile.n()) as u32,
+        rows.div_ceil(tile.m()) as u32,
+        (students * count) as u32,
+    );
     // SAFETY: `shape` and `tile` decide every size; the kernels guard what lies beyond the last row, column and pixel.
     unsafe {
         weight_gradient_parts::launch_unchecked(
@@ -107,19 +105,20 @@ pub(in crate::kernel) fn weight_gradient(
             parts.clone().into_buffer_arg(),
             batch as u32,
             part as u32,
+            count as u32,
             shape,
             tile,
         );
     }
-    added(parts, count, weights, shape)
+    added(parts, count, weights, shape, students)
 }
 
-/// The sum of the parts of a gradient of the weights, as `[O, C, K, K]`.
-fn added(parts: CubeTensor, count: usize, weights: &[usize], shape: Shape) -> CubeTensor {
-    let [outputs, inputs] = [weights[0], weights[1]];
-    let found = empty(&parts, [outputs, inputs, weights[2], weights[3]]);
-    let (cubes, dim) = elementwise(outputs * inputs * shape.taps());
-    // SAFETY: the kernel returns early past the last weight; there are `count` parts.
+/// The sums of the `count` parts of each student's gradient of the weights, as `[S·O, C, K, K]`.
+fn added(parts: CubeTensor, count: usize, weights: &[usize], shape: Shape, students: usize) -> CubeTensor {
+    let [outputs, inputs] = [weights[0] / students, weights[1]];
+    let found = empty(&parts, [weights[0], inputs, weights[2], weights[3]]);
+    let (cubes, dim) = elementwise(students * outputs * inputs * shape.taps());
+    // SAFETY: the kernel returns early past the last weight; there are `count` parts of each student.
     unsafe {
         add_parts::launch_unchecked(
             &found.client,
@@ -127,6 +126,7 @@ fn added(parts: CubeTensor, count: usize, weights: &[usize], shape: Shape) -> Cu
             dim,
             parts.into_buffer_arg(),
             found.clone().into_buffer_arg(),
+            students as u32,
             count as u32,
             inputs as u32,
             outputs as u32,
@@ -136,20 +136,25 @@ fn added(parts: CubeTensor, count: usize, weights: &[usize], shape: Shape) -> Cu
     found
 }
 
-/// The product of gathered images and weights, with `channels` of the channels it makes.
+/// The product of gathered images and weights.
 fn product(
     source: CubeTensor,
     weights: &CubeTensor,
     bias: Option<CubeTensor>,
-    (shape, way, precision): (Shape, Way, Precision),
-    channels: usize,
+    (shape, way): (Shape, Way),
+    window: Window,
 ) -> CubeTensor {
-    let batch = source.shape()[0];
+    let students = window.students;
+    let batch = source.shape()[0] / students;
     let operator = if way == Way::Forward { "convolution" } else { "input gradient" };
-    let _span = span(&source, operator, || shape.work(batch));
-    let packed = packed(weights, shape, way == Way::Backward);
-    let [height, width, columns] = Gather { shape, way, phase: [0, 0] }.target();
-    let output = empty(&source, [batch, height, width, columns * LANES]);
+    let _span = span(&source, operator, || shape.work(batch, students));
+    let [outputs, inputs] = [weights.shape()[0] / students, weights.shape()[1]];
+    let (given, made) = if way == Way::Forward { (inputs, outputs) } else { (outputs, inputs) };
+    let packed = packed(weights, shape, way == Way::Backward, students);
+    let whole = Gather { shape, way, phase: [0, 0] };
+    let source = fitted(source, given, whole.source()[2] * LANES);
+    let [height, width, columns] = whole.target();
+    let output = empty(&source, [students * batch, height, width, columns * LANES]);
     let has_bias = bias.is_some();
     // Something has to be bound; the kernel does not read it.
     let bias = bias.unwrap_or_else(|| packed.clone());
@@ -160,17 +165,21 @@ fn product(
             continue;
         }
         #[cfg(not(target_family = "wasm"))]
-        if let Some(units) = matrix_units::units(&source, precision) {
+        if let Some(units) = matrix_units::units(&source, window) {
             let tensors = [&source, &packed, &bias, &output];
             matrix_units::product(units, tensors, (batch, pixels), gather, has_bias);
             continue;
         }
         let tile = Tile::choose(pixels.div_ceil(LANES), columns, gather.source()[2]);
         let tiles = pixels.div_ceil(tile.m() * LANES);
-        let far = tiles.div_ceil(MOST_WORKGROUPS);
-        let workgroups =
-            CubeCount::Static(columns.div_ceil(tile.n()) as u32, tiles.div_ceil(far) as u32, far as u32);
-        // SAFETY: `gather` and `tile` decide every size; the kernel guards what lies beyond the last pixel and column.
+        let far = (students * tiles).div_ceil(MOST_WORKGROUPS);
+        let workgroups = CubeCount::Static(
+            columns.div_ceil(tile.n()) as u32,
+            (students * tiles).div_ceil(far) as u32,
+            far as u32,
+        );
+        // SAFETY: `gather` and `tile` decide every size; the kernel guards what lies beyond the last student, pixel and
+        // column.
         unsafe {
             gathered_product::launch_unchecked(
                 &output.client,
@@ -180,22 +189,24 @@ fn product(
                 packed.clone().into_buffer_arg(),
                 bias.clone().into_buffer_arg(),
                 output.clone().into_buffer_arg(),
+                students as u32,
                 batch as u32,
+                tiles as u32,
                 gather,
                 tile,
                 has_bias,
             );
         }
     }
-    fitted(output, channels)
+    fitted(output, columns * LANES, made)
 }
 
-/// Weights as a product reads them.
-fn packed(weights: &CubeTensor, shape: Shape, backward: bool) -> CubeTensor {
-    let [outputs, inputs] = [weights.shape()[0], weights.shape()[1]];
+/// Weights as a product reads them, one student's after the other's.
+fn packed(weights: &CubeTensor, shape: Shape, backward: bool, students: usize) -> CubeTensor {
+    let [outputs, inputs] = [weights.shape()[0] / students, weights.shape()[1]];
     let (rows, columns) = if backward { (shape.output, shape.input) } else { (shape.input, shape.output) };
-    let count = shape.taps() * rows * columns * LANES * LANES;
-    let packed = empty(weights, [shape.taps() * rows * LANES, columns * LANES]);
+    let count = students * shape.taps() * rows * columns * LANES * LANES;
+    let packed = empty(weights, [students * shape.taps() * rows * LANES, columns * LANES]);
     let (cubes, dim) = elementwise(count);
     // SAFETY: the kernel returns early past the last element and reads only weights that exist.
     unsafe {
@@ -205,6 +216,7 @@ fn packed(weights: &CubeTensor, shape: Shape, backward: bool) -> CubeTensor {
             dim,
             weights.clone().into_buffer_arg(),
             packed.clone().into_buffer_arg(),
+            students as u32,
             inputs as u32,
             outputs as u32,
             shape,
@@ -214,16 +226,20 @@ fn packed(weights: &CubeTensor, shape: Shape, backward: bool) -> CubeTensor {
     packed
 }
 
-/// A tensor whose last dimension has `channels`.
-fn fitted(tensor: CubeTensor, channels: usize) -> CubeTensor {
-    let mut shape = tensor.shape().to_vec();
-    let from = std::mem::replace(shape.last_mut().expect("a tensor has a dimension"), channels);
-    if from == channels {
+/// A tensor of rows of `from` channels with rows of `to`: images, or one vector a student.
+fn fitted(tensor: CubeTensor, from: usize, to: usize) -> CubeTensor {
+    if from == to {
         return tensor;
     }
-    let count: usize = shape.iter().product();
+    let rows = tensor.shape().num_elements() / from;
+    let mut shape = tensor.shape().to_vec();
+    match &mut shape[..] {
+        [length] => *length = rows * to,
+        [.., channels] => *channels = to,
+        [] => unreachable!("a tensor has a dimension"),
+    }
     let output = empty(&tensor, shape);
-    let (cubes, dim) = elementwise(count);
+    let (cubes, dim) = elementwise(rows * to);
     // SAFETY: the kernel returns early past the last element and reads only channels that exist.
     unsafe {
         fit_channels::launch_unchecked(
@@ -232,9 +248,9 @@ fn fitted(tensor: CubeTensor, channels: usize) -> CubeTensor {
             dim,
             tensor.into_buffer_arg(),
             output.clone().into_buffer_arg(),
-            count as u32,
+            (rows * to) as u32,
             from as u32,
-            channels as u32,
+            to as u32,
         );
     }
     output

@@ -4,12 +4,13 @@ use cubecl::prelude::*;
 
 use super::shape::Shape;
 
-/// Weights `[O, C, K, K]` as `[taps · C][O]`, or for the way back as `[taps · O][C]`; channels that were added to fill a
-/// vector are zero.
+/// Weights `[O, C, K, K]` of each student as `[taps · C][O]`, or for the way back as `[taps · O][C]`; channels that were
+/// added to fill a vector are zero.
 #[cube(launch_unchecked)]
 pub(super) fn pack_weights(
     weights: &[f32],
     packed: &mut [f32],
+    students: u32,
     inputs: u32,
     outputs: u32,
     #[comptime] shape: Shape,
@@ -22,14 +23,16 @@ pub(super) fn pack_weights(
         (comptime!((shape.input * 4) as u32), comptime!((shape.output * 4) as u32))
     };
     let taps = comptime!(shape.taps() as u32);
-    if place >= taps * inner * columns {
+    if place >= students * comptime!(taps * inner * columns) {
         terminate!();
     }
-    let (column, row) = (place % columns, place / columns);
+    let (student, within) =
+        (place / comptime!(taps * inner * columns), place % comptime!(taps * inner * columns));
+    let (column, row) = (within % columns, within / columns);
     let (channel, tap) = (row % inner, row / inner);
     let (input, output) = if comptime!(backward) { (column, channel) } else { (channel, column) };
     let exists = input < inputs && output < outputs;
-    let from = (output * inputs + input) * taps + tap;
+    let from = ((student * outputs + output) * inputs + input) * taps + tap;
     packed[place as usize] = select(exists, weights[select(exists, from, 0u32) as usize], 0.0f32);
 }
 

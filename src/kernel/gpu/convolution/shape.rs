@@ -24,7 +24,7 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// Of images `[B, H, W, C]` and weights `[O, C, K, K]`.
+    /// Of images `[S·B, H, W, C]` and weights `[S·O, C, K, K]`.
     pub(super) fn new(images: &[usize], weights: &[usize], window: Window) -> Self {
         let (height, width, kernel) = (images[1], images[2], weights[2]);
         assert_eq!(images[3], weights[1], "the weights have as many input channels as the images");
@@ -36,7 +36,7 @@ impl Shape {
             input: images[3].div_ceil(LANES),
             output_height: side(height),
             output_width: side(width),
-            output: weights[0].div_ceil(LANES),
+            output: (weights[0] / window.students).div_ceil(LANES),
             kernel,
             stride: window.stride,
             padding: window.padding,
@@ -48,16 +48,17 @@ impl Shape {
         self.kernel * self.kernel
     }
 
-    /// What any of the three products over a batch does, for a profile. Channels are the rounded ones.
-    pub(super) fn work(&self, batch: usize) -> Work {
+    /// What any of the three products over a batch of every student does, for a profile. Channels are the rounded ones.
+    pub(super) fn work(&self, batch: usize, students: usize) -> Work {
         let (input, output) = (self.input * LANES, self.output * LANES);
         let weights = self.taps() * input * output;
         let stride = if self.stride == 1 { String::new() } else { format!(", stride {}", self.stride) };
         let Self { height, width, kernel, .. } = self;
+        let each = batch * (self.pixels() * input + self.output_pixels() * output) + weights;
         Work {
             shape: format!("{height}x{width}x{input} -> {output}, {kernel}x{kernel}{stride}"),
-            flops: 2.0 * (batch * self.output_pixels()) as f64 * weights as f64,
-            floats: batch * (self.pixels() * input + self.output_pixels() * output) + weights,
+            flops: 2.0 * (students * batch * self.output_pixels()) as f64 * weights as f64,
+            floats: students * each,
         }
     }
 

@@ -9,8 +9,8 @@ use super::shape::{Shape, Tile};
 
 /// `parts[part][tap, channel][column] = Σ images[window of the pixel] · gradient[pixel][column]` over the pixels of a part.
 ///
-/// The first coordinate of a workgroup numbers tiles of columns, the second tiles of rows, the third parts. A part has
-/// `part` pixels, a multiple of the tile's depth.
+/// The first coordinate of a workgroup numbers tiles of columns, the second tiles of rows, the third parts: `count` of each
+/// student. A part has `part` pixels, a multiple of the tile's depth.
 #[cube(launch_unchecked)]
 pub(super) fn weight_gradient_parts(
     images: &[Vec4],
@@ -18,6 +18,7 @@ pub(super) fn weight_gradient_parts(
     parts: &mut [Vec4],
     batch: u32,
     part: u32,
+    count: u32,
     #[comptime] shape: Shape,
     #[comptime] tile: Tile,
 ) {
@@ -29,7 +30,9 @@ pub(super) fn weight_gradient_parts(
     let pixels = batch * area;
     let first_row = CUBE_POS_Y * m;
     let first_column = CUBE_POS_X * n;
-    let first_pixel = CUBE_POS_Z * part;
+    let student = CUBE_POS_Z / count;
+    let first_image = student * batch;
+    let first_pixel = CUBE_POS_Z % count * part;
     let last_pixel = select(first_pixel + part < pixels, first_pixel + part, pixels);
     let unit = UNIT_POS;
     let (row, column) = (unit / comptime!(tile.across as u32), unit % comptime!(tile.across as u32));
@@ -58,14 +61,17 @@ pub(super) fn weight_gradient_parts(
                     && group < rows
                     && y < comptime!(shape.height as u32)
                     && x < comptime!(shape.width as u32);
-                let from = (image * comptime!(shape.pixels() as u32) + y * comptime!(shape.width as u32) + x)
+                let from = ((first_image + image) * comptime!(shape.pixels() as u32)
+                    + y * comptime!(shape.width as u32)
+                    + x)
                     * channels
                     + channel;
                 let value = images[select(inside, from, 0u32) as usize];
                 left[place as usize] = select(inside, value, Vec4::new(0.0));
             }
         }
-        load_right(gradient, &mut right, step, last_pixel - step, first_column, shape.output, tile);
+        let first_gradient = student * pixels + step;
+        load_right(gradient, &mut right, first_gradient, last_pixel - step, first_column, shape.output, tile);
         sync_cube();
         accumulate(&left, &right, &mut sums, row, column, tile);
         sync_cube();
@@ -89,11 +95,12 @@ pub(super) fn weight_gradient_parts(
     }
 }
 
-/// Adds the parts, in their order, and puts every weight where `[O, C, K, K]` has it.
+/// Adds the `count` parts of each student, in their order, and puts every weight where `[O, C, K, K]` has it.
 #[cube(launch_unchecked)]
 pub(super) fn add_parts(
     parts: &[f32],
     weights: &mut [f32],
+    students: u32,
     count: u32,
     inputs: u32,
     outputs: u32,
@@ -101,16 +108,17 @@ pub(super) fn add_parts(
 ) {
     let place = ABSOLUTE_POS as u32;
     let taps = comptime!(shape.taps() as u32);
-    if place >= outputs * inputs * taps {
+    if place >= students * outputs * inputs * taps {
         terminate!();
     }
-    let (tap, channel, output) = (place % taps, place / taps % inputs, place / taps / inputs);
+    let (tap, channel, output) = (place % taps, place / taps % inputs, place / taps / inputs % outputs);
+    let student = place / (taps * inputs * outputs);
     let columns = comptime!((shape.output * 4) as u32);
     let size = comptime!((shape.taps() * shape.input * 4) as u32) * columns;
     let from = (tap * comptime!((shape.input * 4) as u32) + channel) * columns + output;
     let mut sum = 0.0f32;
     for part in 0..count {
-        sum += parts[(part * size + from) as usize];
+        sum += parts[((student * count + part) * size + from) as usize];
     }
     weights[place as usize] = sum;
 }

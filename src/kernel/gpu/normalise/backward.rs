@@ -6,7 +6,7 @@
 use cubecl::prelude::*;
 
 use super::columns::{Columns, add_rows};
-use super::forward::{Plane, larger};
+use super::forward::{Plane, column_of, larger};
 use crate::kernel::gpu::reduce::{Sum, reduce};
 
 /// The gradient behind pool and ReLU at the four places of a window, 0 where they let none through.
@@ -58,7 +58,8 @@ fn plain_gradient<N: Size>(
 }
 
 /// `parts[part][0]` is the sum of the gradient over the pixels of a part, `parts[part][1]` that of its products with the
-/// values' distance from the mean. `output` is that of the block, read where there is a shortcut.
+/// values' distance from the mean. `output` is that of the block, read where there is a shortcut. Each student has `pixels`
+/// pixels and as many parts as any other.
 #[cube(launch_unchecked)]
 pub(super) fn sums_of_parts<N: Size>(
     values: &[Vector<f32, N>],
@@ -68,19 +69,23 @@ pub(super) fn sums_of_parts<N: Size>(
     parts: &mut [Vector<f32, N>],
     pixels: u32,
     part: u32,
+    students: u32,
     #[comptime] columns: Columns,
     #[comptime] plane: Plane,
 ) {
     let channels = comptime!(columns.channels as u32);
     let column = CUBE_POS_Y * comptime!(columns.across as u32) + UNIT_POS % comptime!(columns.across as u32);
     let row = UNIT_POS / comptime!(columns.across as u32);
-    let first = CUBE_POS_X * part;
-    let last = select(first + part < pixels, first + part, pixels);
+    let count = CUBE_COUNT_X / students;
+    let (student, start) = (CUBE_POS_X / count, CUBE_POS_X % count * part);
+    let first = student * pixels + start;
+    let last = student * pixels + select(start + part < pixels, start + part, pixels);
     let exists = column < channels;
     let column = select(exists, column, 0u32);
-    let gain = affine[column as usize];
-    let offset = affine[(channels + column) as usize];
-    let mean = affine[(channels * 2 + column) as usize];
+    let (own, all) = (student * channels + column, students * channels);
+    let gain = affine[own as usize];
+    let offset = affine[(all + own) as usize];
+    let mean = affine[(all * 2 + own) as usize];
     let mut sum = Vector::<f32, N>::new(0.0);
     let mut products = Vector::<f32, N>::new(0.0);
     let [rows, width] = comptime!(plane.output());
@@ -123,7 +128,7 @@ pub(super) fn sums_of_parts<N: Size>(
 }
 
 /// Gradients of scale and shift, and three rows of what turns a gradient `g` behind the ReLU and a value `v` into the
-/// value's gradient `r0 g + r1 v + r2`. One workgroup a channel; `values` is how many there are of each channel.
+/// value's gradient `r0 g + r1 v + r2`. One workgroup a channel of a student; `values` is how many there are of each.
 #[cube(launch_unchecked)]
 pub(super) fn join_sums(
     parts: &[f32],
@@ -132,37 +137,39 @@ pub(super) fn join_sums(
     shift: &mut [f32],
     turned: &mut [f32],
     count: u32,
+    channels: u32,
     values: f32,
     #[comptime] units: usize,
 ) {
-    let (channel, channels) = (CUBE_POS_X, CUBE_COUNT_X);
+    let (student, channel, all) = (CUBE_POS_X / channels, CUBE_POS_X % channels, CUBE_COUNT_X);
     let mut sum = 0.0f32;
     let mut product = 0.0f32;
     for index in range_stepped(UNIT_POS, count, comptime!(units as u32)) {
-        let place = index * channels * 2 + channel;
+        let place = (student * count + index) * channels * 2 + channel;
         sum += parts[place as usize];
         product += parts[(place + channels) as usize];
     }
     let sum = reduce::<f32, Sum>(sum, units, 1usize);
     let product = reduce::<f32, Sum>(product, units, 1usize);
     if UNIT_POS == 0 {
-        let place = channel as usize;
+        let own = CUBE_POS_X;
+        let place = own as usize;
         let gain = affine[place];
-        let mean = affine[(channels * 2 + channel) as usize];
-        let inverse = affine[(channels * 3 + channel) as usize];
+        let mean = affine[(all * 2 + own) as usize];
+        let inverse = affine[(all * 3 + own) as usize];
         let product = product * inverse;
         scale[place] = product;
         shift[place] = sum;
         // With x = (v - mean) inverse: gain (g - sum / n - x product / n).
         let slope = gain * inverse * product / values;
         turned[place] = gain;
-        turned[(channels + channel) as usize] = 0.0 - slope;
-        turned[(channels * 2 + channel) as usize] = slope * mean - gain * sum / values;
+        turned[(all + own) as usize] = 0.0 - slope;
+        turned[(all * 2 + own) as usize] = slope * mean - gain * sum / values;
     }
 }
 
 /// The gradient of the values, and of the shortcut where there is one. One invocation a vector of the values or, with a pool,
-/// a window of them; `count` of them.
+/// a window of them; `count` of them, `each` of them of one student.
 #[cube(launch_unchecked)]
 pub(super) fn value_gradient<N: Size>(
     values: &[Vector<f32, N>],
@@ -173,6 +180,7 @@ pub(super) fn value_gradient<N: Size>(
     found: &mut [Vector<f32, N>],
     shortcut: &mut [Vector<f32, N>],
     count: u32,
+    each: u32,
     #[comptime] plane: Plane,
 ) {
     let place = ABSOLUTE_POS as u32;
@@ -181,10 +189,11 @@ pub(super) fn value_gradient<N: Size>(
     }
     let channels = comptime!(plane.channels as u32);
     let channel = place % channels;
-    let gain = affine[channel as usize];
-    let offset = affine[(channels + channel) as usize];
-    let slope = turned[(channels + channel) as usize];
-    let rest = turned[(channels * 2 + channel) as usize];
+    let (column, row) = column_of(place, count, each, plane);
+    let gain = affine[column as usize];
+    let offset = affine[(row + column) as usize];
+    let slope = turned[(row + column) as usize];
+    let rest = turned[(row * 2 + column) as usize];
     if comptime!(plane.pool) {
         let [rows, columns] = comptime!(plane.output());
         let (rows, columns) = comptime!((rows as u32, columns as u32));

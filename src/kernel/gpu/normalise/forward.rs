@@ -7,7 +7,7 @@ use cubecl::prelude::*;
 pub(super) struct Plane {
     pub(super) height: usize,
     pub(super) width: usize,
-    /// Vectors of channels.
+    /// Vectors of channels of a student.
     pub(super) channels: usize,
     pub(super) relu: bool,
     pub(super) pool: bool,
@@ -27,7 +27,15 @@ pub(super) fn larger<N: Size>(a: Vector<f32, N>, b: Vector<f32, N>) -> Vector<f3
     select_many(a.greater_than(&b), a, b)
 }
 
-/// One invocation a vector of the output; `count` of them.
+/// Where in a row of an affine the channels of a vector stand, and the length of that row: each student has its own, and
+/// `each` of the `count` vectors that `place` numbers.
+#[cube]
+pub(super) fn column_of(place: u32, count: u32, each: u32, #[comptime] plane: Plane) -> (u32, u32) {
+    let channels = comptime!(plane.channels as u32);
+    (place / each * channels + place % channels, count / each * channels)
+}
+
+/// One invocation a vector of the output; `count` of them, `each` of them of one student.
 #[cube(launch_unchecked)]
 pub(super) fn normalise<N: Size>(
     values: &[Vector<f32, N>],
@@ -35,6 +43,7 @@ pub(super) fn normalise<N: Size>(
     shortcut: &[Vector<f32, N>],
     output: &mut [Vector<f32, N>],
     count: u32,
+    each: u32,
     #[comptime] plane: Plane,
 ) {
     let place = ABSOLUTE_POS as u32;
@@ -42,16 +51,17 @@ pub(super) fn normalise<N: Size>(
         terminate!();
     }
     let channels = comptime!(plane.channels as u32);
-    let channel = place % channels;
-    let gain = affine[channel as usize];
-    let offset = affine[(channels + channel) as usize];
+    let (column, row) = column_of(place, count, each, plane);
+    let gain = affine[column as usize];
+    let offset = affine[(row + column) as usize];
     let value = if comptime!(plane.pool) {
         let pixel = place / channels;
         let [rows, columns] = comptime!(plane.output());
         let (rows, columns) = comptime!((rows as u32, columns as u32));
         let (x, y, image) = (pixel % columns, pixel / columns % rows, pixel / columns / rows);
         let width = comptime!(plane.width as u32);
-        let from = ((image * comptime!(plane.height as u32) + y * 2) * width + x * 2) * channels + channel;
+        let from =
+            ((image * comptime!(plane.height as u32) + y * 2) * width + x * 2) * channels + place % channels;
         let below = from + width * channels;
         let above = larger::<N>(
             values[from as usize] * gain + offset,

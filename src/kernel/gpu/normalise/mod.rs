@@ -1,4 +1,6 @@
-//! BatchNorm with what follows it, forward and back, on a convolution's output `[B, H, W, C]`.
+//! BatchNorm with what follows it, forward and back, on a convolution's output `[S·B, H, W, C]`, of S students.
+//!
+//! A student's moments are those of its own images; what is kept of channels, `[S·C]`, has one student's after the other's.
 
 mod backward;
 mod columns;
@@ -30,7 +32,7 @@ pub(in crate::kernel) struct After {
     pub(in crate::kernel) pool: bool,
 }
 
-/// Mean, biased variance and affine of each channel of a convolution's output.
+/// Mean, biased variance and affine of each channel of each student's output.
 pub(in crate::kernel) struct Moments {
     pub(in crate::kernel) mean: CubeTensor,
     pub(in crate::kernel) variance: CubeTensor,
@@ -65,7 +67,7 @@ fn plane(values: &CubeTensor, after: After, shortcut: bool) -> Plane {
     Plane { height: shape[1], width: shape[2], channels, relu, pool, shortcut }
 }
 
-/// The moments of values `[B, H, W, C]` over all but the channels.
+/// The moments of each student's values over all but the channels. Scale and shift say how many students there are.
 pub(in crate::kernel) fn moments(
     values: &CubeTensor,
     scale: &CubeTensor,
@@ -75,32 +77,35 @@ pub(in crate::kernel) fn moments(
     let shape = values.shape();
     let (channels, lanes) = (shape[3], lanes(shape[3]));
     let _span = span(values, "moments", || work(values, 4, 1));
-    let pixels = shape.num_elements() / channels;
+    let all = scale.shape()[0];
+    let students = all / channels;
+    let pixels = shape.num_elements() / all;
     let (part, count) = cut(pixels);
     let columns = Columns::new(channels / lanes);
-    let parts = empty(values, [count, 3, channels]);
+    let parts = empty(values, [students * count, 3, channels]);
     let found = Moments {
-        mean: empty(values, [channels]),
-        variance: empty(values, [channels]),
-        affine: empty(values, [AFFINE, channels]),
+        mean: empty(values, [all]),
+        variance: empty(values, [all]),
+        affine: empty(values, [AFFINE, all]),
     };
     let client = values.client.clone();
     // SAFETY: parts and columns cover all pixels and channels, and the kernels guard what lies beyond them.
     unsafe {
         moments_of_parts::launch_unchecked(
             &client,
-            CubeCount::Static(count as u32, columns.groups() as u32, 1),
+            CubeCount::Static((students * count) as u32, columns.groups() as u32, 1),
             CubeDim::new_1d(columns.units() as u32),
             lanes,
             values.clone().into_buffer_arg(),
             parts.clone().into_buffer_arg(),
             pixels as u32,
             part as u32,
+            students as u32,
             columns,
         );
         join_moments::launch_unchecked(
             &client,
-            CubeCount::Static(channels as u32, 1, 1),
+            CubeCount::Static(all as u32, 1, 1),
             CubeDim::new_1d(UNITS as u32),
             parts.into_buffer_arg(),
             ready(scale.clone()).into_buffer_arg(),
@@ -111,6 +116,7 @@ pub(in crate::kernel) fn moments(
             pixels as u32,
             part as u32,
             count as u32,
+            channels as u32,
             epsilon as f32,
             UNITS,
         );
@@ -160,6 +166,7 @@ pub(in crate::kernel) fn normalise(
     let [height, width] = plane.output();
     let output = empty(values, [shape[0], height, width, shape[3]]);
     let count = shape[0] * height * width * plane.channels;
+    let students = students(affine, values);
     let (cubes, dim) = elementwise(count);
     // SAFETY: the plane decides every size; the kernel returns early past the last element.
     unsafe {
@@ -174,10 +181,16 @@ pub(in crate::kernel) fn normalise(
             shortcut.map_or_else(|| affine.clone(), ready).into_buffer_arg(),
             output.clone().into_buffer_arg(),
             count as u32,
+            (count / students) as u32,
             plane,
         );
     }
     output
+}
+
+/// How many students have values and a part of an affine.
+fn students(affine: &CubeTensor, values: &CubeTensor) -> usize {
+    affine.shape()[1] / values.shape()[3]
 }
 
 /// Gradients behind the normalisation.
@@ -207,25 +220,26 @@ pub(in crate::kernel) fn gradients(
     // Something has to be bound; it is read only where there is a shortcut.
     let output = output.map_or_else(|| affine.clone(), ready);
     let [height, width] = plane.output();
-    let pixels = shape[0] * height * width;
+    let (students, all) = (students(affine, values), affine.shape()[1]);
+    let pixels = shape[0] / students * height * width;
     let (part, count) = cut(pixels);
     let columns = Columns::new(plane.channels);
-    let parts = empty(values, [count, 2, channels]);
-    let [scale, shift] = [(); 2].map(|()| empty(values, [channels]));
-    let turned = empty(values, [3, channels]);
+    let parts = empty(values, [students * count, 2, channels]);
+    let [scale, shift] = [(); 2].map(|()| empty(values, [all]));
+    let turned = empty(values, [3, all]);
     let found = empty(values, shape.clone());
     let shortcut = has_shortcut.then(|| empty(values, shape.clone()));
     let places = if plane.pool {
         shape[0] * shape[1].div_ceil(2) * shape[2].div_ceil(2) * plane.channels
     } else {
-        pixels * plane.channels
+        students * pixels * plane.channels
     };
     let client = values.client.clone();
     // SAFETY: as in `moments` and `normalise`.
     unsafe {
         sums_of_parts::launch_unchecked(
             &client,
-            CubeCount::Static(count as u32, columns.groups() as u32, 1),
+            CubeCount::Static((students * count) as u32, columns.groups() as u32, 1),
             CubeDim::new_1d(columns.units() as u32),
             lanes,
             values.clone().into_buffer_arg(),
@@ -235,12 +249,13 @@ pub(in crate::kernel) fn gradients(
             parts.clone().into_buffer_arg(),
             pixels as u32,
             part as u32,
+            students as u32,
             columns,
             plane,
         );
         join_sums::launch_unchecked(
             &client,
-            CubeCount::Static(channels as u32, 1, 1),
+            CubeCount::Static(all as u32, 1, 1),
             CubeDim::new_1d(UNITS as u32),
             parts.into_buffer_arg(),
             affine.clone().into_buffer_arg(),
@@ -248,7 +263,8 @@ pub(in crate::kernel) fn gradients(
             shift.clone().into_buffer_arg(),
             turned.clone().into_buffer_arg(),
             count as u32,
-            (shape.num_elements() / channels) as f32,
+            channels as u32,
+            (shape.num_elements() / all) as f32,
             UNITS,
         );
         let (cubes, dim) = elementwise(places);
@@ -266,6 +282,7 @@ pub(in crate::kernel) fn gradients(
             // Something has to be bound that is nothing else; it is written only where there is a shortcut.
             shortcut.clone().unwrap_or_else(|| empty(values, [lanes])).into_buffer_arg(),
             places as u32,
+            (places / students) as u32,
             plane,
         );
     }

@@ -8,20 +8,23 @@ use super::columns::{Columns, add_rows};
 use crate::kernel::gpu::reduce::{Join, reduce};
 
 /// Moments of a part: `parts[part][0]` is a value near the mean, rows 1 and 2 are the sums of the differences from it
-/// and of their squares, which keep their digits where the mean is far from 0.
+/// and of their squares, which keep their digits where the mean is far from 0. Each student has `pixels` pixels and as many
+/// parts as any other.
 #[cube(launch_unchecked)]
 pub(super) fn moments_of_parts<N: Size>(
     values: &[Vector<f32, N>],
     parts: &mut [Vector<f32, N>],
     pixels: u32,
     part: u32,
+    students: u32,
     #[comptime] columns: Columns,
 ) {
     let channels = comptime!(columns.channels as u32);
     let column = CUBE_POS_Y * comptime!(columns.across as u32) + UNIT_POS % comptime!(columns.across as u32);
     let row = UNIT_POS / comptime!(columns.across as u32);
-    let first = CUBE_POS_X * part;
-    let last = select(first + part < pixels, first + part, pixels);
+    let count = CUBE_COUNT_X / students;
+    let (before, start) = (CUBE_POS_X / count * pixels, CUBE_POS_X % count * part);
+    let (first, last) = (before + start, before + select(start + part < pixels, start + part, pixels));
     let exists = column < channels;
     let column = select(exists, column, 0u32);
     let near = values[(first * channels + column) as usize];
@@ -69,7 +72,7 @@ impl Join<Set> for Together {
     }
 }
 
-/// Mean and biased variance of each channel, and what [`affine`] makes of them. One workgroup a channel.
+/// Mean and biased variance of each channel, and what [`affine`] makes of them. One workgroup a channel of a student.
 #[cube(launch_unchecked)]
 pub(super) fn join_moments(
     parts: &[f32],
@@ -81,13 +84,14 @@ pub(super) fn join_moments(
     pixels: u32,
     part: u32,
     count: u32,
+    channels: u32,
     epsilon: f32,
     #[comptime] units: usize,
 ) {
-    let (channel, channels) = (CUBE_POS_X, CUBE_COUNT_X);
+    let (student, channel) = (CUBE_POS_X / channels, CUBE_POS_X % channels);
     let mut all = Set::new(0.0);
     for index in range_stepped(UNIT_POS, count, comptime!(units as u32)) {
-        let place = index * channels * 3 + channel;
+        let place = (student * count + index) * channels * 3 + channel;
         let left = pixels - index * part;
         let own = f32::cast_from(select(left < part, left, part));
         let sum = parts[(place + channels) as usize];
@@ -98,16 +102,17 @@ pub(super) fn join_moments(
     }
     let all = reduce::<Set, Together>(all, units, 1usize);
     if UNIT_POS == 0 {
-        let place = channel as usize;
+        let place = CUBE_POS_X as usize;
         let middle = all.extract(1usize);
         let spread = all.extract(2usize) / all.extract(0usize);
         mean[place] = middle;
         variance[place] = spread;
-        write_affine(affine, channel, channels, middle, spread, scale[place], shift[place], epsilon);
+        let (scale, shift) = (scale[place], shift[place]);
+        write_affine(affine, CUBE_POS_X, CUBE_COUNT_X, middle, spread, scale, shift, epsilon);
     }
 }
 
-/// Rows of an affine: gain and offset that normalise, scale and shift a value at once; the mean; the inverse of the
+/// Rows of an affine, each of all channels of all students: gain and offset that normalise, scale and shift a value at once; the mean; the inverse of the
 /// standard deviation.
 pub(super) const AFFINE: usize = 4;
 

@@ -22,13 +22,17 @@ use super::gather::Gather;
 use super::shape::{LANES, Shape};
 use super::{LEAST_PART, MOST_WORKGROUPS, WORKGROUPS};
 use crate::device::{MatrixUnits, Precision};
+use crate::kernel::convolution::Window;
 
 /// The units that are to make a product: none in full precision, or where a tensor's device has none. (A run in mixed precision
 /// is refused there before it begins; [`Precision::on`].)
-pub(super) fn units(on: &CubeTensor, precision: Precision) -> Option<MatrixUnits> {
-    match precision {
+pub(super) fn units(on: &CubeTensor, window: Window) -> Option<MatrixUnits> {
+    match window.precision {
         Precision::Full => None,
-        Precision::Mixed => MatrixUnits::listed(on.client.properties()),
+        Precision::Mixed => {
+            assert_eq!(window.students, 1, "students in mixed precision are not stacked");
+            MatrixUnits::listed(on.client.properties())
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::kernel::testing::matrix_units;
 use crate::random::{Purpose, Stream};
 
 fn sizes(images: [usize; 4], outputs: usize, kernel: usize, stride: usize, padding: usize) -> Sizes {
-    Sizes { images, outputs, kernel, window: Window { stride, padding, precision: Precision::Mixed } }
+    Sizes { images, outputs, kernel, window: Window { stride, padding, students: 1, precision: Precision::Mixed } }
 }
 
 fn draw(shape: [usize; 4], key: u64) -> Vec<f32> {

@@ -1,0 +1,21 @@
+//! The CPU implementation.
+
+use burn::backend::Flex;
+use burn::backend::tensor::FloatTensor;
+
+use super::Copy;
+use crate::kernel::flex::{floats, vector};
+
+impl Copy for Flex {
+    fn copy(
+        from: FloatTensor<Self>,
+        first: usize,
+        into: FloatTensor<Self>,
+        place: usize,
+        count: usize,
+    ) -> FloatTensor<Self> {
+        let mut values = floats(&into).into_owned();
+        values[place..place + count].copy_from_slice(&floats(&from)[first..first + count]);
+        vector(values)
+    }
+}

@@ -1,0 +1,261 @@
+//! Students that train side by side on one device.
+//!
+//! Small students leave a GPU idle: their kernels end before the next is launched. So students of equal shape are stacked
+//! and make their steps together, each kernel launched once for all of them. Each makes, bit for bit, the steps that it would
+//! make alone, as no sum runs over more than one student and all are cut as if they were alone.
+
+use std::sync::Arc;
+
+use burn::tensor::{DType, Tensor};
+
+use super::checkpoint::CheckpointError;
+use super::course::{Course, targets};
+use super::optimizer::OptimizerState;
+use super::student::{READ_EVERY, Student, TrainError, learn};
+use crate::augment::View;
+use crate::device::{self, Precision};
+use crate::kernel::copy::joined;
+use crate::kernel::views::Resident;
+use crate::model::{Network, share};
+
+/// Floats of a stack's largest activation, at most: WebGPU's default limit of what a kernel may bind. A student that
+/// comes near it alone fills a GPU alone.
+const MOST: usize = (128 << 20) / size_of::<f32>();
+
+/// Students that train in turns on one device, or together where that pays.
+#[derive(Default)]
+pub struct Cohort {
+    students: Vec<Student>,
+    /// Students that have been stacked; until they are settled, they know nothing of what they learned since.
+    stacks: Vec<Stack>,
+}
+
+/// The students of a stack, by their place in the cohort, and what they have learned.
+struct Stack {
+    members: Vec<usize>,
+    network: Network,
+    optimizer: OptimizerState,
+}
+
+impl Cohort {
+    /// A cohort of these students.
+    pub fn new(students: Vec<Student>) -> Self {
+        Self { students, stacks: Vec::new() }
+    }
+
+    /// Adds a student.
+    pub fn push(&mut self, student: Student) {
+        self.settle();
+        self.students.push(student);
+    }
+
+    /// How the students stand, in the order they came in.
+    pub fn courses(&self) -> impl ExactSizeIterator<Item = &Course> {
+        self.students.iter().map(|student| &**student)
+    }
+
+    /// Whether all students have made all their steps.
+    pub fn finished(&self) -> bool {
+        self.courses().all(Course::finished)
+    }
+
+    /// The students with all that they have learned.
+    pub fn students(&mut self) -> &mut [Student] {
+        self.settle();
+        &mut self.students
+    }
+
+    /// Lets every student that is not finished make up to `steps` steps, and reads their losses.
+    ///
+    /// # Errors
+    /// [`TrainError`] when the device fails or the loss of a student is not finite.
+    pub async fn advance(&mut self, steps: usize) -> Result<(), TrainError> {
+        if self.stacks.is_empty() {
+            self.stack();
+        }
+        for stack in &mut self.stacks {
+            stack.advance(&mut self.students, steps).await?;
+        }
+        let stacked = |place: &usize| self.stacks.iter().any(|stack| stack.members.contains(place));
+        let alone: Vec<usize> = (0..self.students.len()).filter(|place| !stacked(place)).collect();
+        for place in alone {
+            let student = &mut self.students[place];
+            if !student.finished() {
+                student.advance(steps).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Trains all students to the end, in turns of [`READ_EVERY`] steps. `progress` is told the number of steps made, by
+    /// all together, after each turn.
+    ///
+    /// # Errors
+    /// As [`advance`](Self::advance).
+    pub async fn train(&mut self, mut progress: impl FnMut(usize)) -> Result<(), TrainError> {
+        while !self.finished() {
+            self.advance(READ_EVERY).await?;
+            progress(self.courses().map(Course::steps_made).sum());
+        }
+        Ok(())
+    }
+
+    /// A student as bytes, as [`Student::checkpoint`].
+    ///
+    /// # Errors
+    /// [`CheckpointError`] when the device does not answer.
+    ///
+    /// # Panics
+    /// When there is no such student.
+    pub async fn checkpoint(&mut self, student: usize) -> Result<Vec<u8>, CheckpointError> {
+        self.students()[student].checkpoint().await
+    }
+
+    /// Stacks the students that can be trained together.
+    fn stack(&mut self) {
+        let mut groups: Vec<Vec<usize>> = Vec::new();
+        for (place, course) in self.courses().enumerate() {
+            if course.finished() || course.resident.is_none() {
+                continue;
+            }
+            let most = together(course);
+            let fits =
+                |group: &&mut Vec<usize>| group.len() < most && self.students[group[0]].is_like(course);
+            match groups.iter_mut().find(fits) {
+                Some(group) => group.push(place),
+                None => groups.push(vec![place]),
+            }
+        }
+        groups.retain(|group| group.len() > 1);
+        self.stacks = groups.into_iter().map(|members| Stack::new(members, &self.students)).collect();
+    }
+
+    /// Gives every student what it has learned in a stack.
+    fn settle(&mut self) {
+        for stack in std::mem::take(&mut self.stacks) {
+            stack.settle(&mut self.students);
+        }
+    }
+}
+
+/// How many students such as this one a stack has at most. The kernels of mixed precision take one.
+fn together(course: &Course) -> usize {
+    if course.model.precision == Precision::Mixed {
+        return 1;
+    }
+    (MOST / (course.batch() * course.model.widest())).max(1)
+}
+
+impl Course {
+    /// Whether another can be stacked with this one: the same steps of the same shapes, the next one now.
+    fn is_like(&self, other: &Self) -> bool {
+        let shape = |course: &Self| (course.model, course.recipe, course.step, course.task().images.len());
+        shape(self) == shape(other) && self.device == other.device && other.resident.is_some()
+    }
+}
+
+impl Stack {
+    fn new(members: Vec<usize>, students: &[Student]) -> Self {
+        let stacked: Vec<&Student> = members.iter().map(|&member| &students[member]).collect();
+        let networks: Vec<&Network> = stacked.iter().map(|student| &student.network).collect();
+        let (first, ids) = (stacked[0], networks.iter().map(|network| network.ids()).collect::<Vec<_>>());
+        let kept = (0..ids[0].len()).map(|parameter| {
+            let each = stacked.iter().zip(&ids).map(|(student, ids)| student.optimizer.kept(ids[parameter]));
+            let each: Vec<Vec<Tensor<1>>> = each.collect();
+            let all = (0..each[0].len()).map(|k| joined(each.iter().map(|kept| kept[k].clone()).collect()));
+            (ids[0][parameter], all.collect::<Vec<_>>())
+        });
+        let kept = kept.filter(|(_, tensors)| !tensors.is_empty()).collect();
+        let mut optimizer = OptimizerState::new(&first.recipe);
+        assert!(optimizer.restore(first.optimizer.steps(), kept), "equal recipes keep equally much");
+        Self { network: Network::stacked(&networks), optimizer, members }
+    }
+
+    /// Makes up to `steps` steps, and reads the losses.
+    async fn advance(&mut self, students: &mut [Student], steps: usize) -> Result<(), TrainError> {
+        let first = &students[self.members[0]];
+        let steps = steps.min(first.steps - first.step);
+        if steps == 0 {
+            return Ok(());
+        }
+        let losses: Vec<Tensor<1>> = (0..steps).map(|_| self.step(students)).collect();
+        let batches: Vec<usize> = losses.iter().map(|loss| loss.dims()[0] / self.members.len()).collect();
+        let shares = device::read_all(losses).await.map_err(TrainError::Device)?;
+        for (place, &member) in self.members.iter().enumerate() {
+            let (mut own, mut from) = (Vec::new(), 0);
+            for batch in &batches {
+                own.extend_from_slice(&shares[from + place * batch..from + (place + 1) * batch]);
+                from += self.members.len() * batch;
+            }
+            students[member].course.note(&own, steps)?;
+        }
+        Ok(())
+    }
+
+    /// Makes one step of every student without waiting for the device; every sample's share of its student's loss.
+    fn step(&mut self, students: &mut [Student]) -> Tensor<1> {
+        let rate = students[self.members[0]].learning_rate();
+        let batches: Vec<_> =
+            self.members.iter().map(|&member| students[member].course.take_batch()).collect();
+        let course = |place: usize| &students[self.members[place]].course;
+        let found = batches.iter().enumerate().flat_map(|(place, batch)| {
+            let labels = course(place).task().images.labels();
+            targets(batch, labels)
+        });
+        let targets: Vec<_> = found.collect();
+
+        let first = course(0);
+        let (device, side) = (first.device.clone(), first.task().images.side() as usize);
+        let views: Vec<&[View]> = batches.iter().map(|batch| &batch.views[..]).collect();
+        let count: usize = views.iter().map(|views| views.len()).sum();
+        let mut input = Tensor::empty([count, side, side, 3], (&device, DType::F32));
+        let (mut place, mut from) = (0, 0);
+        while place < views.len() {
+            // Neighbours that share a set share a launch.
+            let resident =
+                course(place).resident.clone().expect("a stacked student's images lie on the device");
+            let same =
+                |&other: &usize| course(other).resident.as_ref().is_some_and(|r| Arc::ptr_eq(r, &resident));
+            let end = (place..views.len()).take_while(same).last().map_or(place + 1, |last| last + 1);
+            input = Resident::views_into(&resident, input, from, &views[place..end], &device);
+            from += views[place..end].iter().map(|views| views.len()).sum::<usize>();
+            place = end;
+        }
+
+        let input = Tensor::from_inner(input);
+        let (_, shares) =
+            learn(&mut self.network, &mut self.optimizer, rate, input, &targets, self.members.len());
+        for &member in &self.members {
+            students[member].course.step += 1;
+        }
+        shares
+    }
+
+    /// Gives every student its share of what was learned.
+    fn settle(self, students: &mut [Student]) {
+        let ids = self.network.ids();
+        let kept: Vec<Vec<Tensor<1>>> = ids.iter().map(|&id| self.optimizer.kept(id)).collect();
+        for (place, &member) in self.members.iter().enumerate() {
+            let student = &mut students[member];
+            let own = |tensors: &Vec<Tensor<1>>| {
+                tensors.iter().map(|all| share(all, place, self.members.len())).collect::<Vec<_>>()
+            };
+            let kept = student.network.ids().into_iter().zip(kept.iter().map(own));
+            let kept = kept.filter(|(_, tensors)| !tensors.is_empty()).collect();
+            assert!(
+                student.optimizer.restore(self.optimizer.steps(), kept),
+                "equal recipes keep equally much"
+            );
+        }
+        let mut students: Vec<&mut Student> = students
+            .iter_mut()
+            .enumerate()
+            .filter(|(place, _)| self.members.contains(place))
+            .map(|(_, student)| student)
+            .collect();
+        self.network.unstack(students.iter_mut().map(|student| &mut student.network));
+    }
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests;
