@@ -22,7 +22,7 @@ use std::time::Instant;
 use burn::tensor::{DType, Tensor, TensorData};
 use common::{Args, median, pool};
 use tilepress::augment::{Executor, Layout, Planner};
-use tilepress::device::{DeviceChoice, Opened, open, read};
+use tilepress::device::{DeviceChoice, Opened, Precision, open, read};
 use tilepress::model::{Architecture, ModelConfig, Stem};
 use tilepress::random::{Purpose, Stream};
 use tilepress::train::{Student, Task, on_noise};
@@ -102,7 +102,14 @@ fn parse(text: &str) -> ModelConfig {
     let architecture: Architecture = part().parse().unwrap();
     let width: usize = part().parse().unwrap();
     let image_size = part().parse().unwrap();
-    ModelConfig { architecture, width: width.max(1), stem: Stem::ImageNet, classes: CLASSES, image_size }
+    ModelConfig {
+        architecture,
+        width: width.max(1),
+        stem: Stem::ImageNet,
+        classes: CLASSES,
+        image_size,
+        precision: Precision::Full,
+    }
 }
 
 /// A student that never finishes, on random pixels.

@@ -63,24 +63,28 @@ impl Fault {
 
     #[cfg(feature = "engine")]
     fn of_the_engine(error: &(dyn std::error::Error + 'static)) -> Option<Self> {
-        use crate::device::DeviceError;
+        use crate::device::{DeviceError, NoMatrixUnits};
         use crate::model::{ModelError, StateError};
         use crate::score::ProxyError;
         use crate::train::{CheckpointError, TrainError};
 
-        if error.is::<ModelError>() {
-            return Some(Self::Usage);
+        if let Some(error) = error.downcast_ref() {
+            return Some(match error {
+                ModelError::Precision(_) => Self::Device,
+                _ => Self::Usage,
+            });
         }
         if error.is::<StateError>() {
             return Some(Self::Data);
         }
-        if error.is::<DeviceError>() {
+        if error.is::<DeviceError>() || error.is::<NoMatrixUnits>() {
             return Some(Self::Device);
         }
         if let Some(error) = error.downcast_ref() {
             return Some(match error {
                 TrainError::Device(_) => Self::Device,
-                TrainError::Model(_) | TrainError::Augment(_) => Self::Usage,
+                TrainError::Model(error) => return Self::of(error),
+                TrainError::Augment(_) => Self::Usage,
                 TrainError::Empty => Self::Data,
                 TrainError::Diverged { .. } => Self::Run,
             });
@@ -119,5 +123,16 @@ mod tests {
         assert_eq!(Fault::of(&DataError::NoClass { files: 3 }), Some(Fault::Data));
         assert_eq!(Fault::of(&ScoreError::NotFinite { row: 0 }), Some(Fault::Run));
         assert_eq!(Fault::of(&std::fmt::Error), None);
+    }
+
+    #[test]
+    #[cfg(feature = "engine")]
+    fn a_precision_that_a_device_lacks_is_the_devices_fault_wherever_it_is_noticed() {
+        use crate::device::NoMatrixUnits;
+        use crate::model::ModelError;
+        use crate::train::TrainError;
+        assert_eq!(Fault::of(&NoMatrixUnits), Some(Fault::Device));
+        assert_eq!(Fault::of(&TrainError::Model(NoMatrixUnits.into())), Some(Fault::Device));
+        assert_eq!(Fault::of(&TrainError::Model(ModelError::Empty)), Some(Fault::Usage));
     }
 }

@@ -14,7 +14,7 @@ use super::folder::OnError;
 use crate::augment::Crop;
 use crate::combine::{Format, Grid, IpcCounts};
 use crate::data::Fit;
-use crate::device::DeviceChoice;
+use crate::device::{DeviceChoice, Precision};
 use crate::evaluate::Method;
 use crate::model::{Architecture, Stem};
 use crate::prune::{Fill, Rule};
@@ -117,6 +117,9 @@ pub(super) struct ModelArgs {
     /// auto, cpu, wgpu[:n], vulkan[:n], cuda[:n] or metal.
     #[arg(long, default_value_t)]
     pub(super) device: DeviceChoice,
+    /// full, or mixed: convolutions multiply halves by the GPU's matrix units (tensor cores), and add in 32 bits.
+    #[arg(long, default_value_t)]
+    pub(super) precision: Precision,
 }
 
 /// How students are trained.
@@ -392,6 +395,9 @@ pub(super) struct DemoArgs {
     /// auto, cpu, wgpu[:n], vulkan[:n], cuda[:n] or metal.
     #[arg(long, default_value = "cpu")]
     pub(super) device: DeviceChoice,
+    /// full, or mixed: convolutions multiply halves by the GPU's matrix units (tensor cores), and add in 32 bits.
+    #[arg(long, default_value_t)]
+    pub(super) precision: Precision,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -434,6 +440,9 @@ pub(super) struct ProfileArgs {
     /// auto, cpu, wgpu[:n], vulkan[:n], cuda[:n] or metal.
     #[arg(long, default_value = "cpu")]
     pub(super) device: DeviceChoice,
+    /// full, or mixed: convolutions multiply halves by the GPU's matrix units (tensor cores), and add in 32 bits.
+    #[arg(long, default_value_t)]
+    pub(super) precision: Precision,
     /// Students that train at once; on the CPU each on threads of its own.
     #[arg(long, default_value = "1")]
     pub(super) students: NonZeroUsize,

@@ -18,6 +18,7 @@ pub(super) fn resolve(
     settings.architecture = model.model.unwrap_or(settings.architecture);
     settings.width = model.width.map_or(settings.width, |width| width.get());
     settings.stem = model.stem.unwrap_or(settings.stem);
+    settings.precision = model.precision;
     if let Some(side) = model.image_size {
         settings.image_size = side as usize;
         // Validation keeps the protocol's 256 : 224.
@@ -58,6 +59,7 @@ pub(super) fn model(settings: &Settings, classes: usize) -> ModelConfig {
         stem: settings.stem,
         classes,
         image_size: settings.image_size,
+        precision: settings.precision,
     }
 }
 

@@ -1,11 +1,13 @@
 //! Which device computes: how it is named, opened, and read.
 
+mod precision;
 #[cfg(feature = "wgpu")]
 mod watch;
 
 use burn::tensor::{Device, Tensor};
 use serde::Serialize;
 
+pub use self::precision::{MatrixUnits, NoMatrixUnits, Precision};
 use crate::kernel::copy::joined;
 
 /// A device as a user names it: `auto`, `cpu`, `wgpu[:n]`, `vulkan[:n]`, `cuda[:n]`, `metal`.

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use burn::tensor::Device;
 
-use crate::device::{DeviceChoice, open};
+use crate::device::{DeviceChoice, MatrixUnits, open};
 
 /// A turn on the GPU: one test at a time, as a fault of the device is one for all.
 pub(crate) struct Gpu {
@@ -36,4 +36,15 @@ pub(crate) fn wgpu() -> Option<Gpu> {
         }
     });
     device.clone().map(|device| Gpu { device, _turn: turn })
+}
+
+/// The same device and its matrix units. `None` where it has none; `TILEPRESS_NEEDS_MATRIX_UNITS` says that it must.
+pub(crate) fn matrix_units() -> Option<(Gpu, MatrixUnits)> {
+    let gpu = wgpu();
+    let units = gpu.as_deref().and_then(MatrixUnits::of);
+    if units.is_none() {
+        assert!(std::env::var_os("TILEPRESS_NEEDS_MATRIX_UNITS").is_none(), "no matrix units");
+        eprintln!("no matrix units here, nothing tested");
+    }
+    gpu.zip(units)
 }

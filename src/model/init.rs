@@ -3,6 +3,7 @@
 use burn::module::Param;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
+use crate::device::Precision;
 use crate::random::{Purpose, Stream};
 
 /// Draws the tensors of a network in order; tensor `i` comes from stream `(seed, Init, 0, i)`.
@@ -10,11 +11,17 @@ pub(crate) struct Initializer<'a> {
     seed: u64,
     next: u64,
     device: &'a Device,
+    precision: Precision,
 }
 
 impl<'a> Initializer<'a> {
-    pub(crate) fn new(seed: u64, device: &'a Device) -> Self {
-        Self { seed, next: 0, device }
+    pub(crate) fn new(seed: u64, device: &'a Device, precision: Precision) -> Self {
+        Self { seed, next: 0, device, precision }
+    }
+
+    /// In what precision the network's convolutions compute.
+    pub(crate) fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// Uniform in ±1/√fan_in: what `torch.nn.Conv2d` and `Linear` draw for weights (their Kaiming

@@ -5,6 +5,7 @@ use burn::tensor::Tensor;
 
 use super::init::Initializer;
 use super::state::StateVisitor;
+use crate::device::Precision;
 use crate::kernel::average_pool::average_pool;
 use crate::kernel::block::{Layout, Operands, block_eval, block_train};
 use crate::kernel::convolution::{Window, convolution};
@@ -36,6 +37,8 @@ pub(crate) struct Conv {
     bias: Option<Param<Tensor<1>>>,
     stride: usize,
     padding: usize,
+    #[module(skip)]
+    precision: Precision,
 }
 
 impl Conv {
@@ -50,7 +53,7 @@ impl Conv {
         let fan_in = input * kernel * kernel;
         let weight = init.uniform([output, input, kernel, kernel], fan_in);
         let bias = bias.then(|| init.uniform([output], fan_in));
-        Self { weight, bias, stride: 1, padding: kernel / 2 }
+        Self { weight, bias, stride: 1, padding: kernel / 2, precision: init.precision() }
     }
 
     /// A convolution without bias and with torchvision's ResNet weights.
@@ -62,7 +65,7 @@ impl Conv {
         init: &mut Initializer,
     ) -> Self {
         let weight = init.kaiming_normal([output, input, kernel, kernel], output * kernel * kernel);
-        Self { weight, bias: None, stride, padding: kernel / 2 }
+        Self { weight, bias: None, stride, padding: kernel / 2, precision: init.precision() }
     }
 
     /// Rows or columns of the output, from those of the images.
@@ -70,8 +73,17 @@ impl Conv {
         (length + 2 * self.padding - self.weight.dims()[2]) / self.stride + 1
     }
 
+    pub(crate) fn precision(&self) -> Precision {
+        self.precision
+    }
+
     fn window(&self, mode: Mode) -> Window {
-        Window { stride: self.stride, padding: self.padding, students: mode.students() }
+        Window {
+            stride: self.stride,
+            padding: self.padding,
+            students: mode.students(),
+            precision: self.precision,
+        }
     }
 
     /// The convolution alone, of images `[B, H, W, C]`.
@@ -209,7 +221,8 @@ impl Linear {
         // A convolution of images of one pixel: our kernels, and no other product is linked for this one.
         let ([batch, input], [outputs, _]) = (x.dims(), self.weight.dims());
         let (students, weight) = (mode.students(), self.weight.val().reshape([outputs, input, 1, 1]));
-        let window = Window { stride: 1, padding: 0, students };
+        // In full precision always: its products are few, and losses and scores are read from what it says.
+        let window = Window { stride: 1, padding: 0, students, precision: Precision::Full };
         convolution(x.reshape([batch, 1, 1, input]), weight, self.bias.val(), window)
             .reshape([batch, outputs / students])
     }

@@ -19,6 +19,8 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
+use crate::device::{NoMatrixUnits, Precision};
+
 pub use convnet::ConvNet;
 pub use convnet_d::ConvNetD;
 pub use resnet::ResNet18;
@@ -85,7 +87,7 @@ impl std::str::FromStr for Stem {
     }
 }
 
-/// Everything that determines a network's shape.
+/// Everything that determines a network's shape, and in what precision it computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelConfig {
     /// Which network.
@@ -98,6 +100,9 @@ pub struct ModelConfig {
     pub classes: usize,
     /// Width and height of the images in pixels.
     pub image_size: usize,
+    /// In what precision its convolutions compute, in training and in evaluation.
+    #[serde(default)]
+    pub precision: Precision,
 }
 
 /// A network that cannot be made.
@@ -117,6 +122,9 @@ pub enum ModelError {
     /// A width or number of classes of 0.
     #[error("a model needs at least one channel and two classes")]
     Empty,
+    /// A precision that the device does not have.
+    #[error(transparent)]
+    Precision(#[from] NoMatrixUnits),
 }
 
 impl ModelConfig {
@@ -136,7 +144,8 @@ impl ModelConfig {
             let (architecture, got) = (self.architecture, self.image_size);
             return Err(ModelError::TooSmall { architecture, least, got });
         }
-        let mut init = init::Initializer::new(seed, device);
+        self.precision.on(device)?;
+        let mut init = init::Initializer::new(seed, device, self.precision);
         Ok(match self.architecture {
             Architecture::ConvNet => Network::ConvNet(ConvNet::new(self, &mut init)),
             Architecture::ConvNetD => Network::ConvNetD(ConvNetD::new(self, &mut init)),
@@ -188,6 +197,15 @@ impl Network {
     /// Logits `[B, classes]` of normalised images `[B, H, W, 3]`, with the running statistics.
     pub fn forward_eval(&mut self, images: Tensor<4>) -> Tensor<2> {
         self.forward(images, layers::Mode::Eval)
+    }
+
+    /// In what precision its convolutions compute.
+    pub fn precision(&self) -> Precision {
+        match self {
+            Self::ConvNet(net) => net.precision(),
+            Self::ConvNetD(net) => net.precision(),
+            Self::ResNet18(net) => net.precision(),
+        }
     }
 
     fn forward(&mut self, images: Tensor<4>, mode: layers::Mode) -> Tensor<2> {

@@ -23,7 +23,14 @@ const GRADIENTS: f64 = 1e-4;
 const RUNNING: f64 = 1e-5;
 
 fn convnet(architecture: Architecture) -> ModelConfig {
-    ModelConfig { architecture, width: 8, stem: Stem::ImageNet, classes: 4, image_size: 16 }
+    ModelConfig {
+        architecture,
+        width: 8,
+        stem: Stem::ImageNet,
+        classes: 4,
+        image_size: 16,
+        precision: Precision::Full,
+    }
 }
 
 fn small_networks() -> [ModelConfig; 3] {

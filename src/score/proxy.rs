@@ -275,6 +275,7 @@ mod tests {
     use crate::augment::{Augmentation, Layout, Normalise, normalise_into};
     use crate::combine::Grid;
     use crate::data::ImageSet;
+    use crate::device::Precision;
     use crate::model::golden::bits;
     use crate::model::{Architecture, Stem};
     use crate::random::{Purpose, permutation};
@@ -288,7 +289,14 @@ mod tests {
 
     fn model() -> ModelConfig {
         let (architecture, stem) = (Architecture::ConvNet, Stem::ImageNet);
-        ModelConfig { architecture, width: 4, stem, classes: CLASSES, image_size: SIDE }
+        ModelConfig {
+            architecture,
+            width: 4,
+            stem,
+            classes: CLASSES,
+            image_size: SIDE,
+            precision: Precision::Full,
+        }
     }
 
     fn recipe(lr: f64, epochs: usize) -> Recipe {

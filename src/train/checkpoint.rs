@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::course::CurvePoint;
 use super::student::{Student, TrainError};
-use crate::device;
+use crate::device::{self, Precision};
 use crate::model::{StateError, StateTensor, StateVisitor, load_state, state};
 
 /// The key of our text in the metadata of the file.
@@ -161,10 +161,10 @@ impl Student {
         Ok(about)
     }
 
-    /// What a run depends on, as a hash: recipe, views, seed, pixels and labels.
+    /// What a run depends on, as a hash: recipe, views, seed, precision, pixels and labels.
     fn fingerprint(&self) -> String {
         let task = self.task();
-        let asked = serde_json::json!({
+        let mut asked = serde_json::json!({
             "recipe": self.recipe,
             "grid": task.grid,
             "augmentation": task.augmentation,
@@ -172,6 +172,10 @@ impl Student {
             "side": task.images.side(),
             "seed": self.batches.seed(),
         });
+        // Only then, so that what was written before there was a choice still fits.
+        if self.network.precision() == Precision::Mixed {
+            asked["precision"] = serde_json::json!(Precision::Mixed);
+        }
         let mut hasher = blake3::Hasher::new();
         hasher.update(asked.to_string().as_bytes()).update(task.images.pixels());
         for label in task.images.labels() {
@@ -223,8 +227,14 @@ mod tests {
         let mut stream = Stream::new(1, Purpose::Test, 0, 0);
         let pixels = (0..26 * SIDE * SIDE * 3).map(|_| stream.next_u32() as u8).collect();
         let images = ImageSet::from_parts(SIDE, pixels, (0..26).map(|i| i % 4).collect()).expect("26 images");
-        let model =
-            ModelConfig { architecture, width: 6, stem: Stem::Small, classes: 4, image_size: SIDE as usize };
+        let model = ModelConfig {
+            architecture,
+            width: 6,
+            stem: Stem::Small,
+            classes: 4,
+            image_size: SIDE as usize,
+            precision: Precision::Full,
+        };
         let length = Length::Steps(12);
         let recipe = Recipe {
             optimizer,

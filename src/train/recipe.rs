@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::device::Precision;
 use crate::model::{Architecture, Stem};
 
 /// Which optimiser, with the constants that are not part of a recipe fixed to PyTorch's.
@@ -174,6 +175,9 @@ pub struct Settings {
     pub stem: Stem,
     /// Side of stored and of training images, in pixels.
     pub image_size: usize,
+    /// In what precision convolutions compute.
+    #[serde(default)]
+    pub precision: Precision,
     /// Validation: shorter side resized to this, then the centre cropped. `None` squashes the whole
     /// image.
     pub val_resize: Option<u32>,
@@ -207,6 +211,7 @@ impl Preset {
                 width: 32,
                 stem: Stem::ImageNet,
                 image_size: 64,
+                precision: Precision::Full,
                 val_resize: None,
                 min_scale: 0.25,
                 student: Recipe {
@@ -229,6 +234,7 @@ impl Preset {
                 width: 32,
                 stem: Stem::ImageNet,
                 image_size: 224,
+                precision: Precision::Full,
                 val_resize: Some(256),
                 min_scale: 0.08,
                 student: if self == Self::RethinkdcHard { adamw } else { sgd },

@@ -7,6 +7,7 @@ use wasm_bindgen::prelude::*;
 use super::device;
 use super::error::WebError;
 use super::value::to_js;
+use crate::device::Precision;
 use crate::fault::Fault;
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -41,7 +42,7 @@ pub async fn self_check(
     #[wasm_bindgen(unchecked_param_type = "DeviceName")] device: String,
 ) -> Result<JsValue, WebError> {
     let opened = device::open(&device).await?;
-    let result = crate::train::self_check(&opened.device)
+    let result = crate::train::self_check(&opened.device, Precision::Full)
         .await
         .map_err(|error| WebError::new(Fault::Device, &error))?;
     to_js(&NamedCheck { device: opened.about.device, result })

@@ -5,6 +5,7 @@ use wasm_bindgen::prelude::*;
 
 use super::device;
 use super::error::WebError;
+use crate::device::Precision;
 use crate::model::{Architecture, ModelConfig, Stem};
 use crate::train::{Student, on_noise};
 
@@ -57,6 +58,7 @@ impl StepProfile {
             stem: Stem::ImageNet,
             classes: CLASSES,
             image_size: options.image_size,
+            precision: Precision::Full,
         };
         Ok(Self(on_noise(&model, options.batch.max(1), 0, &opened.device)?))
     }

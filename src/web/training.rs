@@ -5,6 +5,7 @@ use wasm_bindgen::prelude::*;
 
 use super::error::WebError;
 use super::value::word;
+use crate::device::Precision;
 use crate::model::{Architecture, ModelConfig, Stem};
 use crate::train::{Optimizer, Preset, Recipe, Settings};
 
@@ -73,6 +74,7 @@ impl Model {
             stem: self.stem,
             classes: self.classes,
             image_size,
+            precision: Precision::Full,
         })
     }
 }

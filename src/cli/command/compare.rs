@@ -96,7 +96,7 @@ pub(in crate::cli) fn compare(
         write_atomic(&logs.join(format!("{}.bin", args.model.seed)), &std::fs::read(log)?)?;
     }
     let mut warnings = data.write_lists(args.out, console)?;
-    let opened = super::open(args.model.device, console)?;
+    let opened = super::open(args.model.device, args.model.precision, console)?;
     let seeds: Vec<u64> =
         (0..args.repeats as u64).map(|repeat| args.model.seed.wrapping_add(repeat)).collect();
 

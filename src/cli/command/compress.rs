@@ -76,7 +76,7 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> anyhow::Res
         );
         return Ok(());
     }
-    let opened = super::open(args.model.device, console)?;
+    let opened = super::open(args.model.device, args.model.precision, console)?;
     let data = crate::cli::stage::data::load(listing, &args.data, recipe.side, config.val_resize, console)?;
     prune::ensure_enough(&data.train.samples, &data.classes, per_class as usize, &args.prune)?;
     if let Some(scored) = &elsewhere {

@@ -54,6 +54,7 @@ pub(in crate::cli) fn run(args: &DemoArgs, console: &Console) -> anyhow::Result<
         stem: None,
         seed: args.seed,
         device: args.device,
+        precision: args.precision,
     };
     let (score, prune, combine, student, budget) = defaults()?;
     let config = settings::resolve(&model, Some(&student), Some(&score));

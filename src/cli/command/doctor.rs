@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::cli::args::DoctorArgs;
 use crate::cli::console::Console;
-use crate::device::{DeviceChoice, DeviceError, open};
+use crate::device::{DeviceChoice, DeviceError, MatrixUnits, Precision, open};
 use crate::train::{SelfCheck, self_check};
 
 /// What was found of one device.
@@ -15,6 +15,8 @@ use crate::train::{SelfCheck, self_check};
 struct Finding {
     choice: DeviceChoice,
     name: Option<String>,
+    /// Rows, columns and depth of the products that its matrix units make, where mixed precision can be had.
+    matrix_units: Option<MatrixUnits>,
     check: Option<SelfCheck>,
     seconds: f64,
     problem: Option<String>,
@@ -43,14 +45,25 @@ pub(in crate::cli) fn run(args: &DoctorArgs, console: &Console) -> anyhow::Resul
         let name = finding.name.as_deref().unwrap_or("-");
         let verdict = match (&finding.check, &finding.problem) {
             (Some(check), _) if check.ok => format!(
-                "ok: worst error {:.1e}, a small network's loss {:.3} -> {:.3}, {:.2} s",
-                check.worst_error, check.loss_before, check.loss_after, finding.seconds
+                "ok: worst error {:.1e}{}, a small network's loss {:.3} -> {:.3}, {:.2} s",
+                check.worst_error,
+                check.worst_product.map_or(String::new(), |error| format!(", of halves {error:.1e}")),
+                check.loss_before,
+                check.loss_after,
+                finding.seconds
             ),
             (Some(check), _) => format!("WRONG NUMBERS, do not use it: {check:?}"),
             (None, Some(problem)) => problem.clone(),
             (None, None) => String::new(),
         };
         let _ = writeln!(text, "{:<8} {name}\n         {verdict}", finding.choice.to_string());
+        if finding.name.is_some() {
+            let units = match finding.matrix_units {
+                Some(units) => format!("matrix units: {units}, for --precision mixed"),
+                None => "no matrix units: --precision full only".to_owned(),
+            };
+            let _ = writeln!(text, "         {units}");
+        }
     }
     console.result(&serde_json::to_value(&findings)?, text.trim_end());
     let wrong = findings.iter().any(|finding| finding.check.as_ref().is_some_and(|check| !check.ok));
@@ -67,11 +80,14 @@ pub(in crate::cli) fn run(args: &DoctorArgs, console: &Console) -> anyhow::Resul
 
 fn check(choice: DeviceChoice) -> (Finding, Option<anyhow::Error>) {
     let begun = Instant::now();
-    let mut finding = Finding { choice, name: None, check: None, seconds: 0.0, problem: None };
+    let mut finding =
+        Finding { choice, name: None, matrix_units: None, check: None, seconds: 0.0, problem: None };
     let result = pollster::block_on(async {
         let opened = open(choice).await?;
         finding.name = Some(opened.name.clone());
-        finding.check = Some(self_check(&opened.device).await?);
+        finding.matrix_units = MatrixUnits::of(&opened.device);
+        let precision = if finding.matrix_units.is_some() { Precision::Mixed } else { Precision::Full };
+        finding.check = Some(self_check(&opened.device, precision).await?);
         anyhow::Ok(())
     });
     finding.seconds = begun.elapsed().as_secs_f64();

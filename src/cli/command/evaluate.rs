@@ -42,7 +42,7 @@ pub(in crate::cli) fn run(args: &EvaluateCommand, console: &Console) -> anyhow::
     let grid = args.grid.or(manifest.as_ref().map(|manifest| manifest.recipe.grid)).unwrap_or(Grid::WHOLE);
     let set = read(&folder, &data, config.image_size as u32, grid, args, console)?;
     ensure_unseen(&folder, &data, manifest.as_ref())?;
-    let opened = super::open(args.model.device, console)?;
+    let opened = super::open(args.model.device, args.model.precision, console)?;
 
     let begun = Instant::now();
     let crop = if set.grid == Grid::WHOLE {

@@ -15,15 +15,16 @@ pub(super) mod score;
 use crate::cli::args::DataArgs;
 use crate::cli::console::Console;
 use crate::cli::stage::data::{self, Dataset};
-use crate::device::{DeviceChoice, DeviceError, Opened};
+use crate::device::{DeviceChoice, DeviceError, Opened, Precision};
 use crate::train::{Settings, self_check};
 
-/// Opens a device, says which, and makes sure that a GPU's numbers are right.
-fn open(choice: DeviceChoice, console: &Console) -> anyhow::Result<Opened> {
+/// Opens a device, says which, and makes sure that it can compute in a precision and that a GPU's numbers are right.
+fn open(choice: DeviceChoice, precision: Precision, console: &Console) -> anyhow::Result<Opened> {
     let opened = pollster::block_on(crate::device::open(choice))?;
     console.say(format_args!("device: {}", opened.name));
+    precision.on(&opened.device)?;
     if !opened.is_cpu {
-        let check = pollster::block_on(self_check(&opened.device))
+        let check = pollster::block_on(self_check(&opened.device, precision))
             .map_err(|why| DeviceError::Open { choice, why: why.to_string() })?;
         if !check.ok {
             let why = format!("its numbers are wrong ({check:?}); --device cpu always works");

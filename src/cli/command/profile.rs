@@ -78,13 +78,14 @@ struct Row {
 
 /// Trains students on noise and says where the time goes.
 pub(in crate::cli) fn run(args: &ProfileArgs, console: &Console) -> anyhow::Result<()> {
-    let opened = super::open(args.device, console)?;
+    let opened = super::open(args.device, args.precision, console)?;
     let model = ModelConfig {
         architecture: args.model,
         width: args.width.get(),
         stem: args.stem,
         classes: CLASSES,
         image_size: args.image_size as usize,
+        precision: args.precision,
     };
     let (batch, steps, count) = (args.batch.get(), args.steps.get(), args.students.get());
     let make = |seed| on_noise(&model, batch, seed, &opened.device);

@@ -11,7 +11,7 @@ pub(in crate::cli) fn run(args: &ScoreCommand, console: &Console) -> anyhow::Res
     let seed = args.model.seed;
     let data = super::load(&args.data, &config, seed, console)?;
     write::ensure_free(&args.out, &args.data.data)?;
-    let opened = super::open(args.model.device, console)?;
+    let opened = super::open(args.model.device, args.model.precision, console)?;
     let scored = score::score(&data, &config, &args.score, seed, &opened, console)?;
     score::warn(&scored.report, &data, console);
     write::empty_folder(&args.out, &args.data.data)?;

@@ -4,7 +4,7 @@ use burn::tensor::{DType, Device, TensorData};
 use pollster::block_on;
 
 use super::*;
-use crate::device::read;
+use crate::device::{Precision, read};
 use crate::random::{Purpose, Stream};
 
 /// A block on random numbers.
@@ -17,7 +17,7 @@ struct Case {
 }
 
 fn case(images: [usize; 4], output: usize, kernel: usize, stride: usize, then: &str) -> Case {
-    let window = Window { stride, padding: kernel / 2, students: 1 };
+    let window = Window { stride, padding: kernel / 2, students: 1, precision: Precision::Full };
     let layout = Layout { window, relu: then.contains("relu"), pool: then.contains("pool") };
     Case { images, output, kernel, layout, shortcut: then.contains("shortcut") }
 }

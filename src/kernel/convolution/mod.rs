@@ -5,16 +5,20 @@ mod autodiff;
 pub(in crate::kernel) mod cpu;
 #[cfg(feature = "cube")]
 mod gpu;
+pub(crate) mod reference;
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::Tensor;
 
-/// How a square kernel moves over the images.
+use crate::device::Precision;
+
+/// How a square kernel moves over the images, and in what precision a GPU makes its products. The CPU's are always full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Window {
     pub(crate) stride: usize,
     pub(crate) padding: usize,
+    pub(crate) precision: Precision,
     /// Students whose operands lie one after the other, along the first dimension of each: every student's kernels move
     /// over its own images. More than one on a GPU only; a CPU gives each student a core.
     pub(crate) students: usize,

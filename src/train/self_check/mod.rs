@@ -5,6 +5,7 @@
 
 #[cfg(feature = "flex")]
 mod operators;
+mod products;
 
 use burn::module::Module;
 use burn::optim::GradientsParams;
@@ -13,6 +14,8 @@ use serde::Serialize;
 
 use super::optimizer::OptimizerState;
 use super::recipe::{Cosine, Length, Optimizer, Recipe};
+use crate::device::Precision;
+use crate::kernel::convolution::reference::OF_HALVES;
 use crate::kernel::cross_entropy::{Target, mixed_cross_entropy};
 use crate::model::{Architecture, ModelConfig, Stem};
 use crate::random::{Purpose, Stream};
@@ -25,6 +28,10 @@ pub struct SelfCheck {
     /// Largest error: of a loss or its gradient relative to 1 or to the value where that is larger, of another operation
     /// relative to the largest number of its result.
     pub worst_error: f64,
+    /// In mixed precision, the largest error of a convolution's products in units of what they are made of, the root of the
+    /// sum of their squares; 2⁻⁸ is the most that halves explain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worst_product: Option<f64>,
     /// Training loss of a small network before the first step, in nats.
     pub loss_before: f64,
     /// The same after twelve steps on one batch.
@@ -46,11 +53,12 @@ const STEPS: usize = 12;
 /// Errors up to this are rounding: losses and gradients are sums of a few f32 exponentials.
 const TOLERANCE: f64 = 2e-5;
 
-/// Checks `device`, which is the plain one, without autodiff.
+/// Checks `device`, which is the plain one, without autodiff, and can compute in `precision`
+/// ([`Precision::on`]). What only mixed precision has is checked beside all that full precision has.
 ///
 /// # Errors
 /// [`CheckError::Device`] when it does not answer; numbers that are wrong are no error but `ok: false`.
-pub async fn self_check(device: &Device) -> Result<SelfCheck, CheckError> {
+pub async fn self_check(device: &Device, precision: Precision) -> Result<SelfCheck, CheckError> {
     let mut worst_error = 0.0f64;
     for (batch, classes, scale) in [(5, 2, 1.0), (33, 10, 8.0), (70, 129, 30.0)] {
         worst_error = worst_error.max(cross_entropy_error(device, batch, classes, scale).await?);
@@ -59,9 +67,15 @@ pub async fn self_check(device: &Device) -> Result<SelfCheck, CheckError> {
     if !crate::device::is_cpu(device) {
         worst_error = worst_error.max(operators::error(device).await?);
     }
-    let (loss_before, loss_after) = train(device).await?;
-    let ok = worst_error < TOLERANCE && loss_after < 0.8 * loss_before;
-    Ok(SelfCheck { ok, worst_error, loss_before, loss_after })
+    let worst_product = match precision {
+        Precision::Full => None,
+        Precision::Mixed => Some(products::worst(device).await?),
+    };
+    let (loss_before, loss_after) = train(device, precision).await?;
+    let ok = worst_error < TOLERANCE
+        && worst_product.is_none_or(|error| error < OF_HALVES)
+        && loss_after < 0.8 * loss_before;
+    Ok(SelfCheck { ok, worst_error, worst_product, loss_before, loss_after })
 }
 
 async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, CheckError> {
@@ -117,7 +131,7 @@ async fn cross_entropy_error(
 }
 
 /// Training loss of a small ConvNet on one batch, before and after a few steps.
-async fn train(device: &Device) -> Result<(f64, f64), CheckError> {
+async fn train(device: &Device, precision: Precision) -> Result<(f64, f64), CheckError> {
     const SIDE: usize = 16;
     const BATCH: usize = 24;
     const CLASSES: usize = 4;
@@ -127,6 +141,7 @@ async fn train(device: &Device) -> Result<(f64, f64), CheckError> {
         stem: Stem::ImageNet,
         classes: CLASSES,
         image_size: SIDE,
+        precision,
     };
     let autodiff = device.clone().autodiff();
     let mut network =
@@ -173,7 +188,8 @@ mod tests {
     #[test]
     #[cfg(feature = "flex")]
     fn the_cpu_passes_its_own_check() {
-        let check = pollster::block_on(self_check(&Device::flex())).expect("the CPU answers");
+        let check =
+            pollster::block_on(self_check(&Device::flex(), Precision::Full)).expect("the CPU answers");
         assert!(check.ok, "{check:?}");
     }
 
@@ -181,7 +197,17 @@ mod tests {
     #[cfg(feature = "wgpu")]
     fn a_gpu_passes_the_check() {
         let Some(device) = crate::kernel::testing::wgpu() else { return };
-        let check = pollster::block_on(self_check(&device)).expect("the GPU answers");
+        let check = pollster::block_on(self_check(&device, Precision::Full)).expect("the GPU answers");
+        assert!(check.ok && check.worst_product.is_none(), "{check:?}");
+    }
+
+    #[test]
+    #[cfg(feature = "wgpu")]
+    fn matrix_units_pass_the_check_in_mixed_precision() {
+        let Some((device, _)) = crate::kernel::testing::matrix_units() else { return };
+        let check = pollster::block_on(self_check(&device, Precision::Mixed)).expect("the GPU answers");
         assert!(check.ok, "{check:?}");
+        // Products in full precision would have hardly an error.
+        assert!(check.worst_product.is_some_and(|error| error > 1e-5), "{check:?}");
     }
 }

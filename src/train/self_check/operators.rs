@@ -1,15 +1,19 @@
 //! Every operation that a network runs on a device, on small random operands, against the same on the CPU.
 
+use std::ops::Range;
+
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use super::{CheckError, read};
 use crate::augment::{Augmentation, Executor, Layout as Order, Normalise, Planner};
 use crate::combine::Grid;
 use crate::data::ImageSet;
+use crate::device::Precision;
 use crate::kernel::average_pool::average_pool;
 use crate::kernel::block::{Layout, Operands, block_eval, block_train};
 use crate::kernel::convolution::{Window, convolution};
-use crate::kernel::cross_entropy;
+use crate::kernel::copy::{joined, part};
+use crate::kernel::cross_entropy::{Target, mixed_cross_entropy};
 use crate::kernel::dynamics::dynamics;
 use crate::kernel::instance_norm::instance_norm;
 use crate::kernel::max_pool::{PoolWindow, max_pool};
@@ -17,24 +21,37 @@ use crate::kernel::update::{AdamW, Sgd, adamw, blend, sgd};
 use crate::kernel::views::Resident;
 use crate::random::{Purpose, Stream};
 
-/// The numbers of each operation's results.
+/// The numbers of each operation's results, those of one student after those of the other.
 type Results = Vec<Vec<f32>>;
 
-/// Random operands, the same on every device.
+/// Students whose operands are drawn; a GPU computes on all of them in one launch, as it trains a cohort.
+const STUDENTS: usize = 2;
+
+/// Random operands, the same on every device, of some of the [`STUDENTS`].
 struct Operand<'a> {
     device: &'a Device,
+    students: Range<usize>,
     stream: Stream,
 }
 
-impl Operand<'_> {
+impl<'a> Operand<'a> {
+    fn new(device: &'a Device, students: &Range<usize>, seed: u64) -> Self {
+        Self { device, students: students.clone(), stream: Stream::new(seed, Purpose::Test, 0, 0) }
+    }
+
+    /// Operands of this shape for each student, one after the other along the first dimension.
     fn next<const D: usize>(&mut self, shape: [usize; D]) -> Tensor<D> {
         self.of(shape, |x| x)
     }
 
     /// What `of` makes of random numbers.
-    fn of<const D: usize>(&mut self, shape: [usize; D], of: impl Fn(f32) -> f32) -> Tensor<D> {
-        let values = (0..shape.iter().product()).map(|_| of(self.stream.normal() as f32)).collect();
-        Tensor::from_data(TensorData::new::<f32, _>(values, shape), (self.device, DType::F32))
+    fn of<const D: usize>(&mut self, mut shape: [usize; D], of: impl Fn(f32) -> f32) -> Tensor<D> {
+        let each = shape.iter().product::<usize>();
+        let mut all = (0..STUDENTS * each).map(|_| of(self.stream.normal() as f32)).collect::<Vec<f32>>();
+        all.truncate(self.students.end * each);
+        let values = all.split_off(self.students.start * each);
+        shape[0] *= self.students.len();
+        Tensor::from_data(TensorData::new(values, shape), (self.device, DType::F32))
     }
 }
 
@@ -42,9 +59,16 @@ impl Operand<'_> {
 pub(super) async fn error(device: &Device) -> Result<f64, CheckError> {
     let mut worst = views(device).await?;
     let cpu = Device::flex();
-    let (found, expected) = (results(device).await?, results(&cpu).await?);
-    for (found, expected) in found.iter().zip(&expected) {
-        worst = worst.max(difference(found, expected));
+    let mut expected = Results::new();
+    for student in 0..STUDENTS {
+        let own = results(&cpu, student..student + 1).await?;
+        expected.resize(own.len(), Vec::new());
+        expected.iter_mut().zip(own).for_each(|(all, own)| all.extend(own));
+        // A student that trains alone, and all of them in one launch.
+        let found = results(device, 0..student + 1).await?;
+        for (found, expected) in found.iter().zip(&expected) {
+            worst = worst.max(difference(found, expected));
+        }
     }
     Ok(worst)
 }
@@ -59,8 +83,9 @@ fn difference(found: &[f32], expected: &[f32]) -> f64 {
     if found.len() == expected.len() && most.is_finite() { f64::from(most / size) } else { f64::INFINITY }
 }
 
-async fn results(device: &Device) -> Result<Results, CheckError> {
+async fn results(device: &Device, students: Range<usize>) -> Result<Results, CheckError> {
     let mut found = Vec::new();
+    let count = students.len();
     for (images, output, kernel, stride, relu, pool, shortcut) in [
         ([3, 9, 10, 3], 8, 3, 1, true, true, false),
         ([2, 8, 8, 32], 36, 3, 1, true, false, true),
@@ -68,22 +93,23 @@ async fn results(device: &Device) -> Result<Results, CheckError> {
         ([2, 6, 6, 8], 16, 1, 2, false, false, false),
         ([1, 12, 12, 3], 7, 7, 2, true, false, false),
     ] {
-        let window = Window { stride, padding: kernel / 2, students: 1 };
-        blocks(device, images, output, kernel, Layout { window, relu, pool }, shortcut, &mut found).await?;
+        let window = Window { stride, padding: kernel / 2, students: count, precision: Precision::Full };
+        let layout = Layout { window, relu, pool };
+        blocks(device, &students, images, output, kernel, layout, shortcut, &mut found).await?;
     }
     let autodiff = device.clone().autodiff();
-    let mut operand = Operand { device: &autodiff, stream: Stream::new(12, Purpose::Test, 0, 0) };
+    let mut operand = Operand::new(&autodiff, &students, 12);
     let images = operand.next([2, 7, 9, 5]).require_grad();
     let pooled = max_pool(images.clone(), PoolWindow { kernel: 3, stride: 2, padding: 1 });
-    let gradients = loss(&pooled).backward();
+    let gradients = loss(&pooled, count).backward();
     found.push(read(pooled).await?);
     found.push(gradient(&images, &gradients).await?);
 
     let images = operand.next([2, 6, 5, 3]).require_grad();
     let (weights, bias) = (operand.next([6, 3, 3, 3]).require_grad(), operand.next([6]).require_grad());
-    let window = Window { stride: 1, padding: 1, students: 1 };
+    let window = Window { stride: 1, padding: 1, students: count, precision: Precision::Full };
     let output = convolution(images.clone(), weights.clone(), bias.clone(), window);
-    let gradients = loss(&output).backward();
+    let gradients = loss(&output, count).backward();
     found.push(read(output).await?);
     found.push(gradient(&images, &gradients).await?);
     found.push(gradient(&weights, &gradients).await?);
@@ -93,11 +119,11 @@ async fn results(device: &Device) -> Result<Results, CheckError> {
     let (scale, shift) = (operand.next([6]).require_grad(), operand.next([6]).require_grad());
     let normal = instance_norm(images.clone(), scale.clone(), shift.clone());
     let means = average_pool(normal.clone(), [2, 2]);
-    let gradients = loss(&means).backward();
+    let gradients = loss(&means, count).backward();
     found.extend([read(normal).await?, read(means).await?, gradient(&images, &gradients).await?]);
     found.extend([gradient(&scale, &gradients).await?, gradient(&shift, &gradients).await?]);
 
-    let mut operand = Operand { device, stream: Stream::new(13, Purpose::Test, 0, 0) };
+    let mut operand = Operand::new(device, &students, 13);
     let length = 77;
     let constants =
         AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, keep: 0.99, rate: 0.01, correction: 3.0 };
@@ -108,19 +134,28 @@ async fn results(device: &Device) -> Result<Results, CheckError> {
     let constants = Sgd { momentum: 0.9, decay: 0.01, rate: 0.1 };
     let (parameter, velocity) = sgd(parameter, step, operand.next([length]), constants);
     found.push(read(blend(parameter.clone(), velocity.clone(), 0.9, 0.3)).await?);
-    found.extend([read(parameter).await?, read(velocity).await?]);
+    // A cohort's gradients and parameters are laid one after the other, and cut apart.
+    let middle = count * length / 2;
+    let parts = [part(velocity.clone(), middle..count * length), part(velocity, 0..middle)];
+    let [after, before] = parts;
+    found.extend([read(parameter).await?, read(joined(vec![before, after])).await?]);
 
-    let labels: Vec<u32> = (0..9).collect();
+    let labels: Vec<u32> = students.flat_map(|_| 0..9).collect();
     found.push(read(dynamics(operand.of([9, 40], |x| 5.0 * x), &labels)).await?);
     Ok(found)
 }
 
-/// A loss whose gradient differs from value to value: of every pixel as logits, against one class after the other.
-fn loss(output: &Tensor<4>) -> Tensor<1> {
+/// Each student's share of a loss whose gradient differs from value to value: of every pixel as logits, against one class
+/// after the other.
+fn loss(output: &Tensor<4>, students: usize) -> Tensor<1> {
     let [batch, height, width, channels] = output.dims();
-    let pixels = batch * height * width;
-    let labels: Vec<u32> = (0..pixels).map(|pixel| (pixel % channels) as u32).collect();
-    cross_entropy(output.clone().reshape([pixels, channels]), &labels)
+    let (pixels, each) = (batch * height * width, batch / students * height * width);
+    let target = |pixel: usize| {
+        let own = (pixel % each % channels) as u32;
+        Target { own, other: own, own_share: 1.0 / each as f32, other_share: 0.0 }
+    };
+    let targets: Vec<Target> = (0..pixels).map(target).collect();
+    mixed_cross_entropy(output.clone().reshape([pixels, channels]), &targets)
 }
 
 async fn gradient<const D: usize>(
@@ -134,8 +169,10 @@ async fn gradient<const D: usize>(
 }
 
 /// A block in training and in evaluation, and the gradients of its operands.
+#[allow(clippy::too_many_arguments, reason = "one line of the table above")]
 async fn blocks(
     device: &Device,
+    students: &Range<usize>,
     images: [usize; 4],
     output: usize,
     kernel: usize,
@@ -144,7 +181,7 @@ async fn blocks(
     found: &mut Results,
 ) -> Result<(), CheckError> {
     let autodiff = device.clone().autodiff();
-    let mut operand = Operand { device: &autodiff, stream: Stream::new(11, Purpose::Test, 0, 0) };
+    let mut operand = Operand::new(&autodiff, students, 11);
     let side = |length: usize| (length + 2 * layout.window.padding - kernel) / layout.window.stride + 1;
     let operands = Operands {
         images: operand.next(images).require_grad(),
@@ -155,7 +192,7 @@ async fn blocks(
             .then(|| operand.next([images[0], side(images[1]), side(images[2]), output]).require_grad()),
     };
     let (made, mean, variance) = block_train(operands.clone(), layout);
-    let gradients = loss(&made).backward();
+    let gradients = loss(&made, students.len()).backward();
     found.push(read(block_eval(operands.clone(), mean.clone(), variance.clone(), layout)).await?);
     found.extend([read(made).await?, read(mean).await?, read(variance).await?]);
     found.push(gradient(&operands.images, &gradients).await?);
@@ -168,7 +205,7 @@ async fn blocks(
     Ok(())
 }
 
-/// Views of random images, against those that the CPU cuts.
+/// Views of random images for two students, against those that the CPU cuts.
 async fn views(device: &Device) -> Result<f64, CheckError> {
     const SIDE: u32 = 14;
     const IMAGES: usize = 6;
@@ -183,9 +220,15 @@ async fn views(device: &Device) -> Result<f64, CheckError> {
     let Some(resident) = Resident::new(&set, &normalise, device) else {
         return Ok(0.0);
     };
-    let mut planned = Vec::new();
-    planner.plan(0, 0, &[5, 3, 1, 0, 2, 4], &mut planned);
-    let mut expected = vec![0.0; IMAGES * (SIDE * SIDE * 3) as usize];
-    Executor::new(SIDE).execute(&set, &planned, &normalise, Order::Nhwc, &mut expected);
-    Ok(difference(&read(resident.views(&planned, device)).await?, &expected))
+    let batch = Tensor::empty([IMAGES, SIDE as usize, SIDE as usize, 3], (device, DType::F32));
+    let (mut planned, mut expected) =
+        ([Vec::new(), Vec::new()], vec![0.0; IMAGES * (SIDE * SIDE * 3) as usize]);
+    let places = expected.chunks_exact_mut(IMAGES / 2 * (SIDE * SIDE * 3) as usize);
+    for ((planned, images), place) in planned.iter_mut().zip([[5, 3, 1], [0, 2, 4]]).zip(places) {
+        planner.plan(0, 0, &images, planned);
+        Executor::new(SIDE).execute(&set, planned, &normalise, Order::Nhwc, place);
+    }
+    let [first, second] = &planned;
+    let batch = resident.views_into(batch, 0, &[first, second], device);
+    Ok(difference(&read(batch).await?, &expected))
 }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::*;
 use crate::augment::{Crop, Mix, MixKind, Planner, View};
 use crate::combine::Rect;
+use crate::device::Precision;
 use crate::model::golden::{CONVNET, bits, distance, golden, numbers};
 use crate::model::{Architecture, StateTensor, Stem, state};
 use crate::train::recipe::{Cosine, Length, Optimizer};
@@ -21,6 +22,7 @@ pub(in crate::train) fn model() -> ModelConfig {
         stem: Stem::ImageNet,
         classes: CLASSES,
         image_size: SIDE,
+        precision: Precision::Full,
     }
 }
 

@@ -55,7 +55,7 @@ impl Gather {
     }
 
     /// Pixels from one of a phase to the next, and taps from one that reaches them to the next.
-    fn spread(&self) -> usize {
+    pub(super) fn spread(&self) -> usize {
         if self.way == Way::Forward { 1 } else { self.shape.stride }
     }
 
@@ -67,7 +67,7 @@ impl Gather {
     }
 
     /// The first tap in a direction.
-    fn first_tap(&self, direction: usize) -> usize {
+    pub(super) fn first_tap(&self, direction: usize) -> usize {
         if self.way == Way::Forward {
             0
         } else {
@@ -76,7 +76,7 @@ impl Gather {
     }
 
     /// Taps in a direction.
-    fn taps(&self, direction: usize) -> usize {
+    pub(super) fn taps(&self, direction: usize) -> usize {
         self.shape.kernel.saturating_sub(self.first_tap(direction)).div_ceil(self.spread())
     }
 
@@ -88,7 +88,7 @@ impl Gather {
 
 /// The image, row and column of a pixel of a phase.
 #[cube]
-fn place_of(pixel: u32, #[comptime] gather: Gather) -> (u32, u32, u32) {
+pub(super) fn place_of(pixel: u32, #[comptime] gather: Gather) -> (u32, u32, u32) {
     let (rows, columns) = comptime!((gather.pixels()[0].max(1) as u32, gather.pixels()[1].max(1) as u32));
     let (image, rest) = (pixel / comptime!(rows * columns), pixel % comptime!(rows * columns));
     (image, rest / columns, rest % columns)
@@ -97,7 +97,7 @@ fn place_of(pixel: u32, #[comptime] gather: Gather) -> (u32, u32, u32) {
 /// Where the window of a pixel begins in the source: its image, row and column. Rows and columns may wrap below zero; a
 /// pixel that does not exist has a row that no source has.
 #[cube]
-fn corner(pixel: u32, pixels: u32, #[comptime] gather: Gather) -> (u32, u32, u32) {
+pub(super) fn corner(pixel: u32, pixels: u32, #[comptime] gather: Gather) -> (u32, u32, u32) {
     let (image, y, x) = place_of(pixel, gather);
     let exists = pixel < pixels;
     if comptime!(gather.way == Way::Forward) {
@@ -111,7 +111,7 @@ fn corner(pixel: u32, pixels: u32, #[comptime] gather: Gather) -> (u32, u32, u32
 
 /// A coordinate of the source, from its corner and the number of a tap; beyond the source if there is none.
 #[cube]
-fn coordinate(corner: u32, tap: u32, #[comptime] gather: Gather) -> u32 {
+pub(super) fn coordinate(corner: u32, tap: u32, #[comptime] gather: Gather) -> u32 {
     if comptime!(gather.way == Way::Forward) { corner + tap } else { corner - tap }
 }
 

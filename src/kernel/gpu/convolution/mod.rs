@@ -4,6 +4,9 @@
 //! are fitted before and after, which costs a pass over them.
 
 mod gather;
+// WGSL has no matrix units, and a browser nothing else.
+#[cfg(not(target_family = "wasm"))]
+mod matrix_units;
 mod pack;
 mod product;
 mod shape;
@@ -41,7 +44,7 @@ pub(in crate::kernel) fn convolve(
     let shape = Shape::new(&images.shape(), &weights.shape(), window);
     let outputs = weights.shape()[0] / window.students;
     let bias = bias.map(|bias| fitted(ready(bias), outputs, shape.output * LANES));
-    product(images, &weights, bias, (shape, Way::Forward), window.students)
+    product(images, &weights, bias, (shape, Way::Forward), window)
 }
 
 /// Gradient of the images, `[S·B, H, W, C]`, from that of the output.
@@ -53,7 +56,7 @@ pub(in crate::kernel) fn image_gradient(
 ) -> CubeTensor {
     let (gradient, weights) = (ready(gradient), ready(weights));
     let shape = Shape::new(images, &weights.shape(), window);
-    product(gradient, &weights, None, (shape, Way::Backward), window.students)
+    product(gradient, &weights, None, (shape, Way::Backward), window)
 }
 
 /// Gradient of the weights, `[S·O, C, K, K]`, from that of the output.
@@ -72,6 +75,11 @@ pub(in crate::kernel) fn weight_gradient(
     let gradient = fitted(gradient, outputs, shape.output * LANES);
     let (rows, columns) = (shape.taps() * shape.input, shape.output);
     let pixels = batch * shape.output_pixels();
+    #[cfg(not(target_family = "wasm"))]
+    if let Some(units) = matrix_units::units(&images, window) {
+        let (parts, count) = matrix_units::weight_gradient_parts(units, images, gradient, batch, shape);
+        return added(parts, count, weights, shape, students);
+    }
     // `K` is one run of all pixels: a panel may end anywhere in it.
     let tile = Tile::choose(rows, columns, 4);
     let tiles = rows.div_ceil(tile.m()) * columns.div_ceil(tile.n());
@@ -81,8 +89,6 @@ pub(in crate::kernel) fn weight_gradient(
     let part = pixels.div_ceil(wanted).next_multiple_of(tile.depth * LANES);
     let count = pixels.div_ceil(part);
     let parts = empty(&images, [students * count, rows * LANES, columns * LANES]);
-    let found = empty(&images, [weights[0], inputs, weights[2], weights[3]]);
-    let client = found.client.clone();
     let workgroups = CubeCount::Static(
         columns.div_ceil(tile.n()) as u32,
         rows.div_ceil(tile.m()) as u32,
@@ -91,7 +97,7 @@ pub(in crate::kernel) fn weight_gradient(
     // SAFETY: `shape` and `tile` decide every size; the kernels guard what lies beyond the last row, column and pixel.
     unsafe {
         weight_gradient_parts::launch_unchecked(
-            &client,
+            &parts.client,
             workgroups,
             CubeDim::new_1d(tile.units() as u32),
             images.into_buffer_arg(),
@@ -103,9 +109,19 @@ pub(in crate::kernel) fn weight_gradient(
             shape,
             tile,
         );
-        let (cubes, dim) = elementwise(students * outputs * inputs * shape.taps());
+    }
+    added(parts, count, weights, shape, students)
+}
+
+/// The sums of the `count` parts of each student's gradient of the weights, as `[S·O, C, K, K]`.
+fn added(parts: CubeTensor, count: usize, weights: &[usize], shape: Shape, students: usize) -> CubeTensor {
+    let [outputs, inputs] = [weights[0] / students, weights[1]];
+    let found = empty(&parts, [weights[0], inputs, weights[2], weights[3]]);
+    let (cubes, dim) = elementwise(students * outputs * inputs * shape.taps());
+    // SAFETY: the kernel returns early past the last weight; there are `count` parts of each student.
+    unsafe {
         add_parts::launch_unchecked(
-            &client,
+            &found.client,
             cubes,
             dim,
             parts.into_buffer_arg(),
@@ -126,8 +142,9 @@ fn product(
     weights: &CubeTensor,
     bias: Option<CubeTensor>,
     (shape, way): (Shape, Way),
-    students: usize,
+    window: Window,
 ) -> CubeTensor {
+    let students = window.students;
     let batch = source.shape()[0] / students;
     let operator = if way == Way::Forward { "convolution" } else { "input gradient" };
     let _span = span(&source, operator, || shape.work(batch, students));
@@ -145,6 +162,12 @@ fn product(
         let [rows, across] = gather.pixels();
         let pixels = batch * rows * across;
         if pixels == 0 {
+            continue;
+        }
+        #[cfg(not(target_family = "wasm"))]
+        if let Some(units) = matrix_units::units(&source, window) {
+            let tensors = [&source, &packed, &bias, &output];
+            matrix_units::product(units, tensors, (batch, pixels), gather, has_bias);
             continue;
         }
         let tile = Tile::choose(pixels.div_ceil(LANES), columns, gather.source()[2]);

@@ -1,0 +1,218 @@
+//! Convolution and the gradient of its images by matrix units: the product of `super::super::gather`, from halves.
+
+use cubecl::cmma::Matrix;
+use cubecl::prelude::*;
+
+use super::super::gather::{Gather, Way, coordinate, corner, place_of};
+use super::super::product::Vec4;
+use super::fragment::{Half4, Operand, halves, has_block, multiply, stage_fragment, staged, zeros};
+use super::tile::MatrixTile;
+
+/// Vectors of four along `K` that the product of a gather adds up.
+pub(super) fn length(gather: Gather) -> usize {
+    gather.taps(0) * gather.taps(1) * gather.source()[2]
+}
+
+/// What is gathered.
+fn operand(gather: Gather) -> Operand {
+    if gather.way == Way::Forward { Operand::Value } else { Operand::Gradient }
+}
+
+/// Which tap and which vector of channels a vector along `K` is of: row and column of the tap, then the vector.
+#[cube]
+fn tap_of(vector: u32, #[comptime] gather: Gather) -> (u32, u32, u32) {
+    let (channels, across) = comptime!((gather.source()[2] as u32, gather.taps(1).max(1) as u32));
+    let tap = vector / channels;
+    (tap / across, tap % across, vector % channels)
+}
+
+/// `output[pixel][column] = Σ source[window of the pixel] · weights[tap, channel][column]`, plus a bias.
+///
+/// Workgroups are numbered as those of the plain product. While the units multiply one pair of panels, the next is on its
+/// way from memory to registers.
+#[cube(launch_unchecked)]
+pub(super) fn gathered_product_of_halves(
+    source: &[Vec4],
+    weights: &[Vec4],
+    bias: &[Vec4],
+    output: &mut [Vec4],
+    batch: u32,
+    #[comptime] gather: Gather,
+    #[comptime] tile: MatrixTile,
+    #[comptime] has_bias: bool,
+) {
+    let [height, width, _] = comptime!(gather.source());
+    let [phase_height, phase_width] = comptime!(gather.pixels());
+    let operand = comptime!(operand(gather));
+    let pixels = batch * comptime!((phase_height * phase_width) as u32);
+    let first_pixel = (CUBE_POS_Z * CUBE_COUNT_Y + CUBE_POS_Y) * comptime!(tile.m() as u32);
+    let first_column = CUBE_POS_X * comptime!((tile.n() / 4) as u32);
+
+    let mut left =
+        Shared::<[Half4]>::new_aligned_slice(comptime!(tile.m() * MatrixTile::stride(tile.k())), 32usize);
+    let mut right =
+        Shared::<[Half4]>::new_aligned_slice(comptime!(tile.k() * MatrixTile::stride(tile.n())), 32usize);
+    let mut stage = Shared::<[Vec4]>::new_aligned_slice(comptime!(tile.subgroups() * tile.stage()), 32usize);
+    let sums = zeros(tile);
+
+    // An invocation loads of the left panel always the same vector along `K`, of pixels whose windows are found once.
+    let deep = comptime!((tile.k() / 4) as u32);
+    let turns = comptime!((tile.m() * tile.k() / 4).div_ceil(tile.invocations()));
+    let mut origins = Array::<u32>::new(turns);
+    let mut corners_y = Array::<u32>::new(turns);
+    let mut corners_x = Array::<u32>::new(turns);
+    #[unroll]
+    for turn in 0..turns {
+        let row = (UNIT_POS + comptime!((turn * tile.invocations()) as u32)) / deep;
+        let (image, y, x) = corner(first_pixel + row, pixels, gather);
+        origins[turn] = image * comptime!((height * width) as u32);
+        corners_y[turn] = y;
+        corners_x[turn] = x;
+    }
+    let mut next_left = Array::<Vec4>::new(turns);
+    let mut next_right =
+        Array::<Vec4>::new(comptime!((tile.k() * tile.n() / 4).div_ceil(tile.invocations())));
+
+    let steps = comptime!((length(gather) * 4).div_ceil(tile.k()) as u32);
+    for step in 0..steps + 1 {
+        // The panel of the step before is multiplied after the loads of this one have begun.
+        if step < steps {
+            fetch_left(source, &origins, &corners_y, &corners_x, step, &mut next_left, gather, tile);
+            fetch_right(weights, first_column, step, &mut next_right, gather, tile);
+        }
+        if step > 0 {
+            multiply(&left, &right, &sums, false, tile);
+            sync_cube();
+        }
+        if step < steps {
+            deposit(&next_left, &mut left, comptime!(tile.m()), comptime!(tile.k()), operand, tile);
+            deposit(&next_right, &mut right, comptime!(tile.k()), comptime!(tile.n()), Operand::Value, tile);
+            sync_cube();
+        }
+    }
+
+    if comptime!(tile.units.fixed) {
+        write(&sums, &mut stage, bias, output, first_pixel, pixels, first_column, gather, tile, has_bias);
+    } else if has_block(tile) {
+        write(&sums, &mut stage, bias, output, first_pixel, pixels, first_column, gather, tile, has_bias);
+    }
+}
+
+/// Writes a subgroup's block. Through shared memory its fragments come to vectors whose rows and columns are known.
+#[cube]
+fn write(
+    sums: &Sequence<Matrix<f32>>,
+    stage: &mut Shared<[Vec4]>,
+    bias: &[Vec4],
+    output: &mut [Vec4],
+    first_pixel: u32,
+    pixels: u32,
+    first_column: u32,
+    #[comptime] gather: Gather,
+    #[comptime] tile: MatrixTile,
+    #[comptime] has_bias: bool,
+) {
+    let [height, width, columns] = comptime!(gather.target());
+    let operand = comptime!(operand(gather));
+    #[unroll]
+    for fragment in 0..comptime!(tile.rows * tile.columns) {
+        stage_fragment(sums, fragment, stage, tile);
+        for place in range_stepped(UNIT_POS_PLANE, comptime!(tile.stage() as u32), PLANE_DIM) {
+            let (row, vector, sum) = staged(place, fragment, stage, operand, tile);
+            let (pixel, vector) = (first_pixel + row, first_column + vector);
+            if pixel < pixels && vector < comptime!(columns as u32) {
+                let (image, row, column) = place_of(pixel, gather);
+                let spread = comptime!(gather.spread() as u32);
+                let y = row * spread + comptime!(gather.phase[0] as u32);
+                let x = column * spread + comptime!(gather.phase[1] as u32);
+                let to = (image * comptime!(height as u32) + y) * comptime!(width as u32) + x;
+                let mut value = sum;
+                if has_bias {
+                    value += bias[vector as usize];
+                }
+                output[(to * comptime!(columns as u32) + vector) as usize] = value;
+            }
+        }
+        sync_plane();
+    }
+}
+
+/// Loads what an invocation brings of the left panel of a step.
+#[cube]
+fn fetch_left(
+    source: &[Vec4],
+    origins: &Array<u32>,
+    corners_y: &Array<u32>,
+    corners_x: &Array<u32>,
+    step: u32,
+    values: &mut Array<Vec4>,
+    #[comptime] gather: Gather,
+    #[comptime] tile: MatrixTile,
+) {
+    let [height, width, channels] = comptime!(gather.source());
+    let deep = comptime!((tile.k() / 4) as u32);
+    let vector = step * deep + UNIT_POS % deep;
+    let (tap_y, tap_x, channel) = tap_of(vector, gather);
+    #[unroll]
+    for turn in 0..comptime!((tile.m() * tile.k() / 4).div_ceil(tile.invocations())) {
+        let y = coordinate(corners_y[turn], tap_y, gather);
+        let x = coordinate(corners_x[turn], tap_x, gather);
+        let inside = vector < comptime!(length(gather) as u32)
+            && y < comptime!(height as u32)
+            && x < comptime!(width as u32);
+        let place = (origins[turn] + y * comptime!(width as u32) + x) * comptime!(channels as u32) + channel;
+        let value = source[select(inside, place, 0u32) as usize];
+        values[turn] = select(inside, value, Vec4::new(0.0));
+    }
+}
+
+/// Loads what an invocation brings of the right panel of a step.
+#[cube]
+fn fetch_right(
+    weights: &[Vec4],
+    first_column: u32,
+    step: u32,
+    values: &mut Array<Vec4>,
+    #[comptime] gather: Gather,
+    #[comptime] tile: MatrixTile,
+) {
+    let [_, _, channels] = comptime!(gather.source());
+    let [_, _, columns] = comptime!(gather.target());
+    let wide = comptime!((tile.n() / 4) as u32);
+    #[unroll]
+    for turn in 0..comptime!((tile.k() * tile.n() / 4).div_ceil(tile.invocations())) {
+        let place = UNIT_POS + comptime!((turn * tile.invocations()) as u32);
+        let (k, column) = (step * comptime!(tile.k() as u32) + place / wide, first_column + place % wide);
+        let (tap_y, tap_x, channel) = tap_of(k / 4, gather);
+        let spread = comptime!(gather.spread() as u32);
+        let kernel_y = tap_y * spread + comptime!(gather.first_tap(0) as u32);
+        let kernel_x = tap_x * spread + comptime!(gather.first_tap(1) as u32);
+        let tap = kernel_y * comptime!(gather.shape.kernel as u32) + kernel_x;
+        let row = (tap * comptime!(channels as u32) + channel) * 4 + k % 4;
+        let exists = k < comptime!((length(gather) * 4) as u32) && column < comptime!(columns as u32);
+        let from = row * comptime!(columns as u32) + column;
+        let value = weights[select(exists, from, 0u32) as usize];
+        values[turn] = select(exists, value, Vec4::new(0.0));
+    }
+}
+
+/// Puts what an invocation has loaded of a panel of `rows` by `columns` into it, as halves.
+#[cube]
+pub(super) fn deposit(
+    values: &Array<Vec4>,
+    panel: &mut Shared<[Half4]>,
+    #[comptime] rows: usize,
+    #[comptime] columns: usize,
+    #[comptime] operand: Operand,
+    #[comptime] tile: MatrixTile,
+) {
+    let (wide, stride) = comptime!(((columns / 4) as u32, MatrixTile::stride(columns) as u32));
+    let count = comptime!(rows * columns / 4);
+    #[unroll]
+    for turn in 0..comptime!(count.div_ceil(tile.invocations())) {
+        let place = UNIT_POS + comptime!((turn * tile.invocations()) as u32);
+        if comptime!(count.is_multiple_of(tile.invocations())) || place < comptime!(count as u32) {
+            panel[(place / wide * stride + place % wide) as usize] = halves(values[turn], operand);
+        }
+    }
+}

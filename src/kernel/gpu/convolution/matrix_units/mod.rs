@@ -1,0 +1,105 @@
+//! The three products of a convolution by a GPU's matrix units, with half operands and 32-bit sums.
+//!
+//! Operands are read as the 32-bit floats that they are and rounded on their way into shared memory; nothing is stored as
+//! halves. What a window of a pixel is, and where a pixel lies, the plain products decide for both.
+
+mod fragment;
+mod gather;
+mod tile;
+mod weight_gradient;
+
+#[cfg(test)]
+mod tests;
+
+use burn_cubecl::tensor::CubeTensor;
+use cubecl::prelude::*;
+
+use self::gather::{gathered_product_of_halves, length};
+use self::tile::{LEAST_TILES, MatrixTile};
+use self::weight_gradient::weight_gradient_parts_of_halves;
+use super::super::empty;
+use super::gather::Gather;
+use super::shape::{LANES, Shape};
+use super::{LEAST_PART, MOST_WORKGROUPS, WORKGROUPS};
+use crate::device::{MatrixUnits, Precision};
+use crate::kernel::convolution::Window;
+
+/// The units that are to make a product: none in full precision, or where a tensor's device has none. (A run in mixed precision
+/// is refused there before it begins; [`Precision::on`].)
+pub(super) fn units(on: &CubeTensor, window: Window) -> Option<MatrixUnits> {
+    match window.precision {
+        Precision::Full => None,
+        Precision::Mixed => {
+            assert_eq!(window.students, 1, "students in mixed precision are not stacked");
+            MatrixUnits::listed(on.client.properties())
+        }
+    }
+}
+
+/// Launches the product of a gather of `pixels` pixels, which are not none.
+pub(super) fn product(
+    units: MatrixUnits,
+    [source, weights, bias, output]: [&CubeTensor; 4],
+    (batch, pixels): (usize, usize),
+    gather: Gather,
+    has_bias: bool,
+) {
+    let columns = gather.target()[2];
+    let tile = MatrixTile::choose(units, [pixels, columns * LANES, length(gather) * LANES], LEAST_TILES);
+    let tiles = pixels.div_ceil(tile.m());
+    let far = tiles.div_ceil(MOST_WORKGROUPS);
+    let across = (columns * LANES).div_ceil(tile.n());
+    // SAFETY: `gather` and `tile` decide every size; the kernel guards what lies beyond the last pixel, column and tap.
+    unsafe {
+        gathered_product_of_halves::launch_unchecked(
+            &output.client,
+            CubeCount::Static(across as u32, tiles.div_ceil(far) as u32, far as u32),
+            CubeDim::new_1d(tile.invocations() as u32),
+            source.clone().into_buffer_arg(),
+            weights.clone().into_buffer_arg(),
+            bias.clone().into_buffer_arg(),
+            output.clone().into_buffer_arg(),
+            batch as u32,
+            gather,
+            tile,
+            has_bias,
+        );
+    }
+}
+
+/// The parts of a gradient of the weights, and how many they are.
+pub(super) fn weight_gradient_parts(
+    units: MatrixUnits,
+    images: CubeTensor,
+    gradient: CubeTensor,
+    batch: usize,
+    shape: Shape,
+) -> (CubeTensor, usize) {
+    let (rows, columns) = (shape.taps() * shape.input * LANES, shape.output * LANES);
+    let pixels = batch * shape.output_pixels();
+    // The parts bring the tiles that a large GPU needs.
+    let tile = MatrixTile::choose(units, [rows, columns, pixels], 1);
+    let tiles = rows.div_ceil(tile.m()) * columns.div_ceil(tile.n());
+    let wanted = WORKGROUPS.div_ceil(tiles).min(pixels.div_ceil(LEAST_PART)).max(1);
+    let part = pixels.div_ceil(wanted).next_multiple_of(tile.k());
+    let count = pixels.div_ceil(part);
+    let parts = empty(&images, [count, rows, columns]);
+    let workgroups =
+        CubeCount::Static(columns.div_ceil(tile.n()) as u32, rows.div_ceil(tile.m()) as u32, count as u32);
+    // SAFETY: `shape` and `tile` decide every size; the kernel guards what lies beyond the last row, column and pixel.
+    unsafe {
+        weight_gradient_parts_of_halves::launch_unchecked(
+            &parts.client,
+            workgroups,
+            CubeDim::new_1d(tile.invocations() as u32),
+            images.into_buffer_arg(),
+            gradient.into_buffer_arg(),
+            parts.clone().into_buffer_arg(),
+            batch as u32,
+            part as u32,
+            shape,
+            tile,
+        );
+    }
+    (parts, count)
+}

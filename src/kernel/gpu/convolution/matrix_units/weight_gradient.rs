@@ -1,0 +1,157 @@
+//! The gradient of the weights by matrix units: the product of `super::super::weight_gradient`, from halves.
+
+use cubecl::cmma::Matrix;
+use cubecl::prelude::*;
+
+use super::super::product::Vec4;
+use super::super::shape::Shape;
+use super::fragment::{Half4, Operand, has_block, multiply, stage_fragment, staged, zeros};
+use super::gather::deposit;
+use super::tile::MatrixTile;
+
+/// `parts[part][tap, channel][column] = Σ images[window of the pixel] · gradient[pixel][column]` over the pixels of a part.
+///
+/// Workgroups are numbered as those of the plain product. A part has `part` pixels, a multiple of a panel's depth.
+#[cube(launch_unchecked)]
+pub(super) fn weight_gradient_parts_of_halves(
+    images: &[Vec4],
+    gradient: &[Vec4],
+    parts: &mut [Vec4],
+    batch: u32,
+    part: u32,
+    #[comptime] shape: Shape,
+    #[comptime] tile: MatrixTile,
+) {
+    let pixels = batch * comptime!(shape.output_pixels() as u32);
+    let first_group = CUBE_POS_Y * comptime!((tile.m() / 4) as u32);
+    let first_column = CUBE_POS_X * comptime!((tile.n() / 4) as u32);
+    let first_pixel = CUBE_POS_Z * part;
+    let last_pixel = select(first_pixel + part < pixels, first_pixel + part, pixels);
+
+    // Channels lie side by side in the images, so the left panel is `[K][M]`.
+    let mut left =
+        Shared::<[Half4]>::new_aligned_slice(comptime!(tile.k() * MatrixTile::stride(tile.m())), 32usize);
+    let mut right =
+        Shared::<[Half4]>::new_aligned_slice(comptime!(tile.k() * MatrixTile::stride(tile.n())), 32usize);
+    let mut stage = Shared::<[Vec4]>::new_aligned_slice(comptime!(tile.subgroups() * tile.stage()), 32usize);
+    let sums = zeros(tile);
+    let mut next_left = Array::<Vec4>::new(comptime!((tile.k() * tile.m() / 4).div_ceil(tile.invocations())));
+    let mut next_right =
+        Array::<Vec4>::new(comptime!((tile.k() * tile.n() / 4).div_ceil(tile.invocations())));
+
+    let deep = comptime!(tile.k() as u32);
+    let steps = (last_pixel - first_pixel).div_ceil(deep);
+    for step in 0..steps + 1 {
+        if step < steps {
+            let pixel = first_pixel + step * deep;
+            fetch_windows(images, first_group, pixel, last_pixel, &mut next_left, shape, tile);
+            fetch_gradient(gradient, first_column, pixel, last_pixel, &mut next_right, shape, tile);
+        }
+        if step > 0 {
+            multiply(&left, &right, &sums, true, tile);
+            sync_cube();
+        }
+        if step < steps {
+            deposit(&next_left, &mut left, comptime!(tile.k()), comptime!(tile.m()), Operand::Value, tile);
+            deposit(
+                &next_right,
+                &mut right,
+                comptime!(tile.k()),
+                comptime!(tile.n()),
+                Operand::Gradient,
+                tile,
+            );
+            sync_cube();
+        }
+    }
+
+    if comptime!(tile.units.fixed) {
+        write(&sums, &mut stage, parts, first_group, first_column, shape, tile);
+    } else if has_block(tile) {
+        write(&sums, &mut stage, parts, first_group, first_column, shape, tile);
+    }
+}
+
+/// Writes a subgroup's block of a part.
+#[cube]
+fn write(
+    sums: &Sequence<Matrix<f32>>,
+    stage: &mut Shared<[Vec4]>,
+    parts: &mut [Vec4],
+    first_group: u32,
+    first_column: u32,
+    #[comptime] shape: Shape,
+    #[comptime] tile: MatrixTile,
+) {
+    let (rows, columns) = comptime!(((shape.taps() * shape.input * 4) as u32, shape.output as u32));
+    #[unroll]
+    for fragment in 0..comptime!(tile.rows * tile.columns) {
+        stage_fragment(sums, fragment, stage, tile);
+        for place in range_stepped(UNIT_POS_PLANE, comptime!(tile.stage() as u32), PLANE_DIM) {
+            let (row, vector, sum) = staged(place, fragment, stage, Operand::Gradient, tile);
+            let (row, vector) = (first_group * 4 + row, first_column + vector);
+            if row < rows && vector < columns {
+                parts[((CUBE_POS_Z * rows + row) * columns + vector) as usize] = sum;
+            }
+        }
+        sync_plane();
+    }
+}
+
+/// Loads what an invocation brings of the left panel: windows of the pixels from `pixel` on.
+#[cube]
+fn fetch_windows(
+    images: &[Vec4],
+    first_group: u32,
+    pixel: u32,
+    last_pixel: u32,
+    values: &mut Array<Vec4>,
+    #[comptime] shape: Shape,
+    #[comptime] tile: MatrixTile,
+) {
+    let (channels, width) = comptime!((shape.input as u32, shape.output_width as u32));
+    let (kernel, area) = comptime!((shape.kernel as u32, shape.output_pixels() as u32));
+    let (stride, padding) = comptime!((shape.stride as u32, shape.padding as u32));
+    let wide = comptime!((tile.m() / 4) as u32);
+    #[unroll]
+    for turn in 0..comptime!((tile.k() * tile.m() / 4).div_ceil(tile.invocations())) {
+        let place = UNIT_POS + comptime!((turn * tile.invocations()) as u32);
+        let (pixel, group) = (pixel + place / wide, first_group + place % wide);
+        let (image, rest) = (pixel / area, pixel % area);
+        let (tap, channel) = (group / channels, group % channels);
+        let y = rest / width * stride + tap / kernel - padding;
+        let x = rest % width * stride + tap % kernel - padding;
+        let inside = pixel < last_pixel
+            && group < comptime!((shape.taps() * shape.input) as u32)
+            && y < comptime!(shape.height as u32)
+            && x < comptime!(shape.width as u32);
+        let from = (image * comptime!(shape.pixels() as u32) + y * comptime!(shape.width as u32) + x)
+            * channels
+            + channel;
+        let value = images[select(inside, from, 0u32) as usize];
+        values[turn] = select(inside, value, Vec4::new(0.0));
+    }
+}
+
+/// Loads what an invocation brings of the right panel: the gradient at the pixels from `pixel` on.
+#[cube]
+fn fetch_gradient(
+    gradient: &[Vec4],
+    first_column: u32,
+    pixel: u32,
+    last_pixel: u32,
+    values: &mut Array<Vec4>,
+    #[comptime] shape: Shape,
+    #[comptime] tile: MatrixTile,
+) {
+    let columns = comptime!(shape.output as u32);
+    let wide = comptime!((tile.n() / 4) as u32);
+    #[unroll]
+    for turn in 0..comptime!((tile.k() * tile.n() / 4).div_ceil(tile.invocations())) {
+        let place = UNIT_POS + comptime!((turn * tile.invocations()) as u32);
+        let (pixel, column) = (pixel + place / wide, first_column + place % wide);
+        let exists = pixel < last_pixel && column < columns;
+        let value = gradient[select(exists, pixel * columns + column, 0u32) as usize];
+        values[turn] = select(exists, value, Vec4::new(0.0));
+    }
+}
