@@ -2,9 +2,11 @@
 
     python benches/compare.py --data imagenet1k-sample256/train
     python benches/compare.py --data imagenet1k-sample256/train --only step --threads 2 --rounds 3 > table.md
+    python benches/compare.py --only gpu --features cuda,vulkan --devices cuda,vulkan,wgpu
 
 Prints Markdown. `--python` is an interpreter that has torch and torchvision (by default the one that runs this file);
-ours are built by cargo first. `--data` is a folder of class folders, which `augment`, `step` and `cohort` do not need.
+ours are built by cargo first. `--data` is a folder of class folders, which `augment`, `step`, `cohort` and `gpu` do not need;
+`gpu` is the only one that trains on a graphics card, and runs only when it is asked for.
 A ratio above 1 means that ours is faster.
 """
 import argparse, json, os, pathlib, statistics, subprocess, sys
@@ -13,15 +15,20 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PEERS = ROOT / "benches" / "peers"
 NAMES = ["loader", "compose", "augment", "step", "cohort"]
 MODELS = ["convnet:32:32", "convnet:32:64", "convnet:64:64", "resnet18:0:64"]
+GPU_MODELS = ["convnet:32:32", "convnet:128:64", "resnet18:0:224"]
 
 ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 ap.add_argument("--data")
 ap.add_argument("--python", default=sys.executable)
 ap.add_argument("--threads", type=int, default=2)
-ap.add_argument("--only", choices=NAMES, action="append")
+ap.add_argument("--only", choices=[*NAMES, "gpu"], action="append")
 ap.add_argument("--rounds", type=int, default=3, help="turns; the table has the medians over them")
 ap.add_argument("--cohort-steps", type=int, default=600, help="steps of each student of the cohort")
-ap.add_argument("--models", default=",".join(MODELS), help="for step: architecture:width:pixels, ...")
+ap.add_argument("--models", help="for step and gpu: architecture:width:pixels, ...")
+ap.add_argument("--features", default="", help="for gpu: what else to build in, of cuda, vulkan and metal")
+ap.add_argument("--devices", default="wgpu", help="for gpu: ours, with commas")
+ap.add_argument("--peer-device", default="cuda", help="for gpu: PyTorch's")
+ap.add_argument("--batch", type=int, default=128, help="for gpu")
 a = ap.parse_args()
 names = a.only or NAMES
 if a.data is None and {"loader", "compose"} & set(names):
@@ -34,10 +41,19 @@ threads = str(a.threads)
 
 def build():
     """Paths of the benchmarks' programs, as cargo tells them."""
-    command = ["cargo", "bench", "--no-run", "--message-format=json", *[x for n in ("data", "compose", "augment", "step") for x in ("--bench", n)]]
-    messages = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
-    messages = map(json.loads, messages.splitlines())
-    return {m["target"]["name"]: m["executable"] for m in messages if m.get("executable") and "bench" in m["target"]["kind"]}
+    commands = []
+    if set(names) & set(NAMES):
+        commands.append(["bench", "--no-run", *[x for n in ("data", "compose", "augment", "step") for x in ("--bench", n)]])
+    if "gpu" in names:
+        commands.append(["build", "--release", "--bin", "tilepress", "--features", a.features])
+    programs = {}
+    for command in commands:
+        command = ["cargo", *command, "--message-format=json"]
+        messages = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+        for m in map(json.loads, messages.splitlines()):
+            if m.get("executable") and {"bench", "bin"} & set(m["target"]["kind"]):
+                programs[m["target"]["name"]] = m["executable"]
+    return programs
 
 
 def start(command):
@@ -158,7 +174,7 @@ def augment():
 
 
 def step():
-    t, models = Table(), a.models.split(",")
+    t, models = Table(), (a.models or ",".join(MODELS)).split(",")
     counts = sorted({1, a.threads})
     steps = lambda model: 5 if model.startswith("resnet") else 20
 
@@ -210,6 +226,59 @@ def cohort():
     show(f"{students} students of {steps} steps, ConvNet 32 wide, 64 px, batch {batch}, s on {threads} cores", ["ours", "PyTorch, a process on each core", "ratio"], [(x, y, over(y, x))])
 
 
+def gpu():
+    """A step on a graphics card, every device and precision of ours beside every precision of PyTorch's, and how far each is
+    from what a large matrix product reaches there."""
+    t, models, cards = Table(), (a.models or ",".join(GPU_MODELS)).split(","), {}
+    work, refused = {}, set()
+
+    def gpu_ours():
+        for model in models:
+            architecture, width, side = model.split(":")
+            for device in a.devices.split(","):
+                for precision in ("full", "mixed"):
+                    if (device, precision) in refused:
+                        continue
+                    shape = ["--model", architecture, "--image-size", side, "--batch", a.batch, *(["--width", width] if width != "0" else [])]
+                    process = start([programs["tilepress"], "profile", "--json", "--device", device, "--precision", precision, *shape])
+                    output = process.communicate()[0]
+                    if process.returncode == 4:  # no such device, or no matrix units; it has said which
+                        refused.add((device, precision))
+                        continue
+                    if process.returncode != 0:
+                        sys.exit(f"{process.args} ended with {process.returncode}")
+                    row = json.loads(output)
+                    who = f"ours, {device}, {precision}"
+                    cards[who] = row["device"]
+                    work[model] = sum(operator["gflop"] for operator in row["operators"])
+                    t.add((model, who), "ms", row["train_step_ms"]["median"])
+
+    def gpu_peer():
+        for model in models:
+            for precision in ("f32", "tf32", "bf16"):
+                for compiled in (False, True):
+                    arguments = ["--model", model, "--batch", a.batch, "--device", a.peer_device, "--precision", precision]
+                    result = peer("step", *arguments, *(["--compile"] if compiled else []))
+                    for layout, ms in result["ms"].items():
+                        who = f"{result['peer']}, {precision}, {layout}, {'compiled' if compiled else 'eager'}"
+                        cards[who] = result.get("gpu", a.peer_device)
+                        t.add((model, who), "ms", ms)
+
+    turns(gpu_ours, gpu_peer)
+    side = 8192 if a.peer_device == "cuda" else 1024
+    limits = {p: peer("step", "--ceiling", side, "--device", a.peer_device, "--precision", p)["tflops"] for p in ("f32", "tf32", "bf16")}
+    limit = lambda who: limits["bf16" if "bf16" in who or "mixed" in who else "tf32" if "tf32" in who else "f32"]
+    for model in models:
+        rows = {who: t.median((model, who), "ms") for m, who in t.rows if m == model}
+        best = min(ms for who, ms in rows.items() if who.endswith("eager"))
+        lines = []
+        for who, ms in sorted(rows.items(), key=lambda row: row[1]):
+            rate = work[model] / ms if model in work else None
+            lines.append((who, cards[who], ms, over(best, ms), rate, rate and f"{100 * rate / limit(who):.0f} %"))
+        show(f"{model}, batch {a.batch}, ms a step", ["", "card", "ms", "ratio to the best eager", "TFLOP/s", "of a large matrix product there"], lines)
+    print("\nA large matrix product reaches " + ", ".join(f"{tflops:,.1f} TFLOP/s in {p}" for p, tflops in limits.items()) + ".")
+
+
 programs = build()
 for name in names:
-    {"loader": loader, "compose": compose, "augment": augment, "step": step, "cohort": cohort}[name]()
+    {"loader": loader, "compose": compose, "augment": augment, "step": step, "cohort": cohort, "gpu": gpu}[name]()

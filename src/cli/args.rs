@@ -443,7 +443,8 @@ pub(super) struct ProfileArgs {
     /// full, or mixed: convolutions multiply halves by the GPU's matrix units (tensor cores), and add in 32 bits.
     #[arg(long, default_value_t)]
     pub(super) precision: Precision,
-    /// Students that train at once; on the CPU each on threads of its own.
+    /// Students that train at once: on the CPU each on threads of its own, on a GPU in the same launches, which is timed
+    /// beside taking turns.
     #[arg(long, default_value = "1")]
     pub(super) students: NonZeroUsize,
     /// A proxy's steps, which score too: EL2N of the batch is taken and read.

@@ -226,3 +226,11 @@ fn a_seed_decides_every_weight() {
         assert!(one.iter().filter(drawn).zip(other.iter().filter(drawn)).all(|(a, b)| a.values != b.values));
     }
 }
+
+#[test]
+#[cfg(feature = "flex")]
+fn a_network_of_mixed_precision_is_refused_where_there_are_no_matrix_units() {
+    let config = ModelConfig { precision: Precision::Mixed, ..convnet(Architecture::ConvNet) };
+    let refused = config.init(0, &Device::flex()).expect_err("a CPU has none");
+    assert!(matches!(refused, crate::model::ModelError::Precision(_)), "{refused}");
+}

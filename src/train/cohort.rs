@@ -13,7 +13,7 @@ use super::course::{Course, targets};
 use super::optimizer::OptimizerState;
 use super::student::{READ_EVERY, Student, TrainError, learn};
 use crate::augment::View;
-use crate::device::{self, Precision};
+use crate::device;
 use crate::kernel::copy::joined;
 use crate::kernel::views::Resident;
 use crate::model::{Network, share};
@@ -138,11 +138,8 @@ impl Cohort {
     }
 }
 
-/// How many students such as this one a stack has at most. The kernels of mixed precision take one.
+/// How many students such as this one a stack has at most.
 fn together(course: &Course) -> usize {
-    if course.model.precision == Precision::Mixed {
-        return 1;
-    }
     (MOST / (course.batch() * course.model.widest())).max(1)
 }
 

@@ -159,6 +159,16 @@ fn a_device_that_is_not_built_in_ends_with_4_and_leaves_nothing() {
 }
 
 #[test]
+fn a_precision_that_the_device_does_not_have_ends_with_4_and_leaves_nothing() {
+    let world = World::with_data();
+    let compress = "compress --data data --out out --ipc 1 --device cpu --precision";
+    world.fails(&format!("{compress} mixed"), 4, &["--precision mixed", "--precision full", "doctor"]);
+    world.fails(&format!("{compress} half"), 2, &["'half'", "full or mixed"]);
+    world.fails("profile --device cpu --precision mixed", 4, &["matrix units"]);
+    assert!(!world.path("out").exists());
+}
+
+#[test]
 fn an_output_that_is_a_file_or_cannot_be_made_ends_with_3() {
     let world = World::with_data();
     world.write("file", "mine");

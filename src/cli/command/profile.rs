@@ -11,7 +11,7 @@ use crate::cli::args::ProfileArgs;
 use crate::cli::console::Console;
 use crate::cli::exit::check_interrupt;
 use crate::cli::lanes;
-use crate::device::read;
+use crate::device::{Precision, read};
 use crate::kernel::dynamics::{dynamics, from_rows};
 use crate::kernel::probe::{self, Record};
 use crate::model::{Architecture, ModelConfig, Stem};
@@ -38,6 +38,7 @@ struct Profile {
     students: usize,
     threads: usize,
     device: String,
+    precision: Precision,
     /// Wall time of a step of one student; of a cohort, divided by the steps that all made.
     train_step_ms: Spread,
     /// The same of a cohort on a GPU whose students take turns, where they are otherwise stacked in the same launches.
@@ -114,6 +115,7 @@ pub(in crate::cli) fn run(args: &ProfileArgs, console: &Console) -> anyhow::Resu
         students: count,
         threads,
         device: opened.name,
+        precision: args.precision,
         train_step_ms: spread(&ms),
         in_turns_ms,
         ceilings,
@@ -321,13 +323,18 @@ fn text(profile: &Profile) -> String {
         1 => "1 student".to_owned(),
         students => format!("{students} students"),
     };
-    let threads = match profile.threads {
-        1 => "1 thread".to_owned(),
-        threads => format!("{threads} threads"),
+    let place = match (&profile.ceilings, profile.threads) {
+        (None, _) => profile.device.clone(),
+        (Some(_), 1) => "1 thread".to_owned(),
+        (Some(_), threads) => format!("{threads} threads"),
+    };
+    let precision = match profile.precision {
+        Precision::Full => "",
+        Precision::Mixed => ", mixed precision",
     };
     let _ = writeln!(
         text,
-        "{}{wide}, {} px, batch {}, {who} on {threads}",
+        "{}{wide}, {} px, batch {}{precision}, {who} on {place}",
         profile.model, profile.image_size, profile.batch
     );
     let Spread { min, median, max } = profile.train_step_ms;

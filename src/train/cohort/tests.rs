@@ -33,7 +33,8 @@ fn students_in_turns_learn_what_they_learn_alone() {
 mod on_a_gpu {
     use super::*;
     use crate::augment::{Augmentation, MixKind, Normalise};
-    use crate::model::{Architecture, ModelConfig, Stem};
+    use crate::device::Precision;
+    use crate::model::{Architecture, ModelConfig};
     use crate::train::{Optimizer, Recipe, Task};
 
     type Learned = (Vec<CurvePoint>, Vec<StateTensor>);
@@ -61,39 +62,53 @@ mod on_a_gpu {
         students
     }
 
+    /// Trains students of this shape together and one by one.
+    fn assert_as_alone(model: &ModelConfig, optimizer: Optimizer, gpu: &Device) {
+        // Three batches an epoch, the last of them smaller.
+        let steps = if model.architecture == Architecture::ResNet18 { 3 } else { 7 };
+        let recipe = Recipe { optimizer, ..recipe(steps) };
+        let mut alone = students(model, recipe, gpu);
+        for student in &mut alone {
+            for part in [2, steps - 2] {
+                block_on(student.advance(part)).expect("the GPU answers");
+            }
+        }
+        let mut cohort = Cohort::new(students(model, recipe, gpu));
+        block_on(cohort.advance(2)).expect("the GPU answers");
+        assert_eq!(cohort.stacks.len(), 1);
+        assert_eq!(cohort.stacks[0].members, [0, 1, 2]);
+        // Whoever asks for the students in between gets them as they are, and does not disturb them.
+        let half = learned(&cohort.students()[1]);
+        block_on(cohort.advance(steps - 2)).expect("the GPU answers");
+        assert!(cohort.finished());
+        for (together, alone) in cohort.students().iter().zip(&alone) {
+            assert_eq!(learned(together), learned(alone), "{model:?}");
+        }
+        assert_ne!(half.1, weights(&alone[1]));
+        assert_ne!(weights(&alone[0]), weights(&alone[1]));
+    }
+
     #[test]
     fn stacked_students_learn_bit_for_bit_what_they_learn_alone() {
         let Some(gpu) = crate::kernel::testing::wgpu() else { return };
-        let small = |architecture, stem| ModelConfig { architecture, stem, ..model() };
+        let small = |architecture| ModelConfig { architecture, ..model() };
         for (model, optimizer) in [
-            (small(Architecture::ConvNet, Stem::ImageNet), Optimizer::AdamW),
+            (small(Architecture::ConvNet), Optimizer::AdamW),
             // Channels and classes that fill no vector.
             (ModelConfig { width: 7, classes: 5, ..model() }, Optimizer::Sgd),
-            (small(Architecture::ConvNetD, Stem::ImageNet), Optimizer::AdamW),
-            (small(Architecture::ResNet18, Stem::ImageNet), Optimizer::AdamW),
+            (small(Architecture::ConvNetD), Optimizer::AdamW),
+            (small(Architecture::ResNet18), Optimizer::AdamW),
         ] {
-            // Three batches an epoch, the last of them smaller.
-            let steps = if model.architecture == Architecture::ResNet18 { 3 } else { 7 };
-            let recipe = Recipe { optimizer, ..recipe(steps) };
-            let mut alone = students(&model, recipe, &gpu);
-            for student in &mut alone {
-                for part in [2, steps - 2] {
-                    block_on(student.advance(part)).expect("the GPU answers");
-                }
-            }
-            let mut cohort = Cohort::new(students(&model, recipe, &gpu));
-            block_on(cohort.advance(2)).expect("the GPU answers");
-            assert_eq!(cohort.stacks.len(), 1);
-            assert_eq!(cohort.stacks[0].members, [0, 1, 2]);
-            // Whoever asks for the students in between gets them as they are, and does not disturb them.
-            let half = learned(&cohort.students()[1]);
-            block_on(cohort.advance(steps - 2)).expect("the GPU answers");
-            assert!(cohort.finished());
-            for (together, alone) in cohort.students().iter().zip(&alone) {
-                assert_eq!(learned(together), learned(alone), "{model:?}");
-            }
-            assert_ne!(half.1, weights(&alone[1]));
-            assert_ne!(weights(&alone[0]), weights(&alone[1]));
+            assert_as_alone(&model, optimizer, &gpu);
+        }
+    }
+
+    #[test]
+    fn so_do_stacked_students_in_mixed_precision() {
+        let Some((gpu, _)) = crate::kernel::testing::matrix_units() else { return };
+        for architecture in [Architecture::ConvNet, Architecture::ResNet18] {
+            let model = ModelConfig { architecture, precision: Precision::Mixed, ..model() };
+            assert_as_alone(&model, Optimizer::AdamW, &gpu);
         }
     }
 

@@ -280,3 +280,30 @@ fn a_gpu_trains_a_student_as_the_cpu_does() {
     let error = distance(&on_gpu, &on_cpu, 1.0);
     assert!(error < 1e-3, "losses are {error:e} apart: {on_gpu:?}, {on_cpu:?}");
 }
+
+/// The same steps with products of halves: losses differ by their rounding, and go where they go in full precision. What
+/// one run leaves, the other does not take up.
+#[test]
+#[cfg(feature = "wgpu")]
+fn mixed_precision_trains_a_student_as_full_precision_does() {
+    let Some((gpu, _)) = crate::kernel::testing::matrix_units() else { return };
+    for architecture in [Architecture::ConvNet, Architecture::ResNet18] {
+        let train = |precision| {
+            let recipe = Recipe { lr: 0.002, ..recipe(12) };
+            let model = ModelConfig { architecture, precision, ..model() };
+            let mut student =
+                Student::new(&model, recipe, task(24, lively()), 1, &gpu).expect("a valid student");
+            while !student.finished() {
+                block_on(student.advance(1)).expect("the device answers");
+            }
+            student
+        };
+        let (mut full, mut mixed) = (train(Precision::Full), train(Precision::Mixed));
+        let losses = |student: &Student| student.curve().iter().map(|point| point.loss).collect::<Vec<_>>();
+        let error = distance(&losses(&mixed), &losses(&full), 1.0);
+        assert!(error < 2e-2, "{architecture}: losses are {error:e} apart");
+        assert!(error > 1e-6, "{architecture}: {error:e}: these are no halves");
+        let left = block_on(mixed.checkpoint()).expect("the device answers");
+        assert!(matches!(full.restore(&left), Err(crate::train::CheckpointError::OtherRun)));
+    }
+}

@@ -77,7 +77,8 @@ pub(in crate::kernel) fn weight_gradient(
     let pixels = batch * shape.output_pixels();
     #[cfg(not(target_family = "wasm"))]
     if let Some(units) = matrix_units::units(&images, window) {
-        let (parts, count) = matrix_units::weight_gradient_parts(units, images, gradient, batch, shape);
+        let (parts, count) =
+            matrix_units::weight_gradient_parts(units, images, gradient, (students, batch), shape);
         return added(parts, count, weights, shape, students);
     }
     // `K` is one run of all pixels: a panel may end anywhere in it.
@@ -167,7 +168,7 @@ fn product(
         #[cfg(not(target_family = "wasm"))]
         if let Some(units) = matrix_units::units(&source, window) {
             let tensors = [&source, &packed, &bias, &output];
-            matrix_units::product(units, tensors, (batch, pixels), gather, has_bias);
+            matrix_units::product(units, tensors, (students, batch, pixels), gather, has_bias);
             continue;
         }
         let tile = Tile::choose(pixels.div_ceil(LANES), columns, gather.source()[2]);

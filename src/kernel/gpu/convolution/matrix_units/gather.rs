@@ -26,7 +26,7 @@ fn tap_of(vector: u32, #[comptime] gather: Gather) -> (u32, u32, u32) {
     (tap / across, tap % across, vector % channels)
 }
 
-/// `output[pixel][column] = Σ source[window of the pixel] · weights[tap, channel][column]`, plus a bias.
+/// `output[pixel][column] = Σ source[window of the pixel] · weights[tap, channel][column]`, plus a bias, for each student.
 ///
 /// Workgroups are numbered as those of the plain product. While the units multiply one pair of panels, the next is on its
 /// way from memory to registers.
@@ -36,16 +36,22 @@ pub(super) fn gathered_product_of_halves(
     weights: &[Vec4],
     bias: &[Vec4],
     output: &mut [Vec4],
+    students: u32,
     batch: u32,
+    tiles: u32,
     #[comptime] gather: Gather,
     #[comptime] tile: MatrixTile,
     #[comptime] has_bias: bool,
 ) {
-    let [height, width, _] = comptime!(gather.source());
+    let [height, width, channels] = comptime!(gather.source());
     let [phase_height, phase_width] = comptime!(gather.pixels());
     let operand = comptime!(operand(gather));
-    let pixels = batch * comptime!((phase_height * phase_width) as u32);
-    let first_pixel = (CUBE_POS_Z * CUBE_COUNT_Y + CUBE_POS_Y) * comptime!(tile.m() as u32);
+    let number = CUBE_POS_Z * CUBE_COUNT_Y + CUBE_POS_Y;
+    let exists = number < students * tiles;
+    let student = select(exists, number / tiles, 0u32);
+    let pixels = select(exists, batch * comptime!((phase_height * phase_width) as u32), 0u32);
+    let (first_pixel, first_image) = (number % tiles * comptime!(tile.m() as u32), student * batch);
+    let first_weight = student * comptime!((gather.shape.taps() * channels * 4) as u32);
     let first_column = CUBE_POS_X * comptime!((tile.n() / 4) as u32);
 
     let mut left =
@@ -65,7 +71,7 @@ pub(super) fn gathered_product_of_halves(
     for turn in 0..turns {
         let row = (UNIT_POS + comptime!((turn * tile.invocations()) as u32)) / deep;
         let (image, y, x) = corner(first_pixel + row, pixels, gather);
-        origins[turn] = image * comptime!((height * width) as u32);
+        origins[turn] = (first_image + image) * comptime!((height * width) as u32);
         corners_y[turn] = y;
         corners_x[turn] = x;
     }
@@ -78,7 +84,7 @@ pub(super) fn gathered_product_of_halves(
         // The panel of the step before is multiplied after the loads of this one have begun.
         if step < steps {
             fetch_left(source, &origins, &corners_y, &corners_x, step, &mut next_left, gather, tile);
-            fetch_right(weights, first_column, step, &mut next_right, gather, tile);
+            fetch_right(weights, first_weight, first_column, step, &mut next_right, gather, tile);
         }
         if step > 0 {
             multiply(&left, &right, &sums, false, tile);
@@ -92,9 +98,35 @@ pub(super) fn gathered_product_of_halves(
     }
 
     if comptime!(tile.units.fixed) {
-        write(&sums, &mut stage, bias, output, first_pixel, pixels, first_column, gather, tile, has_bias);
+        write(
+            &sums,
+            &mut stage,
+            bias,
+            output,
+            student,
+            batch,
+            first_pixel,
+            pixels,
+            first_column,
+            gather,
+            tile,
+            has_bias,
+        );
     } else if has_block(tile) {
-        write(&sums, &mut stage, bias, output, first_pixel, pixels, first_column, gather, tile, has_bias);
+        write(
+            &sums,
+            &mut stage,
+            bias,
+            output,
+            student,
+            batch,
+            first_pixel,
+            pixels,
+            first_column,
+            gather,
+            tile,
+            has_bias,
+        );
     }
 }
 
@@ -105,6 +137,8 @@ fn write(
     stage: &mut Shared<[Vec4]>,
     bias: &[Vec4],
     output: &mut [Vec4],
+    student: u32,
+    batch: u32,
     first_pixel: u32,
     pixels: u32,
     first_column: u32,
@@ -125,10 +159,11 @@ fn write(
                 let spread = comptime!(gather.spread() as u32);
                 let y = row * spread + comptime!(gather.phase[0] as u32);
                 let x = column * spread + comptime!(gather.phase[1] as u32);
-                let to = (image * comptime!(height as u32) + y) * comptime!(width as u32) + x;
+                let to =
+                    ((student * batch + image) * comptime!(height as u32) + y) * comptime!(width as u32) + x;
                 let mut value = sum;
                 if has_bias {
-                    value += bias[vector as usize];
+                    value += bias[(student * comptime!(columns as u32) + vector) as usize];
                 }
                 output[(to * comptime!(columns as u32) + vector) as usize] = value;
             }
@@ -170,6 +205,7 @@ fn fetch_left(
 #[cube]
 fn fetch_right(
     weights: &[Vec4],
+    first_weight: u32,
     first_column: u32,
     step: u32,
     values: &mut Array<Vec4>,
@@ -188,7 +224,7 @@ fn fetch_right(
         let kernel_y = tap_y * spread + comptime!(gather.first_tap(0) as u32);
         let kernel_x = tap_x * spread + comptime!(gather.first_tap(1) as u32);
         let tap = kernel_y * comptime!(gather.shape.kernel as u32) + kernel_x;
-        let row = (tap * comptime!(channels as u32) + channel) * 4 + k % 4;
+        let row = first_weight + (tap * comptime!(channels as u32) + channel) * 4 + k % 4;
         let exists = k < comptime!((length(gather) * 4) as u32) && column < comptime!(columns as u32);
         let from = row * comptime!(columns as u32) + column;
         let value = weights[select(exists, from, 0u32) as usize];

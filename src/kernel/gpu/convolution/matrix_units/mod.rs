@@ -29,37 +29,37 @@ use crate::kernel::convolution::Window;
 pub(super) fn units(on: &CubeTensor, window: Window) -> Option<MatrixUnits> {
     match window.precision {
         Precision::Full => None,
-        Precision::Mixed => {
-            assert_eq!(window.students, 1, "students in mixed precision are not stacked");
-            MatrixUnits::listed(on.client.properties())
-        }
+        Precision::Mixed => MatrixUnits::listed(on.client.properties()),
     }
 }
 
-/// Launches the product of a gather of `pixels` pixels, which are not none.
+/// Launches the product of a gather of `pixels` pixels of each student, which are not none.
 pub(super) fn product(
     units: MatrixUnits,
     [source, weights, bias, output]: [&CubeTensor; 4],
-    (batch, pixels): (usize, usize),
+    (students, batch, pixels): (usize, usize, usize),
     gather: Gather,
     has_bias: bool,
 ) {
     let columns = gather.target()[2];
     let tile = MatrixTile::choose(units, [pixels, columns * LANES, length(gather) * LANES], LEAST_TILES);
     let tiles = pixels.div_ceil(tile.m());
-    let far = tiles.div_ceil(MOST_WORKGROUPS);
+    let far = (students * tiles).div_ceil(MOST_WORKGROUPS);
     let across = (columns * LANES).div_ceil(tile.n());
-    // SAFETY: `gather` and `tile` decide every size; the kernel guards what lies beyond the last pixel, column and tap.
+    // SAFETY: `gather` and `tile` decide every size; the kernel guards what lies beyond the last student, pixel, column and
+    // tap.
     unsafe {
         gathered_product_of_halves::launch_unchecked(
             &output.client,
-            CubeCount::Static(across as u32, tiles.div_ceil(far) as u32, far as u32),
+            CubeCount::Static(across as u32, (students * tiles).div_ceil(far) as u32, far as u32),
             CubeDim::new_1d(tile.invocations() as u32),
             source.clone().into_buffer_arg(),
             weights.clone().into_buffer_arg(),
             bias.clone().into_buffer_arg(),
             output.clone().into_buffer_arg(),
+            students as u32,
             batch as u32,
+            tiles as u32,
             gather,
             tile,
             has_bias,
@@ -67,12 +67,12 @@ pub(super) fn product(
     }
 }
 
-/// The parts of a gradient of the weights, and how many they are.
+/// The parts of a gradient of the weights, and how many they are of each student.
 pub(super) fn weight_gradient_parts(
     units: MatrixUnits,
     images: CubeTensor,
     gradient: CubeTensor,
-    batch: usize,
+    (students, batch): (usize, usize),
     shape: Shape,
 ) -> (CubeTensor, usize) {
     let (rows, columns) = (shape.taps() * shape.input * LANES, shape.output * LANES);
@@ -83,9 +83,12 @@ pub(super) fn weight_gradient_parts(
     let wanted = WORKGROUPS.div_ceil(tiles).min(pixels.div_ceil(LEAST_PART)).max(1);
     let part = pixels.div_ceil(wanted).next_multiple_of(tile.k());
     let count = pixels.div_ceil(part);
-    let parts = empty(&images, [count, rows, columns]);
-    let workgroups =
-        CubeCount::Static(columns.div_ceil(tile.n()) as u32, rows.div_ceil(tile.m()) as u32, count as u32);
+    let parts = empty(&images, [students * count, rows, columns]);
+    let workgroups = CubeCount::Static(
+        columns.div_ceil(tile.n()) as u32,
+        rows.div_ceil(tile.m()) as u32,
+        (students * count) as u32,
+    );
     // SAFETY: `shape` and `tile` decide every size; the kernel guards what lies beyond the last row, column and pixel.
     unsafe {
         weight_gradient_parts_of_halves::launch_unchecked(
@@ -97,6 +100,7 @@ pub(super) fn weight_gradient_parts(
             parts.clone().into_buffer_arg(),
             batch as u32,
             part as u32,
+            count as u32,
             shape,
             tile,
         );

@@ -117,7 +117,8 @@ fn any_convolution_has_the_same_products_by_matrix_units() {
             (*height).min(*width) + 2 * padding >= *kernel && padding < kernel
         },
     );
-    let mut runner = TestRunner::new(ProptestConfig::with_cases(24));
+    // Every case compiles kernels of its own.
+    let mut runner = TestRunner::new(ProptestConfig::with_cases(8));
     runner
         .run(&any, |(images, outputs, kernel, stride, padding)| {
             let sizes = sizes(images, outputs, kernel, stride, padding);
@@ -130,7 +131,7 @@ fn any_convolution_has_the_same_products_by_matrix_units() {
 }
 
 #[test]
-fn gradients_from_1e_10_to_10_come_through() {
+fn small_and_large_gradients_come_through_the_scale() {
     let Some((device, _)) = matrix_units() else { return };
     let sizes = sizes([2, 8, 8, 16], 24, 3, 1, 1);
     for (size, most) in [(1e-7f32, 1.0), (1e-4, 1.0), (1.0, 1.0), (3.0, 1.0), (1e-9, 8.0)] {

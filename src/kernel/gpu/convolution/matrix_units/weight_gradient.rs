@@ -11,7 +11,7 @@ use super::tile::MatrixTile;
 
 /// `parts[part][tap, channel][column] = Σ images[window of the pixel] · gradient[pixel][column]` over the pixels of a part.
 ///
-/// Workgroups are numbered as those of the plain product. A part has `part` pixels, a multiple of a panel's depth.
+/// Workgroups and parts are numbered as those of the plain product. A part has `part` pixels, a multiple of a panel's depth.
 #[cube(launch_unchecked)]
 pub(super) fn weight_gradient_parts_of_halves(
     images: &[Vec4],
@@ -19,14 +19,18 @@ pub(super) fn weight_gradient_parts_of_halves(
     parts: &mut [Vec4],
     batch: u32,
     part: u32,
+    count: u32,
     #[comptime] shape: Shape,
     #[comptime] tile: MatrixTile,
 ) {
     let pixels = batch * comptime!(shape.output_pixels() as u32);
     let first_group = CUBE_POS_Y * comptime!((tile.m() / 4) as u32);
     let first_column = CUBE_POS_X * comptime!((tile.n() / 4) as u32);
-    let first_pixel = CUBE_POS_Z * part;
-    let last_pixel = select(first_pixel + part < pixels, first_pixel + part, pixels);
+    // The pixels of all students are numbered on.
+    let before = CUBE_POS_Z / count * pixels;
+    let first_pixel = before + CUBE_POS_Z % count * part;
+    let last_pixel = before + pixels;
+    let last_pixel = select(first_pixel + part < last_pixel, first_pixel + part, last_pixel);
 
     // Channels lie side by side in the images, so the left panel is `[K][M]`.
     let mut left =
