@@ -287,10 +287,14 @@ fn a_gpu_trains_a_student_as_the_cpu_does() {
 #[cfg(feature = "wgpu")]
 fn mixed_precision_trains_a_student_as_full_precision_does() {
     let Some((gpu, _)) = crate::kernel::testing::matrix_units() else { return };
-    for architecture in [Architecture::ConvNet, Architecture::ResNet18] {
+    // AdamW's first step goes by the signs of gradients only, and a ResNet of such small images has many near zero.
+    for (architecture, optimizer, steps, tolerance) in [
+        (Architecture::ConvNet, Optimizer::AdamW, 12, 1e-3),
+        (Architecture::ResNet18, Optimizer::Sgd, 5, 1e-2),
+    ] {
         let train = |precision| {
-            let recipe = Recipe { lr: 0.002, ..recipe(12) };
-            let model = ModelConfig { architecture, precision, ..model() };
+            let recipe = Recipe { optimizer, lr: 0.002, ..recipe(steps) };
+            let model = ModelConfig { architecture, precision, stem: Stem::Small, ..model() };
             let mut student =
                 Student::new(&model, recipe, task(24, lively()), 1, &gpu).expect("a valid student");
             while !student.finished() {
@@ -301,7 +305,7 @@ fn mixed_precision_trains_a_student_as_full_precision_does() {
         let (mut full, mut mixed) = (train(Precision::Full), train(Precision::Mixed));
         let losses = |student: &Student| student.curve().iter().map(|point| point.loss).collect::<Vec<_>>();
         let error = distance(&losses(&mixed), &losses(&full), 1.0);
-        assert!(error < 2e-2, "{architecture}: losses are {error:e} apart");
+        assert!(error < tolerance, "{architecture}: losses are {error:e} apart");
         assert!(error > 1e-6, "{architecture}: {error:e}: these are no halves");
         let left = block_on(mixed.checkpoint()).expect("the device answers");
         assert!(matches!(full.restore(&left), Err(crate::train::CheckpointError::OtherRun)));
