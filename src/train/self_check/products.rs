@@ -7,10 +7,13 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use super::{CheckError, read};
 use crate::device::Precision;
-use crate::kernel::convolution::reference::{Sizes, error};
+use crate::kernel::convolution::reference::{Sizes, Sum, error};
 use crate::kernel::convolution::{Window, convolution};
 use crate::kernel::cross_entropy::{Target, mixed_cross_entropy};
 use crate::random::{Purpose, Stream};
+
+/// Students that a device computes for: alone, and in the same launches.
+const STUDENTS: usize = 2;
 
 /// The largest error of a product, in units of [`Sum::squares`](crate::kernel::convolution::reference::Sum)'s root.
 pub(super) async fn worst(device: &Device) -> Result<f64, CheckError> {
@@ -22,53 +25,94 @@ pub(super) async fn worst(device: &Device) -> Result<f64, CheckError> {
         ([2, 6, 6, 8], 16, 1, 2),
     ] {
         let window = Window { stride, padding: kernel / 2, students: 1, precision: Precision::Mixed };
-        most = most.max(of(device, &Sizes { images, outputs, kernel, window }).await?);
+        let sizes = Sizes { images, outputs, kernel, window };
+        let operands: Vec<Operands> = (0..STUDENTS).map(|student| Operands::draw(&sizes, student)).collect();
+        for count in [1, STUDENTS] {
+            let found = found(device, &sizes, &operands[..count]).await?;
+            for (student, operands) in operands[..count].iter().enumerate() {
+                for (found, expected) in found.iter().zip(operands.expected(&sizes)) {
+                    let own = found.get(student * expected.len()..(student + 1) * expected.len());
+                    most = most.max(error(own.unwrap_or_default(), &expected));
+                }
+            }
+        }
     }
     Ok(most)
 }
 
-async fn of(device: &Device, sizes: &Sizes) -> Result<f64, CheckError> {
-    let mut stream = Stream::new(15, Purpose::Test, 0, sizes.images[3] as u64);
-    let mut draw = |shape: [usize; 4], size: f64| {
-        (0..shape.iter().product()).map(|_| (size * stream.normal()) as f32).collect::<Vec<f32>>()
-    };
-    // Such small outputs as logits: what halves make of them moves the softmax, and the gradient that comes back, by a few
-    // millionths only, so that it is known. Smaller weights would leave the halves' 11 bits.
-    let (images, weights) = (draw(sizes.images, 1.0), draw(sizes.weights(), 1e-3));
-    let autodiff = device.clone().autodiff();
-    let tensor = |values: &[f32], shape: [usize; 4]| {
-        let data = TensorData::new(values.to_vec(), shape);
-        Tensor::<4>::from_data(data, (&autodiff, DType::F32)).require_grad()
-    };
-    let bias = TensorData::new(vec![0.0f32; sizes.outputs], [sizes.outputs]);
-    let bias = Tensor::<1>::from_data(bias, (&autodiff, DType::F32));
-    let operands = [tensor(&images, sizes.images), tensor(&weights, sizes.weights())];
-    let output = convolution(operands[0].clone(), operands[1].clone(), bias, sizes.window);
-    let pixels = sizes.output()[..3].iter().product::<usize>();
-    let labels: Vec<u32> = (0..pixels).map(|_| stream.below(sizes.outputs as u32)).collect();
-    let share = 1.0 / pixels as f32;
-    let logits = output.clone().reshape([pixels, sizes.outputs]);
-    let target = |&own: &u32| Target { own, other: own, own_share: share, other_share: 0.0 };
-    let losses = mixed_cross_entropy(logits, &labels.iter().map(target).collect::<Vec<_>>());
-    let gradients = losses.backward();
+/// What one student's convolution takes; its outputs are logits of these labels.
+struct Operands {
+    images: Vec<f32>,
+    weights: Vec<f32>,
+    labels: Vec<u32>,
+}
 
-    let expected = sizes.forward(&images, &weights);
-    let mut gradient = Vec::with_capacity(expected.len());
-    for (row, &label) in expected.chunks_exact(sizes.outputs).zip(&labels) {
-        let sum: f64 = row.iter().map(|logit| logit.value.exp()).sum();
-        gradient.extend(row.iter().enumerate().map(|(class, logit)| {
-            let indicator = f64::from(u8::from(class as u32 == label));
-            ((logit.value.exp() / sum - indicator) * f64::from(share)) as f32
-        }));
-    }
-    let mut most = error(&read(output).await?, &expected);
-    let expected = [sizes.of_images(&weights, &gradient), sizes.of_weights(&images, &gradient)];
-    for (operand, expected) in operands.iter().zip(&expected) {
-        let found = match operand.grad(&gradients) {
-            Some(found) => read(found).await?,
-            None => Vec::new(),
+impl Operands {
+    fn draw(sizes: &Sizes, student: usize) -> Self {
+        let mut stream = Stream::new(15, Purpose::Test, student as u32, sizes.images[3] as u64);
+        let mut draw = |shape: [usize; 4], size: f64| {
+            (0..shape.iter().product()).map(|_| (size * stream.normal()) as f32).collect::<Vec<f32>>()
         };
-        most = most.max(error(&found, expected));
+        // Such small outputs as logits: what halves make of them moves the softmax, and the gradient that comes back, by a few
+        // millionths only, so that it is known. Smaller weights would leave the halves' 11 bits.
+        let (images, weights) = (draw(sizes.images, 1.0), draw(sizes.weights(), 1e-3));
+        let labels = (0..pixels(sizes)).map(|_| stream.below(sizes.outputs as u32)).collect();
+        Self { images, weights, labels }
     }
-    Ok(most)
+
+    /// The output, the gradient of the images and that of the weights.
+    fn expected(&self, sizes: &Sizes) -> [Vec<Sum>; 3] {
+        let output = sizes.forward(&self.images, &self.weights);
+        let share = share(sizes);
+        let mut gradient = Vec::with_capacity(output.len());
+        for (row, &label) in output.chunks_exact(sizes.outputs).zip(&self.labels) {
+            let sum: f64 = row.iter().map(|logit| logit.value.exp()).sum();
+            gradient.extend(row.iter().enumerate().map(|(class, logit)| {
+                let indicator = f64::from(u8::from(class as u32 == label));
+                ((logit.value.exp() / sum - indicator) * f64::from(share)) as f32
+            }));
+        }
+        let of_images = sizes.of_images(&self.weights, &gradient);
+        let of_weights = sizes.of_weights(&self.images, &gradient);
+        [output, of_images, of_weights]
+    }
+}
+
+/// Pixels of a student's output.
+fn pixels(sizes: &Sizes) -> usize {
+    sizes.output()[..3].iter().product()
+}
+
+/// What each of them has of its student's loss.
+fn share(sizes: &Sizes) -> f32 {
+    1.0 / pixels(sizes) as f32
+}
+
+/// What a device makes of the operands of some students, one after the other.
+async fn found(device: &Device, sizes: &Sizes, students: &[Operands]) -> Result<[Vec<f32>; 3], CheckError> {
+    let autodiff = device.clone().autodiff();
+    let tensor = |of: fn(&Operands) -> &[f32], mut shape: [usize; 4]| {
+        let values: Vec<f32> = students.iter().flat_map(|student| of(student)).copied().collect();
+        shape[0] *= students.len();
+        Tensor::<4>::from_data(TensorData::new(values, shape), (&autodiff, DType::F32)).require_grad()
+    };
+    let images = tensor(|student| &student.images, sizes.images);
+    let weights = tensor(|student| &student.weights, sizes.weights());
+    let outputs = students.len() * sizes.outputs;
+    let bias = TensorData::new(vec![0.0f32; outputs], [outputs]);
+    let bias = Tensor::<1>::from_data(bias, (&autodiff, DType::F32));
+    let window = Window { students: students.len(), ..sizes.window };
+    let output = convolution(images.clone(), weights.clone(), bias, window);
+    let share = share(sizes);
+    let target = |&own: &u32| Target { own, other: own, own_share: share, other_share: 0.0 };
+    let targets: Vec<Target> = students.iter().flat_map(|student| &student.labels).map(target).collect();
+    let logits = output.clone().reshape([targets.len(), sizes.outputs]);
+    let gradients = mixed_cross_entropy(logits, &targets).backward();
+    let mut found = [read(output).await?, Vec::new(), Vec::new()];
+    for (operand, found) in [images, weights].iter().zip(&mut found[1..]) {
+        if let Some(gradient) = operand.grad(&gradients) {
+            *found = read(gradient).await?;
+        }
+    }
+    Ok(found)
 }
