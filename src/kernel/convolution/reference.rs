@@ -22,8 +22,8 @@ impl Sum {
 ///
 /// Rounding to halves moves each of two operands by at most 2⁻¹¹ of it, in either direction; so the error of a sum of products
 /// has a standard deviation of less than √2 · 2⁻¹¹ · √(Σ a²b²), however many there are. This is more than five of those
-/// bounds, and nine of what uniform rounding gives. Sums that are kept in halves, or operands with a bit or two fewer, are
-/// further off.
+/// bounds, and nine of what uniform rounding gives. Operands rounded to bfloat16 are further
+/// off.
 pub(crate) const OF_HALVES: f64 = 1.0 / 256.0;
 
 /// Sizes of a convolution.
