@@ -92,7 +92,7 @@ fn share(sizes: &Sizes) -> f32 {
 async fn found(device: &Device, sizes: &Sizes, students: &[Operands]) -> Result<[Vec<f32>; 3], CheckError> {
     let autodiff = device.clone().autodiff();
     let tensor = |of: fn(&Operands) -> &[f32], mut shape: [usize; 4]| {
-        let values: Vec<f32> = students.iter().flat_map(|student| of(student)).copied().collect();
+        let values: Vec<f32> = students.iter().flat_map(of).copied().collect();
         shape[0] *= students.len();
         Tensor::<4>::from_data(TensorData::new(values, shape), (&autodiff, DType::F32)).require_grad()
     };

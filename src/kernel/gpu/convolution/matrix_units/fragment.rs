@@ -66,10 +66,11 @@ pub(super) fn zeros(#[comptime] tile: MatrixTile) -> Sequence<Matrix<f32>> {
     sums
 }
 
-/// Whether an invocation's subgroup has a block; a surplus one has none ([`MatrixTile::invocations`]).
+/// Whether an invocation's subgroup has a block; a surplus one has none ([`MatrixTile::invocations`]). Known before the kernel
+/// is compiled where there is none, so that the units multiply in uniform control flow.
 #[cube]
 pub(super) fn has_block(#[comptime] tile: MatrixTile) -> bool {
-    PLANE_POS < comptime!(tile.subgroups() as u32)
+    if comptime!(tile.units.fixed) { true.runtime() } else { PLANE_POS < comptime!(tile.subgroups() as u32) }
 }
 
 /// Adds the product of two panels to the block of each subgroup that has one.
@@ -81,9 +82,7 @@ pub(super) fn multiply(
     #[comptime] turned: bool,
     #[comptime] tile: MatrixTile,
 ) {
-    if comptime!(tile.units.fixed) {
-        multiply_block(left, right, sums, turned, tile);
-    } else if has_block(tile) {
+    if has_block(tile) {
         multiply_block(left, right, sums, turned, tile);
     }
 }

@@ -97,22 +97,7 @@ pub(super) fn gathered_product_of_halves(
         }
     }
 
-    if comptime!(tile.units.fixed) {
-        write(
-            &sums,
-            &mut stage,
-            bias,
-            output,
-            student,
-            batch,
-            first_pixel,
-            pixels,
-            first_column,
-            gather,
-            tile,
-            has_bias,
-        );
-    } else if has_block(tile) {
+    if has_block(tile) {
         write(
             &sums,
             &mut stage,

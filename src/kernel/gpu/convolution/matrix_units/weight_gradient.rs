@@ -69,9 +69,7 @@ pub(super) fn weight_gradient_parts_of_halves(
         }
     }
 
-    if comptime!(tile.units.fixed) {
-        write(&sums, &mut stage, parts, first_group, first_column, shape, tile);
-    } else if has_block(tile) {
+    if has_block(tile) {
         write(&sums, &mut stage, parts, first_group, first_column, shape, tile);
     }
 }
