@@ -14,6 +14,7 @@ use cubecl::calculate_cube_count_elemwise;
 use cubecl::prelude::*;
 
 use super::{CrossEntropy, WORDS};
+use crate::kernel::gpu::elementary::{exp, ln};
 
 #[cube]
 fn row_max(logits: &Tensor<f32>, start: usize, classes: usize) -> f32 {
@@ -31,7 +32,7 @@ fn row_max(logits: &Tensor<f32>, start: usize, classes: usize) -> f32 {
 fn row_sum(logits: &Tensor<f32>, start: usize, classes: usize, max: f32) -> f32 {
     let mut sum = 0.0f32;
     for class in 0..classes {
-        sum += (logits[start + class] - max).exp();
+        sum += exp(logits[start + class] - max);
     }
     sum
 }
@@ -56,7 +57,7 @@ fn forward(logits: &Tensor<f32>, targets: &Tensor<i32>, losses: &mut Tensor<f32>
     let start = ABSOLUTE_POS * classes;
     let max = row_max(logits, start, classes);
     let sum = row_sum(logits, start, classes, max);
-    let total = max + sum.ln();
+    let total = max + ln(sum);
     let (label, mixed_in, own, other) = target_of(targets, ABSOLUTE_POS);
     losses[ABSOLUTE_POS] = own * (total - logits[start + label]) + other * (total - logits[start + mixed_in]);
 }
@@ -78,7 +79,7 @@ fn backward(
     let (label, mixed_in, own, other) = target_of(targets, ABSOLUTE_POS);
     let scale = g * (own + other) / row_sum(logits, start, classes, max);
     for class in 0..classes {
-        out[start + class] = (logits[start + class] - max).exp() * scale;
+        out[start + class] = exp(logits[start + class] - max) * scale;
     }
     out[start + label] -= g * own;
     out[start + mixed_in] -= g * other;

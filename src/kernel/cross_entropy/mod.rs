@@ -176,6 +176,54 @@ mod tests {
         }
     }
 
+    /// The loss of the larger of two logits and the gradient of the other are `ln(1 + eᶻ)` and `eᶻ / (1 + eᶻ)`, from tiny
+    /// ones to ½, and what is not a number stays none.
+    fn check_exponentials(device: &Device) {
+        let device = device.clone().autodiff();
+        let mut values: Vec<f32> = (0..=4000u16).map(|i| f32::from(i) * -0.025).collect();
+        values.push(f32::NAN);
+        let rows = values.iter().flat_map(|&z| [0.0, z]).collect::<Vec<f32>>();
+        let logits = Tensor::<2>::from_data(TensorData::new(rows, [values.len(), 2]), (&device, DType::F32))
+            .require_grad();
+        let losses = cross_entropy(logits.clone(), &vec![0; values.len()]);
+        let gradients = logits.grad(&losses.clone().backward()).expect("the logits are tracked");
+        let read = |data: TensorData| data.try_to_vec::<f32>().expect("f32 values");
+        let losses = read(pollster::block_on(losses.into_data_async()).expect("a loss"));
+        let gradients = read(pollster::block_on(gradients.into_data_async()).expect("a gradient"));
+        for ((&z, loss), pair) in values.iter().zip(losses).zip(gradients.chunks_exact(2)) {
+            if z.is_nan() {
+                assert!(loss.is_nan() && pair[1].is_nan(), "{loss}, {pair:?}");
+                continue;
+            }
+            let e = f64::from(z).exp();
+            let (want, slope) = (e.ln_1p(), e / (1.0 + e));
+            assert!((f64::from(loss) - want).abs() < 1.5e-7, "{z}: {loss} should be {want}");
+            // A GPU's compiler may put ln 2 together from its parts, which costs digits as the logits differ; and what is
+            // smaller than a normal number may be taken for zero.
+            let digits = 5e-7 + 1.2e-7 * f64::from(z.abs());
+            let error = (f64::from(pair[1]) - slope).abs();
+            assert!(
+                error < digits * slope + f64::from(f32::MIN_POSITIVE),
+                "{z}: {} should be {slope}",
+                pair[1]
+            );
+        }
+    }
+
+    #[test]
+    #[cfg(feature = "flex")]
+    fn exponentials_keep_their_digits_on_the_cpu() {
+        check_exponentials(&Device::flex());
+    }
+
+    #[test]
+    #[cfg(feature = "wgpu")]
+    fn exponentials_keep_their_digits_on_wgpu() {
+        if let Some(device) = crate::kernel::testing::wgpu() {
+            check_exponentials(&device);
+        }
+    }
+
     #[test]
     #[cfg(feature = "flex")]
     fn two_labels_weigh_as_they_are_told_on_the_cpu() {

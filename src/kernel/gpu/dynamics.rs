@@ -9,6 +9,7 @@ use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
+use super::elementary::{exp, ln};
 use super::reduce::{Join, Largest, Least, Sum, reduce};
 use super::{empty, ready, span};
 use crate::kernel::dynamics::COLUMNS;
@@ -24,13 +25,13 @@ const NEVER: u32 = 0xFF80_0000;
 #[cube]
 fn share(z: f32, highest: f32) -> f32 {
     let never = u32::reinterpret(z) == NEVER;
-    select(never, 0.0f32, (select(never, highest, z) - highest).exp())
+    select(never, 0.0f32, exp(select(never, highest, z) - highest))
 }
 
 /// `ln(1 + x)` for `x ≥ 0`, also where `1 + x` would round to 1.
 #[cube]
 fn ln_1p(x: f32) -> f32 {
-    select(x < 1e-3f32, x - x * x * 0.5f32 + x * x * x / 3.0f32, (1.0f32 + x).ln())
+    select(x < 1e-3f32, x - x * x * 0.5f32 + x * x * x / 3.0f32, ln(1.0f32 + x))
 }
 
 /// What all invocations of a sample bring, joined; every one gets it.

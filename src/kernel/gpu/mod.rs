@@ -5,6 +5,7 @@
 
 pub(super) mod convolution;
 pub(super) mod dynamics;
+pub(super) mod elementary;
 pub(super) mod normalise;
 pub(super) mod pool;
 mod reduce;

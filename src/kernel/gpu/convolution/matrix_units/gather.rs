@@ -76,6 +76,7 @@ pub(super) fn gathered_product_of_halves(
         corners_x[turn] = x;
     }
     let mut next_left = Array::<Vec4>::new(turns);
+    let mut found = Array::<u32>::new(comptime!(turns.div_ceil(32)));
     let mut next_right =
         Array::<Vec4>::new(comptime!((tile.k() * tile.n() / 4).div_ceil(tile.invocations())));
 
@@ -83,7 +84,17 @@ pub(super) fn gathered_product_of_halves(
     for step in 0..steps + 1 {
         // The panel of the step before is multiplied after the loads of this one have begun.
         if step < steps {
-            fetch_left(source, &origins, &corners_y, &corners_x, step, &mut next_left, gather, tile);
+            fetch_left(
+                source,
+                &origins,
+                &corners_y,
+                &corners_x,
+                step,
+                &mut next_left,
+                &mut found,
+                gather,
+                tile,
+            );
             fetch_right(weights, first_weight, first_column, step, &mut next_right, gather, tile);
         }
         if step > 0 {
@@ -91,6 +102,7 @@ pub(super) fn gathered_product_of_halves(
             sync_cube();
         }
         if step < steps {
+            blank(&mut next_left, &found, turns);
             deposit(&next_left, &mut left, comptime!(tile.m()), comptime!(tile.k()), operand, tile);
             deposit(&next_right, &mut right, comptime!(tile.k()), comptime!(tile.n()), Operand::Value, tile);
             sync_cube();
@@ -157,7 +169,7 @@ fn write(
     }
 }
 
-/// Loads what an invocation brings of the left panel of a step.
+/// Loads what an invocation brings of the left panel of a step; what does not exist is [set to zero](blank) later.
 #[cube]
 fn fetch_left(
     source: &[Vec4],
@@ -166,6 +178,7 @@ fn fetch_left(
     corners_x: &Array<u32>,
     step: u32,
     values: &mut Array<Vec4>,
+    found: &mut Array<u32>,
     #[comptime] gather: Gather,
     #[comptime] tile: MatrixTile,
 ) {
@@ -181,12 +194,13 @@ fn fetch_left(
             && y < comptime!(height as u32)
             && x < comptime!(width as u32);
         let place = (origins[turn] + y * comptime!(width as u32) + x) * comptime!(channels as u32) + channel;
-        let value = source[select(inside, place, 0u32) as usize];
-        values[turn] = select(inside, value, Vec4::new(0.0));
+        values[turn] = source[select(inside, place, 0u32) as usize];
+        mark(found, turn, inside);
     }
 }
 
-/// Loads what an invocation brings of the right panel of a step.
+/// Loads what an invocation brings of the right panel of a step. Rows past the last meet zeros of the left panel, and nobody
+/// reads columns past the last; in their place are weights of the same student, which are numbers as long as it trains.
 #[cube]
 fn fetch_right(
     weights: &[Vec4],
@@ -200,20 +214,45 @@ fn fetch_right(
     let [_, _, channels] = comptime!(gather.source());
     let [_, _, columns] = comptime!(gather.target());
     let wide = comptime!((tile.n() / 4) as u32);
+    let spread = comptime!(gather.spread() as u32);
     #[unroll]
     for turn in 0..comptime!((tile.k() * tile.n() / 4).div_ceil(tile.invocations())) {
         let place = UNIT_POS + comptime!((turn * tile.invocations()) as u32);
         let (k, column) = (step * comptime!(tile.k() as u32) + place / wide, first_column + place % wide);
-        let (tap_y, tap_x, channel) = tap_of(k / 4, gather);
-        let spread = comptime!(gather.spread() as u32);
-        let kernel_y = tap_y * spread + comptime!(gather.first_tap(0) as u32);
-        let kernel_x = tap_x * spread + comptime!(gather.first_tap(1) as u32);
-        let tap = kernel_y * comptime!(gather.shape.kernel as u32) + kernel_x;
-        let row = first_weight + (tap * comptime!(channels as u32) + channel) * 4 + k % 4;
+        let mut row = first_weight + k;
+        // Where every tap counts, the weights lie as they are added up.
+        if comptime!(spread > 1) {
+            let (tap_y, tap_x, channel) = tap_of(k / 4, gather);
+            let kernel_y = tap_y * spread + comptime!(gather.first_tap(0) as u32);
+            let kernel_x = tap_x * spread + comptime!(gather.first_tap(1) as u32);
+            let tap = kernel_y * comptime!(gather.shape.kernel as u32) + kernel_x;
+            row = first_weight + (tap * comptime!(channels as u32) + channel) * 4 + k % 4;
+        }
         let exists = k < comptime!((length(gather) * 4) as u32) && column < comptime!(columns as u32);
         let from = row * comptime!(columns as u32) + column;
-        let value = weights[select(exists, from, 0u32) as usize];
-        values[turn] = select(exists, value, Vec4::new(0.0));
+        values[turn] = weights[select(exists, from, first_weight * comptime!(columns as u32)) as usize];
+    }
+}
+
+/// Notes whether an invocation's vector of a turn exists.
+#[cube]
+pub(super) fn mark(found: &mut Array<u32>, #[comptime] turn: usize, exists: bool) {
+    let bit = select(exists, comptime!(1u32 << (turn % 32)), 0u32);
+    if comptime!(turn.is_multiple_of(32)) {
+        found[comptime!(turn / 32)] = bit;
+    } else {
+        found[comptime!(turn / 32)] |= bit;
+    }
+}
+
+/// Sets to zero what was loaded in place of vectors that do not exist. Not done where they are loaded, or each load would be
+/// waited for before the units multiply.
+#[cube]
+pub(super) fn blank(values: &mut Array<Vec4>, found: &Array<u32>, #[comptime] turns: usize) {
+    #[unroll]
+    for turn in 0..turns {
+        let exists = found[comptime!(turn / 32)] & comptime!(1u32 << (turn % 32)) != 0;
+        values[turn] = select(exists, values[turn], Vec4::new(0.0));
     }
 }
 

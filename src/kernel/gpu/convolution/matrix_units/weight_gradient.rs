@@ -6,7 +6,7 @@ use cubecl::prelude::*;
 use super::super::product::Vec4;
 use super::super::shape::Shape;
 use super::fragment::{Half4, Operand, has_block, multiply, stage_fragment, staged, zeros};
-use super::gather::deposit;
+use super::gather::{blank, deposit, mark};
 use super::tile::MatrixTile;
 
 /// `parts[part][tap, channel][column] = Σ images[window of the pixel] · gradient[pixel][column]` over the pixels of a part.
@@ -39,7 +39,9 @@ pub(super) fn weight_gradient_parts_of_halves(
         Shared::<[Half4]>::new_aligned_slice(comptime!(tile.k() * MatrixTile::stride(tile.n())), 32usize);
     let mut stage = Shared::<[Vec4]>::new_aligned_slice(comptime!(tile.subgroups() * tile.stage()), 32usize);
     let sums = zeros(tile);
-    let mut next_left = Array::<Vec4>::new(comptime!((tile.k() * tile.m() / 4).div_ceil(tile.invocations())));
+    let turns = comptime!((tile.k() * tile.m() / 4).div_ceil(tile.invocations()));
+    let mut next_left = Array::<Vec4>::new(turns);
+    let mut found = Array::<u32>::new(comptime!(turns.div_ceil(32)));
     let mut next_right =
         Array::<Vec4>::new(comptime!((tile.k() * tile.n() / 4).div_ceil(tile.invocations())));
 
@@ -48,7 +50,7 @@ pub(super) fn weight_gradient_parts_of_halves(
     for step in 0..steps + 1 {
         if step < steps {
             let pixel = first_pixel + step * deep;
-            fetch_windows(images, first_group, pixel, last_pixel, &mut next_left, shape, tile);
+            fetch_windows(images, first_group, pixel, last_pixel, &mut next_left, &mut found, shape, tile);
             fetch_gradient(gradient, first_column, pixel, last_pixel, &mut next_right, shape, tile);
         }
         if step > 0 {
@@ -56,6 +58,7 @@ pub(super) fn weight_gradient_parts_of_halves(
             sync_cube();
         }
         if step < steps {
+            blank(&mut next_left, &found, turns);
             deposit(&next_left, &mut left, comptime!(tile.k()), comptime!(tile.m()), Operand::Value, tile);
             deposit(
                 &next_right,
@@ -100,7 +103,8 @@ fn write(
     }
 }
 
-/// Loads what an invocation brings of the left panel: windows of the pixels from `pixel` on.
+/// Loads what an invocation brings of the left panel, windows of the pixels from `pixel` on; what does not exist is
+/// [set to zero](blank) later.
 #[cube]
 fn fetch_windows(
     images: &[Vec4],
@@ -108,6 +112,7 @@ fn fetch_windows(
     pixel: u32,
     last_pixel: u32,
     values: &mut Array<Vec4>,
+    found: &mut Array<u32>,
     #[comptime] shape: Shape,
     #[comptime] tile: MatrixTile,
 ) {
@@ -130,12 +135,14 @@ fn fetch_windows(
         let from = (image * comptime!(shape.pixels() as u32) + y * comptime!(shape.width as u32) + x)
             * channels
             + channel;
-        let value = images[select(inside, from, 0u32) as usize];
-        values[turn] = select(inside, value, Vec4::new(0.0));
+        values[turn] = images[select(inside, from, 0u32) as usize];
+        mark(found, turn, inside);
     }
 }
 
-/// Loads what an invocation brings of the right panel: the gradient at the pixels from `pixel` on.
+/// Loads what an invocation brings of the right panel: the gradient at the pixels from `pixel` on. Pixels past the last meet
+/// zeros of the left panel, and nobody reads columns past the last; in their place are gradients of the same student, which
+/// are numbers as long as it trains.
 #[cube]
 fn fetch_gradient(
     gradient: &[Vec4],
@@ -148,12 +155,12 @@ fn fetch_gradient(
 ) {
     let columns = comptime!(shape.output as u32);
     let wide = comptime!((tile.n() / 4) as u32);
+    let own = pixel * columns;
     #[unroll]
     for turn in 0..comptime!((tile.k() * tile.n() / 4).div_ceil(tile.invocations())) {
         let place = UNIT_POS + comptime!((turn * tile.invocations()) as u32);
         let (pixel, column) = (pixel + place / wide, first_column + place % wide);
         let exists = pixel < last_pixel && column < columns;
-        let value = gradient[select(exists, pixel * columns + column, 0u32) as usize];
-        values[turn] = select(exists, value, Vec4::new(0.0));
+        values[turn] = gradient[select(exists, pixel * columns + column, own) as usize];
     }
 }

@@ -1,0 +1,57 @@
+//! Exponentials and logarithms from plain arithmetic.
+//!
+//! Those of the language are compiled for NVIDIA's GPUs with the help of a file of CUDA's toolkit, where a driver is enough for
+//! all the rest.
+
+use cubecl::prelude::*;
+
+const LOG2_E: f32 = std::f32::consts::LOG2_E;
+
+/// ln 2 in two parts. The first has few digits: its products with whole numbers up to 2⁹ are exact.
+const LN_2: f32 = 0.693_359_4;
+const LN_2_REST: f32 = -2.121_944_4e-4;
+
+/// ln 2⁻¹²⁶: from there down, the exponential is no normal number.
+const LEAST: f32 = -87.336_54;
+
+/// The bits of 1, of +∞, and those of the digits behind the point.
+const ONE: u32 = 0x3F80_0000;
+const ENDLESS: u32 = 0x7F80_0000;
+const DIGITS: u32 = 0x007F_FFFF;
+
+/// `exp(x)` for `x ≤ 0`, 0 where that is no normal number. What is not a number stays none.
+#[cube]
+pub(in crate::kernel) fn exp(x: f32) -> f32 {
+    // Not a number is not above either, and has no whole part.
+    let whole = select(x > LEAST, (x * LOG2_E + 0.5f32).floor(), 0.0f32);
+    let rest = (x - whole * LN_2) - whole * LN_2_REST;
+    // Taylor's series: |rest| is at most ln 2 / 2.
+    let mut series = rest * comptime!(1.0f32 / 5040.0) + comptime!(1.0f32 / 720.0);
+    series = series * rest + comptime!(1.0f32 / 120.0);
+    series = series * rest + comptime!(1.0f32 / 24.0);
+    series = series * rest + comptime!(1.0f32 / 6.0);
+    series = series * rest + 0.5f32;
+    series = series * rest + 1.0f32;
+    series = series * rest + 1.0f32;
+    let power = f32::reinterpret(u32::cast_from(i32::cast_from(whole) + 127i32) << 23u32);
+    select(x <= LEAST, 0.0f32, series * power)
+}
+
+/// `ln(x)` for `x ≥ 1`. What is not a number, or endless, stays so.
+#[cube]
+pub(in crate::kernel) fn ln(x: f32) -> f32 {
+    let bits = u32::reinterpret(x);
+    let digits = f32::reinterpret((bits & DIGITS) | ONE);
+    let high = digits > std::f32::consts::SQRT_2;
+    let digits = select(high, digits * 0.5f32, digits);
+    let whole = f32::cast_from((bits >> 23u32) - select(high, 126u32, 127u32));
+    // 2 artanh((d − 1) / (d + 1)), whose argument is at most 0.172.
+    let part = (digits - 1.0f32) / (digits + 1.0f32);
+    let square = part * part;
+    let mut series = square * comptime!(1.0f32 / 9.0) + comptime!(1.0f32 / 7.0);
+    series = series * square + comptime!(1.0f32 / 5.0);
+    series = series * square + comptime!(1.0f32 / 3.0);
+    series = series * square + 1.0f32;
+    let found = whole * LN_2 + (whole * LN_2_REST + 2.0f32 * part * series);
+    select(bits >= ENDLESS, x, found)
+}
