@@ -138,7 +138,7 @@ where
 
 /// Writes what tells about a set into `out`: the card, the torchvision transform and, last,
 /// `manifest.json`, whose `files` then name the other two as well. `name` and `selection` are those of
-/// [`card`].
+/// [`card`](crate::combine::card).
 ///
 /// # Errors
 /// [`DatasetError::Output`].

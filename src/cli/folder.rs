@@ -125,7 +125,7 @@ pub struct Loaded {
 /// done, from many threads; once it says `false`, no further file is read.
 ///
 /// # Errors
-/// [`Interrupted`] when `progress` said so.
+/// That the run was interrupted, when `progress` said so.
 /// With [`OnError::Fail`] the first file, in the order of the entries, that cannot be used
 /// ([`DataError::File`]).
 ///
