@@ -33,7 +33,7 @@ fn tap_of(vector: u32, #[comptime] gather: Gather) -> (u32, u32, u32) {
 #[cube(launch_unchecked)]
 pub(super) fn gathered_product_of_halves(
     source: &[Vec4],
-    weights: &[Vec4],
+    weights: &[Half4],
     bias: &[Vec4],
     output: &mut [Vec4],
     students: u32,
@@ -78,7 +78,7 @@ pub(super) fn gathered_product_of_halves(
     let mut next_left = Array::<Vec4>::new(turns);
     let mut found = Array::<u32>::new(comptime!(turns.div_ceil(32)));
     let mut next_right =
-        Array::<Vec4>::new(comptime!((tile.k() * tile.n() / 4).div_ceil(tile.invocations())));
+        Array::<Half4>::new(comptime!((tile.k() * tile.n() / 4).div_ceil(tile.invocations())));
 
     let steps = comptime!((length(gather) * 4).div_ceil(tile.k()) as u32);
     for step in 0..steps + 1 {
@@ -104,7 +104,7 @@ pub(super) fn gathered_product_of_halves(
         if step < steps {
             blank(&mut next_left, &found, turns);
             deposit(&next_left, &mut left, comptime!(tile.m()), comptime!(tile.k()), operand, tile);
-            deposit(&next_right, &mut right, comptime!(tile.k()), comptime!(tile.n()), Operand::Value, tile);
+            deposit_halves(&next_right, &mut right, comptime!(tile.k()), comptime!(tile.n()), tile);
             sync_cube();
         }
     }
@@ -203,11 +203,11 @@ fn fetch_left(
 /// reads columns past the last; in their place are weights of the same student, which are numbers as long as it trains.
 #[cube]
 fn fetch_right(
-    weights: &[Vec4],
+    weights: &[Half4],
     first_weight: u32,
     first_column: u32,
     step: u32,
-    values: &mut Array<Vec4>,
+    values: &mut Array<Half4>,
     #[comptime] gather: Gather,
     #[comptime] tile: MatrixTile,
 ) {
@@ -228,7 +228,10 @@ fn fetch_right(
             let tap = kernel_y * comptime!(gather.shape.kernel as u32) + kernel_x;
             row = first_weight + (tap * comptime!(channels as u32) + channel) * 4 + k % 4;
         }
-        let exists = k < comptime!((length(gather) * 4) as u32) && column < comptime!(columns as u32);
+        // Most products are divided evenly.
+        let exists = (comptime!((length(gather) * 4).is_multiple_of(tile.k()))
+            || k < comptime!((length(gather) * 4) as u32))
+            && (comptime!((columns * 4).is_multiple_of(tile.n())) || column < comptime!(columns as u32));
         let from = row * comptime!(columns as u32) + column;
         values[turn] = weights[select(exists, from, first_weight * comptime!(columns as u32)) as usize];
     }
@@ -266,13 +269,31 @@ pub(super) fn deposit(
     #[comptime] operand: Operand,
     #[comptime] tile: MatrixTile,
 ) {
+    let turns = comptime!((rows * columns / 4).div_ceil(tile.invocations()));
+    let mut rounded = Array::<Half4>::new(turns);
+    #[unroll]
+    for turn in 0..turns {
+        rounded[turn] = halves(values[turn], operand);
+    }
+    deposit_halves(&rounded, panel, rows, columns, tile);
+}
+
+/// Puts what an invocation has loaded of a panel of `rows` by `columns` into it.
+#[cube]
+fn deposit_halves(
+    values: &Array<Half4>,
+    panel: &mut Shared<[Half4]>,
+    #[comptime] rows: usize,
+    #[comptime] columns: usize,
+    #[comptime] tile: MatrixTile,
+) {
     let (wide, stride) = comptime!(((columns / 4) as u32, MatrixTile::stride(columns) as u32));
     let count = comptime!(rows * columns / 4);
     #[unroll]
     for turn in 0..comptime!(count.div_ceil(tile.invocations())) {
         let place = UNIT_POS + comptime!((turn * tile.invocations()) as u32);
         if comptime!(count.is_multiple_of(tile.invocations())) || place < comptime!(count as u32) {
-            panel[(place / wide * stride + place % wide) as usize] = halves(values[turn], operand);
+            panel[(place / wide * stride + place % wide) as usize] = values[turn];
         }
     }
 }
