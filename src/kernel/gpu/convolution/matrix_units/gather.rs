@@ -3,7 +3,7 @@
 use cubecl::cmma::Matrix;
 use cubecl::prelude::*;
 
-use super::super::gather::{Gather, Way, coordinate, corner, place_of};
+use super::super::gather::{Gather, NOWHERE, Way, place_of, tap_of_window, window};
 use super::super::product::Vec4;
 use super::fragment::{Half4, Operand, halves, has_block, multiply, stage_fragment, staged, zeros};
 use super::tile::MatrixTile;
@@ -43,7 +43,7 @@ pub(super) fn gathered_product_of_halves(
     #[comptime] tile: MatrixTile,
     #[comptime] has_bias: bool,
 ) {
-    let [height, width, channels] = comptime!(gather.source());
+    let [_, _, channels] = comptime!(gather.source());
     let [phase_height, phase_width] = comptime!(gather.pixels());
     let operand = comptime!(operand(gather));
     let number = CUBE_POS_Z * CUBE_COUNT_Y + CUBE_POS_Y;
@@ -64,37 +64,25 @@ pub(super) fn gathered_product_of_halves(
     // An invocation loads of the left panel always the same vector along `K`, of pixels whose windows are found once.
     let deep = comptime!((tile.k() / 4) as u32);
     let turns = comptime!((tile.m() * tile.k() / 4).div_ceil(tile.invocations()));
-    let mut origins = Array::<u32>::new(turns);
-    let mut corners_y = Array::<u32>::new(turns);
-    let mut corners_x = Array::<u32>::new(turns);
+    let mut places = Array::<u32>::new(turns);
+    let mut beyond = Array::<u32>::new(turns);
     #[unroll]
     for turn in 0..turns {
         let row = (UNIT_POS + comptime!((turn * tile.invocations()) as u32)) / deep;
-        let (image, y, x) = corner(first_pixel + row, pixels, gather);
-        origins[turn] = (first_image + image) * comptime!((height * width) as u32);
-        corners_y[turn] = y;
-        corners_x[turn] = x;
+        let (place, taps) = window(first_pixel + row, pixels, first_image, gather);
+        places[turn] = place;
+        beyond[turn] = taps;
     }
     let mut next_left = Array::<Vec4>::new(turns);
-    let mut found = Array::<u32>::new(comptime!(turns.div_ceil(32)));
     let mut next_right =
         Array::<Half4>::new(comptime!((tile.k() * tile.n() / 4).div_ceil(tile.invocations())));
 
     let steps = comptime!((length(gather) * 4).div_ceil(tile.k()) as u32);
     for step in 0..steps + 1 {
         // The panel of the step before is multiplied after the loads of this one have begun.
+        let (offset, bits) = tap_of_step(step, gather, tile);
         if step < steps {
-            fetch_left(
-                source,
-                &origins,
-                &corners_y,
-                &corners_x,
-                step,
-                &mut next_left,
-                &mut found,
-                gather,
-                tile,
-            );
+            fetch_left(source, &places, &beyond, offset, bits, &mut next_left, turns);
             fetch_right(weights, first_weight, first_column, step, &mut next_right, gather, tile);
         }
         if step > 0 {
@@ -102,7 +90,7 @@ pub(super) fn gathered_product_of_halves(
             sync_cube();
         }
         if step < steps {
-            blank(&mut next_left, &found, turns);
+            blank(&mut next_left, &beyond, bits, turns);
             deposit(&next_left, &mut left, comptime!(tile.m()), comptime!(tile.k()), operand, tile);
             deposit_halves(&next_right, &mut right, comptime!(tile.k()), comptime!(tile.n()), tile);
             sync_cube();
@@ -169,33 +157,34 @@ fn write(
     }
 }
 
+/// The tap that an invocation brings of the left panel of a step: what is added to the place of a window, and its bits.
+#[cube]
+fn tap_of_step(step: u32, #[comptime] gather: Gather, #[comptime] tile: MatrixTile) -> (u32, u32) {
+    let deep = comptime!((tile.k() / 4) as u32);
+    let vector = step * deep + UNIT_POS % deep;
+    let (tap_y, tap_x, channel) = tap_of(vector, gather);
+    let (offset, mut bits) = tap_of_window(tap_y, tap_x, channel, gather);
+    if comptime!(!(length(gather) as u32).is_multiple_of(deep)) {
+        bits = select(vector < comptime!(length(gather) as u32), bits, NOWHERE);
+    }
+    (offset, bits)
+}
+
 /// Loads what an invocation brings of the left panel of a step; what does not exist is [set to zero](blank) later.
 #[cube]
 fn fetch_left(
     source: &[Vec4],
-    origins: &Array<u32>,
-    corners_y: &Array<u32>,
-    corners_x: &Array<u32>,
-    step: u32,
+    places: &Array<u32>,
+    beyond: &Array<u32>,
+    offset: u32,
+    bits: u32,
     values: &mut Array<Vec4>,
-    found: &mut Array<u32>,
-    #[comptime] gather: Gather,
-    #[comptime] tile: MatrixTile,
+    #[comptime] turns: usize,
 ) {
-    let [height, width, channels] = comptime!(gather.source());
-    let deep = comptime!((tile.k() / 4) as u32);
-    let vector = step * deep + UNIT_POS % deep;
-    let (tap_y, tap_x, channel) = tap_of(vector, gather);
     #[unroll]
-    for turn in 0..comptime!((tile.m() * tile.k() / 4).div_ceil(tile.invocations())) {
-        let y = coordinate(corners_y[turn], tap_y, gather);
-        let x = coordinate(corners_x[turn], tap_x, gather);
-        let inside = vector < comptime!(length(gather) as u32)
-            && y < comptime!(height as u32)
-            && x < comptime!(width as u32);
-        let place = (origins[turn] + y * comptime!(width as u32) + x) * comptime!(channels as u32) + channel;
-        values[turn] = source[select(inside, place, 0u32) as usize];
-        mark(found, turn, inside);
+    for turn in 0..turns {
+        let inside = beyond[turn] & bits == 0;
+        values[turn] = source[select(inside, places[turn] + offset, 0u32) as usize];
     }
 }
 
@@ -237,25 +226,13 @@ fn fetch_right(
     }
 }
 
-/// Notes whether an invocation's vector of a turn exists.
-#[cube]
-pub(super) fn mark(found: &mut Array<u32>, #[comptime] turn: usize, exists: bool) {
-    let bit = select(exists, comptime!(1u32 << (turn % 32)), 0u32);
-    if comptime!(turn.is_multiple_of(32)) {
-        found[comptime!(turn / 32)] = bit;
-    } else {
-        found[comptime!(turn / 32)] |= bit;
-    }
-}
-
 /// Sets to zero what was loaded in place of vectors that do not exist. Not done where they are loaded, or each load would be
 /// waited for before the units multiply.
 #[cube]
-pub(super) fn blank(values: &mut Array<Vec4>, found: &Array<u32>, #[comptime] turns: usize) {
+fn blank(values: &mut Array<Vec4>, beyond: &Array<u32>, bits: u32, #[comptime] turns: usize) {
     #[unroll]
     for turn in 0..turns {
-        let exists = found[comptime!(turn / 32)] & comptime!(1u32 << (turn % 32)) != 0;
-        values[turn] = select(exists, values[turn], Vec4::new(0.0));
+        values[turn] = select(beyond[turn] & bits == 0, values[turn], Vec4::new(0.0));
     }
 }
 

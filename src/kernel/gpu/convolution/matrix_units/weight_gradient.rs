@@ -6,7 +6,7 @@ use cubecl::prelude::*;
 use super::super::product::Vec4;
 use super::super::shape::Shape;
 use super::fragment::{Half4, Operand, has_block, multiply, stage_fragment, staged, zeros};
-use super::gather::{blank, deposit, mark};
+use super::gather::deposit;
 use super::tile::MatrixTile;
 
 /// `parts[part][tap, channel][column] = Σ images[window of the pixel] · gradient[pixel][column]` over the pixels of a part.
@@ -162,5 +162,27 @@ fn fetch_gradient(
         let (pixel, column) = (pixel + place / wide, first_column + place % wide);
         let exists = pixel < last_pixel && column < columns;
         values[turn] = gradient[select(exists, pixel * columns + column, own) as usize];
+    }
+}
+
+/// Notes whether an invocation's vector of a turn exists.
+#[cube]
+fn mark(found: &mut Array<u32>, #[comptime] turn: usize, exists: bool) {
+    let bit = select(exists, comptime!(1u32 << (turn % 32)), 0u32);
+    if comptime!(turn.is_multiple_of(32)) {
+        found[comptime!(turn / 32)] = bit;
+    } else {
+        found[comptime!(turn / 32)] |= bit;
+    }
+}
+
+/// Sets to zero what was loaded in place of vectors that do not exist. Not done where they are loaded, or each load would be
+/// waited for before the units multiply.
+#[cube]
+fn blank(values: &mut Array<Vec4>, found: &Array<u32>, #[comptime] turns: usize) {
+    #[unroll]
+    for turn in 0..turns {
+        let exists = found[comptime!(turn / 32)] & comptime!(1u32 << (turn % 32)) != 0;
+        values[turn] = select(exists, values[turn], Vec4::new(0.0));
     }
 }
