@@ -131,7 +131,8 @@ impl Tile {
     /// Bytes of shared memory.
     #[cfg(test)]
     fn shared(&self) -> usize {
-        self.depth * LANES * (self.m() + self.n()) * LANES * size_of::<f32>()
+        let windows = self.depth * LANES * 2 * size_of::<u32>();
+        self.depth * LANES * (self.m() + self.n()) * LANES * size_of::<f32>() + windows
     }
 }
 
