@@ -128,7 +128,7 @@ mod listed {
                         .all(|side| SIDES.contains(side) && side.is_power_of_two())
             };
             let features = &properties.features;
-            if !features.type_usage(half).contains(TypeUsage::Conversion)
+            if !features.type_usage(half).is_superset(TypeUsage::Conversion | TypeUsage::Buffer)
                 || !features.plane.contains(Plane::Sync)
             {
                 return None;

@@ -8,6 +8,12 @@ use cubecl::prelude::*;
 use super::product::{Vec4, accumulate, clear, load_right};
 use super::shape::{Shape, Tile};
 
+/// The bit of the first column of taps in a window; those of rows begin at 1.
+const FIRST_COLUMN: u32 = 1 << 16;
+
+/// A bit that every window has: of a tap that does not exist.
+pub(super) const NOWHERE: u32 = 1 << 31;
+
 /// Which way the product goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Way {
@@ -97,7 +103,7 @@ pub(super) fn place_of(pixel: u32, #[comptime] gather: Gather) -> (u32, u32, u32
 /// Where the window of a pixel begins in the source: its image, row and column. Rows and columns may wrap below zero; a
 /// pixel that does not exist has a row that no source has.
 #[cube]
-pub(super) fn corner(pixel: u32, pixels: u32, #[comptime] gather: Gather) -> (u32, u32, u32) {
+fn corner(pixel: u32, pixels: u32, #[comptime] gather: Gather) -> (u32, u32, u32) {
     let (image, y, x) = place_of(pixel, gather);
     let exists = pixel < pixels;
     if comptime!(gather.way == Way::Forward) {
@@ -111,8 +117,40 @@ pub(super) fn corner(pixel: u32, pixels: u32, #[comptime] gather: Gather) -> (u3
 
 /// A coordinate of the source, from its corner and the number of a tap; beyond the source if there is none.
 #[cube]
-pub(super) fn coordinate(corner: u32, tap: u32, #[comptime] gather: Gather) -> u32 {
+fn coordinate(corner: u32, tap: u32, #[comptime] gather: Gather) -> u32 {
     if comptime!(gather.way == Way::Forward) { corner + tap } else { corner - tap }
+}
+
+/// Where the window of a pixel begins in the source, in vectors, and which of its taps lie beyond the source: a bit for each
+/// row of them that does, and each column ([`tap_of_window`]). So a step asks for a tap with one addition and one comparison.
+///
+/// The place may wrap below zero; every tap of a pixel that does not exist lies beyond.
+#[cube]
+pub(super) fn window(pixel: u32, pixels: u32, first_image: u32, #[comptime] gather: Gather) -> (u32, u32) {
+    let [height, width, channels] = comptime!(gather.source());
+    let (image, y, x) = corner(pixel, pixels, gather);
+    let mut beyond = NOWHERE.runtime();
+    #[unroll]
+    for tap in 0..comptime!(gather.taps(0) as u32) {
+        let inside = coordinate(y, tap, gather) < comptime!(height as u32);
+        beyond |= select(inside, 0u32, comptime!(1u32 << tap));
+    }
+    #[unroll]
+    for tap in 0..comptime!(gather.taps(1) as u32) {
+        let inside = coordinate(x, tap, gather) < comptime!(width as u32);
+        beyond |= select(inside, 0u32, comptime!(FIRST_COLUMN << tap));
+    }
+    let row = (first_image + image) * comptime!(height as u32) + y;
+    ((row * comptime!(width as u32) + x) * comptime!(channels as u32), beyond)
+}
+
+/// What is added to the place of any window to come to a vector of channels of one of its taps, and the bits of that tap.
+#[cube]
+pub(super) fn tap_of_window(row: u32, column: u32, channel: u32, #[comptime] gather: Gather) -> (u32, u32) {
+    let [_, width, channels] = comptime!(gather.source());
+    let pixels = row * comptime!(width as u32) + column;
+    let bits = (1u32 << row) | (FIRST_COLUMN << column);
+    (coordinate(channel, pixels * comptime!(channels as u32), gather), bits)
 }
 
 /// `output[pixel][column] = Σ source[window of the pixel] · weights[tap, channel][column]`, plus a bias, for each student.
@@ -133,7 +171,7 @@ pub(super) fn gathered_product(
     #[comptime] tile: Tile,
     #[comptime] has_bias: bool,
 ) {
-    let [height, width, channels] = comptime!(gather.source());
+    let [_, _, channels] = comptime!(gather.source());
     let [target_height, target_width, columns] = comptime!(gather.target());
     let [phase_height, phase_width] = comptime!(gather.pixels());
     let (m, n) = comptime!((tile.m() as u32, tile.n() as u32));
@@ -154,19 +192,17 @@ pub(super) fn gathered_product(
     // Each invocation gathers squares of four pixels by four channels and turns them, so that both panels are `[K][..]`. Its
     // squares belong to few groups of pixels, whose windows are found once.
     let groups = comptime!(tile.m().div_ceil(tile.units()));
-    let mut origins = Array::<u32>::new(comptime!(groups * 4));
-    let mut corners_y = Array::<u32>::new(comptime!(groups * 4));
-    let mut corners_x = Array::<u32>::new(comptime!(groups * 4));
+    let mut places = Array::<u32>::new(comptime!(groups * 4));
+    let mut beyond = Array::<u32>::new(comptime!(groups * 4));
     #[unroll]
     for group in 0..groups {
         #[unroll]
         for i in 0..4usize {
             let pixel =
                 first_row + (unit % m + comptime!((group * tile.units()) as u32)) * 4 + comptime!(i as u32);
-            let (image, y, x) = corner(pixel, pixels, gather);
-            origins[comptime!(group * 4 + i)] = (first_image + image) * comptime!((height * width) as u32);
-            corners_y[comptime!(group * 4 + i)] = y;
-            corners_x[comptime!(group * 4 + i)] = x;
+            let (place, taps) = window(pixel, pixels, first_image, gather);
+            places[comptime!(group * 4 + i)] = place;
+            beyond[comptime!(group * 4 + i)] = taps;
         }
     }
     let squares = comptime!(tile.depth * tile.m());
@@ -175,6 +211,7 @@ pub(super) fn gathered_product(
     for step in 0..comptime!((gather.taps(0) * gather.taps(1) * channels / tile.depth) as u32) {
         let (tap, run) = (step / runs, step % runs);
         let (tap_y, tap_x) = (tap / taps_across, tap % taps_across);
+        let (offset, bits) = tap_of_window(tap_y, tap_x, run * comptime!(tile.depth as u32), gather);
         // Where the weights of this tap and run begin.
         let spread = comptime!(gather.spread() as u32);
         let kernel_y = tap_y * spread + comptime!(gather.first_tap(0) as u32);
@@ -187,18 +224,12 @@ pub(super) fn gathered_product(
             let square = unit + comptime!((turn * tile.units()) as u32);
             if comptime!(squares.is_multiple_of(tile.units())) || square < comptime!(squares as u32) {
                 let (group, k) = (square % m, square / m);
-                let channel = run * comptime!(tile.depth as u32) + k;
                 let mut values = Array::<Vec4>::new(4usize);
                 #[unroll]
                 for i in 0..4usize {
                     let known = comptime!(turn % groups * 4 + i);
-                    let y = coordinate(corners_y[known], tap_y, gather);
-                    let x = coordinate(corners_x[known], tap_x, gather);
-                    let inside = y < comptime!(height as u32) && x < comptime!(width as u32);
-                    let place = (origins[known] + y * comptime!(width as u32) + x)
-                        * comptime!(channels as u32)
-                        + channel;
-                    let value = source[select(inside, place, 0u32) as usize];
+                    let inside = beyond[known] & bits == 0;
+                    let value = source[select(inside, places[known] + offset + k, 0u32) as usize];
                     values[i] = select(inside, value, Vec4::new(0.0));
                 }
                 #[unroll]

@@ -151,14 +151,20 @@ fn product(
     let _span = span(&source, operator, || shape.work(batch, students));
     let [outputs, inputs] = [weights.shape()[0] / students, weights.shape()[1]];
     let (given, made) = if way == Way::Forward { (inputs, outputs) } else { (outputs, inputs) };
-    let packed = packed(weights, shape, way == Way::Backward, students);
+    #[cfg(not(target_family = "wasm"))]
+    let units = matrix_units::units(&source, window);
+    #[cfg(not(target_family = "wasm"))]
+    let halves = units.map(|_| matrix_units::packed(weights, shape, way, students));
+    #[cfg(target_family = "wasm")]
+    let halves = None;
+    let packed = halves.unwrap_or_else(|| packed(weights, shape, way == Way::Backward, students));
     let whole = Gather { shape, way, phase: [0, 0] };
     let source = fitted(source, given, whole.source()[2] * LANES);
     let [height, width, columns] = whole.target();
     let output = empty(&source, [students * batch, height, width, columns * LANES]);
     let has_bias = bias.is_some();
     // Something has to be bound; the kernel does not read it.
-    let bias = bias.unwrap_or_else(|| packed.clone());
+    let bias = bias.unwrap_or_else(|| source.clone());
     for gather in Gather::all(shape, way) {
         let [rows, across] = gather.pixels();
         let pixels = batch * rows * across;
@@ -166,7 +172,7 @@ fn product(
             continue;
         }
         #[cfg(not(target_family = "wasm"))]
-        if let Some(units) = matrix_units::units(&source, window) {
+        if let Some(units) = units {
             let tensors = [&source, &packed, &bias, &output];
             matrix_units::product(units, tensors, (students, batch, pixels), gather, has_bias);
             continue;

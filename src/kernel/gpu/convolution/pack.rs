@@ -17,15 +17,28 @@ pub(super) fn pack_weights(
     #[comptime] backward: bool,
 ) {
     let place = ABSOLUTE_POS as u32;
+    if place >= students * comptime!((shape.taps() * shape.input * shape.output * 16) as u32) {
+        terminate!();
+    }
+    packed[place as usize] = packed_weight(weights, place, inputs, outputs, shape, backward);
+}
+
+/// The weight that belongs to a place of packed weights.
+#[cube]
+pub(super) fn packed_weight(
+    weights: &[f32],
+    place: u32,
+    inputs: u32,
+    outputs: u32,
+    #[comptime] shape: Shape,
+    #[comptime] backward: bool,
+) -> f32 {
     let (inner, columns) = if comptime!(backward) {
         (comptime!((shape.output * 4) as u32), comptime!((shape.input * 4) as u32))
     } else {
         (comptime!((shape.input * 4) as u32), comptime!((shape.output * 4) as u32))
     };
     let taps = comptime!(shape.taps() as u32);
-    if place >= students * comptime!(taps * inner * columns) {
-        terminate!();
-    }
     let (student, within) =
         (place / comptime!(taps * inner * columns), place % comptime!(taps * inner * columns));
     let (column, row) = (within % columns, within / columns);
@@ -33,7 +46,7 @@ pub(super) fn pack_weights(
     let (input, output) = if comptime!(backward) { (column, channel) } else { (channel, column) };
     let exists = input < inputs && output < outputs;
     let from = ((student * outputs + output) * inputs + input) * taps + tap;
-    packed[place as usize] = select(exists, weights[select(exists, from, 0u32) as usize], 0.0f32);
+    select(exists, weights[select(exists, from, 0u32) as usize], 0.0f32)
 }
 
 /// Pixels of `from` channels as pixels of `to`: the surplus is cut off, what is missing is zero.

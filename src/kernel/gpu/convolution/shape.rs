@@ -29,6 +29,7 @@ impl Shape {
         let (height, width, kernel) = (images[1], images[2], weights[2]);
         assert_eq!(images[3], weights[1], "the weights have as many input channels as the images");
         assert_eq!(kernel, weights[3], "kernels are square");
+        assert!(kernel <= 15, "a window's rows and columns of taps have a bit each");
         let side = |length: usize| (length + 2 * window.padding - kernel) / window.stride + 1;
         Self {
             height,
@@ -130,7 +131,8 @@ impl Tile {
     /// Bytes of shared memory.
     #[cfg(test)]
     fn shared(&self) -> usize {
-        self.depth * LANES * (self.m() + self.n()) * LANES * size_of::<f32>()
+        let windows = self.depth * LANES * 2 * size_of::<u32>();
+        self.depth * LANES * (self.m() + self.n()) * LANES * size_of::<f32>() + windows
     }
 }
 

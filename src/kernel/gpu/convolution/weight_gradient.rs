@@ -4,8 +4,50 @@
 
 use cubecl::prelude::*;
 
+use super::gather::{Gather, NOWHERE, Way, tap_of_window, window};
 use super::product::{Vec4, accumulate, clear, load_right};
 use super::shape::{Shape, Tile};
+
+/// Where the window of a pixel begins, and which of its taps lie beyond the image.
+pub(super) type WindowOf = Vector<u32, Const<2>>;
+
+/// Whose windows are those of the output's pixels.
+fn forward(shape: Shape) -> Gather {
+    Gather { shape, way: Way::Forward, phase: [0, 0] }
+}
+
+/// Finds the windows of `count` pixels from `pixel` on, for all invocations to read; `first_image` is that of pixel 0.
+#[cube]
+pub(super) fn put_windows(
+    windows: &mut Shared<[WindowOf]>,
+    slot: u32,
+    pixel: u32,
+    last_pixel: u32,
+    first_image: u32,
+    #[comptime] shape: Shape,
+    #[comptime] count: u32,
+    #[comptime] units: u32,
+) {
+    #[unroll]
+    for turn in 0..comptime!(count.div_ceil(units)) {
+        let k = UNIT_POS + turn * units;
+        if k < count {
+            let (place, beyond) = window(pixel + k, last_pixel, first_image, comptime!(forward(shape)));
+            let mut found = WindowOf::new(place);
+            found.insert(1usize, beyond);
+            windows[(slot + k) as usize] = found;
+        }
+    }
+}
+
+/// What is added to the place of a window to find the tap and channels of a row of vectors, and the bits of that tap.
+#[cube]
+pub(super) fn tap_of_row(row: u32, #[comptime] shape: Shape) -> (u32, u32) {
+    let (channels, kernel) = comptime!((shape.input as u32, shape.kernel as u32));
+    let (tap, channel) = (row / channels, row % channels);
+    let (offset, bits) = tap_of_window(tap / kernel, tap % kernel, channel, comptime!(forward(shape)));
+    (offset, select(row < comptime!((shape.taps() * shape.input) as u32), bits, NOWHERE))
+}
 
 /// `parts[part][tap, channel][column] = Σ images[window of the pixel] · gradient[pixel][column]` over the pixels of a part.
 ///
@@ -24,7 +66,7 @@ pub(super) fn weight_gradient_parts(
 ) {
     let (m, n, units) = comptime!((tile.m() as u32, tile.n() as u32, tile.units() as u32));
     let rows = comptime!((shape.taps() * shape.input) as u32);
-    let (channels, columns) = comptime!((shape.input as u32, shape.output as u32));
+    let columns = comptime!(shape.output as u32);
     let depth = comptime!((tile.depth * 4) as u32);
     let area = comptime!(shape.output_pixels() as u32);
     let pixels = batch * area;
@@ -42,30 +84,31 @@ pub(super) fn weight_gradient_parts(
     let mut sums = Array::<Vec4>::new(comptime!(tile.rows * 4 * tile.columns));
     clear(&mut sums, tile);
 
+    // The windows of a step's pixels are found once for all taps. Turns that load the same rows of the tile share a tap.
+    let mut windows = Shared::<[WindowOf]>::new_slice(comptime!(tile.depth * 4));
+    put_windows(&mut windows, 0u32, first_pixel, last_pixel, first_image, shape, depth, units);
+    let groups = comptime!(tile.m().div_ceil(tile.units()));
+    let mut offsets = Array::<u32>::new(groups);
+    let mut bits = Array::<u32>::new(groups);
+    #[unroll]
+    for group in 0..groups {
+        let (offset, bit) =
+            tap_of_row(first_row + (unit + comptime!((group * tile.units()) as u32)) % m, shape);
+        offsets[group] = offset;
+        bits[group] = bit;
+    }
+    sync_cube();
+
     for step in range_stepped(first_pixel, last_pixel, depth) {
         let panel = comptime!((tile.depth * 4 * tile.m()) as u32);
         #[unroll]
         for turn in 0..comptime!((panel as usize).div_ceil(tile.units()) as u32) {
             let place = unit + turn * units;
             if comptime!(panel.is_multiple_of(units)) || place < panel {
-                let (k, group) = (place / m, first_row + place % m);
-                let pixel = step + k;
-                let (image, rest) = (pixel / area, pixel % area);
-                let width = comptime!(shape.output_width as u32);
-                let (tap, channel) = (group / channels, group % channels);
-                let kernel = comptime!(shape.kernel as u32);
-                let (stride, padding) = comptime!((shape.stride as u32, shape.padding as u32));
-                let y = rest / width * stride + tap / kernel - padding;
-                let x = rest % width * stride + tap % kernel - padding;
-                let inside = pixel < last_pixel
-                    && group < rows
-                    && y < comptime!(shape.height as u32)
-                    && x < comptime!(shape.width as u32);
-                let from = ((first_image + image) * comptime!(shape.pixels() as u32)
-                    + y * comptime!(shape.width as u32)
-                    + x)
-                    * channels
-                    + channel;
+                let group = comptime!(turn as usize % tile.m().div_ceil(tile.units()));
+                let window = windows[(place / m) as usize];
+                let inside = window.extract(1usize) & bits[group] == 0;
+                let from = window.extract(0usize) + offsets[group];
                 let value = images[select(inside, from, 0u32) as usize];
                 left[place as usize] = select(inside, value, Vec4::new(0.0));
             }
@@ -73,6 +116,7 @@ pub(super) fn weight_gradient_parts(
         let first_gradient = student * pixels + step;
         load_right(gradient, &mut right, first_gradient, last_pixel - step, first_column, shape.output, tile);
         sync_cube();
+        put_windows(&mut windows, 0u32, step + depth, last_pixel, first_image, shape, depth, units);
         accumulate(&left, &right, &mut sums, row, column, tile);
         sync_cube();
     }

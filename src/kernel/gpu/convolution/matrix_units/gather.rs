@@ -3,7 +3,7 @@
 use cubecl::cmma::Matrix;
 use cubecl::prelude::*;
 
-use super::super::gather::{Gather, Way, coordinate, corner, place_of};
+use super::super::gather::{Gather, NOWHERE, Way, place_of, tap_of_window, window};
 use super::super::product::Vec4;
 use super::fragment::{Half4, Operand, halves, has_block, multiply, stage_fragment, staged, zeros};
 use super::tile::MatrixTile;
@@ -33,7 +33,7 @@ fn tap_of(vector: u32, #[comptime] gather: Gather) -> (u32, u32, u32) {
 #[cube(launch_unchecked)]
 pub(super) fn gathered_product_of_halves(
     source: &[Vec4],
-    weights: &[Vec4],
+    weights: &[Half4],
     bias: &[Vec4],
     output: &mut [Vec4],
     students: u32,
@@ -43,7 +43,7 @@ pub(super) fn gathered_product_of_halves(
     #[comptime] tile: MatrixTile,
     #[comptime] has_bias: bool,
 ) {
-    let [height, width, channels] = comptime!(gather.source());
+    let [_, _, channels] = comptime!(gather.source());
     let [phase_height, phase_width] = comptime!(gather.pixels());
     let operand = comptime!(operand(gather));
     let number = CUBE_POS_Z * CUBE_COUNT_Y + CUBE_POS_Y;
@@ -64,37 +64,25 @@ pub(super) fn gathered_product_of_halves(
     // An invocation loads of the left panel always the same vector along `K`, of pixels whose windows are found once.
     let deep = comptime!((tile.k() / 4) as u32);
     let turns = comptime!((tile.m() * tile.k() / 4).div_ceil(tile.invocations()));
-    let mut origins = Array::<u32>::new(turns);
-    let mut corners_y = Array::<u32>::new(turns);
-    let mut corners_x = Array::<u32>::new(turns);
+    let mut places = Array::<u32>::new(turns);
+    let mut beyond = Array::<u32>::new(turns);
     #[unroll]
     for turn in 0..turns {
         let row = (UNIT_POS + comptime!((turn * tile.invocations()) as u32)) / deep;
-        let (image, y, x) = corner(first_pixel + row, pixels, gather);
-        origins[turn] = (first_image + image) * comptime!((height * width) as u32);
-        corners_y[turn] = y;
-        corners_x[turn] = x;
+        let (place, taps) = window(first_pixel + row, pixels, first_image, gather);
+        places[turn] = place;
+        beyond[turn] = taps;
     }
     let mut next_left = Array::<Vec4>::new(turns);
-    let mut found = Array::<u32>::new(comptime!(turns.div_ceil(32)));
     let mut next_right =
-        Array::<Vec4>::new(comptime!((tile.k() * tile.n() / 4).div_ceil(tile.invocations())));
+        Array::<Half4>::new(comptime!((tile.k() * tile.n() / 4).div_ceil(tile.invocations())));
 
     let steps = comptime!((length(gather) * 4).div_ceil(tile.k()) as u32);
     for step in 0..steps + 1 {
         // The panel of the step before is multiplied after the loads of this one have begun.
+        let (offset, bits) = tap_of_step(step, gather, tile);
         if step < steps {
-            fetch_left(
-                source,
-                &origins,
-                &corners_y,
-                &corners_x,
-                step,
-                &mut next_left,
-                &mut found,
-                gather,
-                tile,
-            );
+            fetch_left(source, &places, &beyond, offset, bits, &mut next_left, turns);
             fetch_right(weights, first_weight, first_column, step, &mut next_right, gather, tile);
         }
         if step > 0 {
@@ -102,9 +90,9 @@ pub(super) fn gathered_product_of_halves(
             sync_cube();
         }
         if step < steps {
-            blank(&mut next_left, &found, turns);
+            blank(&mut next_left, &beyond, bits, turns);
             deposit(&next_left, &mut left, comptime!(tile.m()), comptime!(tile.k()), operand, tile);
-            deposit(&next_right, &mut right, comptime!(tile.k()), comptime!(tile.n()), Operand::Value, tile);
+            deposit_halves(&next_right, &mut right, comptime!(tile.k()), comptime!(tile.n()), tile);
             sync_cube();
         }
     }
@@ -169,33 +157,34 @@ fn write(
     }
 }
 
+/// The tap that an invocation brings of the left panel of a step: what is added to the place of a window, and its bits.
+#[cube]
+fn tap_of_step(step: u32, #[comptime] gather: Gather, #[comptime] tile: MatrixTile) -> (u32, u32) {
+    let deep = comptime!((tile.k() / 4) as u32);
+    let vector = step * deep + UNIT_POS % deep;
+    let (tap_y, tap_x, channel) = tap_of(vector, gather);
+    let (offset, mut bits) = tap_of_window(tap_y, tap_x, channel, gather);
+    if comptime!(!(length(gather) as u32).is_multiple_of(deep)) {
+        bits = select(vector < comptime!(length(gather) as u32), bits, NOWHERE);
+    }
+    (offset, bits)
+}
+
 /// Loads what an invocation brings of the left panel of a step; what does not exist is [set to zero](blank) later.
 #[cube]
 fn fetch_left(
     source: &[Vec4],
-    origins: &Array<u32>,
-    corners_y: &Array<u32>,
-    corners_x: &Array<u32>,
-    step: u32,
+    places: &Array<u32>,
+    beyond: &Array<u32>,
+    offset: u32,
+    bits: u32,
     values: &mut Array<Vec4>,
-    found: &mut Array<u32>,
-    #[comptime] gather: Gather,
-    #[comptime] tile: MatrixTile,
+    #[comptime] turns: usize,
 ) {
-    let [height, width, channels] = comptime!(gather.source());
-    let deep = comptime!((tile.k() / 4) as u32);
-    let vector = step * deep + UNIT_POS % deep;
-    let (tap_y, tap_x, channel) = tap_of(vector, gather);
     #[unroll]
-    for turn in 0..comptime!((tile.m() * tile.k() / 4).div_ceil(tile.invocations())) {
-        let y = coordinate(corners_y[turn], tap_y, gather);
-        let x = coordinate(corners_x[turn], tap_x, gather);
-        let inside = vector < comptime!(length(gather) as u32)
-            && y < comptime!(height as u32)
-            && x < comptime!(width as u32);
-        let place = (origins[turn] + y * comptime!(width as u32) + x) * comptime!(channels as u32) + channel;
-        values[turn] = source[select(inside, place, 0u32) as usize];
-        mark(found, turn, inside);
+    for turn in 0..turns {
+        let inside = beyond[turn] & bits == 0;
+        values[turn] = source[select(inside, places[turn] + offset, 0u32) as usize];
     }
 }
 
@@ -203,11 +192,11 @@ fn fetch_left(
 /// reads columns past the last; in their place are weights of the same student, which are numbers as long as it trains.
 #[cube]
 fn fetch_right(
-    weights: &[Vec4],
+    weights: &[Half4],
     first_weight: u32,
     first_column: u32,
     step: u32,
-    values: &mut Array<Vec4>,
+    values: &mut Array<Half4>,
     #[comptime] gather: Gather,
     #[comptime] tile: MatrixTile,
 ) {
@@ -228,31 +217,22 @@ fn fetch_right(
             let tap = kernel_y * comptime!(gather.shape.kernel as u32) + kernel_x;
             row = first_weight + (tap * comptime!(channels as u32) + channel) * 4 + k % 4;
         }
-        let exists = k < comptime!((length(gather) * 4) as u32) && column < comptime!(columns as u32);
+        // Most products are divided evenly.
+        let exists = (comptime!((length(gather) * 4).is_multiple_of(tile.k()))
+            || k < comptime!((length(gather) * 4) as u32))
+            && (comptime!((columns * 4).is_multiple_of(tile.n())) || column < comptime!(columns as u32));
         let from = row * comptime!(columns as u32) + column;
         values[turn] = weights[select(exists, from, first_weight * comptime!(columns as u32)) as usize];
-    }
-}
-
-/// Notes whether an invocation's vector of a turn exists.
-#[cube]
-pub(super) fn mark(found: &mut Array<u32>, #[comptime] turn: usize, exists: bool) {
-    let bit = select(exists, comptime!(1u32 << (turn % 32)), 0u32);
-    if comptime!(turn.is_multiple_of(32)) {
-        found[comptime!(turn / 32)] = bit;
-    } else {
-        found[comptime!(turn / 32)] |= bit;
     }
 }
 
 /// Sets to zero what was loaded in place of vectors that do not exist. Not done where they are loaded, or each load would be
 /// waited for before the units multiply.
 #[cube]
-pub(super) fn blank(values: &mut Array<Vec4>, found: &Array<u32>, #[comptime] turns: usize) {
+fn blank(values: &mut Array<Vec4>, beyond: &Array<u32>, bits: u32, #[comptime] turns: usize) {
     #[unroll]
     for turn in 0..turns {
-        let exists = found[comptime!(turn / 32)] & comptime!(1u32 << (turn % 32)) != 0;
-        values[turn] = select(exists, values[turn], Vec4::new(0.0));
+        values[turn] = select(beyond[turn] & bits == 0, values[turn], Vec4::new(0.0));
     }
 }
 
@@ -266,13 +246,31 @@ pub(super) fn deposit(
     #[comptime] operand: Operand,
     #[comptime] tile: MatrixTile,
 ) {
+    let turns = comptime!((rows * columns / 4).div_ceil(tile.invocations()));
+    let mut rounded = Array::<Half4>::new(turns);
+    #[unroll]
+    for turn in 0..turns {
+        rounded[turn] = halves(values[turn], operand);
+    }
+    deposit_halves(&rounded, panel, rows, columns, tile);
+}
+
+/// Puts what an invocation has loaded of a panel of `rows` by `columns` into it.
+#[cube]
+fn deposit_halves(
+    values: &Array<Half4>,
+    panel: &mut Shared<[Half4]>,
+    #[comptime] rows: usize,
+    #[comptime] columns: usize,
+    #[comptime] tile: MatrixTile,
+) {
     let (wide, stride) = comptime!(((columns / 4) as u32, MatrixTile::stride(columns) as u32));
     let count = comptime!(rows * columns / 4);
     #[unroll]
     for turn in 0..comptime!(count.div_ceil(tile.invocations())) {
         let place = UNIT_POS + comptime!((turn * tile.invocations()) as u32);
         if comptime!(count.is_multiple_of(tile.invocations())) || place < comptime!(count as u32) {
-            panel[(place / wide * stride + place % wide) as usize] = halves(values[turn], operand);
+            panel[(place / wide * stride + place % wide) as usize] = values[turn];
         }
     }
 }

@@ -1,24 +1,29 @@
 //! The three products of a convolution by a GPU's matrix units, with half operands and 32-bit sums.
 //!
-//! Operands are read as the 32-bit floats that they are and rounded on their way into shared memory; nothing is stored as
-//! halves. What a window of a pixel is, and where a pixel lies, the plain products decide for both.
+//! Images and gradients are read as the 32-bit floats that they are and rounded on their way into shared memory; only weights,
+//! which are packed anyway, are stored as halves. What a window of a pixel is, and where a pixel lies, the plain products decide for both.
 
 mod fragment;
 mod gather;
+mod pack;
 mod tile;
 mod weight_gradient;
 
 #[cfg(test)]
 mod tests;
 
+use burn::backend::TensorMetadata;
+use burn::tensor::DType;
+use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
 use self::gather::{gathered_product_of_halves, length};
+use self::pack::pack_weights_as_halves;
 use self::tile::{LEAST_TILES, MatrixTile};
 use self::weight_gradient::weight_gradient_parts_of_halves;
-use super::super::empty;
-use super::gather::Gather;
+use super::super::{elementwise, empty};
+use super::gather::{Gather, Way};
 use super::shape::{LANES, Shape};
 use super::{LEAST_PART, MOST_WORKGROUPS, WORKGROUPS};
 use crate::device::{MatrixUnits, Precision};
@@ -31,6 +36,31 @@ pub(super) fn units(on: &CubeTensor, window: Window) -> Option<MatrixUnits> {
         Precision::Full => None,
         Precision::Mixed => MatrixUnits::listed(on.client.properties()),
     }
+}
+
+/// Weights as the product of a gather reads them, one student's after the other's.
+pub(super) fn packed(weights: &CubeTensor, shape: Shape, way: Way, students: usize) -> CubeTensor {
+    let [outputs, inputs] = [weights.shape()[0] / students, weights.shape()[1]];
+    let vectors = students * shape.taps() * shape.input * shape.output * LANES;
+    let (client, device) = (weights.client.clone(), weights.device.clone());
+    let packed = empty_device_contiguous_dtype(client, device, [vectors * LANES].into(), DType::F16);
+    let (cubes, dim) = elementwise(vectors);
+    // SAFETY: the kernel returns early past the last vector and reads only weights that exist.
+    unsafe {
+        pack_weights_as_halves::launch_unchecked(
+            &packed.client,
+            cubes,
+            dim,
+            weights.clone().into_buffer_arg(),
+            packed.clone().into_buffer_arg(),
+            students as u32,
+            inputs as u32,
+            outputs as u32,
+            shape,
+            way == Way::Backward,
+        );
+    }
+    packed
 }
 
 /// Launches the product of a gather of `pixels` pixels of each student, which are not none.

@@ -118,7 +118,8 @@ impl MatrixTile {
     /// Bytes of shared memory, whichever way the left panel lies.
     fn shared(&self) -> usize {
         let panel = |rows: usize, columns: usize| rows * Self::stride(columns) * 4 * size_of::<u16>();
-        let left = panel(self.m(), self.k()).max(panel(self.k(), self.m()));
+        let windows = 2 * self.k() * 2 * size_of::<u32>();
+        let left = panel(self.m(), self.k()).max(panel(self.k(), self.m()) + windows);
         left + panel(self.k(), self.n()) + self.subgroups() * self.stage() * 4 * size_of::<f32>()
     }
 }

@@ -5,8 +5,9 @@ use cubecl::prelude::*;
 
 use super::super::product::Vec4;
 use super::super::shape::Shape;
+use super::super::weight_gradient::{WindowOf, put_windows, tap_of_row};
 use super::fragment::{Half4, Operand, has_block, multiply, stage_fragment, staged, zeros};
-use super::gather::{blank, deposit, mark};
+use super::gather::deposit;
 use super::tile::MatrixTile;
 
 /// `parts[part][tap, channel][column] = Σ images[window of the pixel] · gradient[pixel][column]` over the pixels of a part.
@@ -39,19 +40,48 @@ pub(super) fn weight_gradient_parts_of_halves(
         Shared::<[Half4]>::new_aligned_slice(comptime!(tile.k() * MatrixTile::stride(tile.n())), 32usize);
     let mut stage = Shared::<[Vec4]>::new_aligned_slice(comptime!(tile.subgroups() * tile.stage()), 32usize);
     let sums = zeros(tile);
+    let deep = comptime!(tile.k() as u32);
+    let steps = (last_pixel - first_pixel).div_ceil(deep);
+
+    // The windows of a step's pixels are found once for all taps, those of the next step while this one's are read.
+    let mut windows = Shared::<[WindowOf]>::new_slice(comptime!(2 * tile.k()));
+    put_windows(
+        &mut windows,
+        0u32,
+        first_pixel,
+        last_pixel,
+        0u32,
+        shape,
+        deep,
+        comptime!(tile.invocations() as u32),
+    );
+    let wide = comptime!((tile.m() / 4) as u32);
     let turns = comptime!((tile.k() * tile.m() / 4).div_ceil(tile.invocations()));
+    // Turns that load the same rows of the tile share a tap.
+    let groups = comptime!((tile.m() / 4).div_ceil(tile.invocations()));
+    let mut offsets = Array::<u32>::new(groups);
+    let mut bits = Array::<u32>::new(groups);
+    #[unroll]
+    for group in 0..groups {
+        let row = first_group + (UNIT_POS + comptime!((group * tile.invocations()) as u32)) % wide;
+        let (offset, bit) = tap_of_row(row, shape);
+        offsets[group] = offset;
+        bits[group] = bit;
+    }
+    sync_cube();
     let mut next_left = Array::<Vec4>::new(turns);
     let mut found = Array::<u32>::new(comptime!(turns.div_ceil(32)));
     let mut next_right =
         Array::<Vec4>::new(comptime!((tile.k() * tile.n() / 4).div_ceil(tile.invocations())));
 
-    let deep = comptime!(tile.k() as u32);
-    let steps = (last_pixel - first_pixel).div_ceil(deep);
     for step in 0..steps + 1 {
         if step < steps {
             let pixel = first_pixel + step * deep;
-            fetch_windows(images, first_group, pixel, last_pixel, &mut next_left, &mut found, shape, tile);
+            let slot = step % 2 * deep;
+            fetch_windows(images, &windows, slot, &offsets, &bits, &mut next_left, &mut found, tile);
             fetch_gradient(gradient, first_column, pixel, last_pixel, &mut next_right, shape, tile);
+            let units = comptime!(tile.invocations() as u32);
+            put_windows(&mut windows, deep - slot, pixel + deep, last_pixel, 0u32, shape, deep, units);
         }
         if step > 0 {
             multiply(&left, &right, &sums, true, tile);
@@ -103,38 +133,34 @@ fn write(
     }
 }
 
-/// Loads what an invocation brings of the left panel, windows of the pixels from `pixel` on; what does not exist is
+/// Loads what an invocation brings of the left panel, from the windows that lie from `slot` on; what does not exist is
 /// [set to zero](blank) later.
 #[cube]
 fn fetch_windows(
     images: &[Vec4],
-    first_group: u32,
-    pixel: u32,
-    last_pixel: u32,
+    windows: &Shared<[WindowOf]>,
+    slot: u32,
+    offsets: &Array<u32>,
+    bits: &Array<u32>,
     values: &mut Array<Vec4>,
     found: &mut Array<u32>,
-    #[comptime] shape: Shape,
     #[comptime] tile: MatrixTile,
 ) {
-    let (channels, width) = comptime!((shape.input as u32, shape.output_width as u32));
-    let (kernel, area) = comptime!((shape.kernel as u32, shape.output_pixels() as u32));
-    let (stride, padding) = comptime!((shape.stride as u32, shape.padding as u32));
+    let count = comptime!(tile.k() * tile.m() / 4);
     let wide = comptime!((tile.m() / 4) as u32);
     #[unroll]
-    for turn in 0..comptime!((tile.k() * tile.m() / 4).div_ceil(tile.invocations())) {
+    for turn in 0..comptime!(count.div_ceil(tile.invocations())) {
         let place = UNIT_POS + comptime!((turn * tile.invocations()) as u32);
-        let (pixel, group) = (pixel + place / wide, first_group + place % wide);
-        let (image, rest) = (pixel / area, pixel % area);
-        let (tap, channel) = (group / channels, group % channels);
-        let y = rest / width * stride + tap / kernel - padding;
-        let x = rest % width * stride + tap % kernel - padding;
-        let inside = pixel < last_pixel
-            && group < comptime!((shape.taps() * shape.input) as u32)
-            && y < comptime!(shape.height as u32)
-            && x < comptime!(shape.width as u32);
-        let from = (image * comptime!(shape.pixels() as u32) + y * comptime!(shape.width as u32) + x)
-            * channels
-            + channel;
+        let group = comptime!(turn % (tile.m() / 4).div_ceil(tile.invocations()));
+        // A surplus turn finds some window; what it loads is not deposited.
+        let pixel = if comptime!(count.is_multiple_of(tile.invocations())) {
+            place / wide
+        } else {
+            place / wide % comptime!(tile.k() as u32)
+        };
+        let window = windows[(slot + pixel) as usize];
+        let inside = window.extract(1usize) & bits[group] == 0;
+        let from = window.extract(0usize) + offsets[group];
         values[turn] = images[select(inside, from, 0u32) as usize];
         mark(found, turn, inside);
     }
@@ -162,5 +188,27 @@ fn fetch_gradient(
         let (pixel, column) = (pixel + place / wide, first_column + place % wide);
         let exists = pixel < last_pixel && column < columns;
         values[turn] = gradient[select(exists, pixel * columns + column, own) as usize];
+    }
+}
+
+/// Notes whether an invocation's vector of a turn exists.
+#[cube]
+fn mark(found: &mut Array<u32>, #[comptime] turn: usize, exists: bool) {
+    let bit = select(exists, comptime!(1u32 << (turn % 32)), 0u32);
+    if comptime!(turn.is_multiple_of(32)) {
+        found[comptime!(turn / 32)] = bit;
+    } else {
+        found[comptime!(turn / 32)] |= bit;
+    }
+}
+
+/// Sets to zero what was loaded in place of vectors that do not exist. Not done where they are loaded, or each load would be
+/// waited for before the units multiply.
+#[cube]
+fn blank(values: &mut Array<Vec4>, found: &Array<u32>, #[comptime] turns: usize) {
+    #[unroll]
+    for turn in 0..turns {
+        let exists = found[comptime!(turn / 32)] & comptime!(1u32 << (turn % 32)) != 0;
+        values[turn] = select(exists, values[turn], Vec4::new(0.0));
     }
 }

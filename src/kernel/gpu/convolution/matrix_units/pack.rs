@@ -1,0 +1,32 @@
+//! Weights as halves, in the layouts that the product of a gather reads.
+
+use cubecl::prelude::*;
+
+use super::super::pack::packed_weight;
+use super::super::product::Vec4;
+use super::super::shape::Shape;
+use super::fragment::{Half4, Operand, halves};
+
+/// What [`pack_weights`](super::super::pack::pack_weights) packs, rounded once for all the tiles that read it.
+#[cube(launch_unchecked)]
+pub(super) fn pack_weights_as_halves(
+    weights: &[f32],
+    packed: &mut [Half4],
+    students: u32,
+    inputs: u32,
+    outputs: u32,
+    #[comptime] shape: Shape,
+    #[comptime] backward: bool,
+) {
+    let vector = ABSOLUTE_POS as u32;
+    if vector >= students * comptime!((shape.taps() * shape.input * shape.output * 4) as u32) {
+        terminate!();
+    }
+    let mut value = Vec4::new(0.0);
+    #[unroll]
+    for lane in 0..4usize {
+        let place = vector * 4 + comptime!(lane as u32);
+        value.insert(lane, packed_weight(weights, place, inputs, outputs, shape, backward));
+    }
+    packed[vector as usize] = halves(value, Operand::Value);
+}
