@@ -148,6 +148,8 @@ mod tests {
             prop_assert!(tile.units() <= 256);
             prop_assert!(tile.shared() <= 16 << 10, "{}", tile.shared());
             prop_assert!(run.is_multiple_of(tile.depth));
+            // An invocation keeps to few rows of vectors, turn after turn.
+            prop_assert!(tile.m().is_multiple_of(tile.units()) || tile.units().is_multiple_of(tile.m()), "{tile:?}");
         }
     }
 }
