@@ -280,6 +280,7 @@ test('a session that was closed in mid-training goes on, and can be forgotten', 
   await page.getByText(/16 are kept: 8 of each class/).waitFor();
   await page.reload();
   await press(page, 'Forget it');
+  await page.getByRole('button', { name: 'Forget it' }).waitFor({ state: 'hidden' });
   await page.reload();
   await ready(page);
   assert.equal(await page.getByText('Resume last session').count(), 0);

@@ -151,8 +151,9 @@ class App {
   }
 
   async forgetLast(): Promise<void> {
-    this.last = null;
+    // Offered until it is gone: who leaves the page at once must not find it again.
     await forget();
+    this.last = null;
     this.status = 'The last session is forgotten.';
   }
 
