@@ -22,6 +22,7 @@ pub mod prune;
 pub mod random;
 pub mod report;
 pub mod score;
+mod words;
 
 #[cfg(feature = "engine")]
 pub mod device;

@@ -4,6 +4,7 @@ use fast_image_resize as fir;
 use serde::{Deserialize, Serialize};
 
 use super::Image;
+use crate::words::words;
 
 /// How an image is brought to another aspect ratio.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -29,32 +30,6 @@ pub enum Filter {
     Bicubic,
     /// Sinc windowed by a wider sinc, 3 lobes.
     Lanczos3,
-}
-
-/// Gives an enum of fixed words its `Display` and `FromStr`.
-macro_rules! words {
-    ($type:ident, $what:literal, $($variant:ident = $word:literal),+) => {
-        impl std::fmt::Display for $type {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.pad(match self { $(Self::$variant => $word),+ })
-            }
-        }
-
-        impl std::str::FromStr for $type {
-            type Err = String;
-
-            fn from_str(text: &str) -> Result<Self, Self::Err> {
-                match text {
-                    $($word => Ok(Self::$variant),)+
-                    other => Err(format!(
-                        concat!("'{}' is not a ", $what, "; use one of: {}"),
-                        other,
-                        [$($word),+].join(", ")
-                    )),
-                }
-            }
-        }
-    };
 }
 
 words!(Fit, "fit", Squash = "squash", Crop = "crop", Pad = "pad");

@@ -3,6 +3,8 @@
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
+use crate::words::words;
+
 /// In what precision a network's convolutions are computed.
 ///
 /// Weights, activations, gradients and the optimiser's state are 32-bit floats either way.
@@ -17,26 +19,7 @@ pub enum Precision {
     Mixed,
 }
 
-impl std::fmt::Display for Precision {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Full => "full",
-            Self::Mixed => "mixed",
-        })
-    }
-}
-
-impl std::str::FromStr for Precision {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "full" => Ok(Self::Full),
-            "mixed" => Ok(Self::Mixed),
-            _ => Err(format!("'{text}' is not a precision; give full or mixed")),
-        }
-    }
-}
+words!(Precision, "precision", Full = "full", Mixed = "mixed");
 
 /// A device that cannot compute in the precision asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

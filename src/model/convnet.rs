@@ -7,7 +7,6 @@ use super::ModelConfig;
 use super::init::Initializer;
 use super::layers::{BatchNorm, Conv, Linear, Mode, Then, block, global_average};
 use super::state::StateVisitor;
-use crate::device::Precision;
 
 /// ⌊log2 px⌋ − 2 blocks of conv 3×3 without bias, BatchNorm, ReLU, max pool 2×2; global average; linear.
 ///
@@ -36,10 +35,6 @@ impl ConvNet {
             x = block(conv, norm, x, Then { relu: true, pool: true, shortcut: None }, mode);
         }
         self.classifier.forward(global_average(x), mode)
-    }
-
-    pub(crate) fn precision(&self) -> Precision {
-        self.convs.first().map_or(Precision::Full, Conv::precision)
     }
 
     pub(crate) fn state<V: StateVisitor>(&mut self, visitor: &mut V) {

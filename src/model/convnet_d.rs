@@ -7,7 +7,6 @@ use super::ModelConfig;
 use super::init::Initializer;
 use super::layers::{Conv, InstanceNorm, Linear, Mode};
 use super::state::StateVisitor;
-use crate::device::Precision;
 use crate::kernel::average_pool::average_pool;
 
 /// D = ⌊log2 px⌋ − 2 blocks of conv 3×3 with bias, InstanceNorm, ReLU, average pool 2×2; flatten; linear.
@@ -38,10 +37,6 @@ impl ConvNetD {
         // The classifier's weights are in PyTorch's order of features.
         let features = x.permute([0, 3, 1, 2]).reshape([batch, channels * height * width]);
         self.classifier.forward(features, mode)
-    }
-
-    pub(crate) fn precision(&self) -> Precision {
-        self.convs.first().map_or(Precision::Full, Conv::precision)
     }
 
     pub(crate) fn state<V: StateVisitor>(&mut self, visitor: &mut V) {

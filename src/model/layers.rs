@@ -73,10 +73,6 @@ impl Conv {
         (length + 2 * self.padding - self.weight.dims()[2]) / self.stride + 1
     }
 
-    pub(crate) fn precision(&self) -> Precision {
-        self.precision
-    }
-
     fn window(&self, mode: Mode) -> Window {
         Window {
             stride: self.stride,

@@ -199,15 +199,6 @@ impl Network {
         self.forward(images, layers::Mode::Eval)
     }
 
-    /// In what precision its convolutions compute.
-    pub fn precision(&self) -> Precision {
-        match self {
-            Self::ConvNet(net) => net.precision(),
-            Self::ConvNetD(net) => net.precision(),
-            Self::ResNet18(net) => net.precision(),
-        }
-    }
-
     fn forward(&mut self, images: Tensor<4>, mode: layers::Mode) -> Tensor<2> {
         match self {
             Self::ConvNet(net) => net.forward(images, mode),

@@ -7,7 +7,6 @@ use super::init::Initializer;
 use super::layers::{BatchNorm, Conv, Linear, Mode, Then, block, global_average};
 use super::state::StateVisitor;
 use super::{ModelConfig, Stem};
-use crate::device::Precision;
 use crate::kernel::max_pool::{PoolWindow, max_pool};
 
 /// ResNet-18 with torchvision's ImageNet stem, or one for small images.
@@ -68,10 +67,6 @@ impl ResNet18 {
             x = basic.forward(x, mode);
         }
         self.fc.forward(global_average(x), mode)
-    }
-
-    pub(crate) fn precision(&self) -> Precision {
-        self.conv1.precision()
     }
 
     pub(crate) fn state<V: StateVisitor>(&mut self, visitor: &mut V) {

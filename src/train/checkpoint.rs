@@ -173,7 +173,7 @@ impl Student {
             "seed": self.batches.seed(),
         });
         // Only then, so that what was written before there was a choice still fits.
-        if self.network.precision() == Precision::Mixed {
+        if self.model.precision == Precision::Mixed {
             asked["precision"] = serde_json::json!(Precision::Mixed);
         }
         let mut hasher = blake3::Hasher::new();

@@ -163,7 +163,7 @@ fn a_precision_that_the_device_does_not_have_ends_with_4_and_leaves_nothing() {
     let world = World::with_data();
     let compress = "compress --data data --out out --ipc 1 --device cpu --precision";
     world.fails(&format!("{compress} mixed"), 4, &["--precision mixed", "--precision full", "doctor"]);
-    world.fails(&format!("{compress} half"), 2, &["'half'", "full or mixed"]);
+    world.fails(&format!("{compress} half"), 2, &["'half'", "full, mixed"]);
     world.fails("profile --device cpu --precision mixed", 4, &["matrix units"]);
     assert!(!world.path("out").exists());
 }

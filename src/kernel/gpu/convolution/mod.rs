@@ -84,11 +84,7 @@ pub(in crate::kernel) fn weight_gradient(
     // `K` is one run of all pixels: a panel may end anywhere in it.
     let tile = Tile::choose(rows, columns, 4);
     let tiles = rows.div_ceil(tile.m()) * columns.div_ceil(tile.n());
-    // The students of a launch fill the GPU together, but each is cut as if it were alone: its sums must not depend on
-    // who is beside it.
-    let wanted = WORKGROUPS.div_ceil(tiles).min(pixels.div_ceil(LEAST_PART)).max(1);
-    let part = pixels.div_ceil(wanted).next_multiple_of(tile.depth * LANES);
-    let count = pixels.div_ceil(part);
+    let (part, count) = cut(tiles, pixels, tile.depth * LANES);
     let parts = empty(&images, [students * count, rows * LANES, columns * LANES]);
     let workgroups = CubeCount::Static(
         columns.div_ceil(tile.n()) as u32,
@@ -112,6 +108,23 @@ pub(in crate::kernel) fn weight_gradient(
         );
     }
     added(parts, count, weights, shape, students)
+}
+
+/// Pixels of a part of a student's gradient of the weights, a multiple of `depth`, and how many parts there are, where the
+/// gradient itself has so many tiles.
+///
+/// The students of a launch fill the GPU together, but each is cut as if it were alone: its sums must not depend on who is
+/// beside it.
+fn cut(tiles: usize, pixels: usize, depth: usize) -> (usize, usize) {
+    let wanted = WORKGROUPS.div_ceil(tiles).min(pixels.div_ceil(LEAST_PART)).max(1);
+    let part = pixels.div_ceil(wanted).next_multiple_of(depth);
+    (part, pixels.div_ceil(part))
+}
+
+/// Workgroups of a gather: so many tiles across, and down so many of all students, in as many dimensions as that takes.
+fn workgroups(across: usize, down: usize) -> CubeCount {
+    let far = down.div_ceil(MOST_WORKGROUPS);
+    CubeCount::Static(across as u32, down.div_ceil(far) as u32, far as u32)
 }
 
 /// The sums of the `count` parts of each student's gradient of the weights, as `[S·O, C, K, K]`.
@@ -179,18 +192,12 @@ fn product(
         }
         let tile = Tile::choose(pixels.div_ceil(LANES), columns, gather.source()[2]);
         let tiles = pixels.div_ceil(tile.m() * LANES);
-        let far = (students * tiles).div_ceil(MOST_WORKGROUPS);
-        let workgroups = CubeCount::Static(
-            columns.div_ceil(tile.n()) as u32,
-            (students * tiles).div_ceil(far) as u32,
-            far as u32,
-        );
         // SAFETY: `gather` and `tile` decide every size; the kernel guards what lies beyond the last student, pixel and
         // column.
         unsafe {
             gathered_product::launch_unchecked(
                 &output.client,
-                workgroups,
+                workgroups(columns.div_ceil(tile.n()), students * tiles),
                 CubeDim::new_1d(tile.units() as u32),
                 source.clone().into_buffer_arg(),
                 packed.clone().into_buffer_arg(),

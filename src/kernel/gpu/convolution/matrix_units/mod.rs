@@ -1,7 +1,8 @@
 //! The three products of a convolution by a GPU's matrix units, with half operands and 32-bit sums.
 //!
 //! Images and gradients are read as the 32-bit floats that they are and rounded on their way into shared memory; only weights,
-//! which are packed anyway, are stored as halves. What a window of a pixel is, and where a pixel lies, the plain products decide for both.
+//! which are packed anyway, are stored as halves. What a window of a pixel is, and where a pixel lies, the plain products decide
+//! for both.
 
 mod fragment;
 mod gather;
@@ -25,7 +26,7 @@ use self::weight_gradient::weight_gradient_parts_of_halves;
 use super::super::{elementwise, empty};
 use super::gather::{Gather, Way};
 use super::shape::{LANES, Shape};
-use super::{LEAST_PART, MOST_WORKGROUPS, WORKGROUPS};
+use super::{cut, workgroups};
 use crate::device::{MatrixUnits, Precision};
 use crate::kernel::convolution::Window;
 
@@ -74,14 +75,12 @@ pub(super) fn product(
     let columns = gather.target()[2];
     let tile = MatrixTile::choose(units, [pixels, columns * LANES, length(gather) * LANES], LEAST_TILES);
     let tiles = pixels.div_ceil(tile.m());
-    let far = (students * tiles).div_ceil(MOST_WORKGROUPS);
-    let across = (columns * LANES).div_ceil(tile.n());
     // SAFETY: `gather` and `tile` decide every size; the kernel guards what lies beyond the last student, pixel, column and
     // tap.
     unsafe {
         gathered_product_of_halves::launch_unchecked(
             &output.client,
-            CubeCount::Static(across as u32, (students * tiles).div_ceil(far) as u32, far as u32),
+            workgroups((columns * LANES).div_ceil(tile.n()), students * tiles),
             CubeDim::new_1d(tile.invocations() as u32),
             source.clone().into_buffer_arg(),
             weights.clone().into_buffer_arg(),
@@ -110,9 +109,7 @@ pub(super) fn weight_gradient_parts(
     // The parts bring the tiles that a large GPU needs.
     let tile = MatrixTile::choose(units, [rows, columns, pixels], 1);
     let tiles = rows.div_ceil(tile.m()) * columns.div_ceil(tile.n());
-    let wanted = WORKGROUPS.div_ceil(tiles).min(pixels.div_ceil(LEAST_PART)).max(1);
-    let part = pixels.div_ceil(wanted).next_multiple_of(tile.k());
-    let count = pixels.div_ceil(part);
+    let (part, count) = cut(tiles, pixels, tile.k());
     let parts = empty(&images, [students * count, rows, columns]);
     let workgroups = CubeCount::Static(
         columns.div_ceil(tile.n()) as u32,
