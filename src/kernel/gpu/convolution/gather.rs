@@ -184,28 +184,29 @@ pub(super) fn gathered_product(
     let unit = UNIT_POS;
     let (row, column) = (unit / comptime!(tile.across as u32), unit % comptime!(tile.across as u32));
 
-    let mut left = Shared::<[Vec4]>::new_slice(comptime!(tile.depth * 4 * tile.m()));
+    let mut left = Shared::<[Vec4]>::new_slice(comptime!(tile.depth * (tile.m() * 4 + tile.pad())));
     let mut right = Shared::<[Vec4]>::new_slice(comptime!(tile.depth * 4 * tile.n()));
     let mut sums = Array::<Vec4>::new(comptime!(tile.rows * 4 * tile.columns));
     clear(&mut sums, tile);
 
-    // Each invocation gathers squares of four pixels by four channels and turns them, so that both panels are `[K][..]`. Its
-    // squares belong to few groups of pixels, whose windows are found once.
-    let groups = comptime!(tile.m().div_ceil(tile.units()));
-    let mut places = Array::<u32>::new(comptime!(groups * 4));
-    let mut beyond = Array::<u32>::new(comptime!(groups * 4));
+    // Each invocation gathers squares of four pixels by four channels and turns them, so that both panels are `[K][..]`.
+    // Neighbours take neighbouring channels, so that together they read whole lines of memory. The windows of an invocation's
+    // pixels are found once.
+    let squares = comptime!(tile.depth * tile.m());
+    let turns = comptime!(squares.div_ceil(tile.units()));
+    let mut places = Array::<u32>::new(comptime!(turns * 4));
+    let mut beyond = Array::<u32>::new(comptime!(turns * 4));
     #[unroll]
-    for group in 0..groups {
+    for turn in 0..turns {
+        let group = (unit + comptime!((turn * tile.units()) as u32)) / comptime!(tile.depth as u32);
         #[unroll]
         for i in 0..4usize {
-            let pixel =
-                first_row + (unit % m + comptime!((group * tile.units()) as u32)) * 4 + comptime!(i as u32);
+            let pixel = first_row + group * 4 + comptime!(i as u32);
             let (place, taps) = window(pixel, pixels, first_image, gather);
-            places[comptime!(group * 4 + i)] = place;
-            beyond[comptime!(group * 4 + i)] = taps;
+            places[comptime!(turn * 4 + i)] = place + unit % comptime!(tile.depth as u32);
+            beyond[comptime!(turn * 4 + i)] = taps;
         }
     }
-    let squares = comptime!(tile.depth * tile.m());
     let runs = comptime!((channels / tile.depth) as u32);
     let taps_across = comptime!(gather.taps(1).max(1) as u32);
     for step in 0..comptime!((gather.taps(0) * gather.taps(1) * channels / tile.depth) as u32) {
@@ -220,16 +221,18 @@ pub(super) fn gathered_product(
             + ((kernel_y * comptime!(gather.shape.kernel as u32) + kernel_x) * runs + run)
                 * comptime!((tile.depth * 4) as u32);
         #[unroll]
-        for turn in 0..comptime!(squares.div_ceil(tile.units())) {
+        for turn in 0..turns {
             let square = unit + comptime!((turn * tile.units()) as u32);
             if comptime!(squares.is_multiple_of(tile.units())) || square < comptime!(squares as u32) {
-                let (group, k) = (square % m, square / m);
+                let (group, k) =
+                    (square / comptime!(tile.depth as u32), square % comptime!(tile.depth as u32));
+                let first = k * (m * 4 + comptime!(tile.pad() as u32)) + group;
                 let mut values = Array::<Vec4>::new(4usize);
                 #[unroll]
                 for i in 0..4usize {
-                    let known = comptime!(turn % groups * 4 + i);
+                    let known = comptime!(turn * 4 + i);
                     let inside = beyond[known] & bits == 0;
-                    let value = source[select(inside, places[known] + offset + k, 0u32) as usize];
+                    let value = source[select(inside, places[known] + offset, 0u32) as usize];
                     values[i] = select(inside, value, Vec4::new(0.0));
                 }
                 #[unroll]
@@ -239,14 +242,14 @@ pub(super) fn gathered_product(
                     for i in 1..4usize {
                         turned.insert(i, values[i].extract(lane));
                     }
-                    left[((k * 4 + comptime!(lane as u32)) * m + group) as usize] = turned;
+                    left[(first + comptime!(lane as u32) * m) as usize] = turned;
                 }
             }
         }
         let weights_of_step = comptime!((tile.depth * 4) as u32);
         load_right(weights, &mut right, first_weight, weights_of_step, first_column, columns, tile);
         sync_cube();
-        accumulate(&left, &right, &mut sums, row, column, tile);
+        accumulate(&left, &right, &mut sums, row, column, comptime!(tile.pad()), tile);
         sync_cube();
     }
 

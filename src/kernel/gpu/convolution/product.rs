@@ -34,9 +34,10 @@ pub(super) fn load_right(
     }
 }
 
-/// Adds the product of two panels to an invocation's block: `left` is `[K][M]`, `right` is `[K][N]`, both in vectors. A
-/// block's vectors of rows lie `tile.down` apart and its vectors of columns `tile.across`, so that neighbours read neighbours.
-/// `sums` has, for every row of the block, its vectors of columns.
+/// Adds the product of two panels to an invocation's block: `left` is `[K][M]`, `right` is `[K][N]`, both in vectors, and
+/// `pad` more of them stand after every four of the left panel's rows. A block's vectors of rows lie `tile.down` apart and
+/// its vectors of columns `tile.across`, so that neighbours read neighbours. `sums` has, for every row of the block, its
+/// vectors of columns.
 #[cube]
 pub(super) fn accumulate(
     left: &Shared<[Vec4]>,
@@ -44,25 +45,32 @@ pub(super) fn accumulate(
     sums: &mut Array<Vec4>,
     row: u32,
     column: u32,
+    #[comptime] pad: usize,
     #[comptime] tile: Tile,
 ) {
     let (m, n) = comptime!((tile.m() as u32, tile.n() as u32));
-    for k in 0..comptime!((tile.depth * 4) as u32) {
-        let mut b = Array::<Vec4>::new(tile.columns);
+    for run in 0..comptime!(tile.depth as u32) {
+        let (first_left, first_right) = (run * (m * 4 + comptime!(pad as u32)) + row, run * (n * 4) + column);
         #[unroll]
-        for j in 0..tile.columns {
-            b[j] = right[(k * n + column + comptime!((j * tile.across) as u32)) as usize];
-        }
-        #[unroll]
-        for i in 0..tile.rows {
-            let a = left[(k * m + row + comptime!((i * tile.down) as u32)) as usize];
+        for k in 0..4usize {
+            let left_row = first_left + comptime!((k * tile.m()) as u32);
+            let right_row = first_right + comptime!((k * tile.n()) as u32);
+            let mut b = Array::<Vec4>::new(tile.columns);
             #[unroll]
-            for lane in 0..4usize {
-                let factor = Vec4::new(a.extract(lane));
+            for j in 0..tile.columns {
+                b[j] = right[(right_row + comptime!((j * tile.across) as u32)) as usize];
+            }
+            #[unroll]
+            for i in 0..tile.rows {
+                let a = left[(left_row + comptime!((i * tile.down) as u32)) as usize];
                 #[unroll]
-                for j in 0..tile.columns {
-                    let place = comptime!((i * 4 + lane) * tile.columns + j);
-                    sums[place] += factor * b[j];
+                for lane in 0..4usize {
+                    let factor = Vec4::new(a.extract(lane));
+                    #[unroll]
+                    for j in 0..tile.columns {
+                        let place = comptime!((i * 4 + lane) * tile.columns + j);
+                        sums[place] += factor * b[j];
+                    }
                 }
             }
         }

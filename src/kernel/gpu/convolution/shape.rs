@@ -128,11 +128,17 @@ impl Tile {
         self.across * self.columns
     }
 
+    /// Vectors that stand after every four rows of a gathered panel. Eight neighbours write vectors of `depth` channels and
+    /// of as few pixels as come to eight, and so into all the banks of shared memory, which are eight vectors wide.
+    pub(super) fn pad(&self) -> usize {
+        if self.depth == 1 { 0 } else { 8 / self.depth }
+    }
+
     /// Bytes of shared memory.
     #[cfg(test)]
     fn shared(&self) -> usize {
         let windows = self.depth * LANES * 2 * size_of::<u32>();
-        self.depth * LANES * (self.m() + self.n()) * LANES * size_of::<f32>() + windows
+        (self.depth * (LANES * (self.m() + self.n()) + self.pad())) * LANES * size_of::<f32>() + windows
     }
 }
 
@@ -148,6 +154,8 @@ mod tests {
             prop_assert!(tile.units() <= 256);
             prop_assert!(tile.shared() <= 16 << 10, "{}", tile.shared());
             prop_assert!(run.is_multiple_of(tile.depth));
+            // An invocation gathers the same channels, turn after turn.
+            prop_assert!(tile.units().is_multiple_of(tile.depth));
             // An invocation keeps to few rows of vectors, turn after turn.
             prop_assert!(tile.m().is_multiple_of(tile.units()) || tile.units().is_multiple_of(tile.m()), "{tile:?}");
         }

@@ -117,7 +117,7 @@ pub(super) fn weight_gradient_parts(
         load_right(gradient, &mut right, first_gradient, last_pixel - step, first_column, shape.output, tile);
         sync_cube();
         put_windows(&mut windows, 0u32, step + depth, last_pixel, first_image, shape, depth, units);
-        accumulate(&left, &right, &mut sums, row, column, tile);
+        accumulate(&left, &right, &mut sums, row, column, 0usize, tile);
         sync_cube();
     }
 
