@@ -15,7 +15,8 @@ use crate::kernel::copy::joined;
 #[serde(into = "String")]
 pub enum DeviceChoice {
     /// The best that is certain: CUDA, then a GPU through wgpu, then the CPU. A software adapter counts
-    /// as no GPU: a step on one takes several times as long as on our CPU kernels (docs/performance.md).
+    /// as no GPU: it has the same cores as our CPU kernels, and takes tens of times as long on them (docs/performance.md;
+    /// `tilepress doctor` times both). A browser, whose CPU kernels have one thread, tries it where there are many.
     #[default]
     Auto,
     /// The CPU (burn's Flex).

@@ -16,6 +16,7 @@ mod optimizer;
 mod recipe;
 mod self_check;
 mod student;
+mod trial;
 
 pub use checkpoint::CheckpointError;
 pub use cohort::Cohort;
@@ -27,3 +28,4 @@ pub use noise::on_noise;
 pub use recipe::{Cosine, Length, Optimizer, Preset, Recipe, Settings};
 pub use self_check::{CheckError, SelfCheck, self_check};
 pub use student::{READ_EVERY, Step, Student, Task, TrainError};
+pub use trial::step_seconds;

@@ -9,16 +9,21 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::*;
 
 #[cfg(feature = "wgpu")]
-use super::adapter;
+use super::adapter::{self, Adapter};
 use super::error::WebError;
 use super::value::to_js;
 #[cfg(feature = "wgpu")]
 use crate::device::{self, DeviceChoice};
 use crate::fault::Fault;
+#[cfg(feature = "wgpu")]
+use crate::train::step_seconds;
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
-/** A device by name; `"auto"` is WebGPU on a graphics card, else the CPU (`"flex"`). */
+/**
+ * A device by name; `"auto"` is WebGPU on a graphics card, else the CPU (`"flex"`). Where WebGPU is software and the machine
+ * has 16 threads or more, three training steps on each decide.
+ */
 export type DeviceName = "auto" | "webgpu" | "flex";
 
 /** What computes, and why. */
@@ -54,7 +59,15 @@ pub(super) struct About {
 thread_local! {
     /// The GPU device: it may be initialised once only in the life of the module.
     static WEBGPU: RefCell<Option<Opened>> = const { RefCell::new(None) };
+    /// What a trial of a software adapter decided.
+    static TRIED: RefCell<Option<Opened>> = const { RefCell::new(None) };
 }
+
+/// Threads that a machine has at least where a software adapter is tried. On two, a training step takes one about 40 times as
+/// long as our CPU kernels on the one thread that they have in a browser (docs/performance.md); others are quicker than that
+/// one, but with fewer than 16 none makes up for it, and everybody else would wait for a trial.
+#[cfg(feature = "wgpu")]
+const THREADS: f64 = 16.0;
 
 /// Opens a device and says what it is: everything else opens its own by the same name, and gets this one.
 ///
@@ -83,9 +96,7 @@ pub(super) async fn open(name: &str) -> Result<Opened, WebError> {
 #[cfg(feature = "wgpu")]
 async fn open_best() -> Result<Opened, WebError> {
     let instead = match adapter::find().await {
-        Ok(adapter) if adapter.software => {
-            format!("the only WebGPU here, {}, computes on the CPU itself", adapter.name)
-        }
+        Ok(adapter) if adapter.software => return try_software(&adapter).await,
         Ok(_) => match webgpu("there is a graphics card").await {
             Ok(opened) => return Ok(opened),
             Err(error) => error.to_string(),
@@ -93,6 +104,37 @@ async fn open_best() -> Result<Opened, WebError> {
         Err(why) => why.to_owned(),
     };
     flex(&instead)
+}
+
+/// The CPU, or an adapter that computes there itself where a trial says that it is faster.
+#[cfg(feature = "wgpu")]
+async fn try_software(adapter: &Adapter) -> Result<Opened, WebError> {
+    if let Some(opened) = TRIED.with_borrow(Clone::clone) {
+        return Ok(opened);
+    }
+    let only = format!("the only WebGPU here, {}, computes on the CPU itself", adapter.name);
+    if adapter::threads() < THREADS {
+        return flex(&only);
+    }
+    let mut opened = flex(&only)?;
+    let cpu = step_seconds(&opened.device, adapter::seconds, None).await?;
+    let trial = async {
+        let webgpu = webgpu(&only).await?;
+        let took = step_seconds(&webgpu.device, adapter::seconds, Some(cpu)).await?;
+        Ok::<_, WebError>((webgpu, took))
+    };
+    match trial.await {
+        Ok((webgpu, took)) => {
+            let times = format!("a training step takes it {:.1} times as long", took / cpu);
+            if took < cpu {
+                opened = webgpu;
+            }
+            opened.about.reason = format!("{only}, and {times}");
+        }
+        Err(error) => opened.about.reason = format!("{only}, and fails: {error}"),
+    }
+    TRIED.set(Some(opened.clone()));
+    Ok(opened)
 }
 
 #[cfg(not(feature = "wgpu"))]

@@ -163,9 +163,19 @@ test('a GPU that refuses our kernels is an Error with a code, and the CPU goes o
 });
 
 test('without a graphics card the device is the CPU, and it is said why', PATIENCE, async () => {
-  const { device, reason } = await run({ what: 'device', device: 'auto' });
+  const { device, reason } = await run({ what: 'device', device: 'auto', threads: 2 });
   assert.equal(device, 'flex');
-  assert.match(reason, /computes on the CPU itself|WebGPU/);
+  assert.match(reason, /WebGPU/);
+  assert.doesNotMatch(reason, /training step/, 'a machine of two threads tries no software adapter');
+});
+
+test('with many threads and software WebGPU a trial decides', PATIENCE, async (context) => {
+  const { device, reason, software } = await run({ what: 'device', device: 'auto', threads: 64 });
+  const [, times] = reason.match(/computes on the CPU itself, and a training step takes it ([\d.]+) times as long$/) ?? [];
+  context.diagnostic(reason);
+  assert.ok(Number(times) > 0, reason);
+  assert.equal(device, Number(times) < 1 ? 'webgpu' : 'flex');
+  assert.equal(software, device === 'webgpu');
 });
 
 test('a run that cannot be is refused with a code and a remedy', PATIENCE, async () => {

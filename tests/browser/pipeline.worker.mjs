@@ -134,7 +134,13 @@ async function refusals() {
   return results;
 }
 
-const JOBS = { pipeline, refusals, spoiled, device: ({ device }) => tilepress.openDevice(device) };
+/** Opens a device on a machine that says that it has so many threads. */
+function device({ device, threads }) {
+  Object.defineProperty(navigator, 'hardwareConcurrency', { value: threads });
+  return tilepress.openDevice(device);
+}
+
+const JOBS = { pipeline, refusals, spoiled, device };
 
 onmessage = async ({ data: job }) => {
   try {

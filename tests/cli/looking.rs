@@ -101,6 +101,7 @@ fn doctor_finds_the_numbers_of_the_cpu_right() {
     let world = World::new();
     let run = world.ok_silently("doctor --device cpu");
     assert!(run.out.contains("CPU (Flex)\n") && run.out.contains("ok: worst error"), "{}", run.out);
+    assert!(run.out.contains("a training step of a small ConvNet: "), "{}", run.out);
 }
 
 #[test]

@@ -5,10 +5,11 @@ use std::time::Instant;
 
 use serde::Serialize;
 
+use super::clock;
 use crate::cli::args::DoctorArgs;
 use crate::cli::console::Console;
 use crate::device::{DeviceChoice, DeviceError, MatrixUnits, Precision, open};
-use crate::train::{SelfCheck, self_check};
+use crate::train::{SelfCheck, self_check, step_seconds};
 
 /// What was found of one device.
 #[derive(Debug, Serialize)]
@@ -18,6 +19,9 @@ struct Finding {
     /// Rows, columns and depth of the products that its matrix units make, where mixed precision can be had.
     matrix_units: Option<MatrixUnits>,
     check: Option<SelfCheck>,
+    /// Milliseconds of a training step of a small ConvNet.
+    step_ms: Option<f64>,
+    /// Seconds of the check.
     seconds: f64,
     problem: Option<String>,
 }
@@ -41,6 +45,7 @@ pub(in crate::cli) fn run(args: &DoctorArgs, console: &Console) -> anyhow::Resul
     }
     let mut text = format!("tilepress {}\n", env!("CARGO_PKG_VERSION"));
     let _ = writeln!(text, "threads: {}", rayon::current_num_threads());
+    let cpu = findings.iter().find(|finding| finding.choice == DeviceChoice::Cpu).and_then(|cpu| cpu.step_ms);
     for finding in &findings {
         let name = finding.name.as_deref().unwrap_or("-");
         let verdict = match (&finding.check, &finding.problem) {
@@ -57,6 +62,14 @@ pub(in crate::cli) fn run(args: &DoctorArgs, console: &Console) -> anyhow::Resul
             (None, None) => String::new(),
         };
         let _ = writeln!(text, "{:<8} {name}\n         {verdict}", finding.choice.to_string());
+        if let Some(step) = finding.step_ms {
+            let beside = match cpu {
+                Some(cpu) if step < cpu => format!(", {:.1} times as fast as on the CPU", cpu / step),
+                Some(cpu) if step > cpu => format!(", {:.1} times as long as on the CPU", step / cpu),
+                _ => String::new(),
+            };
+            let _ = writeln!(text, "         a training step of a small ConvNet: {step:.2} ms{beside}");
+        }
         if finding.name.is_some() {
             let units = match finding.matrix_units {
                 Some(units) => format!("matrix units: {units}, for --precision mixed"),
@@ -80,17 +93,29 @@ pub(in crate::cli) fn run(args: &DoctorArgs, console: &Console) -> anyhow::Resul
 
 fn check(choice: DeviceChoice) -> (Finding, Option<anyhow::Error>) {
     let begun = Instant::now();
-    let mut finding =
-        Finding { choice, name: None, matrix_units: None, check: None, seconds: 0.0, problem: None };
+    let mut finding = Finding {
+        choice,
+        name: None,
+        matrix_units: None,
+        check: None,
+        step_ms: None,
+        seconds: 0.0,
+        problem: None,
+    };
     let result = pollster::block_on(async {
         let opened = open(choice).await?;
         finding.name = Some(opened.name.clone());
         finding.matrix_units = MatrixUnits::of(&opened.device);
         let precision = if finding.matrix_units.is_some() { Precision::Mixed } else { Precision::Full };
-        finding.check = Some(self_check(&opened.device, precision).await?);
+        let check = self_check(&opened.device, precision).await?;
+        finding.seconds = begun.elapsed().as_secs_f64();
+        let ok = check.ok;
+        finding.check = Some(check);
+        if ok {
+            finding.step_ms = Some(step_seconds(&opened.device, clock, None).await? * 1e3);
+        }
         anyhow::Ok(())
     });
-    finding.seconds = begun.elapsed().as_secs_f64();
     let error = result.err();
     finding.problem = error.as_ref().map(ToString::to_string);
     (finding, error)

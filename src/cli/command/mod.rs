@@ -12,6 +12,9 @@ pub(super) mod profile;
 pub(super) mod prune;
 pub(super) mod score;
 
+use std::sync::OnceLock;
+use std::time::Instant;
+
 use crate::cli::args::DataArgs;
 use crate::cli::console::Console;
 use crate::cli::stage::data::{self, Dataset};
@@ -32,6 +35,12 @@ fn open(choice: DeviceChoice, precision: Precision, console: &Console) -> anyhow
         }
     }
     Ok(opened)
+}
+
+/// Seconds since the first call.
+fn clock() -> f64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    START.get_or_init(Instant::now).elapsed().as_secs_f64()
 }
 
 /// A file that options name, by what it holds.

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::clock;
 use crate::cli::args::ProfileArgs;
 use crate::cli::console::Console;
 use crate::cli::exit::check_interrupt;
@@ -142,12 +142,6 @@ fn advance(student: &mut Student, steps: usize, scores: bool) -> anyhow::Result<
         }
     }
     Ok(())
-}
-
-/// Seconds since the first call.
-fn clock() -> f64 {
-    static START: OnceLock<Instant> = OnceLock::new();
-    START.get_or_init(Instant::now).elapsed().as_secs_f64()
 }
 
 /// Steps whose operators were recorded.
