@@ -450,6 +450,9 @@ pub(super) struct ProfileArgs {
     /// A proxy's steps, which score too: EL2N of the batch is taken and read.
     #[arg(long, conflicts_with = "students")]
     pub(super) proxy: bool,
+    /// On a GPU: make each convolution by burn's own operator, too, and say what it takes beside ours.
+    #[arg(long, conflicts_with = "students")]
+    pub(super) beside_burn: bool,
     /// Steps to measure, after three that are not.
     #[arg(long, default_value = "20")]
     pub(super) steps: NonZeroUsize,

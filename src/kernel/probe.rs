@@ -36,20 +36,24 @@ struct State {
     clock: fn() -> f64,
     /// How the profiler waits for a GPU.
     wait: Option<fn(Pending)>,
+    /// Whether burn's own operators are timed, too.
+    beside: bool,
     records: Vec<Record>,
 }
 
 static ON: AtomicBool = AtomicBool::new(false);
-static STATE: Mutex<State> = Mutex::new(State { clock: || 0.0, wait: None, records: Vec::new() });
+static STATE: Mutex<State> =
+    Mutex::new(State { clock: || 0.0, wait: None, beside: false, records: Vec::new() });
 
 fn state() -> MutexGuard<'static, State> {
     STATE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Begins to record, by a clock of seconds since any moment. Operators of a GPU are recorded if it is said how to `wait`
-/// for one, which happens after each of them.
-pub fn start(clock: fn() -> f64, wait: Option<fn(Pending)>) {
-    *state() = State { clock, wait, records: Vec::new() };
+/// for one, which happens after each of them. Convolutions on a GPU are made by burn's own operators, too, if asked for
+/// `beside`; those have a record of their own, `burn's …`.
+pub fn start(clock: fn() -> f64, wait: Option<fn(Pending)>, beside: bool) {
+    *state() = State { clock, wait, beside, records: Vec::new() };
     ON.store(true, Ordering::Relaxed);
 }
 
@@ -57,6 +61,12 @@ pub fn start(clock: fn() -> f64, wait: Option<fn(Pending)>) {
 #[cfg(feature = "cube")]
 pub(crate) fn waiting() -> Option<fn(Pending)> {
     ON.load(Ordering::Relaxed).then(|| state().wait).flatten()
+}
+
+/// Whether burn's own operators are to be recorded.
+#[cfg(feature = "beside-burn")]
+pub(crate) fn beside() -> bool {
+    ON.load(Ordering::Relaxed) && state().beside
 }
 
 /// Ends recording and gives the records in the order in which the calls ended.
@@ -109,7 +119,7 @@ mod tests {
             records.into_iter().filter(|record| record.operator == "test of the probe").collect()
         };
         assert!(call(1.0).is_none());
-        start(|| 5.0, None);
+        start(|| 5.0, None, false);
         drop(call(2.0));
         drop(call(3.0));
         let records = mine(stop());

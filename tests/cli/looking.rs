@@ -139,6 +139,8 @@ fn a_profile_accounts_for_the_work_of_every_operator() {
     let sum: f64 = operators.iter().map(|row| row["share"].as_f64().expect("a share")).sum();
     assert!((sum - 1.0).abs() < 0.5, "{sum}");
     world.fails("profile --image-size 7", 2, &["--image-size"]);
+    // The CPU has kernels of ours only, and most builds have none of burn's.
+    world.fails("profile --beside-burn", 2, &["--beside-burn"]);
 }
 
 #[test]

@@ -48,7 +48,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     // Without `web`, whose dependencies give burn's other features, so that all of it would be built once more. What that
     // surface does with an engine is tested in the browser.
     report.tests("native tests", || cargo_test(&workspace, &[], native));
-    report.check("lint", || lint(&workspace, &["--all-targets", "--features", "web"]));
+    report.check("lint", || lint(&workspace, &["--all-targets", "--features", "web,beside-burn"]));
     if !options.no_wasm {
         let built =
             report.check("wasm packages", || wasm::run(&wasm::Options::default()).map(|()| Outcome::Done));

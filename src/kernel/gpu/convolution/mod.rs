@@ -3,6 +3,8 @@
 //! Images are `[B, H, W, C]`. Kernels work on whole vectors of four channels; images with another number of channels
 //! are fitted before and after, which costs a pass over them.
 
+#[cfg(feature = "beside-burn")]
+mod burns;
 mod gather;
 // WGSL has no matrix units, and a browser nothing else.
 #[cfg(not(target_family = "wasm"))]
@@ -42,6 +44,8 @@ pub(in crate::kernel) fn convolve(
 ) -> CubeTensor {
     let (images, weights) = (ready(images), ready(weights));
     let shape = Shape::new(&images.shape(), &weights.shape(), window);
+    #[cfg(feature = "beside-burn")]
+    burns::convolve(&images, &weights, bias.as_ref(), shape, window);
     let outputs = weights.shape()[0] / window.students;
     let bias = bias.map(|bias| fitted(ready(bias), outputs, shape.output * LANES));
     product(images, &weights, bias, (shape, Way::Forward), window)
@@ -56,6 +60,8 @@ pub(in crate::kernel) fn image_gradient(
 ) -> CubeTensor {
     let (gradient, weights) = (ready(gradient), ready(weights));
     let shape = Shape::new(images, &weights.shape(), window);
+    #[cfg(feature = "beside-burn")]
+    burns::image_gradient(&gradient, &weights, images, shape, window);
     product(gradient, &weights, None, (shape, Way::Backward), window)
 }
 
@@ -70,6 +76,8 @@ pub(in crate::kernel) fn weight_gradient(
     let students = window.students;
     let (batch, [outputs, inputs]) = (images.shape()[0] / students, [weights[0] / students, weights[1]]);
     let shape = Shape::new(&images.shape(), weights, window);
+    #[cfg(feature = "beside-burn")]
+    burns::weight_gradient(&images, &gradient, weights, shape, window);
     let _span = span(&images, "weight gradient", || shape.work(batch, students));
     let images = fitted(images, inputs, shape.input * LANES);
     let gradient = fitted(gradient, outputs, shape.output * LANES);

@@ -1,21 +1,21 @@
 //! `tilepress profile`: what a training step costs, operator by operator, beside what the machine could do.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
+mod table;
+
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use self::table::{Row, rows, text};
 use super::clock;
 use crate::cli::args::ProfileArgs;
 use crate::cli::console::Console;
-use crate::cli::exit::check_interrupt;
+use crate::cli::exit::{UsageError, check_interrupt};
 use crate::cli::lanes;
 use crate::device::{Precision, read};
 use crate::kernel::dynamics::{dynamics, from_rows};
 use crate::kernel::probe::{self, Record};
 use crate::model::{Architecture, ModelConfig, Stem};
-use crate::report::align;
 use crate::train::{Cohort, READ_EVERY, Student, TrainError, on_noise};
 
 /// Steps that are not measured: the first ones allocate.
@@ -62,24 +62,16 @@ struct Ceilings {
     gb_per_s: f64,
 }
 
-/// An operator on one shape, in numbers a step.
-#[derive(Debug, Serialize)]
-struct Row {
-    operator: &'static str,
-    shape: String,
-    calls: f64,
-    ms: f64,
-    /// Of the mean step.
-    share: f64,
-    gflop: f64,
-    megabytes: f64,
-    /// Of the nearer of the two ceilings.
-    of_ceiling: f64,
-}
-
 /// Trains students on noise and says where the time goes.
 pub(in crate::cli) fn run(args: &ProfileArgs, console: &Console) -> anyhow::Result<()> {
+    let refuse = |why: &str| Err(UsageError(format!("--beside-burn: {why}")).into());
+    if args.beside_burn && cfg!(not(feature = "beside-burn")) {
+        return refuse("this build has none of burn's kernels; rebuild with `--features beside-burn`");
+    }
     let opened = super::open(args.device, args.precision, console)?;
+    if args.beside_burn && opened.is_cpu {
+        return refuse("only a GPU's kernels are compared; give --device");
+    }
     let model = ModelConfig {
         architecture: args.model,
         width: args.width.get(),
@@ -95,7 +87,7 @@ pub(in crate::cli) fn run(args: &ProfileArgs, console: &Console) -> anyhow::Resu
     students.iter_mut().try_for_each(|student| advance(student, WARM_UP, scores))?;
     let mut in_turns_ms = None;
     let (ms, recorded) = if let [student] = &mut students[..] {
-        alone(student, steps, scores, opened.is_cpu)?
+        alone(student, steps, scores, (opened.is_cpu, args.beside_burn))?
     } else if opened.is_cpu {
         (on_cores(students, steps)?, Recorded::default())
     } else {
@@ -158,9 +150,9 @@ fn alone(
     student: &mut Student,
     steps: usize,
     scores: bool,
-    is_cpu: bool,
+    (is_cpu, beside_burn): (bool, bool),
 ) -> anyhow::Result<(Vec<f64>, Recorded)> {
-    let mut timed = || -> anyhow::Result<Vec<f64>> {
+    let mut timed = |steps: usize| -> anyhow::Result<Vec<f64>> {
         let step = |_| {
             let begun = Instant::now();
             advance(student, 1, scores)?;
@@ -168,9 +160,15 @@ fn alone(
         };
         (0..steps).map(step).collect()
     };
-    let free = if is_cpu { None } else { Some(timed()?) };
-    probe::start(clock, Some(pollster::block_on));
-    let ms = timed()?;
+    let free = if is_cpu { None } else { Some(timed(steps)?) };
+    let start = || probe::start(clock, Some(pollster::block_on), beside_burn);
+    if beside_burn {
+        // Its kernels are compiled, and chosen, when they are first used.
+        start();
+        timed(1)?;
+    }
+    start();
+    let ms = timed(steps)?;
     let records = probe::stop();
     Ok((free.unwrap_or_else(|| ms.clone()), Recorded { records, ms }))
 }
@@ -259,120 +257,4 @@ fn ceilings(threads: usize) -> Option<Ceilings> {
 #[cfg(not(feature = "flex"))]
 fn ceilings(_threads: usize) -> Option<Ceilings> {
     None
-}
-
-/// The records of all steps by operator and shape, in the order of their first call, and what is left of the step.
-fn rows(recorded: &Recorded, ceilings: Option<&Ceilings>) -> Vec<Row> {
-    let Recorded { records, ms } = recorded;
-    if records.is_empty() {
-        return Vec::new();
-    }
-    let (steps, total) = (ms.len() as f64, ms.iter().sum::<f64>());
-    let mut order = Vec::new();
-    let mut kinds: BTreeMap<(&str, &str), Vec<&Record>> = BTreeMap::new();
-    for record in records {
-        let kind = (record.operator, record.shape.as_str());
-        let calls = kinds.entry(kind).or_default();
-        if calls.is_empty() {
-            order.push(kind);
-        }
-        calls.push(record);
-    }
-    let mut rows: Vec<Row> = Vec::new();
-    for kind in order {
-        let calls = &kinds[&kind];
-        let sum = |of: fn(&Record) -> f64| calls.iter().map(|record| of(record)).sum::<f64>();
-        let (seconds, flops, bytes) = (sum(|r| r.seconds), sum(|r| r.flops), sum(|r| r.bytes));
-        let least = ceilings
-            .map_or(0.0, |ceilings| f64::max(flops / ceilings.gflops, bytes / ceilings.gb_per_s) / 1e9);
-        rows.push(Row {
-            operator: calls[0].operator,
-            shape: calls[0].shape.clone(),
-            calls: calls.len() as f64 / steps,
-            ms: seconds * 1e3 / steps,
-            share: seconds * 1e3 / total,
-            gflop: flops / 1e9 / steps,
-            megabytes: bytes / 1e6 / steps,
-            of_ceiling: if seconds > 0.0 { least / seconds } else { 0.0 },
-        });
-    }
-    let rest = 1.0 - rows.iter().map(|row| row.share).sum::<f64>();
-    rows.push(Row {
-        operator: "everything else",
-        shape: String::new(),
-        calls: 1.0,
-        ms: rest * total / steps,
-        share: rest,
-        gflop: 0.0,
-        megabytes: 0.0,
-        of_ceiling: 0.0,
-    });
-    rows
-}
-
-fn text(profile: &Profile) -> String {
-    let mut text = String::new();
-    let wide = profile.width.map_or_else(String::new, |width| format!(", {width} wide"));
-    let who = match profile.students {
-        1 => "1 student".to_owned(),
-        students => format!("{students} students"),
-    };
-    let place = match (&profile.ceilings, profile.threads) {
-        (None, _) => profile.device.clone(),
-        (Some(_), 1) => "1 thread".to_owned(),
-        (Some(_), threads) => format!("{threads} threads"),
-    };
-    let precision = match profile.precision {
-        Precision::Full => "",
-        Precision::Mixed => ", mixed precision",
-    };
-    let _ = writeln!(
-        text,
-        "{}{wide}, {} px, batch {}{precision}, {who} on {place}",
-        profile.model, profile.image_size, profile.batch
-    );
-    let Spread { min, median, max } = profile.train_step_ms;
-    let _ = writeln!(text, "training step: {median:.2} ms (from {min:.2} to {max:.2})");
-    if let Some(Spread { min, median, max }) = profile.in_turns_ms {
-        let _ = writeln!(text, "in turns instead of together: {median:.2} ms (from {min:.2} to {max:.2})");
-    }
-    if let Some(Ceilings { instructions, gflops, gb_per_s }) = &profile.ceilings {
-        let _ = writeln!(
-            text,
-            "the machine, {instructions}: {gflops:.0} GFLOP/s in the cache, {gb_per_s:.1} GB/s of memory"
-        );
-    }
-    if profile.operators.is_empty() {
-        text.push_str("Operators are timed with one student only.\n");
-        return text;
-    }
-    let header =
-        ["operator", "shape", "calls", "ms", "share", "GFLOP", "MB", "GFLOP/s", "GB/s", "of ceiling"];
-    let mut table = vec![header.map(str::to_owned).to_vec()];
-    for row in &profile.operators {
-        let rate = |amount: f64| if amount > 0.0 { format!("{:.1}", amount / row.ms) } else { String::new() };
-        table.push(vec![
-            row.operator.to_owned(),
-            row.shape.clone(),
-            format!("{:.0}", row.calls),
-            format!("{:.3}", row.ms),
-            format!("{:.1} %", 100.0 * row.share),
-            format!("{:.4}", row.gflop),
-            format!("{:.2}", row.megabytes),
-            rate(row.gflop * 1e3),
-            rate(row.megabytes),
-            if row.of_ceiling > 0.0 { format!("{:.0} %", 100.0 * row.of_ceiling) } else { String::new() },
-        ]);
-    }
-    text.push('\n');
-    text.push_str(&align(&table, &[true, true]));
-    text.push_str("\nBytes are those of operands and results, each once; what lies in a cache may be above memory's rate.\n");
-    if profile.ceilings.is_none() {
-        text.push_str("Waiting for a GPU after each operator takes time of its own, so they add up to more than a step.\n");
-    } else if profile.threads > 1 {
-        text.push_str(
-            "The next batch's views are made beside the other operators, on a thread of their own.\n",
-        );
-    }
-    text
 }

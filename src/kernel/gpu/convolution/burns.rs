@@ -1,0 +1,78 @@
+//! burn's own convolutions on the operands of ours, for a profile that puts them side by side; nothing else runs them.
+//! What they make is thrown away.
+
+use burn::tensor::ops::ConvOptions;
+use burn_cubecl::kernel::conv::{conv_data_backward, conv_forward, conv_weight_backward};
+use burn_cubecl::ops::{permute_nhwc_to_nchw, permute_nhwc_to_nchw_shape};
+use burn_cubecl::tensor::CubeTensor;
+
+use super::super::span;
+use super::shape::Shape;
+use crate::kernel::convolution::Window;
+use crate::kernel::probe;
+
+/// burn's name for a window.
+fn options(window: Window) -> ConvOptions<2> {
+    ConvOptions::new([window.stride; 2], [window.padding; 2], [1; 2], 1)
+}
+
+/// Times one of burn's operators if it is asked for; it knows one student only.
+fn timed<E: std::fmt::Debug>(
+    on: &CubeTensor,
+    operator: &'static str,
+    shape: Shape,
+    (batch, window): (usize, Window),
+    operate: impl FnOnce(ConvOptions<2>) -> Result<CubeTensor, E>,
+) {
+    if window.students > 1 || !probe::beside() {
+        return;
+    }
+    let _span = span(on, operator, || shape.work(batch, 1));
+    if let Err(why) = operate(options(window)) {
+        log::error!("{operator}: {why:?}");
+    }
+}
+
+/// The convolution.
+pub(super) fn convolve(
+    images: &CubeTensor,
+    weights: &CubeTensor,
+    bias: Option<&CubeTensor>,
+    shape: Shape,
+    window: Window,
+) {
+    timed(images, "burn's convolution", shape, (images.meta.shape[0], window), |options| {
+        let images = permute_nhwc_to_nchw(images.clone());
+        conv_forward(images, weights.clone(), bias.cloned(), options, Default::default())
+    });
+}
+
+/// The gradient of the images.
+pub(super) fn image_gradient(
+    gradient: &CubeTensor,
+    weights: &CubeTensor,
+    images: &[usize],
+    shape: Shape,
+    window: Window,
+) {
+    timed(gradient, "burn's input gradient", shape, (images[0], window), |options| {
+        let gradient = permute_nhwc_to_nchw(gradient.clone());
+        let images = permute_nhwc_to_nchw_shape(images.to_vec().into());
+        conv_data_backward(gradient, weights.clone(), images, options, Default::default())
+    });
+}
+
+/// The gradient of the weights.
+pub(super) fn weight_gradient(
+    images: &CubeTensor,
+    gradient: &CubeTensor,
+    weights: &[usize],
+    shape: Shape,
+    window: Window,
+) {
+    timed(images, "burn's weight gradient", shape, (images.meta.shape[0], window), |options| {
+        let (images, gradient) =
+            (permute_nhwc_to_nchw(images.clone()), permute_nhwc_to_nchw(gradient.clone()));
+        conv_weight_backward(images, gradient, weights.to_vec().into(), options, Default::default())
+    });
+}
