@@ -195,6 +195,8 @@ test('views stay in one tile, are the same for the same seed, and can be looked 
 test('memory is estimated before anything is read', () => {
   const { pixels, log, total, fits } = edge.estimateMemory({ images: 1000, imageSize: 64, epochs: 10 });
   assert.deepEqual([pixels, log, total, fits], [12_288_000, 180_000, 12_468_000, true]);
+  const kept = edge.estimateMemory({ images: 1000, imageSize: 64, epochs: 10, classes: 20 });
+  assert.deepEqual([kept.softmax, kept.total], [800_000, total + 800_000]);
   assert.equal(edge.estimateMemory({ images: 1e6, imageSize: 224 }).fits, false);
 });
 

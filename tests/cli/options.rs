@@ -130,12 +130,23 @@ fn duplicates_and_copies_shared_with_val_are_reported_or_left_out() {
     copy("data/train/ant/01.png", "data/val/ant/shared.png");
     let all = "--ipc 7 --grid 1 --fill cycle";
     let run = world.ok(&format!("compress --data data --out out {all} {FAST}"));
-    assert!(run.err.contains("1 group of kept images look alike"), "{}", run.err);
-    assert!(run.err.contains("1 kept image is also in the validation set"), "{}", run.err);
+    let alike = "--rule easy: 1 group of kept images look alike (report.html shows them);";
+    assert!(run.err.contains(alike), "{}", run.err);
+    assert!(run.err.contains("--rule easy: 1 kept image is also in the validation set"), "{}", run.err);
     let findings = &world.json("out/report.json")["findings"];
     assert_eq!(findings["near_duplicates"]["count"], 1, "{findings:#}");
     assert_eq!(findings["shared_with_val"]["examples"][0]["train"], "train/ant/01.png");
     assert_eq!(findings["shared_with_val"]["examples"][0]["val"], "val/ant/shared.png");
+    // Without a report, and of several methods.
+    let run = world.ok(&format!("prune --data data --out list --rule random {all}"));
+    assert!(run.err.contains("--rule random: 1 group of kept images look alike;"), "{}", run.err);
+    let methods = "--methods random,pca --repeats 1";
+    let run = world.ok(&format!("compare --data data --out both {methods} {all} {FAST}"));
+    for alike in
+        ["random: 1 group of kept images look alike;", "pca: 1 group of kept images look alike (report"]
+    {
+        assert!(run.err.contains(alike), "{}", run.err);
+    }
 
     // Seven ants, less one of a pair and one that is in val.
     let run = world.ok(&format!("compress --data data --out clean --ipc 5 --grid 1 --dedup {FAST}"));

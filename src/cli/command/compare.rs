@@ -111,12 +111,15 @@ pub(in crate::cli) fn compare(
     let begun = Instant::now();
     let mut entries = Vec::new();
     let mut noticed = None;
+    // The report shows the copies of one method.
+    let shown = methods.iter().find(|&&method| method == Method::Pca).or(methods.first());
     for &method in &methods {
         for (place, &seed) in seeds.iter().enumerate() {
             let scored = scored.get(place).or(scored.first());
             let (entry, chosen) = store(args, config, data, &copies, method, seed, scored)?;
             if place == 0 && (noticed.is_none() || method == Method::Pca) {
-                warnings.extend(prune::warn(&chosen, args.prune, console));
+                let chooser = prune::Chooser { name: method.to_string(), reported: shown == Some(&method) };
+                warnings.extend(prune::warn(&chosen, &chooser, args.prune, console));
                 noticed = Some(chosen);
             }
             entries.push(entry);

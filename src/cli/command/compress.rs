@@ -105,7 +105,8 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> anyhow::Res
             seed,
         },
     )?;
-    warnings.extend(prune::warn(&chosen, &args.prune, console));
+    let chooser = prune::Chooser { name: format!("--rule {rule}"), reported: true };
+    warnings.extend(prune::warn(&chosen, &chooser, &args.prune, console));
     write::file(&out.join("selection.csv"), |bytes| {
         chosen.selection.write_csv(&data.train.samples, &data.classes, bytes)
     })?;

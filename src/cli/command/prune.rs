@@ -40,7 +40,8 @@ pub(in crate::cli) fn run(args: &PruneCommand, console: &Console) -> anyhow::Res
     )?;
     write::empty_folder(&args.out, &args.data.data)?;
     data.write_lists(&args.out.out, console)?;
-    prune::warn(&chosen, &args.prune, console);
+    let chooser = prune::Chooser { name: format!("--rule {rule}"), reported: false };
+    prune::warn(&chosen, &chooser, &args.prune, console);
     let path = args.out.out.join("selection.csv");
     write::file(&path, |bytes| chosen.selection.write_csv(&data.train.samples, &data.classes, bytes))?;
     let kept = chosen.selection.picks.len();

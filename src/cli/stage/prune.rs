@@ -75,13 +75,27 @@ pub(in crate::cli) fn rule(args: &PruneArgs) -> Rule {
     args.window_start.map_or(args.rule, |start| args.rule.with_window_start(start))
 }
 
+/// Whose choice a warning is about.
+pub(in crate::cli) struct Chooser {
+    /// The method or the flag, as the command line has it.
+    pub(in crate::cli) name: String,
+    /// Whether a report shows the copies of this choice.
+    pub(in crate::cli) reported: bool,
+}
+
 /// Tells the user about re-used images and copies; gives the warnings for the report.
-pub(in crate::cli) fn warn(chosen: &Chosen, args: &PruneArgs, console: &Console) -> Vec<String> {
+pub(in crate::cli) fn warn(
+    chosen: &Chosen,
+    chooser: &Chooser,
+    args: &PruneArgs,
+    console: &Console,
+) -> Vec<String> {
+    let Chooser { name, reported } = chooser;
     let mut warnings = Vec::new();
     let repeated = chosen.selection.repeated();
     if repeated > 0 {
         warnings.push(format!(
-            "{} an image again, because its class has too few (--fill cycle); \
+            "{name}: {} an image again, because its class has too few (--fill cycle); \
              a smaller --ipc or --grid would not",
             counted(repeated as u64, "tile uses", "tiles use")
         ));
@@ -91,14 +105,15 @@ pub(in crate::cli) fn warn(chosen: &Chosen, args: &PruneArgs, console: &Console)
         let groups = findings.near_duplicates.len();
         if groups > 0 {
             warnings.push(format!(
-                "{} look alike (report.html shows them); --dedup keeps one of each",
-                counted(groups as u64, "group of kept images", "groups of kept images")
+                "{name}: {} look alike{}; --dedup keeps one of each",
+                counted(groups as u64, "group of kept images", "groups of kept images"),
+                if *reported { " (report.html shows them)" } else { "" }
             ));
         }
         let shared = findings.shared_with_val.len();
         if shared > 0 {
             warnings.push(format!(
-                "{} also in the validation set, which flatters accuracy; --dedup leaves them out",
+                "{name}: {} also in the validation set, which flatters accuracy; --dedup leaves them out",
                 counted(shared as u64, "kept image is", "kept images are")
             ));
         }

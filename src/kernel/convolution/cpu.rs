@@ -29,7 +29,6 @@ impl Convolution {
             kernel: weights[2],
             stride: window.stride,
             padding: window.padding,
-            groups: 1,
         }
     }
 
@@ -42,19 +41,16 @@ impl Convolution {
     }
 
     pub(in crate::kernel) fn weight_shape(&self) -> [usize; 4] {
-        [self.output, self.input / self.groups, self.kernel, self.kernel]
+        [self.output, self.input, self.kernel, self.kernel]
     }
 }
 
 /// What a pass of a convolution does, for a profile: all three are the same products.
 pub(in crate::kernel) fn work(shape: &Convolution) -> Work {
-    let Convolution { height, width, input, output, kernel, stride, groups, .. } = shape;
+    let Convolution { height, width, input, output, kernel, stride, .. } = shape;
     let mut label = format!("{height}x{width}x{input} -> {output}, {kernel}x{kernel}");
     if *stride > 1 {
         label.push_str(&format!(", stride {stride}"));
-    }
-    if *groups > 1 {
-        label.push_str(&format!(", {groups} groups"));
     }
     let floats = shape.input_len() + shape.output_len() + shape.weight_len();
     Work { shape: label, flops: shape.flops(), floats }

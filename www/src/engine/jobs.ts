@@ -6,7 +6,7 @@ import type { JobName, Jobs } from './protocol';
 import { race } from './race';
 import { read } from './read';
 import { save } from './save';
-import { score, small } from './score';
+import { keepsSoftmax, score, small } from './score';
 import type { Reports, Session } from './session';
 
 type Work<N extends JobName> = (
@@ -26,7 +26,8 @@ export const recall: Work<'recall'> = async (session, memory, reports) => {
   return null;
 };
 
-const memory: Work<'memory'> = ({ api }, options) => api.estimateMemory(options);
+const memory: Work<'memory'> = ({ api }, { images, train, classes, imageSize, epochs }) =>
+  api.estimateMemory({ images, imageSize, epochs, classes: keepsSoftmax(train, classes, epochs) ? classes : 0 });
 
 export const JOBS: { [N in JobName]: Work<N> } = {
   recall,

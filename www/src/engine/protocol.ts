@@ -185,7 +185,11 @@ export interface Saved {
 export interface Jobs {
   recall: { takes: Memory; gives: null };
   read: { takes: { source: Source; valFraction: number; seed: number }; gives: Found };
-  memory: { takes: { images: number; imageSize: number; epochs: number }; gives: MemoryEstimate };
+  /** `train` of the images are to be scored. */
+  memory: {
+    takes: { images: number; train: number; classes: number; imageSize: number; epochs: number };
+    gives: MemoryEstimate;
+  };
   score: { takes: ScoreOptions & { checkpoint?: Uint8Array | undefined }; gives: Scored };
   prune: { takes: Choice; gives: Chosen };
   combine: { takes: Choice; gives: Combined };

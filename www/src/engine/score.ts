@@ -15,6 +15,9 @@ const THUMB = 32;
 /** Numbers of the whole softmax, over all epochs, that are kept to be shown; beyond them a summary has to do. */
 const MOST_SOFTMAX = 8_000_000;
 
+/** Whether the whole softmax of so many images is kept. */
+export const keepsSoftmax = (images: number, classes: number, epochs: number) => images * classes * epochs <= MOST_SOFTMAX;
+
 /** Every training image small, to be shown. */
 export function small(session: Session, { imageSize }: LoadOptions): Samples {
   const { pixels, samples, labels } = need(session.train);
@@ -38,7 +41,7 @@ export async function score(session: Session, options: Jobs['score']['takes'], r
     batch: Math.min(batch, train.labels.length),
     lr,
     seed,
-    softmax: train.labels.length * classes.length * epochs <= MOST_SOFTMAX,
+    softmax: keepsSoftmax(train.labels.length, classes.length, epochs),
   });
   if (options.checkpoint) run.restore(options.checkpoint);
   let progress = run.progress();

@@ -319,15 +319,21 @@ class App {
     await this.measure();
   }
 
-  /** Images that will be decoded, with the cap of a class. */
-  get planned(): number {
+  /** Training images that will be decoded, with the cap of a class. */
+  get #train(): number {
     const cap = this.settings.cap || Infinity;
-    return this.found?.classes.reduce((sum, { train, val }) => sum + Math.min(train, cap) + val, 0) ?? 0;
+    return this.found?.classes.reduce((sum, { train }) => sum + Math.min(train, cap), 0) ?? 0;
+  }
+
+  /** Images that will be decoded. */
+  get planned(): number {
+    return this.found?.classes.reduce((sum, { val }) => sum + val, this.#train) ?? 0;
   }
 
   async measure(): Promise<void> {
     const { size: imageSize, epochs } = this.settings;
-    this.memory = await this.engine.start('memory', { images: this.planned, imageSize, epochs });
+    const classes = this.found?.classes.length ?? 0;
+    this.memory = await this.engine.start('memory', { images: this.planned, train: this.#train, classes, imageSize, epochs });
   }
 
   async score(checkpoint?: Uint8Array): Promise<void> {

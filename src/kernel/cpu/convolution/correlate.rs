@@ -22,14 +22,13 @@ const SMALL: usize = 16;
 /// Pieces of work that a call is cut into at least, if its shape allows.
 const PIECES: usize = 8;
 
-/// One image's worth of geometry, for one group of channels.
+/// One image's worth of geometry.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Correlation {
     pub(super) batch: usize,
-    /// Height, width and channels of the source in memory.
-    pub(super) source: [usize; 3],
-    /// First channel of the group and how many it has.
-    pub(super) channels: [usize; 2],
+    /// Height and width of the source, and its channels.
+    pub(super) source: [usize; 2],
+    pub(super) channels: usize,
     /// Rows and columns of the window.
     pub(super) window: [usize; 2],
     /// Where the first window begins, in source rows and columns.
@@ -37,13 +36,12 @@ pub(super) struct Correlation {
     pub(super) stride: usize,
     /// Rows and columns of outputs.
     pub(super) count: [usize; 2],
-    /// Height, width and channels of the destination in memory.
-    pub(super) destination: [usize; 3],
+    /// Height and width of the destination, and its channels: the columns of the product.
+    pub(super) destination: [usize; 2],
+    pub(super) columns: usize,
     /// First row and column written, and the steps to the next.
     pub(super) first: [usize; 2],
     pub(super) step: usize,
-    /// First channel written and how many.
-    pub(super) columns: [usize; 2],
 }
 
 /// A number of images, or some rows of outputs of one image.
@@ -88,20 +86,23 @@ impl Correlation {
     /// Floats of a chunk's bordered source.
     pub(super) fn bordered_len(&self, chunk: &Chunk) -> usize {
         let [rows, columns] = self.bordered(chunk);
-        chunk.images * rows * columns * self.channels[1]
+        chunk.images * rows * columns * self.channels
     }
 
+    /// The chunks of outputs that [`Correlation::run`] computes, in squares or not.
     pub(super) fn chunks(&self) -> Vec<Chunk> {
-        let row_source = self.stride * (self.count[1] * self.stride + self.window[1]) * self.channels[1];
-        let row_result = self.count[1] * self.columns[1];
+        if let Some(winograd) = Winograd::of(self) {
+            return winograd.chunks();
+        }
+        let row_source = self.stride * (self.count[1] * self.stride + self.window[1]) * self.channels;
+        let row_result = self.count[1] * self.columns;
         let row_floats = row_source.max(row_result);
         chunks(self.batch, self.count[0], (self.count[1], STRIP), (row_floats, CACHED))
     }
 
     /// Copies a chunk's source with its border.
     pub(super) fn border(&self, source: &[f32], chunk: &Chunk, to: &mut [f32]) {
-        let [height, width, all] = self.source;
-        let [first, channels] = self.channels;
+        let ([height, width], channels) = (self.source, self.channels);
         let [rows, columns] = self.bordered(chunk);
         // Columns of the copy that exist in the source.
         let left = self.origin[1].min(0).unsigned_abs().min(columns);
@@ -110,7 +111,8 @@ impl Correlation {
         let images =
             to[..chunk.images * rows * columns * channels].chunks_exact_mut(rows * columns * channels);
         for (image, to) in images.enumerate() {
-            let source = &source[(chunk.image + image) * height * width * all..][..height * width * all];
+            let len = height * width * channels;
+            let source = &source[(chunk.image + image) * len..][..len];
             for (r, to) in to.chunks_exact_mut(columns * channels).enumerate() {
                 let row = self.origin[0] + (chunk.row * self.stride + r) as isize;
                 if row < 0 || row >= height as isize || existing == 0 {
@@ -121,14 +123,8 @@ impl Correlation {
                 let (middle, rest) = to.split_at_mut(existing * channels);
                 zeros.fill(0.0);
                 rest.fill(0.0);
-                let source = &source[(row as usize * width + from) * all..][..existing * all];
-                if channels == all {
-                    middle.copy_from_slice(source);
-                } else {
-                    for (to, pixel) in middle.chunks_exact_mut(channels).zip(source.chunks_exact(all)) {
-                        to.copy_from_slice(&pixel[first..first + channels]);
-                    }
-                }
+                let start = (row as usize * width + from) * channels;
+                middle.copy_from_slice(&source[start..][..existing * channels]);
             }
         }
     }
@@ -141,8 +137,7 @@ impl Correlation {
     /// The same of the pixels in some of a chunk's rows and columns.
     pub(super) fn pixels_at(&self, chunk: &Chunk, [ys, xs]: [Range<usize>; 2], to: &mut Vec<Pixel>) {
         let [rows, columns] = self.bordered(chunk);
-        let channels = self.channels[1];
-        let [height, width, all] = self.destination;
+        let (channels, [height, width]) = (self.channels, self.destination);
         to.clear();
         for image in 0..chunk.images {
             for y in ys.clone() {
@@ -150,7 +145,7 @@ impl Correlation {
                 for x in xs.clone() {
                     let input = ((image * rows + y * self.stride) * columns + x * self.stride) * channels;
                     let column = self.first[1] + x * self.step;
-                    let output = ((image * height + output_row) * width + column) * all + self.columns[0];
+                    let output = ((image * height + output_row) * width + column) * self.columns;
                     to.push(Pixel { input: input as u32, output: output as u32 });
                 }
             }
@@ -181,8 +176,8 @@ impl Correlation {
     }
 
     /// Computes all outputs, in squares where that pays. The weights are those of an order, `bias` is as long as all
-    /// panels are wide. `done` is told, within the piece of work that computed them, which chunk and columns of the
-    /// destination are there, and may read them.
+    /// panels are wide. `done` is told, within the piece of work that computed them, which columns of which of
+    /// [`Correlation::chunks`] are there, and may read them.
     pub(super) fn run(
         &self,
         kernels: &Kernels,
@@ -190,7 +185,7 @@ impl Correlation {
         weights: (&Order<'_>, &[f32]),
         bias: &[f32],
         destination: Shared<f32>,
-        done: impl Fn(&Chunk, Range<usize>) + Sync,
+        done: impl Fn(usize, Range<usize>) + Sync,
     ) {
         if self.count.contains(&0) || self.batch == 0 {
             return;
@@ -203,17 +198,17 @@ impl Correlation {
         let mut packed = Buffer::new(order.packed(kernels.panel));
         pack(kernels.panel, order, weights, &mut packed);
         let chunks = self.chunks();
-        let depth = self.window[0] * self.window[1] * self.channels[1];
-        let panels = self.columns[1].div_ceil(kernels.panel);
+        let depth = self.window[0] * self.window[1] * self.channels;
+        let panels = self.columns.div_ceil(kernels.panel);
         let parts = PIECES.div_ceil(chunks.len()).min(panels);
-        let image = self.destination.iter().product::<usize>();
+        let image = self.destination[0] * self.destination[1] * self.columns;
         let mostly_border = self.is_mostly_border();
         for_each(chunks.len() * parts, |piece| {
             let (chunk, part) = (&chunks[piece / parts], piece % parts);
             let mine = part * panels / parts..(part + 1) * panels / parts;
             with_scratch(self.bordered_len(chunk), |bordered, pixels| {
                 self.border(source, chunk, bordered);
-                let (row, channels) = (self.bordered(chunk)[1] * self.channels[1], self.channels[1]);
+                let (row, channels) = (self.bordered(chunk)[1] * self.channels, self.channels);
                 let multiply = |pixels: &[Pixel], panel: usize, [rows, columns]: [Range<usize>; 2]| {
                     let column = panel * kernels.panel;
                     let weights = &packed[column * depth..][..depth * kernels.panel];
@@ -232,7 +227,7 @@ impl Correlation {
                             weight_stride: self.window[1] * channels * kernels.panel,
                             bias: bias[column..][..kernels.panel].as_ptr(),
                             output: destination.at(chunk.image * image + column),
-                            columns: kernels.panel.min(self.columns[1] - column),
+                            columns: kernels.panel.min(self.columns - column),
                         });
                     }
                 };
@@ -253,8 +248,8 @@ impl Correlation {
                     }
                 }
             });
-            let columns = mine.start * kernels.panel..self.columns[1].min(mine.end * kernels.panel);
-            done(chunk, columns);
+            let columns = mine.start * kernels.panel..self.columns.min(mine.end * kernels.panel);
+            done(piece / parts, columns);
         });
     }
 }

@@ -42,10 +42,8 @@ pub(crate) fn input_gradient(
     gradient: &mut [f32],
 ) {
     shape.check(gradient.len(), values.len(), weights.len());
-    let (input, output) = (shape.input / shape.groups, shape.output / shape.groups);
-    let padded = input.next_multiple_of(kernels.panel);
     let side = shape.kernel;
-    let mut bias = Buffer::new(padded);
+    let mut bias = Buffer::new(shape.input.next_multiple_of(kernels.panel));
     bias.fill(0.0);
     let residues: Vec<Taps> = (0..shape.stride).map(|r| shape.taps(r, shape.height)).collect();
     let columns: Vec<Taps> = (0..shape.stride).map(|r| shape.taps(r, shape.width)).collect();
@@ -53,44 +51,41 @@ pub(crate) fn input_gradient(
         gradient.fill(0.0);
     }
     let gradient = Shared::new(gradient);
-    for group in 0..shape.groups {
-        for (row, vertical) in residues.iter().enumerate() {
-            for (column, horizontal) in columns.iter().enumerate() {
-                let window = [vertical.count, horizontal.count];
-                if window.contains(&0) {
-                    continue;
-                }
-                // The last tap comes first: the gradient is turned by 180 degrees.
-                let place = |tap: usize| {
-                    let y = vertical.first + (window[0] - 1 - tap / window[1]) * shape.stride;
-                    let x = horizontal.first + (window[1] - 1 - tap % window[1]) * shape.stride;
-                    y * side + x
-                };
-                let taps: Vec<usize> = (0..window[0] * window[1]).map(place).collect();
-                let order = Order {
-                    columns: (input, side * side),
-                    channels: (output, input * side * side),
-                    taps: &taps,
-                };
-                let correlation = Correlation {
-                    batch: shape.batch,
-                    source: [shape.output_height(), shape.output_width(), shape.output],
-                    channels: [group * output, output],
-                    window,
-                    origin: [
-                        vertical.output - (window[0] as isize - 1),
-                        horizontal.output - (window[1] as isize - 1),
-                    ],
-                    stride: 1,
-                    count: [vertical.pixels, horizontal.pixels],
-                    destination: [shape.height, shape.width, shape.input],
-                    first: [row, column],
-                    step: shape.stride,
-                    columns: [group * input, input],
-                };
-                let weights = (&order, &weights[group * output * input * side * side..]);
-                correlation.run(kernels, values, weights, &bias, gradient, |_, _| {});
+    for (row, vertical) in residues.iter().enumerate() {
+        for (column, horizontal) in columns.iter().enumerate() {
+            let window = [vertical.count, horizontal.count];
+            if window.contains(&0) {
+                continue;
             }
+            // The last tap comes first: the gradient is turned by 180 degrees.
+            let place = |tap: usize| {
+                let y = vertical.first + (window[0] - 1 - tap / window[1]) * shape.stride;
+                let x = horizontal.first + (window[1] - 1 - tap % window[1]) * shape.stride;
+                y * side + x
+            };
+            let taps: Vec<usize> = (0..window[0] * window[1]).map(place).collect();
+            let order = Order {
+                columns: (shape.input, side * side),
+                channels: (shape.output, shape.input * side * side),
+                taps: &taps,
+            };
+            let correlation = Correlation {
+                batch: shape.batch,
+                source: [shape.output_height(), shape.output_width()],
+                channels: shape.output,
+                window,
+                origin: [
+                    vertical.output - (window[0] as isize - 1),
+                    horizontal.output - (window[1] as isize - 1),
+                ],
+                stride: 1,
+                count: [vertical.pixels, horizontal.pixels],
+                destination: [shape.height, shape.width],
+                columns: shape.input,
+                first: [row, column],
+                step: shape.stride,
+            };
+            correlation.run(kernels, values, (&order, weights), &bias, gradient, |_, _| {});
         }
     }
 }

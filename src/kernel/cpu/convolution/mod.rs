@@ -17,7 +17,7 @@ pub(crate) use input_gradient::input_gradient;
 pub(crate) use weight_gradient::{channel_sums, weight_gradient};
 pub(super) use winograd::transform;
 
-/// A convolution: images `[batch, height, width, input]`, weights `[output, input / groups, kernel, kernel]`.
+/// A convolution: images `[batch, height, width, input]`, weights `[output, input, kernel, kernel]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Convolution {
     pub(crate) batch: usize,
@@ -28,7 +28,6 @@ pub(crate) struct Convolution {
     pub(crate) kernel: usize,
     pub(crate) stride: usize,
     pub(crate) padding: usize,
-    pub(crate) groups: usize,
 }
 
 impl Convolution {
@@ -52,7 +51,7 @@ impl Convolution {
 
     /// Floats of the weights.
     pub(crate) fn weight_len(&self) -> usize {
-        self.output * (self.input / self.groups) * self.kernel * self.kernel
+        self.output * self.input * self.kernel * self.kernel
     }
 
     /// Multiply-adds of one pass times two.
@@ -61,11 +60,7 @@ impl Convolution {
     }
 
     fn check(&self, input: usize, output: usize, weights: usize) {
-        assert!(self.groups > 0 && self.stride > 0 && self.kernel > 0, "{self:?}");
-        assert!(
-            self.input.is_multiple_of(self.groups) && self.output.is_multiple_of(self.groups),
-            "{self:?}"
-        );
+        assert!(self.stride > 0 && self.kernel > 0, "{self:?}");
         assert!(self.kernel <= self.height.min(self.width) + 2 * self.padding, "{self:?}");
         assert_eq!(input, self.input_len(), "{self:?}");
         assert_eq!(output, self.output_len(), "{self:?}");

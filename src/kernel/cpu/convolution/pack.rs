@@ -47,9 +47,8 @@ pub(super) fn pack(panel: usize, order: &Order<'_>, weights: &[f32], to: &mut [f
     });
 }
 
-/// Adds up the panels of several parts, in their order, and brings the sums into the order of the weights, which begin
-/// at `first`.
-pub(super) fn unpack(panel: usize, order: &Order<'_>, parts: &[f32], weights: &mut [f32], first: usize) {
+/// Adds up the panels of several parts, in their order, and brings the sums into the order of the weights.
+pub(super) fn unpack(panel: usize, order: &Order<'_>, parts: &[f32], weights: &mut [f32]) {
     let (length, channels, all) = (order.depth() * panel, order.channels.0, order.packed(panel));
     assert_eq!(parts.len() % all, 0);
     let weights = Shared::new(weights);
@@ -65,7 +64,7 @@ pub(super) fn unpack(panel: usize, order: &Order<'_>, parts: &[f32], weights: &m
                     }
                 }
                 for n in 0..columns {
-                    let start = first + (p * panel + n) * order.columns.1 + channel * order.channels.1;
+                    let start = (p * panel + n) * order.columns.1 + channel * order.channels.1;
                     for (tap, place) in order.taps.iter().enumerate() {
                         // SAFETY: each piece writes its own columns.
                         unsafe { *weights.at(start + place) = rows[tap * panel + n] };

@@ -7,7 +7,6 @@ use super::*;
 
 /// Calls `visit(value, image, weight)` with the places of every product of a convolution.
 fn products(shape: &Convolution, mut visit: impl FnMut(usize, usize, usize)) {
-    let (input, output) = (shape.input / shape.groups, shape.output / shape.groups);
     for b in 0..shape.batch {
         for y in 0..shape.output_height() {
             for x in 0..shape.output_width() {
@@ -24,11 +23,10 @@ fn products(shape: &Convolution, mut visit: impl FnMut(usize, usize, usize)) {
                                 continue;
                             }
                             let (row, column) = (row - shape.padding, column - shape.padding);
-                            for c in 0..input {
-                                let channel = n / output * input + c;
+                            for c in 0..shape.input {
                                 let image =
-                                    ((b * shape.height + row) * shape.width + column) * shape.input + channel;
-                                let weight = ((n * input + c) * shape.kernel + r) * shape.kernel + s;
+                                    ((b * shape.height + row) * shape.width + column) * shape.input + c;
+                                let weight = ((n * shape.input + c) * shape.kernel + r) * shape.kernel + s;
                                 visit(value, image, weight);
                             }
                         }
@@ -40,14 +38,15 @@ fn products(shape: &Convolution, mut visit: impl FnMut(usize, usize, usize)) {
 }
 
 /// The largest error of the plain sums in these tests, as a share of a sum's magnitudes, is below 1e-6. In squares an
-/// output shares its errors with its neighbours, at most 3.3e-6 of its own magnitudes: at an image's corner, where a
-/// sum has 4 of 9 taps, and for the gradient of a kernel over one row of squares.
+/// output shares its errors with its neighbours. Among thousands of random shapes that was at most 4.9e-6 of its own
+/// magnitudes for values and images, at an image's corner, where a sum has 4 of 9 taps, and 1.1e-5 for a kernel's gradient
+/// over one square.
 const DIRECT: f64 = 1e-6;
-const IN_SQUARES: f64 = 5e-6;
+const IN_SQUARES: f64 = 2e-5;
 
 /// Checks all passes; the worst error of each.
 fn check(kernels: &Kernels, shape: Convolution, random: &mut Random) -> [f64; 3] {
-    let bound = if in_squares(&shape) { IN_SQUARES } else { DIRECT };
+    let bound = |shape: &Convolution| if in_squares(shape) { IN_SQUARES } else { DIRECT };
     let mut found = [0.0; 3];
     let (images, weights) = (random.floats(shape.input_len()), random.floats(shape.weight_len()));
     let (gradient, bias) = (random.floats(shape.output_len()), random.floats(shape.output));
@@ -70,9 +69,10 @@ fn check(kernels: &Kernels, shape: Convolution, random: &mut Random) -> [f64; 3]
     let (mut mean, mut variance) = (vec![f32::NAN; shape.output], vec![f32::NAN; shape.output]);
     forward(kernels, &shape, &images, &weights, Some(&bias), &mut got, Some((&mut mean, &mut variance)));
     let worst = error(&got, &values);
-    assert!(worst < bound, "{} forward {worst:e} {shape:?}", kernels.name);
+    assert!(worst < bound(&shape), "{} forward {worst:e} {shape:?}", kernels.name);
+    // The moments are those of the values as they were rounded.
     for c in 0..shape.output {
-        let channel: Vec<f64> = values.iter().skip(c).step_by(shape.output).map(|v| v.0).collect();
+        let channel: Vec<f64> = got.iter().skip(c).step_by(shape.output).map(|&v| f64::from(v)).collect();
         let count = channel.len() as f64;
         let true_mean = channel.iter().sum::<f64>() / count;
         let true_variance = channel.iter().map(|v| (v - true_mean).powi(2)).sum::<f64>() / count;
@@ -85,19 +85,31 @@ fn check(kernels: &Kernels, shape: Convolution, random: &mut Random) -> [f64; 3]
     input_gradient(kernels, &shape, &gradient, &weights, &mut got);
     found[0] = worst;
     let worst = error(&got, &of_images);
-    assert!(worst < bound, "{} input gradient {worst:e} {shape:?}", kernels.name);
+    assert!(worst < bound(&turned(&shape)), "{} input gradient {worst:e} {shape:?}", kernels.name);
 
     let mut got = vec![f32::NAN; shape.weight_len()];
     weight_gradient(kernels, &shape, &images, &gradient, &mut got);
     found[1] = worst;
     let worst = error(&got, &of_weights);
-    assert!(worst < bound, "{} weight gradient {worst:e} {shape:?}", kernels.name);
+    assert!(worst < bound(&shape), "{} weight gradient {worst:e} {shape:?}", kernels.name);
     found[2] = worst;
     found
 }
 
 fn in_squares(shape: &Convolution) -> bool {
-    Winograd::of(&shape.windows(0)).is_some()
+    Winograd::of(&shape.correlation()).is_some()
+}
+
+/// The convolution that computes the gradient of the images where the stride is 1: of the gradients, with the kernel turned.
+fn turned(shape: &Convolution) -> Convolution {
+    Convolution {
+        height: shape.output_height(),
+        width: shape.output_width(),
+        input: shape.output,
+        output: shape.input,
+        padding: (shape.kernel - 1).saturating_sub(shape.padding),
+        ..*shape
+    }
 }
 
 #[test]
@@ -106,7 +118,6 @@ fn every_pass_agrees_with_sums_in_double_precision_on_random_shapes() {
     for kernels in available() {
         let shapes = if cfg!(miri) { 3 } else { 60 };
         for _ in 0..shapes {
-            let groups = random.of(&[1, 1, 1, 2, 3]);
             let kernel = random.of(&[1, 3, 3, 5, 7]);
             let (most, wide): (&[usize], &[usize]) =
                 if cfg!(miri) { (&[3, 4], &[1, 5]) } else { (&[4, 5, 7, 8, 13, 16], &[1, 3, 8, 20, 33]) };
@@ -114,14 +125,13 @@ fn every_pass_agrees_with_sums_in_double_precision_on_random_shapes() {
                 batch: random.of(&[1, 2, 5]),
                 height: random.of(most),
                 width: random.of(most),
-                input: groups * random.of(wide),
-                output: groups * random.of(wide),
+                input: random.of(wide),
+                output: random.of(wide),
                 kernel,
                 stride: random.of(&[1, 1, 2, 3]),
                 padding: random
                     .of(&[0, kernel / 2, kernel / 2])
                     .max((kernel + 1).saturating_sub(4) / 2 + kernel / 7),
-                groups,
             };
             if shape.kernel <= shape.height.min(shape.width) + 2 * shape.padding {
                 check(kernels, shape, &mut random);
@@ -136,8 +146,7 @@ fn a_classifier_is_a_convolution_of_images_of_one_pixel() {
     for kernels in available() {
         for (batch, input, output) in [(24, 8, 3), (64, 32, 10), (33, 50, 70), (1, 5, 2)] {
             let (height, width, kernel, padding) = (1, 1, 1, 0);
-            let shape =
-                Convolution { batch, height, width, input, output, kernel, stride: 1, padding, groups: 1 };
+            let shape = Convolution { batch, height, width, input, output, kernel, stride: 1, padding };
             check(kernels, shape, &mut random);
         }
     }
@@ -145,7 +154,7 @@ fn a_classifier_is_a_convolution_of_images_of_one_pixel() {
 
 /// A 3×3 convolution of stride 1 whose outputs are as large as its images.
 fn same(batch: usize, height: usize, width: usize, input: usize, output: usize) -> Convolution {
-    Convolution { batch, height, width, input, output, kernel: 3, stride: 1, padding: 1, groups: 1 }
+    Convolution { batch, height, width, input, output, kernel: 3, stride: 1, padding: 1 }
 }
 
 #[test]
@@ -157,7 +166,6 @@ fn every_pass_in_squares_agrees_with_sums_in_double_precision() {
             let sides: &[usize] =
                 if cfg!(miri) { &[3, 6] } else { &[3, 4, 6, 7, 8, 11, 12, 15, 16, 18, 23, 32, 37] };
             let channels: &[usize] = if cfg!(miri) { &[17] } else { &[16, 17, 20, 32, 33, 40, 64, 71] };
-            let groups = random.of(&[1, 1, 1, 2]);
             let shape = Convolution {
                 // Among them batches of many chunks, which are cut otherwise than those of a few.
                 batch: if cfg!(miri) {
@@ -166,14 +174,7 @@ fn every_pass_in_squares_agrees_with_sums_in_double_precision() {
                     random.of(&[1, 2, 3, if round % 8 == 0 { 40 } else { 1 }])
                 },
                 padding: random.of(&[1, 1, 1, 0, 2]),
-                groups,
-                ..same(
-                    1,
-                    random.of(sides),
-                    random.of(sides),
-                    groups * random.of(channels),
-                    groups * random.of(channels),
-                )
+                ..same(1, random.of(sides), random.of(sides), random.of(channels), random.of(channels))
             };
             if shape.kernel <= shape.height.min(shape.width) + 2 * shape.padding && in_squares(&shape) {
                 let found = check(kernels, shape, &mut random);
@@ -213,25 +214,15 @@ fn passes(shape: &Convolution) -> Vec<f32> {
 
 #[test]
 fn the_number_of_threads_changes_no_bit() {
-    let small = Convolution {
-        batch: 3,
-        height: 6,
-        width: 5,
-        input: 4,
-        output: 40,
-        kernel: 3,
-        stride: 1,
-        padding: 1,
-        groups: 1,
-    };
+    let small =
+        Convolution { batch: 3, height: 6, width: 5, input: 4, output: 40, kernel: 3, stride: 1, padding: 1 };
     let mut shapes = vec![small];
     if !cfg!(miri) {
-        // Weights small beside the images, and large; one chunk only, cut by panels; a stride; groups.
+        // Weights small beside the images, and large; one chunk only, cut by panels; a stride.
         shapes.extend([
             Convolution { batch: 9, height: 32, width: 32, ..small },
             Convolution { batch: 8, height: 4, width: 4, input: 128, output: 192, ..small },
             Convolution { batch: 8, height: 16, width: 16, input: 64, output: 96, stride: 2, ..small },
-            Convolution { batch: 4, height: 9, width: 9, input: 12, output: 36, groups: 3, ..small },
             // The same in squares: many chunks, sums by images; few, by panels.
             same(40, 15, 18, 32, 33),
             same(8, 4, 4, 128, 192),
@@ -262,7 +253,6 @@ fn a_large_mean_does_not_drown_the_variance() {
             kernel: 1,
             stride: 1,
             padding: 0,
-            groups: 1,
         };
         let mut images = Random(3).floats(shape.input_len());
         images.iter_mut().for_each(|value| *value += 1000.0);

@@ -39,15 +39,12 @@ pub(crate) fn weight_gradient(
     shape.check(images.len(), values.len(), gradient.len());
     let places: Vec<usize> = (0..shape.kernel * shape.kernel).collect();
     let order = shape.order(&places);
-    for group in 0..shape.groups {
-        let first = group * shape.weight_len() / shape.groups;
-        if let Some(winograd) = Winograd::of(&shape.windows(group)) {
-            winograd::weight_gradient(kernels, &winograd, &order, (images, values), gradient, first);
-            continue;
-        }
-        let sums = Work::new(kernels, shape, group).run(images, values);
-        unpack(kernels.panel, &order, &sums, gradient, first);
+    if let Some(winograd) = Winograd::of(&shape.correlation()) {
+        winograd::weight_gradient(kernels, &winograd, &order, (images, values), gradient);
+        return;
     }
+    let sums = Work::new(kernels, shape).run(images, values);
+    unpack(kernels.panel, &order, &sums, gradient);
 }
 
 struct Work<'a> {
@@ -73,11 +70,11 @@ struct Tile {
 }
 
 impl<'a> Work<'a> {
-    fn new(kernels: &'a Kernels, shape: &'a Convolution, group: usize) -> Self {
-        let windows = shape.windows(group);
-        let channels = windows.channels[1];
+    fn new(kernels: &'a Kernels, shape: &'a Convolution) -> Self {
+        let windows = shape.correlation();
+        let channels = windows.channels;
         let depth = shape.kernel * shape.kernel * channels;
-        let panels = windows.columns[1].div_ceil(kernels.panel);
+        let panels = windows.columns.div_ceil(kernels.panel);
         let packed = panels * depth * kernels.panel;
         let by_images = SHARES * packed <= shape.input_len().max(shape.output_len());
         let mut chunks = windows.chunks();
@@ -146,7 +143,7 @@ impl<'a> Work<'a> {
 
     /// Tiles of rows.
     fn tiles(&self) -> usize {
-        let (kernel, channels) = (self.shape.kernel, self.windows.channels[1]);
+        let (kernel, channels) = (self.shape.kernel, self.windows.channels);
         if self.blocked {
             kernel * kernel * channels.div_ceil(self.kernels.rows)
         } else {
@@ -155,7 +152,7 @@ impl<'a> Work<'a> {
     }
 
     fn tile(&self, tile: usize, chunk: &Chunk) -> Tile {
-        let (kernel, channels, most) = (self.shape.kernel, self.windows.channels[1], self.kernels.rows);
+        let (kernel, channels, most) = (self.shape.kernel, self.windows.channels, self.kernels.rows);
         let [rows, columns] = self.windows.bordered(chunk);
         if self.blocked {
             // The taps of a block follow one another: its images stay in the cache.
@@ -177,7 +174,7 @@ impl<'a> Work<'a> {
 
     /// Whether gradients are copied into panels.
     fn copies_values(&self) -> bool {
-        self.blocked || !self.shape.output.is_multiple_of(self.kernels.panel) || self.shape.groups > 1
+        self.blocked || !self.shape.output.is_multiple_of(self.kernels.panel)
     }
 
     fn chunk_pixels(&self, chunk: &Chunk) -> usize {
@@ -193,7 +190,7 @@ impl<'a> Work<'a> {
     /// Floats of a chunk's images as the tiles read them; where they are not in blocks, a little past their end.
     fn images_len(&self, chunk: &Chunk) -> usize {
         let (bordered, rows) = (self.windows.bordered_len(chunk), self.kernels.rows);
-        let channels = self.windows.channels[1];
+        let channels = self.windows.channels;
         if self.blocked { bordered / channels * channels.next_multiple_of(rows) } else { bordered + rows }
     }
 
@@ -206,7 +203,7 @@ impl<'a> Work<'a> {
         let (source, copied) = to.split_at_mut(self.images_len(chunk));
         if self.blocked {
             self.windows.border(images, chunk, border);
-            let places = self.windows.bordered_len(chunk) / self.windows.channels[1];
+            let places = self.windows.bordered_len(chunk) / self.windows.channels;
             self.block(&border[..self.border_len(chunk)], Shared::new(source), 0, places);
         } else {
             self.windows.border(images, chunk, source);
@@ -226,7 +223,7 @@ impl<'a> Work<'a> {
         let (source, copied) = (Shared::new(source), Shared::new(copied));
         for_each(chunk.images, |image| {
             if self.blocked {
-                let places = len / self.windows.channels[1];
+                let places = len / self.windows.channels;
                 with_scratch(len, |border, _| {
                     self.windows.border(images, &one(image), border);
                     self.block(border, source, image * places, chunk.images * places);
@@ -244,7 +241,7 @@ impl<'a> Work<'a> {
 
     /// Brings bordered images into blocks `[blocks, all, rows]`, from place `first` of `all`.
     fn block(&self, bordered: &[f32], to: Shared<'_, f32>, first: usize, all: usize) {
-        let (channels, rows) = (self.windows.channels[1], self.kernels.rows);
+        let (channels, rows) = (self.windows.channels, self.kernels.rows);
         for (place, pixel) in bordered.chunks_exact(channels).enumerate() {
             for (block, values) in pixel.chunks(rows).enumerate() {
                 let start = (block * all + first + place) * rows;
@@ -264,15 +261,15 @@ impl<'a> Work<'a> {
         to: Shared<'_, f32>,
         panels: core::ops::Range<usize>,
     ) {
-        let ([first, columns], width) = (self.windows.columns, self.kernels.panel);
+        let (columns, width) = (self.shape.output, self.kernels.panel);
         let pixels = self.chunk_pixels(chunk);
         let values = &values[self.first_value(chunk)..];
         for panel in panels {
             // SAFETY: each panel is copied by one piece of work.
             let to = unsafe { to.slice(panel * pixels * width..(panel + 1) * pixels * width) };
             let existing = width.min(columns - panel * width);
-            for (to, pixel) in to.chunks_exact_mut(width).zip(values.chunks_exact(self.shape.output)) {
-                to[..existing].copy_from_slice(&pixel[first + panel * width..][..existing]);
+            for (to, pixel) in to.chunks_exact_mut(width).zip(values.chunks_exact(columns)) {
+                to[..existing].copy_from_slice(&pixel[panel * width..][..existing]);
                 to[existing..].fill(0.0);
             }
         }
@@ -331,7 +328,7 @@ impl<'a> Work<'a> {
             self.windows.pixels(chunk, pixels);
             place_gradients(pixels, pixel_stride);
             for pixel in pixels.iter_mut() {
-                pixel.input = pixel.input / self.windows.channels[1] as u32 * kernels.rows as u32;
+                pixel.input = pixel.input / self.windows.channels as u32 * kernels.rows as u32;
             }
             if taps > 1 {
                 let (ys, xs) = (self.windows.meet(0, tap / kernel), self.windows.meet(1, tap % kernel));

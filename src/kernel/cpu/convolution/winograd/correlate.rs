@@ -36,7 +36,7 @@ struct Call<'a> {
 impl Winograd {
     /// How [`Winograd::run`] cuts its work: in chunks of rows of squares, and whether a chunk is one piece of work.
     fn plan(&self) -> (Vec<Chunk>, bool) {
-        let square = POINTS * self.frame.channels[1];
+        let square = POINTS * self.frame.channels;
         let chunks = self.cut(square, CACHED, LEAST);
         if chunks.len() < PIECES { (self.cut(square, CACHED, LEAST_TOGETHER), false) } else { (chunks, true) }
     }
@@ -47,8 +47,8 @@ impl Winograd {
     }
 
     /// Computes all outputs. `weights` are those of `order`, `bias` is as long as all panels are wide. `done` is told,
-    /// within the piece of work that computed them, which chunk and columns of the destination are there, and may read
-    /// them.
+    /// within the piece of work that computed them, which columns of which of [`Winograd::chunks`] are there, and may
+    /// read them.
     pub(in super::super) fn run(
         &self,
         kernels: &Kernels,
@@ -56,14 +56,13 @@ impl Winograd {
         (order, weights): (&Order<'_>, &[f32]),
         bias: &[f32],
         destination: Shared<'_, f32>,
-        done: impl Fn(&Chunk, Range<usize>) + Sync,
+        done: impl Fn(usize, Range<usize>) + Sync,
     ) {
         let mut packed = Buffer::new(pack::packed(kernels.panel, order));
         pack::pack(kernels, order, weights, &mut packed);
         let call = Call { winograd: self, kernels, weights: &packed, bias, destination };
-        let panels = self.correlation.columns[1].div_ceil(kernels.panel);
-        let layout =
-            |chunk: &Chunk| Layout { squares: self.squares_of(chunk), width: self.frame.channels[1] };
+        let panels = self.correlation.columns.div_ceil(kernels.panel);
+        let layout = |chunk: &Chunk| Layout { squares: self.squares_of(chunk), width: self.frame.channels };
         let (chunks, alone) = self.plan();
         if alone {
             for_each(chunks.len(), |piece| {
@@ -76,11 +75,11 @@ impl Winograd {
                     self.spread(kernels.pixels, &self.frame, (source, chunk), rest, layout(chunk), to);
                     (0..panels).for_each(|panel| call.panel(chunk, panel, points, rest, pixels));
                 });
-                done(&self.existing(chunk), 0..self.correlation.columns[1]);
+                done(piece, 0..self.correlation.columns);
             });
             return;
         }
-        for chunk in &chunks {
+        for (place, chunk) in chunks.iter().enumerate() {
             let mut points = Buffer::new(layout(chunk).panel());
             let to = Shared::new(&mut points);
             for_each(chunk.images, |image| {
@@ -95,8 +94,8 @@ impl Winograd {
                     call.panel(chunk, panel, &points, products, pixels);
                 });
                 let columns =
-                    panel * kernels.panel..self.correlation.columns[1].min((panel + 1) * kernels.panel);
-                done(&self.existing(chunk), columns);
+                    panel * kernels.panel..self.correlation.columns.min((panel + 1) * kernels.panel);
+                done(place, columns);
             });
         }
     }
@@ -118,7 +117,7 @@ impl Call<'_> {
         pixels: &mut Vec<Pixel>,
     ) {
         let (kernels, winograd) = (self.kernels, self.winograd);
-        let (channels, width) = (winograd.frame.channels[1], kernels.panel);
+        let (channels, width) = (winograd.frame.channels, kernels.panel);
         let (source, result) =
             (Layout { squares: winograd.squares_of(chunk), width: channels }, self.products(chunk));
         pixels.clear();
@@ -144,16 +143,16 @@ impl Call<'_> {
                 });
             }
         }
-        let [height, columns, all] = winograd.correlation.destination;
-        let (first, existing) = (panel * width, winograd.correlation.columns);
+        let [height, columns] = winograd.correlation.destination;
+        let (first, all) = (panel * width, winograd.correlation.columns);
         for row in 0..chunk.images * chunk.rows {
             let (image, y) = (chunk.image + row / chunk.rows, (chunk.row + row % chunk.rows) * SIDE);
-            let place = (image * height + y) * columns * all + existing[0] + first;
+            let place = (image * height + y) * columns * all + first;
             // SAFETY: pieces write different rows of squares or different columns of channels, and only what exists.
             unsafe {
                 (kernels.outputs)(&Squares {
                     squares: winograd.squares[1],
-                    channels: width.min(existing[1] - first),
+                    channels: width.min(all - first),
                     from: products[row * winograd.squares[1] * width..].as_ptr(),
                     from_step: [width, AXIS * result.point(), result.point()],
                     to: self.destination.at(place),

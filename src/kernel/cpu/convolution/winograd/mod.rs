@@ -51,7 +51,7 @@ impl Winograd {
         // Less than half of the outputs of squares exist in images of 2×2 and 5×5.
         let exist = 2 * count[0] * count[1] >= SIDE * SIDE * squares[0] * squares[1];
         let fits = window == [3, 3] && stride == 1 && step == 1;
-        (fits && exist && channels[1].min(columns[1]) >= CHANNELS).then(|| Self {
+        (fits && exist && channels.min(columns) >= CHANNELS).then(|| Self {
             correlation: *correlation,
             frame: Correlation { count: squares.map(|squares| squares * SIDE), ..*correlation },
             squares,
@@ -93,17 +93,17 @@ impl Winograd {
     ) {
         let pixels = Self::frame_rows(chunk);
         let [_, columns] = frame.bordered(&pixels);
-        let [first_channel, channels] = frame.channels;
-        let (from, all, image) = if has_no_border(frame) {
-            let [height, width, all] = frame.source;
-            let start = (chunk.image * height + pixels.row) * width * all + first_channel;
-            (&source[start..], all, height * width * all)
+        let channels = frame.channels;
+        let (from, image) = if has_no_border(frame) {
+            let [height, width] = frame.source;
+            let start = (chunk.image * height + pixels.row) * width * channels;
+            (&source[start..], height * width * channels)
         } else {
             frame.border(source, &pixels, border);
-            (&*border, channels, frame.bordered_len(&pixels) / chunk.images)
+            (&*border, frame.bordered_len(&pixels) / chunk.images)
         };
         for row in 0..chunk.images * chunk.rows {
-            let start = row / chunk.rows * image + row % chunk.rows * SIDE * columns * all;
+            let start = row / chunk.rows * image + row % chunk.rows * SIDE * columns * channels;
             let square = first + row * self.squares[1];
             for (panel, channel) in (0..channels).step_by(layout.width).enumerate() {
                 // SAFETY: a row of squares of the source with its border; places in the layout that
@@ -113,7 +113,7 @@ impl Winograd {
                         squares: self.squares[1],
                         channels: layout.width.min(channels - channel),
                         from: from[start + channel..].as_ptr(),
-                        from_step: [SIDE * all, columns * all, all],
+                        from_step: [SIDE * channels, columns * channels, channels],
                         to: to.at(panel * layout.panel() + square * layout.width),
                         to_step: [layout.width, AXIS * layout.point(), layout.point()],
                         exist: [usize::MAX; 2],
@@ -132,7 +132,7 @@ impl Winograd {
 
 /// Whether the squares of a frame's source can be read where they lie.
 fn has_no_border(frame: &Correlation) -> bool {
-    frame.window == [1, 1] && frame.source[..2] == frame.count
+    frame.window == [1, 1] && frame.source == frame.count
 }
 
 /// Numbers at the points of squares, in panels of channels: `[panels, POINTS, squares, width]`, with gaps between points.

@@ -61,14 +61,8 @@ pub(super) fn pack(kernels: &Kernels, order: &Order<'_>, weights: &[f32], to: &m
 }
 
 /// Adds up the sums at the points of several parts, `[panels, POINTS, channels, panel]` each, in their order, and maps
-/// them to the gradients of the taps, which begin at `first` of the weights.
-pub(super) fn unpack(
-    kernels: &Kernels,
-    order: &Order<'_>,
-    parts: &[f32],
-    weights: Shared<'_, f32>,
-    first: usize,
-) {
+/// them to the gradients of the taps.
+pub(super) fn unpack(kernels: &Kernels, order: &Order<'_>, parts: &[f32], weights: Shared<'_, f32>) {
     let (panel, channels, all) = (kernels.panel, order.channels.0, packed(kernels.panel, order));
     assert!(parts.len().is_multiple_of(all) && order.taps.len() == TAPS && panel <= WIDEST);
     for_pieces(panel, order, |p, block, columns| {
@@ -94,7 +88,7 @@ pub(super) fn unpack(
                     bias: core::ptr::null(),
                 });
             }
-            let start = first + p * panel * order.columns.1 + channel * order.channels.1;
+            let start = p * panel * order.columns.1 + channel * order.channels.1;
             for n in 0..columns {
                 for (tap, place) in order.taps.iter().enumerate() {
                     // SAFETY: each channel of each panel is written by one piece of work.

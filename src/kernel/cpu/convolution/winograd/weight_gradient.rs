@@ -33,15 +33,13 @@ struct Work<'a> {
     values: &'a [f32],
 }
 
-/// `gradient = d loss / d weights`, from the images of a correlation and the gradient of its outputs. The group's weights
-/// begin at `first` of the gradient.
+/// `gradient = d loss / d weights`, from the images of a correlation and the gradient of its outputs.
 pub(in super::super) fn weight_gradient(
     kernels: &Kernels,
     winograd: &Winograd,
     order: &Order<'_>,
     (images, values): (&[f32], &[f32]),
     gradient: &mut [f32],
-    first: usize,
 ) {
     let frame = &winograd.frame;
     let gradients = Correlation {
@@ -54,20 +52,15 @@ pub(in super::super) fn weight_gradient(
     let work = Work { kernels, winograd, gradients, images, values };
     let packed = pack::packed(kernels.panel, order);
     let gradient = Shared::new(gradient);
-    if SHARES * packed <= 2 * images.len().max(values.len()) {
-        let sums = work.by_images(packed);
-        pack::unpack(kernels, order, &sums, gradient, first);
-    } else {
-        let sums = work.by_panels(packed);
-        pack::unpack(kernels, order, &sums, gradient, first);
-    }
+    let by_images = SHARES * packed <= 2 * images.len().max(values.len());
+    let sums = if by_images { work.by_images(packed) } else { work.by_panels(packed) };
+    pack::unpack(kernels, order, &sums, gradient);
 }
 
 impl Work<'_> {
     /// Panels of pixels' channels, and of gradients'.
     fn panels(&self) -> [usize; 2] {
-        [self.winograd.frame.channels[1], self.gradients.channels[1]]
-            .map(|all| all.div_ceil(self.kernels.panel))
+        [self.winograd.frame.channels, self.gradients.channels].map(|all| all.div_ceil(self.kernels.panel))
     }
 
     /// Floats of a square at the points, pixels and gradients together.
@@ -186,7 +179,7 @@ impl Work<'_> {
         sums: *mut f32,
     ) {
         let (width, rows) = (self.kernels.panel, self.kernels.even_rows);
-        let channels = self.winograd.frame.channels[1];
+        let channels = self.winograd.frame.channels;
         for point in 0..POINTS {
             let at = |panel: usize| panel * layout.panel() + point * layout.point();
             let (pixels, gradients) =
