@@ -92,6 +92,22 @@ impl Gather {
     }
 }
 
+/// Which tile of rows a workgroup makes, by the second and third coordinate, as one alone does not reach far enough: its
+/// student, its number among the student's `tiles`, and the pixels of a student's `batch`; no pixels if there is no such tile.
+#[cube]
+pub(super) fn tile_of_workgroup(
+    students: u32,
+    batch: u32,
+    tiles: u32,
+    #[comptime] gather: Gather,
+) -> (u32, u32, u32) {
+    let [height, width] = comptime!(gather.pixels());
+    let number = CUBE_POS_Z * CUBE_COUNT_Y + CUBE_POS_Y;
+    let exists = number < students * tiles;
+    let pixels = select(exists, batch * comptime!((height * width) as u32), 0u32);
+    (select(exists, number / tiles, 0u32), number % tiles, pixels)
+}
+
 /// The image, row and column of a pixel of a phase.
 #[cube]
 pub(super) fn place_of(pixel: u32, #[comptime] gather: Gather) -> (u32, u32, u32) {
@@ -155,9 +171,8 @@ pub(super) fn tap_of_window(row: u32, column: u32, channel: u32, #[comptime] gat
 
 /// `output[pixel][column] = Σ source[window of the pixel] · weights[tap, channel][column]`, plus a bias, for each student.
 ///
-/// `weights` is `[taps · source channels][target channels]`. One workgroup makes one tile; a tile of rows is numbered by the
-/// second and third coordinate of its workgroup, as one alone does not reach far enough. Each student has `batch` images and
-/// `tiles` of them; what a tile computes does not depend on how many students there are.
+/// `weights` is `[taps · source channels][target channels]`. One workgroup makes one tile ([`tile_of_workgroup`]). Each student
+/// has `batch` images and `tiles` tiles of rows; what a tile computes does not depend on how many students there are.
 #[cube(launch_unchecked)]
 pub(super) fn gathered_product(
     source: &[Vec4],
@@ -173,13 +188,9 @@ pub(super) fn gathered_product(
 ) {
     let [_, _, channels] = comptime!(gather.source());
     let [target_height, target_width, columns] = comptime!(gather.target());
-    let [phase_height, phase_width] = comptime!(gather.pixels());
     let (m, n) = comptime!((tile.m() as u32, tile.n() as u32));
-    let number = CUBE_POS_Z * CUBE_COUNT_Y + CUBE_POS_Y;
-    let exists = number < students * tiles;
-    let student = select(exists, number / tiles, 0u32);
-    let pixels = select(exists, batch * comptime!((phase_height * phase_width) as u32), 0u32);
-    let (first_row, first_image) = (number % tiles * m * 4, student * batch);
+    let (student, number, pixels) = tile_of_workgroup(students, batch, tiles, gather);
+    let (first_row, first_image) = (number * m * 4, student * batch);
     let first_column = CUBE_POS_X * n;
     let unit = UNIT_POS;
     let (row, column) = (unit / comptime!(tile.across as u32), unit % comptime!(tile.across as u32));

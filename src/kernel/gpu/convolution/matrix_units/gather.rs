@@ -3,7 +3,7 @@
 use cubecl::cmma::Matrix;
 use cubecl::prelude::*;
 
-use super::super::gather::{Gather, NOWHERE, Way, place_of, tap_of_window, window};
+use super::super::gather::{Gather, NOWHERE, Way, place_of, tap_of_window, tile_of_workgroup, window};
 use super::super::product::Vec4;
 use super::fragment::{Half4, Operand, halves, has_block, multiply, stage_fragment, staged, zeros};
 use super::tile::MatrixTile;
@@ -44,13 +44,9 @@ pub(super) fn gathered_product_of_halves(
     #[comptime] has_bias: bool,
 ) {
     let [_, _, channels] = comptime!(gather.source());
-    let [phase_height, phase_width] = comptime!(gather.pixels());
     let operand = comptime!(operand(gather));
-    let number = CUBE_POS_Z * CUBE_COUNT_Y + CUBE_POS_Y;
-    let exists = number < students * tiles;
-    let student = select(exists, number / tiles, 0u32);
-    let pixels = select(exists, batch * comptime!((phase_height * phase_width) as u32), 0u32);
-    let (first_pixel, first_image) = (number % tiles * comptime!(tile.m() as u32), student * batch);
+    let (student, number, pixels) = tile_of_workgroup(students, batch, tiles, gather);
+    let (first_pixel, first_image) = (number * comptime!(tile.m() as u32), student * batch);
     let first_weight = student * comptime!((gather.shape.taps() * channels * 4) as u32);
     let first_column = CUBE_POS_X * comptime!((tile.n() / 4) as u32);
 
