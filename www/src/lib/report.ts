@@ -1,6 +1,6 @@
 // report.html of the zip: one page that stands alone.
 
-import type { app as App } from './app.svelte';
+import type { app as App } from '../app/state.svelte';
 import { day } from './recorded';
 import { bytes, deviation, mean, METHODS, whole } from './words';
 

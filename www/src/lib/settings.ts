@@ -98,6 +98,9 @@ export function toHash(settings: Settings): string {
   return text ? `#${text}` : '';
 }
 
+/** The address of this page with another hash. */
+export const linkTo = (hash: string): string => new URL(hash, location.href.replace(/#.*/, '')).href;
+
 const quote = (text: string) => (/^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
 /** What the program is called with for the same scores, selection and composites. */

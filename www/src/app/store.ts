@@ -1,7 +1,7 @@
 // The last session, kept in this browser until it is forgotten or another folder is picked.
 
 import type { Found, LoadOptions, Samples, Scored, Source } from '../engine/protocol';
-import type { Settings } from './settings';
+import type { Settings } from '../lib/settings';
 
 interface Kept {
   setup: { source: Source; settings: Settings; found: Found };
