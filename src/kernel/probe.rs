@@ -37,6 +37,7 @@ struct State {
     /// How the profiler waits for a GPU.
     wait: Option<fn(Pending)>,
     /// Whether burn's own operators are timed, too.
+    #[cfg_attr(not(feature = "beside-burn"), expect(dead_code, reason = "this build has none of them"))]
     beside: bool,
     records: Vec<Record>,
 }
