@@ -1,5 +1,7 @@
 //! Which device computes: how it is named, opened, and read.
 
+#[cfg(feature = "cuda")]
+mod cuda;
 mod precision;
 #[cfg(feature = "wgpu")]
 mod watch;
@@ -136,10 +138,11 @@ pub async fn open(choice: DeviceChoice) -> Result<Opened, DeviceError> {
 
 async fn open_best() -> Result<Opened, DeviceError> {
     #[cfg(feature = "cuda")]
-    if !Device::enumerate(burn::tensor::DeviceType::Cuda).into_vec().is_empty()
-        && let Ok(opened) = cuda(DeviceChoice::Cuda(None), None)
-    {
-        return Ok(opened);
+    if !Device::enumerate(burn::tensor::DeviceType::Cuda).into_vec().is_empty() {
+        match cuda(DeviceChoice::Cuda(None), None) {
+            Ok(opened) => return Ok(opened),
+            Err(error) => log::warn!("there is an NVIDIA GPU, but {}", error.reason()),
+        }
     }
     #[cfg(feature = "wgpu")]
     if let Ok(opened) = wgpu(DeviceChoice::Wgpu(None), None).await
@@ -215,10 +218,12 @@ async fn metal(choice: DeviceChoice) -> Result<Opened, DeviceError> {
 fn cuda(choice: DeviceChoice, index: Option<usize>) -> Result<Opened, DeviceError> {
     let found = Device::enumerate(burn::tensor::DeviceType::Cuda).into_vec();
     let place = index.unwrap_or(0);
-    match found.into_iter().nth(place) {
-        Some(device) => Ok(Opened { device, name: format!("NVIDIA GPU {place} (cuda)"), is_cpu: false }),
-        None => Err(DeviceError::Open { choice, why: "no such GPU".to_owned() }),
-    }
+    let open = || {
+        let device = found.into_iter().nth(place).ok_or("no such GPU")?;
+        let name = cuda::take(place)?;
+        Ok(Opened { device, name: format!("{name} ({choice})"), is_cpu: false })
+    };
+    open().map_err(|why: String| DeviceError::Open { choice, why })
 }
 
 #[cfg(not(feature = "cuda"))]
