@@ -35,6 +35,9 @@ pub fn main() -> ExitCode {
         // The GPU stack warns about drivers that were probed and not chosen.
         .filter_module("wgpu_hal", log::LevelFilter::Off)
         .filter_module("wgpu_core", log::LevelFilter::Error)
+        // Where a device fails, each call after it is a warning; the run ends with the first one's reason.
+        .filter_module("cubecl_runtime", log::LevelFilter::Error)
+        .filter_module("cubecl_server", log::LevelFilter::Error)
         .parse_default_env()
         .format_timestamp(None)
         .init();
