@@ -19,9 +19,9 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
 use self::gather::{Gather, Way, gathered_product};
-use self::pack::{add_parts, fit_channels, pack_weights, packers, squares};
+use self::pack::{fit_channels, pack_weights};
 use self::shape::{LANES, Shape, Tile};
-use self::weight_gradient::weight_gradient_parts;
+use self::weight_gradient::{add_parts, weight_gradient_parts};
 use super::{elementwise, empty, ready, span};
 use crate::kernel::convolution::Window;
 
@@ -139,9 +139,8 @@ fn workgroups(across: usize, down: usize) -> CubeCount {
 fn added(parts: CubeTensor, count: usize, weights: &[usize], shape: Shape, students: usize) -> CubeTensor {
     let [outputs, inputs] = [weights[0] / students, weights[1]];
     let found = empty(&parts, [weights[0], inputs, weights[2], weights[3]]);
-    let (cubes, dim) = squares(shape, students);
-    // SAFETY: the squares hold all weights, and the kernel guards what lies beyond the last; there are `count` parts of each
-    // student.
+    let (cubes, dim) = elementwise(students * outputs * inputs * shape.taps());
+    // SAFETY: the kernel returns early past the last weight; there are `count` parts of each student.
     unsafe {
         add_parts::launch_unchecked(
             &found.client,
@@ -149,6 +148,7 @@ fn added(parts: CubeTensor, count: usize, weights: &[usize], shape: Shape, stude
             dim,
             parts.into_buffer_arg(),
             found.clone().into_buffer_arg(),
+            students as u32,
             count as u32,
             inputs as u32,
             outputs as u32,
@@ -227,9 +227,10 @@ fn product(
 fn packed(weights: &CubeTensor, shape: Shape, backward: bool, students: usize) -> CubeTensor {
     let [outputs, inputs] = [weights.shape()[0] / students, weights.shape()[1]];
     let (rows, columns) = if backward { (shape.output, shape.input) } else { (shape.input, shape.output) };
+    let count = students * shape.taps() * rows * columns * LANES * LANES;
     let packed = empty(weights, [students * shape.taps() * rows * LANES, columns * LANES]);
-    let (cubes, dim) = packers(shape, backward, students);
-    // SAFETY: the kernel guards what lies beyond the last vector and reads only weights that exist.
+    let (cubes, dim) = elementwise(count);
+    // SAFETY: the kernel returns early past the last element and reads only weights that exist.
     unsafe {
         pack_weights::launch_unchecked(
             &packed.client,

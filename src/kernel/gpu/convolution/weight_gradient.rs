@@ -138,3 +138,31 @@ pub(super) fn weight_gradient_parts(
         }
     }
 }
+
+/// Adds the `count` parts of each student, in their order, and puts every weight where `[O, C, K, K]` has it.
+#[cube(launch_unchecked)]
+pub(super) fn add_parts(
+    parts: &[f32],
+    weights: &mut [f32],
+    students: u32,
+    count: u32,
+    inputs: u32,
+    outputs: u32,
+    #[comptime] shape: Shape,
+) {
+    let place = ABSOLUTE_POS as u32;
+    let taps = comptime!(shape.taps() as u32);
+    if place >= students * outputs * inputs * taps {
+        terminate!();
+    }
+    let (tap, channel, output) = (place % taps, place / taps % inputs, place / taps / inputs % outputs);
+    let student = place / (taps * inputs * outputs);
+    let columns = comptime!((shape.output * 4) as u32);
+    let size = comptime!((shape.taps() * shape.input * 4) as u32) * columns;
+    let from = (tap * comptime!((shape.input * 4) as u32) + channel) * columns + output;
+    let mut sum = 0.0f32;
+    for part in 0..count {
+        sum += parts[((student * count + part) * size + from) as usize];
+    }
+    weights[place as usize] = sum;
+}

@@ -23,9 +23,8 @@ use self::gather::{gathered_product_of_halves, length};
 use self::pack::pack_weights_as_halves;
 use self::tile::{LEAST_TILES, MatrixTile};
 use self::weight_gradient::weight_gradient_parts_of_halves;
-use super::super::empty;
+use super::super::{elementwise, empty};
 use super::gather::{Gather, Way};
-use super::pack::packers;
 use super::shape::{LANES, Shape};
 use super::{cut, workgroups};
 use crate::device::{MatrixUnits, Precision};
@@ -46,9 +45,8 @@ pub(super) fn packed(weights: &CubeTensor, shape: Shape, way: Way, students: usi
     let vectors = students * shape.taps() * shape.input * shape.output * LANES;
     let (client, device) = (weights.client.clone(), weights.device.clone());
     let packed = empty_device_contiguous_dtype(client, device, [vectors * LANES].into(), DType::F16);
-    let backward = way == Way::Backward;
-    let (cubes, dim) = packers(shape, backward, students);
-    // SAFETY: the kernel guards what lies beyond the last vector and reads only weights that exist.
+    let (cubes, dim) = elementwise(vectors);
+    // SAFETY: the kernel returns early past the last vector and reads only weights that exist.
     unsafe {
         pack_weights_as_halves::launch_unchecked(
             &packed.client,
@@ -60,7 +58,7 @@ pub(super) fn packed(weights: &CubeTensor, shape: Shape, way: Way, students: usi
             inputs as u32,
             outputs as u32,
             shape,
-            backward,
+            way == Way::Backward,
         );
     }
     packed

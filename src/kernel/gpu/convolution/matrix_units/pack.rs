@@ -2,7 +2,8 @@
 
 use cubecl::prelude::*;
 
-use super::super::pack::packed_vector;
+use super::super::pack::packed_weight;
+use super::super::product::Vec4;
 use super::super::shape::Shape;
 use super::fragment::{Half4, Operand, halves};
 
@@ -17,8 +18,15 @@ pub(super) fn pack_weights_as_halves(
     #[comptime] shape: Shape,
     #[comptime] backward: bool,
 ) {
-    let (place, exists, value) = packed_vector(weights, students, inputs, outputs, shape, backward);
-    if exists {
-        packed[place as usize] = halves(value, Operand::Value);
+    let vector = ABSOLUTE_POS as u32;
+    if vector >= students * comptime!((shape.taps() * shape.input * shape.output * 4) as u32) {
+        terminate!();
     }
+    let mut value = Vec4::new(0.0);
+    #[unroll]
+    for lane in 0..4usize {
+        let place = vector * 4 + comptime!(lane as u32);
+        value.insert(lane, packed_weight(weights, place, inputs, outputs, shape, backward));
+    }
+    packed[vector as usize] = halves(value, Operand::Value);
 }
