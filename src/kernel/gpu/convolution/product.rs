@@ -49,28 +49,23 @@ pub(super) fn accumulate(
     #[comptime] tile: Tile,
 ) {
     let (m, n) = comptime!((tile.m() as u32, tile.n() as u32));
-    for run in 0..comptime!(tile.depth as u32) {
-        let (first_left, first_right) = (run * (m * 4 + comptime!(pad as u32)) + row, run * (n * 4) + column);
+    for k in 0..comptime!((tile.depth * 4) as u32) {
+        let first = k * m + k / 4 * comptime!(pad as u32) + row;
+        let mut b = Array::<Vec4>::new(tile.columns);
         #[unroll]
-        for k in 0..4usize {
-            let left_row = first_left + comptime!((k * tile.m()) as u32);
-            let right_row = first_right + comptime!((k * tile.n()) as u32);
-            let mut b = Array::<Vec4>::new(tile.columns);
+        for j in 0..tile.columns {
+            b[j] = right[(k * n + column + comptime!((j * tile.across) as u32)) as usize];
+        }
+        #[unroll]
+        for i in 0..tile.rows {
+            let a = left[(first + comptime!((i * tile.down) as u32)) as usize];
             #[unroll]
-            for j in 0..tile.columns {
-                b[j] = right[(right_row + comptime!((j * tile.across) as u32)) as usize];
-            }
-            #[unroll]
-            for i in 0..tile.rows {
-                let a = left[(left_row + comptime!((i * tile.down) as u32)) as usize];
+            for lane in 0..4usize {
+                let factor = Vec4::new(a.extract(lane));
                 #[unroll]
-                for lane in 0..4usize {
-                    let factor = Vec4::new(a.extract(lane));
-                    #[unroll]
-                    for j in 0..tile.columns {
-                        let place = comptime!((i * 4 + lane) * tile.columns + j);
-                        sums[place] += factor * b[j];
-                    }
+                for j in 0..tile.columns {
+                    let place = comptime!((i * 4 + lane) * tile.columns + j);
+                    sums[place] += factor * b[j];
                 }
             }
         }
