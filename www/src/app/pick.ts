@@ -1,6 +1,7 @@
 // A set is picked: what is found in it, and the memory that it would take.
 
 import type { Source } from '../engine/protocol';
+import { plural } from '../lib/words';
 import { engine, leave } from './engine';
 import { run } from './run';
 import { app } from './state.svelte';
@@ -24,7 +25,7 @@ export async function read(source: Source): Promise<void> {
       .then(() => keep('setup', { source, settings: { ...app.settings }, found }))
       .catch(() => {});
   }
-  app.status = `Found ${found.images} images of ${found.classes.length} classes; ${found.leftOut.length} files left out.`;
+  app.status = `Found ${plural(found.images, 'image')} of ${plural(found.classes.length, 'class', 'classes')}; ${plural(found.leftOut.length, 'file')} left out.`;
   await measure();
 }
 

@@ -27,9 +27,9 @@ test('each quarter is said once, however many steps lie between two messages', a
     return outcome;
   };
   await race();
-  const [start, quarter, three] = ['The students start.', 'A quarter of the steps are made.', 'Three quarters of the steps are made.'];
+  const [start, quarter, three] = ['The race starts.', 'A quarter of the steps are done.', 'Three quarters of the steps are done.'];
   expect(said).toEqual([start, quarter, quarter, three, three]);
-  expect([app.status, app.outcome, app.racedFrom]).toEqual(['The students are measured.', outcome, null]);
+  expect([app.status, app.outcome, app.racedFrom]).toEqual(['The race is over.', outcome, null]);
 });
 
 test('an outcome that was played is known as recorded', async () => {

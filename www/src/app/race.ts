@@ -8,7 +8,7 @@ export async function race(): Promise<void> {
   app.racing = null;
   const { recording, choice } = app;
   const { size: imageSize, width, steps, batch, lr, seeds, r: minScale } = app.settings;
-  app.status = 'The students start.';
+  app.status = 'The race starts.';
   let quarter = 0;
   const outcome = await run(
     'race',
@@ -20,7 +20,7 @@ export async function race(): Promise<void> {
         const now = Math.floor((4 * (metrics.students[0]?.step ?? 0)) / steps);
         if (now > quarter && now < 4) {
           quarter = now;
-          app.status = `${['', 'A quarter', 'Half', 'Three quarters'][now]} of the steps are made.`;
+          app.status = `${['', 'A quarter', 'Half', 'Three quarters'][now]} of the steps are done.`;
         }
       },
     },
@@ -28,5 +28,5 @@ export async function race(): Promise<void> {
   if (!outcome) return;
   app.outcome = outcome;
   app.racedFrom = recording;
-  app.status = 'The students are measured.';
+  app.status = 'The race is over.';
 }

@@ -47,7 +47,7 @@ beforeEach(() => {
 
 test('a run is followed, and pruned as soon as it is scored', async () => {
   await score();
-  expect(said).toEqual(['Decoding the images.', 'The proxy trains.', 'The proxy trains.', 'Epoch 1 of 10 is through.']);
+  expect(said).toEqual(['Decoding the images.', 'The proxy is training.', 'The proxy is training.', 'Epoch 1 of 10 is done.']);
   expect([app.stage, app.scored, app.samples, app.chosen, app.scoredFrom]).toEqual(['Score', SCORED, SAMPLES, CHOSEN, null]);
   expect(app.settings.ipc).toBe(1);
   expect(app.status).toBe('Scored 3 images over 2 epochs.');

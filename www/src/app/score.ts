@@ -1,5 +1,6 @@
 // The images are scored: the proxy's run, and what of it is put aside for another session.
 
+import { plural } from '../lib/words';
 import { engine } from './engine';
 import { prune } from './prune';
 import { run } from './run';
@@ -37,7 +38,7 @@ export async function score(checkpoint?: Uint8Array): Promise<void> {
         app.scoring = metrics;
         if (metrics.epoch !== epoch) {
           epoch = metrics.epoch;
-          app.status = epoch === 0 ? 'The proxy trains.' : `Epoch ${epoch} of ${metrics.epochs} is through.`;
+          app.status = epoch === 0 ? 'The proxy is training.' : `Epoch ${epoch} of ${metrics.epochs} is done.`;
         }
       },
     },
@@ -51,6 +52,6 @@ export async function score(checkpoint?: Uint8Array): Promise<void> {
     keep('scored', { scored, samples, csv: memory.scores, load: memory.load }).catch(() => {});
   }
   app.settings.ipc = Math.min(app.settings.ipc, app.mostIpc);
-  app.status = `Scored ${scored.scores.length} images over ${scored.counted} epochs.`;
+  app.status = `Scored ${plural(scored.scores.length, 'image')} over ${plural(scored.counted, 'epoch')}.`;
   await prune();
 }

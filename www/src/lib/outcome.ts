@@ -27,7 +27,7 @@ export const nameOf = (name: string, { grid, rule }: Settings): string =>
 
 const lower = (title: string) => (title.startsWith('PCA') ? title : title.toLowerCase());
 /** Points with one decimal, and a real minus. */
-const points = (value: number) => value.toFixed(1).replace('-', '−');
+export const points = (value: number) => value.toFixed(1).replace('-', '−');
 const within = ({ interval }: Comparison) =>
   interval ? `the 95 % interval from ${points(interval[0])} to ${points(interval[1])} holds zero` : 'one seed has no interval';
 
