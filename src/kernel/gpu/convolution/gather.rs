@@ -195,7 +195,7 @@ pub(super) fn gathered_product(
     let unit = UNIT_POS;
     let (row, column) = (unit / comptime!(tile.across as u32), unit % comptime!(tile.across as u32));
 
-    let mut left = Shared::<[Vec4]>::new_slice(comptime!(tile.depth * (tile.m() * 4 + tile.pad())));
+    let mut left = Shared::<[Vec4]>::new_slice(comptime!(tile.depth * 4 * (tile.m() + tile.pad())));
     let mut right = Shared::<[Vec4]>::new_slice(comptime!(tile.depth * 4 * tile.n()));
     let mut sums = Array::<Vec4>::new(comptime!(tile.rows * 4 * tile.columns));
     clear(&mut sums, tile);
@@ -237,7 +237,7 @@ pub(super) fn gathered_product(
             if comptime!(squares.is_multiple_of(tile.units())) || square < comptime!(squares as u32) {
                 let (group, k) =
                     (square / comptime!(tile.depth as u32), square % comptime!(tile.depth as u32));
-                let first = k * (m * 4 + comptime!(tile.pad() as u32)) + group;
+                let pitch = comptime!((tile.m() + tile.pad()) as u32);
                 let mut values = Array::<Vec4>::new(4usize);
                 #[unroll]
                 for i in 0..4usize {
@@ -253,7 +253,7 @@ pub(super) fn gathered_product(
                     for i in 1..4usize {
                         turned.insert(i, values[i].extract(lane));
                     }
-                    left[(first + comptime!(lane as u32) * m) as usize] = turned;
+                    left[((k * 4 + comptime!(lane as u32)) * pitch + group) as usize] = turned;
                 }
             }
         }

@@ -34,10 +34,9 @@ pub(super) fn load_right(
     }
 }
 
-/// Adds the product of two panels to an invocation's block: `left` is `[K][M]`, `right` is `[K][N]`, both in vectors, and
-/// `pad` more of them stand after every four of the left panel's rows. A block's vectors of rows lie `tile.down` apart and
-/// its vectors of columns `tile.across`, so that neighbours read neighbours. `sums` has, for every row of the block, its
-/// vectors of columns.
+/// Adds the product of two panels to an invocation's block: `left` is `[K][M]`, `right` is `[K][N]`, both in vectors, with
+/// `pad` more of them after each row of the left panel. A block's vectors of rows lie `tile.down` apart and its vectors of
+/// columns `tile.across`, so that neighbours read neighbours. `sums` has, for every row of the block, its vectors of columns.
 #[cube]
 pub(super) fn accumulate(
     left: &Shared<[Vec4]>,
@@ -48,9 +47,8 @@ pub(super) fn accumulate(
     #[comptime] pad: usize,
     #[comptime] tile: Tile,
 ) {
-    let (m, n) = comptime!((tile.m() as u32, tile.n() as u32));
+    let (m, n) = comptime!(((tile.m() + pad) as u32, tile.n() as u32));
     for k in 0..comptime!((tile.depth * 4) as u32) {
-        let first = k * m + k / 4 * comptime!(pad as u32) + row;
         let mut b = Array::<Vec4>::new(tile.columns);
         #[unroll]
         for j in 0..tile.columns {
@@ -58,7 +56,7 @@ pub(super) fn accumulate(
         }
         #[unroll]
         for i in 0..tile.rows {
-            let a = left[(first + comptime!((i * tile.down) as u32)) as usize];
+            let a = left[(k * m + row + comptime!((i * tile.down) as u32)) as usize];
             #[unroll]
             for lane in 0..4usize {
                 let factor = Vec4::new(a.extract(lane));

@@ -128,17 +128,17 @@ impl Tile {
         self.across * self.columns
     }
 
-    /// Vectors that stand after every four rows of a gathered panel. Eight neighbours write vectors of `depth` channels and
-    /// of as few pixels as come to eight, and so into all the banks of shared memory, which are eight vectors wide.
+    /// Vectors that stand after each row of a gathered panel. Neighbours write their channels four rows apart, which would
+    /// be the same bank of shared memory for all of them; so they meet by two at most.
     pub(super) fn pad(&self) -> usize {
-        if self.depth == 1 { 0 } else { 8 / self.depth }
+        usize::from(self.depth > 1)
     }
 
     /// Bytes of shared memory.
     #[cfg(test)]
     fn shared(&self) -> usize {
         let windows = self.depth * LANES * 2 * size_of::<u32>();
-        (self.depth * (LANES * (self.m() + self.n()) + self.pad())) * LANES * size_of::<f32>() + windows
+        self.depth * LANES * (self.m() + self.pad() + self.n()) * LANES * size_of::<f32>() + windows
     }
 }
 
