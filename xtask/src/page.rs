@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use crate::browser;
 use crate::process;
 use crate::server::Server;
+use crate::tally::Tally;
 use crate::wasm;
 use crate::workspace::Workspace;
 
@@ -43,7 +44,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     );
     let budget = wasm::read_manifest(&workspace.root)?.page.budget_gzip;
     browser::install_modules(&workspace.root)?;
-    npm(&workspace, "build")?;
+    process::run(&mut npm(&workspace, "build"))?;
 
     let out = workspace.root.join(OUT);
     let size = first_load(&out)?;
@@ -56,11 +57,21 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The page's types and its own tests.
-pub(crate) fn check() -> Result<()> {
+/// Checks the page's types and runs its own tests.
+pub(crate) fn check() -> Result<Tally> {
     let workspace = Workspace::load()?;
-    npm(&workspace, "check")?;
-    npm(&workspace, "test")
+    process::run(&mut npm(&workspace, "check"))?;
+    let summary = tempfile::NamedTempFile::new()?;
+    let mut command = npm(&workspace, "test");
+    command
+        .args(["--", "--reporter=default", "--reporter=json"])
+        .arg(format!("--outputFile.json={}", summary.path().display()));
+    let outcome = process::run(&mut command);
+    let mut tally = Tally::from_vitest(&fs::read_to_string(summary.path())?);
+    if outcome.is_err() && tally.failed == 0 {
+        tally.failed = 1;
+    }
+    Ok(tally)
 }
 
 /// Builds the page and serves it until it is interrupted.
@@ -73,10 +84,10 @@ pub(crate) fn serve(options: &ServeOptions) -> Result<()> {
     }
 }
 
-fn npm(workspace: &Workspace, script: &str) -> Result<()> {
+fn npm(workspace: &Workspace, script: &str) -> Command {
     let mut command = Command::new("npm");
     command.args(["run", "--silent", script]).current_dir(workspace.root.join("www"));
-    process::run(&mut command)
+    command
 }
 
 /// Bytes of the files of a first visit, each after `gzip -9`.

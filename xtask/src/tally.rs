@@ -51,6 +51,17 @@ impl Tally {
         tally
     }
 
+    /// The numbers of the report that vitest writes as JSON; none of a report that is none.
+    pub(crate) fn from_vitest(json: &str) -> Self {
+        let report: serde_json::Value = serde_json::from_str(json).unwrap_or_default();
+        let count = |key: &str| report[key].as_u64().unwrap_or(0);
+        Self {
+            passed: count("numPassedTests"),
+            failed: count("numFailedTests"),
+            skipped: count("numPendingTests") + count("numTodoTests"),
+        }
+    }
+
     /// Whether the run as a whole may be called good: something ran, and nothing failed.
     pub(crate) fn is_good(self) -> bool {
         self.passed > 0 && self.failed == 0
@@ -78,6 +89,13 @@ impl fmt::Display for Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn vitests_report_is_read_and_a_broken_one_counts_nothing() {
+        let report = r#"{"numTotalTests":9,"numPassedTests":5,"numFailedTests":1,"numPendingTests":2,"numTodoTests":1}"#;
+        assert_eq!(Tally::from_vitest(report), Tally { passed: 5, failed: 1, skipped: 3 });
+        assert_eq!(Tally::from_vitest(""), Tally::default());
+    }
 
     #[test]
     fn the_harness_summary_is_read_whether_it_went_well_or_not() {

@@ -53,7 +53,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         let built =
             report.check("wasm packages", || wasm::run(&wasm::Options::default()).map(|()| Outcome::Done));
         if !options.no_browser {
-            report.tests("browser tests", || browser_tests(&workspace, built));
+            report.tests("page and browser", || browser_tests(&workspace, built));
         }
     }
     Ok(report.finish())
@@ -161,8 +161,9 @@ fn browser_tests(workspace: &Workspace, built: bool) -> Result<Tally> {
     match Browser::find(workspace) {
         Ok(browser) => {
             page::run(&page::Options::default())?;
-            page::check()?;
-            browser.run_tests(workspace)
+            let mut tally = page::check()?;
+            tally += browser.run_tests(workspace)?;
+            Ok(tally)
         }
         Err(error) if env::var("CI").is_ok_and(|value| value == "true") => {
             Err(error.context("in CI the browser tests must run"))
