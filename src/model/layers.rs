@@ -10,7 +10,7 @@ use crate::kernel::average_pool::average_pool;
 use crate::kernel::block::{Layout, Operands, block_eval, block_train};
 use crate::kernel::convolution::{Window, convolution};
 use crate::kernel::instance_norm::instance_norm;
-use crate::kernel::update::blend;
+use crate::kernel::update::running;
 
 /// What a pass is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,19 +163,16 @@ pub(crate) fn block(
     let [batch, height, width, _] = operands.images.dims();
     let n = (batch / mode.students() * conv.output(height) * conv.output(width)) as f64;
     let (output, mean, variance) = block_train(operands, layout);
-    update(&mut norm.running_mean, mean, 1.0);
     // PyTorch keeps the unbiased variance.
-    update(&mut norm.running_var, variance, n / (n - 1.0).max(1.0));
+    let unbiased = n / (n - 1.0).max(1.0);
+    let own = [&norm.running_mean, &norm.running_var].map(|own| own.val().inner());
+    let take = (MOMENTUM as f32, (MOMENTUM * unbiased) as f32);
+    let new = running(own, [mean.inner(), variance.inner()], (1.0 - MOMENTUM) as f32, take);
+    for (own, new) in [&mut norm.running_mean, &mut norm.running_var].into_iter().zip(new) {
+        let new = if own.val().is_autodiff() { Tensor::from_inner(new) } else { new };
+        *own = Param::initialized(own.id, new).set_require_grad(false);
+    }
     output
-}
-
-/// `running = 0.9 running + 0.1 factor batch`, outside the autodiff graph.
-fn update(running: &mut Param<Tensor<1>>, batch: Tensor<1>, factor: f64) {
-    let value = running.val();
-    let tracked = value.is_autodiff();
-    let new = blend(value.inner(), batch.inner(), (1.0 - MOMENTUM) as f32, (MOMENTUM * factor) as f32);
-    let new = if tracked { Tensor::from_inner(new) } else { new };
-    *running = Param::initialized(running.id, new).set_require_grad(false);
 }
 
 /// Instance normalisation with a learned scale and shift (`torch.nn.GroupNorm(C, C)`).

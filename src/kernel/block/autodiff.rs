@@ -63,7 +63,7 @@ impl<B: Backend + BlockBackward, C: CheckpointStrategy> Block for Autodiff<B, C>
             ($nodes:expr, $shortcut:expr, $keeps_output:literal) => {{
                 let [images, weights, scale, shift] = operands.clone();
                 let found = B::block_train(images, weights, scale, shift, $shortcut, layout);
-                let (values, mean, variance) = (found.values, found.mean, found.variance);
+                let BlockOutput { output, values, mean, variance, moments } = found;
                 let output = match Node.prepare::<C>($nodes).compute_bound().stateful() {
                     OpsKind::Tracked(prepared) => {
                         let [images, weights, scale, shift] = operands;
@@ -73,16 +73,16 @@ impl<B: Backend + BlockBackward, C: CheckpointStrategy> Block for Autodiff<B, C>
                             scale,
                             shift,
                             values: values.clone(),
-                            mean: mean.clone(),
-                            variance: variance.clone(),
-                            output: $keeps_output.then(|| found.output.clone()),
+                            moments: moments.clone(),
+                            output: $keeps_output.then(|| output.clone()),
                         };
-                        prepared.finish((given, layout), found.output)
+                        prepared.finish((given, layout), output)
                     }
-                    OpsKind::UnTracked(prepared) => prepared.finish(found.output),
+                    OpsKind::UnTracked(prepared) => prepared.finish(output),
                 };
-                let [values, mean, variance] = [values, mean, variance].map(Self::from_inner);
-                BlockOutput { output, values, mean, variance }
+                let [values, mean, variance, moments] =
+                    [values, mean, variance, moments].map(Self::from_inner);
+                BlockOutput { output, values, mean, variance, moments }
             }};
         }
         match shortcut {

@@ -73,7 +73,8 @@ impl Block for Flex {
         let affine = Affine::new(&mean, &variance, &floats(&scale), &floats(&shift), EPSILON);
         let output = finish(&shape, layout, &values, &affine, shortcut.into_option());
         let values = tensor(values, shape.output_shape());
-        BlockOutput { output, values, mean: vector(mean), variance: vector(variance) }
+        let moments = vector([&mean[..], &variance[..]].concat());
+        BlockOutput { output, values, mean: vector(mean), variance: vector(variance), moments }
     }
 
     fn block_eval(
@@ -104,7 +105,9 @@ impl BlockBackward for Flex {
         layout: Layout,
         with_images: bool,
     ) -> BlockGradients<Self> {
-        let BlockGiven { images, weights, scale, shift, values, mean, variance, output } = given;
+        let BlockGiven { images, weights, scale, shift, values, moments, output } = given;
+        let moments = floats(&moments);
+        let (mean, variance) = moments.split_at(moments.len() / 2);
         let shape = Convolution::of(&images, &weights, layout.window);
         let normalise = span("normalise, gradient", || after(&shape, layout, output.is_some(), 9, 2));
         let mut of_values = Buffer::new(shape.output_len());
@@ -115,8 +118,8 @@ impl BlockBackward for Flex {
             &Given {
                 plane: plane(&shape, layout),
                 values: &floats(&values),
-                mean: &floats(&mean),
-                variance: &floats(&variance),
+                mean,
+                variance,
                 weight: &floats(&scale),
                 bias: &floats(&shift),
                 epsilon: EPSILON,

@@ -24,7 +24,7 @@ impl Block for CubeBackend {
         let values = convolve(images, weights, None, layout.window);
         let found = moments(&values, &scale, &shift, EPSILON);
         let output = normalise(&values, &found.affine, shortcut.into_option(), after(layout));
-        BlockOutput { output, values, mean: found.mean, variance: found.variance }
+        BlockOutput { output, values, mean: found.mean, variance: found.variance, moments: found.affine }
     }
 
     fn block_eval(
@@ -50,9 +50,8 @@ impl BlockBackward for CubeBackend {
         layout: Layout,
         with_images: bool,
     ) -> BlockGradients<Self> {
-        let BlockGiven { images, weights, scale, shift, values, mean, variance, output } = given;
-        let affine = affine(mean, variance, scale, shift, EPSILON);
-        let found = gradients(&values, gradient, &affine, output, after(layout));
+        let BlockGiven { images, weights, values, moments, output, .. } = given;
+        let found = gradients(&values, gradient, &moments, output, after(layout));
         let of_images = with_images
             .then(|| image_gradient(found.values.clone(), weights.clone(), &images.shape(), layout.window));
         BlockGradients {

@@ -62,6 +62,8 @@ pub(crate) struct BlockOutput<B: Backend> {
     pub(crate) mean: FloatTensor<B>,
     /// Their biased variance.
     pub(crate) variance: FloatTensor<B>,
+    /// What the way back needs of the moments, in a layout of the backend's own.
+    pub(crate) moments: FloatTensor<B>,
 }
 
 /// What a block's backward pass is given.
@@ -72,8 +74,7 @@ pub(crate) struct BlockGiven<B: Backend> {
     pub(crate) scale: FloatTensor<B>,
     pub(crate) shift: FloatTensor<B>,
     pub(crate) values: FloatTensor<B>,
-    pub(crate) mean: FloatTensor<B>,
-    pub(crate) variance: FloatTensor<B>,
+    pub(crate) moments: FloatTensor<B>,
     /// The output, where there was a shortcut.
     pub(crate) output: Option<FloatTensor<B>>,
 }

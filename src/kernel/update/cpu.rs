@@ -3,7 +3,7 @@
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Flex, TensorMetadata};
 
-use super::{AdamW, AdamWStep, Sgd, SgdStep, Update};
+use super::{AdamW, AdamWStep, Running, Sgd, SgdStep, Update};
 use crate::kernel::cpu::{Buffer, kernels, update};
 use crate::kernel::flex::{self, floats, tensor};
 use crate::kernel::probe::{Work, span};
@@ -63,10 +63,19 @@ impl Update for Flex {
         SgdStep { parameter: tensor(output, [length]), velocity }
     }
 
-    fn blend(vector: FloatTensor<Self>, other: FloatTensor<Self>, keep: f32, take: f32) -> FloatTensor<Self> {
-        let (vector, other) = (floats(&vector), floats(&other));
-        assert_eq!(vector.len(), other.len());
-        let blended: Vec<f32> = vector.iter().zip(&*other).map(|(a, b)| keep * a + take * b).collect();
-        flex::vector(blended)
+    fn running(
+        mean: FloatTensor<Self>,
+        variance: FloatTensor<Self>,
+        batch_mean: FloatTensor<Self>,
+        batch_variance: FloatTensor<Self>,
+        keep: f32,
+        take: (f32, f32),
+    ) -> Running<Self> {
+        let blend = |own: FloatTensor<Self>, batch: FloatTensor<Self>, take: f32| {
+            let (own, batch) = (floats(&own), floats(&batch));
+            assert_eq!(own.len(), batch.len());
+            flex::vector(own.iter().zip(&*batch).map(|(own, batch)| keep * own + take * batch).collect())
+        };
+        Running { mean: blend(mean, batch_mean, take.0), variance: blend(variance, batch_variance, take.1) }
     }
 }

@@ -10,7 +10,7 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::calculate_cube_count_elemwise;
 use cubecl::prelude::*;
 
-use super::{AdamW, AdamWStep, Sgd, SgdStep, Update};
+use super::{AdamW, AdamWStep, Running, Sgd, SgdStep, Update};
 use crate::kernel::gpu::span;
 use crate::kernel::probe::Work;
 
@@ -62,12 +62,23 @@ fn sgd(
 }
 
 #[cube(launch_unchecked)]
-fn blend(vector: &Tensor<f32>, other: &Tensor<f32>, output: &mut Tensor<f32>, keep: f32, take: f32) {
+fn running(
+    mean: &Tensor<f32>,
+    variance: &Tensor<f32>,
+    batch_mean: &Tensor<f32>,
+    batch_variance: &Tensor<f32>,
+    new_mean: &mut Tensor<f32>,
+    new_variance: &mut Tensor<f32>,
+    keep: f32,
+    take_mean: f32,
+    take_variance: f32,
+) {
     let i = ABSOLUTE_POS;
-    if i >= output.len() {
+    if i >= new_mean.len() {
         terminate!();
     }
-    output[i] = keep * vector[i] + take * other[i];
+    new_mean[i] = keep * mean[i] + take_mean * batch_mean[i];
+    new_variance[i] = keep * variance[i] + take_variance * batch_variance[i];
 }
 
 /// A tensor like this one, to be written.
@@ -157,25 +168,38 @@ impl Update for CubeBackend {
         SgdStep { parameter: output, velocity }
     }
 
-    fn blend(vector: FloatTensor<Self>, other: FloatTensor<Self>, keep: f32, take: f32) -> FloatTensor<Self> {
-        let (vector, other) = (into_contiguous(vector), into_contiguous(other));
-        let output = empty(&vector);
-        let count = vector.shape().num_elements();
-        assert_eq!(count, other.shape().num_elements());
-        let cube_dim = CubeDim::new(&output.client, count);
+    fn running(
+        mean: FloatTensor<Self>,
+        variance: FloatTensor<Self>,
+        batch_mean: FloatTensor<Self>,
+        batch_variance: FloatTensor<Self>,
+        keep: f32,
+        take: (f32, f32),
+    ) -> Running<Self> {
+        let own = [mean, variance].map(into_contiguous);
+        let batch = [batch_mean, batch_variance].map(into_contiguous);
+        let count = own[0].shape().num_elements();
+        assert!(own.iter().chain(&batch).all(|tensor| tensor.shape().num_elements() == count));
+        let found = Running::<Self> { mean: empty(&own[0]), variance: empty(&own[1]) };
+        let cube_dim = CubeDim::new(&found.mean.client, count);
+        let ([mean, variance], [batch_mean, batch_variance]) = (own, batch);
         // SAFETY: as in `adamw`.
         unsafe {
-            blend::launch_unchecked(
-                &output.client,
-                calculate_cube_count_elemwise(&output.client, count, cube_dim),
+            running::launch_unchecked(
+                &found.mean.client,
+                calculate_cube_count_elemwise(&found.mean.client, count, cube_dim),
                 cube_dim,
-                vector.into_tensor_arg(),
-                other.into_tensor_arg(),
-                output.clone().into_tensor_arg(),
+                mean.into_tensor_arg(),
+                variance.into_tensor_arg(),
+                batch_mean.into_tensor_arg(),
+                batch_variance.into_tensor_arg(),
+                found.mean.clone().into_tensor_arg(),
+                found.variance.clone().into_tensor_arg(),
                 keep,
-                take,
+                take.0,
+                take.1,
             );
         }
-        output
+        found
     }
 }

@@ -26,7 +26,14 @@ pub(crate) struct SgdStep<B: Backend> {
     pub(crate) velocity: FloatTensor<B>,
 }
 
-/// What a backend implements to run [`adamw`], [`sgd`] and [`blend`]. All tensors are vectors of one length.
+/// Running moments that have taken in those of a batch.
+#[derive(Clone, Debug, ExtensionType)]
+pub(crate) struct Running<B: Backend> {
+    pub(crate) mean: FloatTensor<B>,
+    pub(crate) variance: FloatTensor<B>,
+}
+
+/// What a backend implements to run [`adamw`], [`sgd`] and [`running`]. All tensors are vectors of one length.
 #[backend_extension(
     Flex: cfg(feature = "flex"),
     Cube: cfg(feature = "cube"),
@@ -49,18 +56,33 @@ pub(crate) trait Update: Backend {
         constants: Sgd,
     ) -> SgdStep<Self>;
 
-    /// `keep · vector + take · other`.
-    fn blend(vector: FloatTensor<Self>, other: FloatTensor<Self>, keep: f32, take: f32) -> FloatTensor<Self>;
+    /// Running moments, which keep a share of what they are and take a share of a batch's mean and of its variance.
+    fn running(
+        mean: FloatTensor<Self>,
+        variance: FloatTensor<Self>,
+        batch_mean: FloatTensor<Self>,
+        batch_variance: FloatTensor<Self>,
+        keep: f32,
+        take: (f32, f32),
+    ) -> Running<Self>;
 }
 
-/// `keep · vector + take · other`, `[N]` each: a running mean that takes in another. All off the autodiff graph.
-pub(crate) fn blend(vector: Tensor<1>, other: Tensor<1>, keep: f32, take: f32) -> Tensor<1> {
-    Tensor::from_dispatch(<Dispatch as Update>::blend(
-        vector.into_dispatch(),
-        other.into_dispatch(),
+/// `keep · running + take · batch`, for mean and variance `[N]`. All off the autodiff graph.
+pub(crate) fn running(
+    [mean, variance]: [Tensor<1>; 2],
+    [batch_mean, batch_variance]: [Tensor<1>; 2],
+    keep: f32,
+    take: (f32, f32),
+) -> [Tensor<1>; 2] {
+    let found = <Dispatch as Update>::running(
+        mean.into_dispatch(),
+        variance.into_dispatch(),
+        batch_mean.into_dispatch(),
+        batch_variance.into_dispatch(),
         keep,
         take,
-    ))
+    );
+    [Tensor::from_dispatch(found.mean), Tensor::from_dispatch(found.variance)]
 }
 
 /// The parameter `[N]` and its moments after a step of AdamW. All off the autodiff graph.

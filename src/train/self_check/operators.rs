@@ -17,7 +17,7 @@ use crate::kernel::cross_entropy::{Target, mixed_cross_entropy};
 use crate::kernel::dynamics::dynamics;
 use crate::kernel::instance_norm::instance_norm;
 use crate::kernel::max_pool::{PoolWindow, max_pool};
-use crate::kernel::update::{AdamW, Sgd, adamw, blend, sgd};
+use crate::kernel::update::{AdamW, Sgd, adamw, running, sgd};
 use crate::kernel::views::Resident;
 use crate::random::{Purpose, Stream};
 
@@ -133,7 +133,9 @@ async fn results(device: &Device, students: Range<usize>) -> Result<Results, Che
     found.extend([read(parameter.clone()).await?, read(first).await?, read(second).await?]);
     let constants = Sgd { momentum: 0.9, decay: 0.01, rate: 0.1 };
     let (parameter, velocity) = sgd(parameter, step, operand.next([length]), constants);
-    found.push(read(blend(parameter.clone(), velocity.clone(), 0.9, 0.3)).await?);
+    let batch = [operand.next([length]), operand.next([length])];
+    let [mean, variance] = running([parameter.clone(), velocity.clone()], batch, 0.9, (0.3, 0.4));
+    found.extend([read(mean).await?, read(variance).await?]);
     // A cohort's gradients and parameters are laid one after the other, and cut apart.
     let middle = count * length / 2;
     let parts = [part(velocity.clone(), middle..count * length), part(velocity, 0..middle)];
