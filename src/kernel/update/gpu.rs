@@ -2,26 +2,23 @@
 
 use burn::backend::TensorMetadata;
 use burn::backend::tensor::FloatTensor;
-use burn::tensor::DType;
 use burn_cubecl::CubeBackend;
-use burn_cubecl::kernel::into_contiguous;
-use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
-use cubecl::calculate_cube_count_elemwise;
 use cubecl::prelude::*;
 
 use super::{AdamW, AdamWStep, Running, Sgd, SgdStep, Update};
-use crate::kernel::gpu::span;
+use crate::kernel::gpu::{elementwise, empty, ready, span};
 use crate::kernel::probe::Work;
 
 #[cube(launch_unchecked)]
 #[allow(clippy::too_many_arguments, reason = "the operands of the operation")]
 fn adamw(
-    parameter: &Tensor<f32>,
-    gradient: &Tensor<f32>,
-    first: &mut Tensor<f32>,
-    second: &mut Tensor<f32>,
-    output: &mut Tensor<f32>,
+    parameter: &[f32],
+    gradient: &[f32],
+    first: &mut [f32],
+    second: &mut [f32],
+    output: &mut [f32],
+    count: u32,
     beta1: f32,
     beta2: f32,
     epsilon: f32,
@@ -30,7 +27,7 @@ fn adamw(
     correction: f32,
 ) {
     let i = ABSOLUTE_POS;
-    if i >= output.len() {
+    if i >= count as usize {
         terminate!();
     }
     let g = gradient[i];
@@ -43,16 +40,17 @@ fn adamw(
 
 #[cube(launch_unchecked)]
 fn sgd(
-    parameter: &Tensor<f32>,
-    gradient: &Tensor<f32>,
-    velocity: &mut Tensor<f32>,
-    output: &mut Tensor<f32>,
+    parameter: &[f32],
+    gradient: &[f32],
+    velocity: &mut [f32],
+    output: &mut [f32],
+    count: u32,
     momentum: f32,
     decay: f32,
     rate: f32,
 ) {
     let i = ABSOLUTE_POS;
-    if i >= output.len() {
+    if i >= count as usize {
         terminate!();
     }
     let p = parameter[i];
@@ -63,34 +61,28 @@ fn sgd(
 
 #[cube(launch_unchecked)]
 fn running(
-    mean: &Tensor<f32>,
-    variance: &Tensor<f32>,
-    batch_mean: &Tensor<f32>,
-    batch_variance: &Tensor<f32>,
-    new_mean: &mut Tensor<f32>,
-    new_variance: &mut Tensor<f32>,
+    mean: &[f32],
+    variance: &[f32],
+    batch_mean: &[f32],
+    batch_variance: &[f32],
+    new_mean: &mut [f32],
+    new_variance: &mut [f32],
+    count: u32,
     keep: f32,
     take_mean: f32,
     take_variance: f32,
 ) {
     let i = ABSOLUTE_POS;
-    if i >= new_mean.len() {
+    if i >= count as usize {
         terminate!();
     }
     new_mean[i] = keep * mean[i] + take_mean * batch_mean[i];
     new_variance[i] = keep * variance[i] + take_variance * batch_variance[i];
 }
 
-/// A tensor like this one, to be written.
-fn empty(tensor: &CubeTensor) -> CubeTensor {
-    let (client, device) = (tensor.client.clone(), tensor.device.clone());
-    empty_device_contiguous_dtype(client, device, tensor.shape(), tensor.dtype)
-}
-
 /// A tensor of floats that may be written: this one, or a copy when it is shared.
 fn own(tensor: CubeTensor) -> CubeTensor {
-    assert_eq!(tensor.dtype, DType::F32, "parameters are 32-bit floats");
-    let tensor = into_contiguous(tensor);
+    let tensor = ready(tensor);
     if tensor.can_mut() { tensor } else { tensor.copy() }
 }
 
@@ -102,27 +94,28 @@ impl Update for CubeBackend {
         second: FloatTensor<Self>,
         constants: AdamW,
     ) -> AdamWStep<Self> {
-        let (parameter, gradient) = (into_contiguous(parameter), into_contiguous(gradient));
+        let (parameter, gradient) = (ready(parameter), ready(gradient));
         let (first, second) = (own(first), own(second));
-        let output = empty(&parameter);
+        let output = empty(&parameter, parameter.shape());
         let count = parameter.shape().num_elements();
         let _span = span(&output, "AdamW", || Work {
             shape: String::new(),
             flops: (12 * count) as f64,
             floats: 7 * count,
         });
-        let cube_dim = CubeDim::new(&output.client, count);
+        let (cubes, dim) = elementwise(count);
         // SAFETY: all tensors have one length; the kernel returns early past it.
         unsafe {
             adamw::launch_unchecked(
                 &output.client,
-                calculate_cube_count_elemwise(&output.client, count, cube_dim),
-                cube_dim,
-                parameter.into_tensor_arg(),
-                gradient.into_tensor_arg(),
-                first.clone().into_tensor_arg(),
-                second.clone().into_tensor_arg(),
-                output.clone().into_tensor_arg(),
+                cubes,
+                dim,
+                parameter.into_buffer_arg(),
+                gradient.into_buffer_arg(),
+                first.clone().into_buffer_arg(),
+                second.clone().into_buffer_arg(),
+                output.clone().into_buffer_arg(),
+                count as u32,
                 constants.beta1,
                 constants.beta2,
                 constants.epsilon,
@@ -140,26 +133,27 @@ impl Update for CubeBackend {
         velocity: FloatTensor<Self>,
         constants: Sgd,
     ) -> SgdStep<Self> {
-        let (parameter, gradient) = (into_contiguous(parameter), into_contiguous(gradient));
+        let (parameter, gradient) = (ready(parameter), ready(gradient));
         let velocity = own(velocity);
-        let output = empty(&parameter);
+        let output = empty(&parameter, parameter.shape());
         let count = parameter.shape().num_elements();
         let _span = span(&output, "SGD", || Work {
             shape: String::new(),
             flops: (6 * count) as f64,
             floats: 5 * count,
         });
-        let cube_dim = CubeDim::new(&output.client, count);
+        let (cubes, dim) = elementwise(count);
         // SAFETY: as in `adamw`.
         unsafe {
             sgd::launch_unchecked(
                 &output.client,
-                calculate_cube_count_elemwise(&output.client, count, cube_dim),
-                cube_dim,
-                parameter.into_tensor_arg(),
-                gradient.into_tensor_arg(),
-                velocity.clone().into_tensor_arg(),
-                output.clone().into_tensor_arg(),
+                cubes,
+                dim,
+                parameter.into_buffer_arg(),
+                gradient.into_buffer_arg(),
+                velocity.clone().into_buffer_arg(),
+                output.clone().into_buffer_arg(),
+                count as u32,
                 constants.momentum,
                 constants.decay,
                 constants.rate,
@@ -176,25 +170,29 @@ impl Update for CubeBackend {
         keep: f32,
         take: (f32, f32),
     ) -> Running<Self> {
-        let own = [mean, variance].map(into_contiguous);
-        let batch = [batch_mean, batch_variance].map(into_contiguous);
+        let own = [mean, variance].map(ready);
+        let batch = [batch_mean, batch_variance].map(ready);
         let count = own[0].shape().num_elements();
         assert!(own.iter().chain(&batch).all(|tensor| tensor.shape().num_elements() == count));
-        let found = Running::<Self> { mean: empty(&own[0]), variance: empty(&own[1]) };
-        let cube_dim = CubeDim::new(&found.mean.client, count);
+        let found = Running::<Self> {
+            mean: empty(&own[0], own[0].shape()),
+            variance: empty(&own[1], own[1].shape()),
+        };
+        let (cubes, dim) = elementwise(count);
         let ([mean, variance], [batch_mean, batch_variance]) = (own, batch);
         // SAFETY: as in `adamw`.
         unsafe {
             running::launch_unchecked(
                 &found.mean.client,
-                calculate_cube_count_elemwise(&found.mean.client, count, cube_dim),
-                cube_dim,
-                mean.into_tensor_arg(),
-                variance.into_tensor_arg(),
-                batch_mean.into_tensor_arg(),
-                batch_variance.into_tensor_arg(),
-                found.mean.clone().into_tensor_arg(),
-                found.variance.clone().into_tensor_arg(),
+                cubes,
+                dim,
+                mean.into_buffer_arg(),
+                variance.into_buffer_arg(),
+                batch_mean.into_buffer_arg(),
+                batch_variance.into_buffer_arg(),
+                found.mean.clone().into_buffer_arg(),
+                found.variance.clone().into_buffer_arg(),
+                count as u32,
                 keep,
                 take.0,
                 take.1,
