@@ -1,7 +1,7 @@
 //! What WebGPU there is, asked of the browser before the engine asks for it.
 
 use js_sys::{Function, Promise, Reflect};
-use wasm_bindgen::prelude::*;
+use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
 /// A WebGPU adapter.
@@ -43,17 +43,6 @@ pub(super) async fn find() -> Result<Adapter, &'static str> {
 /// Threads of the machine, as far as the browser says.
 pub(super) fn threads() -> f64 {
     get(&get(&js_sys::global(), "navigator"), "hardwareConcurrency").as_f64().unwrap_or(1.0)
-}
-
-/// Seconds since the module's thread began.
-pub(super) fn seconds() -> f64 {
-    milliseconds() / 1000.0
-}
-
-#[wasm_bindgen]
-extern "C" {
-    #[wasm_bindgen(js_namespace = performance, js_name = now)]
-    fn milliseconds() -> f64;
 }
 
 /// A property, or `undefined` where there is none.

@@ -106,6 +106,19 @@ async fn open_best() -> Result<Opened, WebError> {
     flex(&instead)
 }
 
+#[cfg(feature = "wgpu")]
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_namespace = performance, js_name = now)]
+    fn milliseconds() -> f64;
+}
+
+/// Seconds since this thread began.
+#[cfg(feature = "wgpu")]
+fn seconds() -> f64 {
+    milliseconds() / 1e3
+}
+
 /// The CPU, or an adapter that computes there itself where a trial says that it is faster.
 #[cfg(feature = "wgpu")]
 async fn try_software(adapter: &Adapter) -> Result<Opened, WebError> {
@@ -117,10 +130,10 @@ async fn try_software(adapter: &Adapter) -> Result<Opened, WebError> {
         return flex(&only);
     }
     let mut opened = flex(&only)?;
-    let cpu = step_seconds(&opened.device, adapter::seconds, None).await?;
+    let cpu = step_seconds(&opened.device, seconds, None).await?;
     let trial = async {
         let webgpu = webgpu(&only).await?;
-        let took = step_seconds(&webgpu.device, adapter::seconds, Some(cpu)).await?;
+        let took = step_seconds(&webgpu.device, seconds, Some(cpu)).await?;
         Ok::<_, WebError>((webgpu, took))
     };
     match trial.await {

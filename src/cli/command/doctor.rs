@@ -62,6 +62,11 @@ pub(in crate::cli) fn run(args: &DoctorArgs, console: &Console) -> anyhow::Resul
             (None, None) => String::new(),
         };
         let _ = writeln!(text, "{:<8} {name}\n         {verdict}", finding.choice.to_string());
+        if finding.check.is_some()
+            && let Some(problem) = &finding.problem
+        {
+            let _ = writeln!(text, "         a training step fails: {problem}");
+        }
         if let Some(step) = finding.step_ms {
             let beside = match cpu {
                 Some(cpu) if step < cpu => format!(", {:.1} times as fast as on the CPU", cpu / step),

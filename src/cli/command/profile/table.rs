@@ -27,7 +27,7 @@ pub(super) struct Row {
     of_ceiling: f64,
 }
 
-/// How the names of burn's operators begin.
+/// How the names of burn's operators begin, which are otherwise those of ours (`kernel::gpu::convolution::burns`).
 const BURNS: &str = "burn's ";
 
 /// The records of all steps by operator and shape, in the order of their first call, and what is left of the step.

@@ -228,6 +228,7 @@ fn the_number_of_threads_changes_no_bit() {
             Convolution { batch: 9, height: 32, width: 32, ..small },
             Convolution { batch: 8, height: 4, width: 4, input: 128, output: 192, ..small },
             Convolution { batch: 8, height: 16, width: 16, input: 64, output: 96, stride: 2, ..small },
+            Convolution { batch: 4, height: 9, width: 9, input: 12, output: 36, ..small },
             // The same in squares: many chunks, sums by images; few, by panels.
             same(40, 15, 18, 32, 33),
             same(8, 4, 4, 128, 192),
