@@ -3,32 +3,36 @@
     python benches/compare.py --data imagenet1k-sample256/train
     python benches/compare.py --data imagenet1k-sample256/train --only step --threads 2 --rounds 3 > table.md
     python benches/compare.py --only gpu --features cuda,vulkan --devices cuda,vulkan,wgpu
+    python benches/compare.py --only burn --features cuda,vulkan --devices cuda,vulkan,wgpu
 
 Prints Markdown. `--python` is an interpreter that has torch and torchvision (by default the one that runs this file);
-ours are built by cargo first. `--data` is a folder of class folders, which `augment`, `step`, `cohort` and `gpu` do not need;
-`gpu` is the only one that trains on a graphics card, and runs only when it is asked for.
+ours are built by cargo first. `--data` is a folder of class folders, which only `loader` and `compose` need. `gpu` and `burn`
+train on a graphics card, and run only when they are asked for. `burn` times each convolution by our kernel and by burn's, and
+writes the rows of the card into the table that decides between them, src/kernel/gpu/convolution/beside-burn.csv.
 A ratio above 1 means that ours is faster.
 """
-import argparse, json, os, pathlib, statistics, subprocess, sys
+import argparse, csv, json, os, pathlib, statistics, subprocess, sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PEERS = ROOT / "benches" / "peers"
 NAMES = ["loader", "compose", "augment", "step", "cohort"]
 MODELS = ["convnet:32:32", "convnet:32:64", "convnet:64:64", "resnet18:0:64"]
 GPU_MODELS = ["convnet:32:32", "convnet:128:64", "resnet18:0:224"]
+BURN_TABLE = ROOT / "src" / "kernel" / "gpu" / "convolution" / "beside-burn.csv"
 
 ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 ap.add_argument("--data")
 ap.add_argument("--python", default=sys.executable)
 ap.add_argument("--threads", type=int, default=2)
-ap.add_argument("--only", choices=[*NAMES, "gpu"], action="append")
+ap.add_argument("--only", choices=[*NAMES, "gpu", "burn"], action="append")
 ap.add_argument("--rounds", type=int, default=3, help="turns; the table has the medians over them")
 ap.add_argument("--cohort-steps", type=int, default=600, help="steps of each student of the cohort")
-ap.add_argument("--models", help="for step and gpu: architecture:width:pixels, ...")
-ap.add_argument("--features", default="", help="for gpu: what else to build in, of cuda, vulkan and metal")
-ap.add_argument("--devices", default="wgpu", help="for gpu: ours, with commas")
+ap.add_argument("--models", help="for step, gpu and burn: architecture:width:pixels, ...")
+ap.add_argument("--features", default="", help="for gpu and burn: what else to build in, of cuda, vulkan and metal")
+ap.add_argument("--devices", default="wgpu", help="for gpu and burn: ours, with commas")
+ap.add_argument("--precisions", default="full,mixed", help="for gpu and burn: ours, with commas")
 ap.add_argument("--peer-device", default="cuda", help="for gpu: PyTorch's")
-ap.add_argument("--batch", type=int, default=128, help="for gpu")
+ap.add_argument("--batch", type=int, default=128, help="for gpu and burn")
 a = ap.parse_args()
 names = a.only or NAMES
 if a.data is None and {"loader", "compose"} & set(names):
@@ -44,8 +48,9 @@ def build():
     commands = []
     if set(names) & set(NAMES):
         commands.append(["bench", "--no-run", *[x for n in ("data", "compose", "augment", "step") for x in ("--bench", n)]])
-    if "gpu" in names:
-        commands.append(["build", "--release", "--bin", "tilepress", "--features", a.features])
+    if {"gpu", "burn"} & set(names):
+        features = ",".join(filter(None, [a.features, "beside-burn" if "burn" in names else ""]))
+        commands.append(["build", "--release", "--bin", "tilepress", "--features", features])
     programs = {}
     for command in commands:
         command = ["cargo", *command, "--message-format=json"]
@@ -226,32 +231,70 @@ def cohort():
     show(f"{students} students of {steps} steps, ConvNet 32 wide, 64 px, batch {batch}, s on {threads} cores", ["ours", "PyTorch, a process on each core", "ratio"], [(x, y, over(y, x))])
 
 
+def profiles(models, *arguments):
+    """`tilepress profile` of every model on every device in both precisions, as far as there are such."""
+    refused = set()
+    for model in models:
+        architecture, width, side = model.split(":")
+        for device in a.devices.split(","):
+            for precision in a.precisions.split(","):
+                if (device, precision) in refused:
+                    continue
+                shape = ["--model", architecture, "--image-size", side, "--batch", a.batch, *(["--width", width] if width != "0" else [])]
+                process = start([programs["tilepress"], "profile", "--json", "--device", device, "--precision", precision, *shape, *arguments])
+                output = process.communicate()[0]
+                if process.returncode == 4:  # no such device, or no matrix units; it has said which
+                    refused.add((device, precision))
+                    continue
+                if process.returncode != 0:
+                    sys.exit(f"{process.args} ended with {process.returncode}")
+                yield model, device, precision, json.loads(output)
+
+
+def burn():
+    """Every convolution by our kernel and by burn's, on every device of ours, into the table of the repository."""
+    t, models = Table(), (a.models or ",".join(GPU_MODELS)).split(",")
+    head = ["device", "precision", "model", "batch", "operator", "shape", "ours ms", "burn ms"]
+
+    def burn_and_ours():
+        for model, _, precision, row in profiles(models, "--beside-burn"):
+            for operator in row["operators"]:
+                if operator["burn_ms"] is not None:
+                    key = (row["device"], precision, model, str(a.batch), operator["operator"], operator["shape"])
+                    for column in ("ms", "burn_ms"):
+                        t.add(key, column, operator[column] / operator["calls"])
+
+    turns(burn_and_ours)
+    measured = [(*key, t.median(key, "ms"), t.median(key, "burn_ms")) for key in t.rows]
+    replaced = {row[:4] for row in measured}
+    with open(BURN_TABLE, newline="") as file:
+        kept = [row for row in list(csv.reader(file))[1:] if tuple(row[:4]) not in replaced]
+    new = [[*row[:6], f"{row[6]:.3f}", f"{row[7]:.3f}"] for row in measured]
+    temporary = BURN_TABLE.with_suffix(".part")
+    with open(temporary, "w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([head, *sorted(kept + new)])
+    os.replace(temporary, BURN_TABLE)
+    lines = []
+    for group in dict.fromkeys((*row[:4], row[4]) for row in measured):
+        rows = [row for row in measured if (*row[:4], row[4]) == group]
+        x, y = sum(row[6] for row in rows), sum(row[7] for row in rows)
+        faster = ", ".join(row[5] for row in rows if row[7] < row[6])
+        lines.append((*group[:3], group[4], x, y, over(y, x), faster))
+    show(f"burn's convolutions beside ours, batch {a.batch}, ms for one of each shape", [*head[:3], "operator", "ours", "burn's", "ratio", "burn's is faster for"], lines)
+
+
 def gpu():
     """A step on a graphics card, every device and precision of ours beside every precision of PyTorch's, and how far each is
     from what a large matrix product reaches there."""
     t, models, cards = Table(), (a.models or ",".join(GPU_MODELS)).split(","), {}
-    work, refused = {}, set()
+    work = {}
 
     def gpu_ours():
-        for model in models:
-            architecture, width, side = model.split(":")
-            for device in a.devices.split(","):
-                for precision in ("full", "mixed"):
-                    if (device, precision) in refused:
-                        continue
-                    shape = ["--model", architecture, "--image-size", side, "--batch", a.batch, *(["--width", width] if width != "0" else [])]
-                    process = start([programs["tilepress"], "profile", "--json", "--device", device, "--precision", precision, *shape])
-                    output = process.communicate()[0]
-                    if process.returncode == 4:  # no such device, or no matrix units; it has said which
-                        refused.add((device, precision))
-                        continue
-                    if process.returncode != 0:
-                        sys.exit(f"{process.args} ended with {process.returncode}")
-                    row = json.loads(output)
-                    who = f"ours, {device}, {precision}"
-                    cards[who] = row["device"]
-                    work[model] = sum(operator["gflop"] for operator in row["operators"])
-                    t.add((model, who), "ms", row["train_step_ms"]["median"])
+        for model, device, precision, row in profiles(models):
+            who = f"ours, {device}, {precision}"
+            cards[who] = row["device"]
+            work[model] = sum(operator["gflop"] for operator in row["operators"])
+            t.add((model, who), "ms", row["train_step_ms"]["median"])
 
     def gpu_peer():
         for model in models:
@@ -281,4 +324,4 @@ def gpu():
 
 programs = build()
 for name in names:
-    {"loader": loader, "compose": compose, "augment": augment, "step": step, "cohort": cohort, "gpu": gpu}[name]()
+    {"loader": loader, "compose": compose, "augment": augment, "step": step, "cohort": cohort, "gpu": gpu, "burn": burn}[name]()

@@ -81,7 +81,7 @@ pub fn stop() -> Vec<Record> {
 pub(crate) fn span(operator: &'static str, work: impl FnOnce() -> Work) -> Option<Span> {
     ON.load(Ordering::Relaxed).then(|| {
         let clock = state().clock;
-        Span { operator, work: work(), clock, start: clock() }
+        Span { operator, work: work(), clock, start: clock(), discarded: false }
     })
 }
 
@@ -91,10 +91,22 @@ pub(crate) struct Span {
     work: Work,
     clock: fn() -> f64,
     start: f64,
+    discarded: bool,
+}
+
+impl Span {
+    /// Leaves the call out.
+    #[cfg(feature = "beside-burn")]
+    pub(crate) fn discard(mut self) {
+        self.discarded = true;
+    }
 }
 
 impl Drop for Span {
     fn drop(&mut self) {
+        if self.discarded {
+            return;
+        }
         let seconds = (self.clock)() - self.start;
         let Work { shape, flops, floats } = &mut self.work;
         let record = Record {

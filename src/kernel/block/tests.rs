@@ -187,6 +187,14 @@ fn gpu_cases() -> Vec<Case> {
         case([2, 7, 7, 64], 128, 1, 2, ""),
         case([1, 3, 3, 128], 264, 3, 1, "relu shortcut"),
         case([20, 33, 35, 3], 18, 3, 1, "relu pool"),
+        // Small images, whose taps mostly lie outside: places of fewer, of more and of just as many images as a tile has rows.
+        case([9, 1, 1, 16], 24, 3, 1, "relu"),
+        case([5, 2, 2, 64], 64, 3, 1, "relu shortcut"),
+        case([70, 2, 2, 20], 72, 3, 1, "relu"),
+        case([64, 4, 4, 16], 40, 3, 1, "relu pool"),
+        case([131, 4, 3, 9], 7, 5, 1, "relu"),
+        case([67, 3, 4, 33], 64, 3, 2, "relu"),
+        case([66, 2, 3, 4], 8, 7, 3, ""),
     ]);
     cases
 }

@@ -1,4 +1,4 @@
-//! The GPU implementation: one `#[cube]` kernel for each optimiser, one invocation an element.
+//! The GPU implementation: one `#[cube]` kernel for each optimiser, one invocation a vector of elements.
 
 use burn::backend::TensorMetadata;
 use burn::backend::tensor::FloatTensor;
@@ -12,12 +12,12 @@ use crate::kernel::probe::Work;
 
 #[cube(launch_unchecked)]
 #[allow(clippy::too_many_arguments, reason = "the operands of the operation")]
-fn adamw(
-    parameter: &[f32],
-    gradient: &[f32],
-    first: &mut [f32],
-    second: &mut [f32],
-    output: &mut [f32],
+fn adamw<N: Size>(
+    parameter: &[Vector<f32, N>],
+    gradient: &[Vector<f32, N>],
+    first: &mut [Vector<f32, N>],
+    second: &mut [Vector<f32, N>],
+    output: &mut [Vector<f32, N>],
     count: u32,
     beta1: f32,
     beta2: f32,
@@ -31,19 +31,20 @@ fn adamw(
         terminate!();
     }
     let g = gradient[i];
-    let m = first[i] + (1.0 - beta1) * (g - first[i]);
-    let v = beta2 * second[i] + (1.0 - beta2) * g * g;
+    let m = first[i] + Vector::new(1.0 - beta1) * (g - first[i]);
+    let v = Vector::new(beta2) * second[i] + Vector::new(1.0 - beta2) * g * g;
     first[i] = m;
     second[i] = v;
-    output[i] = keep * parameter[i] - rate * m / (v.sqrt() * correction + epsilon);
+    let size = v.sqrt() * Vector::new(correction) + Vector::new(epsilon);
+    output[i] = Vector::new(keep) * parameter[i] - Vector::new(rate) * m / size;
 }
 
 #[cube(launch_unchecked)]
-fn sgd(
-    parameter: &[f32],
-    gradient: &[f32],
-    velocity: &mut [f32],
-    output: &mut [f32],
+fn sgd<N: Size>(
+    parameter: &[Vector<f32, N>],
+    gradient: &[Vector<f32, N>],
+    velocity: &mut [Vector<f32, N>],
+    output: &mut [Vector<f32, N>],
     count: u32,
     momentum: f32,
     decay: f32,
@@ -54,9 +55,9 @@ fn sgd(
         terminate!();
     }
     let p = parameter[i];
-    let v = momentum * velocity[i] + gradient[i] + decay * p;
+    let v = Vector::new(momentum) * velocity[i] + gradient[i] + Vector::new(decay) * p;
     velocity[i] = v;
-    output[i] = p - rate * v;
+    output[i] = p - Vector::new(rate) * v;
 }
 
 #[cube(launch_unchecked)]
@@ -86,6 +87,11 @@ fn own(tensor: CubeTensor) -> CubeTensor {
     if tensor.can_mut() { tensor } else { tensor.copy() }
 }
 
+/// How many elements an invocation takes.
+fn vector_size(count: usize) -> usize {
+    if count.is_multiple_of(4) { 4 } else { 1 }
+}
+
 impl Update for CubeBackend {
     fn adamw(
         parameter: FloatTensor<Self>,
@@ -103,19 +109,21 @@ impl Update for CubeBackend {
             flops: (12 * count) as f64,
             floats: 7 * count,
         });
-        let (cubes, dim) = elementwise(count);
+        let at_once = vector_size(count);
+        let (cubes, dim) = elementwise(count / at_once);
         // SAFETY: all tensors have one length; the kernel returns early past it.
         unsafe {
             adamw::launch_unchecked(
                 &output.client,
                 cubes,
                 dim,
+                at_once,
                 parameter.into_buffer_arg(),
                 gradient.into_buffer_arg(),
                 first.clone().into_buffer_arg(),
                 second.clone().into_buffer_arg(),
                 output.clone().into_buffer_arg(),
-                count as u32,
+                (count / at_once) as u32,
                 constants.beta1,
                 constants.beta2,
                 constants.epsilon,
@@ -142,18 +150,20 @@ impl Update for CubeBackend {
             flops: (6 * count) as f64,
             floats: 5 * count,
         });
-        let (cubes, dim) = elementwise(count);
+        let at_once = vector_size(count);
+        let (cubes, dim) = elementwise(count / at_once);
         // SAFETY: as in `adamw`.
         unsafe {
             sgd::launch_unchecked(
                 &output.client,
                 cubes,
                 dim,
+                at_once,
                 parameter.into_buffer_arg(),
                 gradient.into_buffer_arg(),
                 velocity.clone().into_buffer_arg(),
                 output.clone().into_buffer_arg(),
-                count as u32,
+                (count / at_once) as u32,
                 constants.momentum,
                 constants.decay,
                 constants.rate,

@@ -92,6 +92,8 @@ async fn results(device: &Device, students: Range<usize>) -> Result<Results, Che
         ([2, 7, 7, 64], 64, 3, 2, true, false, false),
         ([2, 6, 6, 8], 16, 1, 2, false, false, false),
         ([1, 12, 12, 3], 7, 7, 2, true, false, false),
+        // Small images, gone through place by place; more of them than a tile has rows.
+        ([70, 2, 2, 12], 40, 3, 1, true, false, false),
     ] {
         let window = Window { stride, padding: kernel / 2, students: count, precision: Precision::Full };
         let layout = Layout { window, relu, pool };
@@ -105,15 +107,18 @@ async fn results(device: &Device, students: Range<usize>) -> Result<Results, Che
     found.push(read(pooled).await?);
     found.push(gradient(&images, &gradients).await?);
 
-    let images = operand.next([2, 6, 5, 3]).require_grad();
-    let (weights, bias) = (operand.next([6, 3, 3, 3]).require_grad(), operand.next([6]).require_grad());
-    let window = Window { stride: 1, padding: 1, students: count, precision: Precision::Full };
-    let output = convolution(images.clone(), weights.clone(), bias.clone(), window);
-    let gradients = loss(&output, count).backward();
-    found.push(read(output).await?);
-    found.push(gradient(&images, &gradients).await?);
-    found.push(gradient(&weights, &gradients).await?);
-    found.push(gradient(&bias, &gradients).await?);
+    // The second makes logits.
+    for (images, outputs, kernel) in [([2, 6, 5, 3], 6, 3), ([6, 1, 1, 20], 10, 1)] {
+        let weights = operand.next([outputs, images[3], kernel, kernel]).require_grad();
+        let (images, bias) = (operand.next(images).require_grad(), operand.next([outputs]).require_grad());
+        let window = Window { stride: 1, padding: kernel / 2, students: count, precision: Precision::Full };
+        let output = convolution(images.clone(), weights.clone(), bias.clone(), window);
+        let gradients = loss(&output, count).backward();
+        found.push(read(output).await?);
+        found.push(gradient(&images, &gradients).await?);
+        found.push(gradient(&weights, &gradients).await?);
+        found.push(gradient(&bias, &gradients).await?);
+    }
 
     let images = operand.next([3, 5, 4, 6]).require_grad();
     let (scale, shift) = (operand.next([6]).require_grad(), operand.next([6]).require_grad());

@@ -5,7 +5,9 @@
 
 use cubecl::prelude::*;
 
-use super::product::{Vec4, accumulate, clear, load_right};
+use super::channels::{Channels, put_vector, vector_of};
+use super::order::{Order, taps_of_pixels};
+use super::product::{Vec4, accumulate, clear};
 use super::shape::{Shape, Tile};
 
 /// The bit of the first column of taps in a window; those of rows begin at 1.
@@ -33,13 +35,20 @@ pub(super) struct Gather {
     pub(super) way: Way,
     /// Row and column of the first pixel of the phase.
     pub(super) phase: [usize; 2],
+    pub(super) order: Order,
 }
 
 impl Gather {
+    /// The product from images to output.
+    pub(super) fn forward(shape: Shape, order: Order) -> Self {
+        Self { shape, way: Way::Forward, phase: [0, 0], order }
+    }
+
     /// The products of one way.
-    pub(super) fn all(shape: Shape, way: Way) -> impl Iterator<Item = Self> {
+    pub(super) fn all(shape: Shape, way: Way, order: Order) -> impl Iterator<Item = Self> {
         let phases = if way == Way::Forward { 1 } else { shape.stride };
-        (0..phases * phases).map(move |phase| Self { shape, way, phase: [phase / phases, phase % phases] })
+        let phase = move |phase| Self { shape, way, phase: [phase / phases, phase % phases], order };
+        (0..phases * phases).map(phase)
     }
 
     /// Height, width and vectors of channels of what is read.
@@ -58,6 +67,16 @@ impl Gather {
             Way::Forward => [output_height, output_width, output],
             Way::Backward => [height, width, input],
         }
+    }
+
+    /// Channels of what is read.
+    pub(super) fn source_channels(&self) -> Channels {
+        if self.way == Way::Forward { self.shape.inputs } else { self.shape.outputs }
+    }
+
+    /// Channels of what is written.
+    pub(super) fn target_channels(&self) -> Channels {
+        if self.way == Way::Forward { self.shape.outputs } else { self.shape.inputs }
     }
 
     /// Pixels from one of a phase to the next, and taps from one that reaches them to the next.
@@ -87,7 +106,7 @@ impl Gather {
     }
 
     /// What is added to the place of a pixel on the way back to find where its first tap reads.
-    fn shift(&self, direction: usize) -> usize {
+    pub(super) fn shift(&self, direction: usize) -> usize {
         (self.phase[direction] + self.shape.padding - self.first_tap(direction)) / self.shape.stride
     }
 }
@@ -108,19 +127,23 @@ pub(super) fn tile_of_workgroup(
     (select(exists, number / tiles, 0u32), number % tiles, pixels)
 }
 
-/// The image, row and column of a pixel of a phase.
+/// The image, row and column of a pixel of a phase, of a batch.
 #[cube]
-pub(super) fn place_of(pixel: u32, #[comptime] gather: Gather) -> (u32, u32, u32) {
+pub(super) fn place_of(pixel: u32, batch: u32, #[comptime] gather: Gather) -> (u32, u32, u32) {
     let (rows, columns) = comptime!((gather.pixels()[0].max(1) as u32, gather.pixels()[1].max(1) as u32));
-    let (image, rest) = (pixel / comptime!(rows * columns), pixel % comptime!(rows * columns));
+    let (image, rest) = if comptime!(gather.order == Order::Images) {
+        (pixel / comptime!(rows * columns), pixel % comptime!(rows * columns))
+    } else {
+        (pixel % batch, pixel / batch)
+    };
     (image, rest / columns, rest % columns)
 }
 
 /// Where the window of a pixel begins in the source: its image, row and column. Rows and columns may wrap below zero; a
 /// pixel that does not exist has a row that no source has.
 #[cube]
-fn corner(pixel: u32, pixels: u32, #[comptime] gather: Gather) -> (u32, u32, u32) {
-    let (image, y, x) = place_of(pixel, gather);
+fn corner(pixel: u32, pixels: u32, batch: u32, #[comptime] gather: Gather) -> (u32, u32, u32) {
+    let (image, y, x) = place_of(pixel, batch, gather);
     let exists = pixel < pixels;
     if comptime!(gather.way == Way::Forward) {
         let (stride, padding) = comptime!((gather.shape.stride as u32, gather.shape.padding as u32));
@@ -142,9 +165,15 @@ fn coordinate(corner: u32, tap: u32, #[comptime] gather: Gather) -> u32 {
 ///
 /// The place may wrap below zero; every tap of a pixel that does not exist lies beyond.
 #[cube]
-pub(super) fn window(pixel: u32, pixels: u32, first_image: u32, #[comptime] gather: Gather) -> (u32, u32) {
+pub(super) fn window(
+    pixel: u32,
+    pixels: u32,
+    first_image: u32,
+    batch: u32,
+    #[comptime] gather: Gather,
+) -> (u32, u32) {
     let [height, width, channels] = comptime!(gather.source());
-    let (image, y, x) = corner(pixel, pixels, gather);
+    let (image, y, x) = corner(pixel, pixels, batch, gather);
     let mut beyond = NOWHERE.runtime();
     #[unroll]
     for tap in 0..comptime!(gather.taps(0) as u32) {
@@ -169,16 +198,42 @@ pub(super) fn tap_of_window(row: u32, column: u32, channel: u32, #[comptime] gat
     (coordinate(channel, pixels * comptime!(channels as u32), gather), bits)
 }
 
+/// Loads the right panel, `[K][N]`, from a matrix of `columns` vectors a row: from `first_row` and `first_column` on. Past
+/// the last column are zeros.
+#[cube]
+fn load_weights(
+    weights: &[Vec4],
+    right: &mut Shared<[Vec4]>,
+    first_row: u32,
+    first_column: u32,
+    #[comptime] columns: usize,
+    #[comptime] tile: Tile,
+) {
+    let (n, units) = comptime!((tile.n() as u32, tile.units() as u32));
+    let panel = comptime!((tile.depth * 4) as u32 * n);
+    #[unroll]
+    for turn in 0..comptime!(panel.div_ceil(units)) {
+        let place = UNIT_POS + turn * units;
+        if comptime!(panel.is_multiple_of(units)) || place < panel {
+            let (row, column) = (first_row + place / n, first_column + place % n);
+            let exists = column < comptime!(columns as u32);
+            let from = row * comptime!(columns as u32) + column;
+            let value = weights[select(exists, from, 0u32) as usize];
+            right[place as usize] = select(exists, value, Vec4::new(0.0));
+        }
+    }
+}
+
 /// `output[pixel][column] = Σ source[window of the pixel] · weights[tap, channel][column]`, plus a bias, for each student.
 ///
 /// `weights` is `[taps · source channels][target channels]`. One workgroup makes one tile ([`tile_of_workgroup`]). Each student
 /// has `batch` images and `tiles` tiles of rows; what a tile computes does not depend on how many students there are.
 #[cube(launch_unchecked)]
-pub(super) fn gathered_product(
-    source: &[Vec4],
+pub(super) fn gathered_product<I: Size, O: Size>(
+    source: &[Vector<f32, I>],
     weights: &[Vec4],
-    bias: &[Vec4],
-    output: &mut [Vec4],
+    bias: &[Vector<f32, O>],
+    output: &mut [Vector<f32, O>],
     students: u32,
     batch: u32,
     tiles: u32,
@@ -213,55 +268,61 @@ pub(super) fn gathered_product(
         #[unroll]
         for i in 0..4usize {
             let pixel = first_row + group * 4 + comptime!(i as u32);
-            let (place, taps) = window(pixel, pixels, first_image, gather);
+            let (place, taps) = window(pixel, pixels, first_image, batch, gather);
             places[comptime!(turn * 4 + i)] = place + unit % comptime!(tile.depth as u32);
             beyond[comptime!(turn * 4 + i)] = taps;
         }
     }
     let runs = comptime!((channels / tile.depth) as u32);
-    let taps_across = comptime!(gather.taps(1).max(1) as u32);
-    for step in 0..comptime!((gather.taps(0) * gather.taps(1) * channels / tile.depth) as u32) {
-        let (tap, run) = (step / runs, step % runs);
-        let (tap_y, tap_x) = (tap / taps_across, tap % taps_across);
-        let (offset, bits) = tap_of_window(tap_y, tap_x, run * comptime!(tile.depth as u32), gather);
-        // Where the weights of this tap and run begin.
-        let spread = comptime!(gather.spread() as u32);
-        let kernel_y = tap_y * spread + comptime!(gather.first_tap(0) as u32);
-        let kernel_x = tap_x * spread + comptime!(gather.first_tap(1) as u32);
-        let first_weight = (student * comptime!((gather.shape.taps() * channels * 4) as u32))
-            + ((kernel_y * comptime!(gather.shape.kernel as u32) + kernel_x) * runs + run)
-                * comptime!((tile.depth * 4) as u32);
-        #[unroll]
-        for turn in 0..turns {
-            let square = unit + comptime!((turn * tile.units()) as u32);
-            if comptime!(squares.is_multiple_of(tile.units())) || square < comptime!(squares as u32) {
-                let (group, k) =
-                    (square / comptime!(tile.depth as u32), square % comptime!(tile.depth as u32));
-                let pitch = comptime!((tile.m() + tile.pad()) as u32);
-                let mut values = Array::<Vec4>::new(4usize);
+    let last_row = select(first_row + m * 4 < pixels, first_row + m * 4, pixels);
+    let taps = taps_of_pixels(first_row, last_row, batch, gather);
+    for tap_y in taps.top..taps.bottom {
+        for tap_x in taps.left..taps.right {
+            let spread = comptime!(gather.spread() as u32);
+            let kernel_y = tap_y * spread + comptime!(gather.first_tap(0) as u32);
+            let kernel_x = tap_x * spread + comptime!(gather.first_tap(1) as u32);
+            let tap = kernel_y * comptime!(gather.shape.kernel as u32) + kernel_x;
+            for run in 0..runs {
+                let (offset, bits) = tap_of_window(tap_y, tap_x, run * comptime!(tile.depth as u32), gather);
+                // Where the weights of this tap and run begin.
+                let first_weight = (student * comptime!((gather.shape.taps() * channels * 4) as u32))
+                    + (tap * runs + run) * comptime!((tile.depth * 4) as u32);
                 #[unroll]
-                for i in 0..4usize {
-                    let known = comptime!(turn * 4 + i);
-                    let inside = beyond[known] & bits == 0;
-                    let value = source[select(inside, places[known] + offset, 0u32) as usize];
-                    values[i] = select(inside, value, Vec4::new(0.0));
-                }
-                #[unroll]
-                for lane in 0..4usize {
-                    let mut turned = Vec4::new(values[0].extract(lane));
-                    #[unroll]
-                    for i in 1..4usize {
-                        turned.insert(i, values[i].extract(lane));
+                for turn in 0..turns {
+                    let square = unit + comptime!((turn * tile.units()) as u32);
+                    if comptime!(squares.is_multiple_of(tile.units())) || square < comptime!(squares as u32) {
+                        let (group, k) =
+                            (square / comptime!(tile.depth as u32), square % comptime!(tile.depth as u32));
+                        let pitch = comptime!((tile.m() + tile.pad()) as u32);
+                        let mut values = Array::<Vec4>::new(4usize);
+                        #[unroll]
+                        for i in 0..4usize {
+                            let known = comptime!(turn * 4 + i);
+                            let inside = beyond[known] & bits == 0;
+                            let value = vector_of(
+                                source,
+                                select(inside, places[known] + offset, 0u32),
+                                comptime!(gather.source_channels()),
+                            );
+                            values[i] = select(inside, value, Vec4::new(0.0));
+                        }
+                        #[unroll]
+                        for lane in 0..4usize {
+                            let mut turned = Vec4::new(values[0].extract(lane));
+                            #[unroll]
+                            for i in 1..4usize {
+                                turned.insert(i, values[i].extract(lane));
+                            }
+                            left[((k * 4 + comptime!(lane as u32)) * pitch + group) as usize] = turned;
+                        }
                     }
-                    left[((k * 4 + comptime!(lane as u32)) * pitch + group) as usize] = turned;
                 }
+                load_weights(weights, &mut right, first_weight, first_column, columns, tile);
+                sync_cube();
+                accumulate(&left, &right, &mut sums, row, column, comptime!(tile.pad()), tile);
+                sync_cube();
             }
         }
-        let weights_of_step = comptime!((tile.depth * 4) as u32);
-        load_right(weights, &mut right, first_weight, weights_of_step, first_column, columns, tile);
-        sync_cube();
-        accumulate(&left, &right, &mut sums, row, column, comptime!(tile.pad()), tile);
-        sync_cube();
     }
 
     #[unroll]
@@ -270,7 +331,7 @@ pub(super) fn gathered_product(
         for lane in 0..4usize {
             let group = row + comptime!((i * tile.down) as u32);
             let pixel = first_row + group * 4 + comptime!(lane as u32);
-            let (image, row, column_of) = place_of(pixel, gather);
+            let (image, row, column_of) = place_of(pixel, batch, gather);
             let y = row * comptime!(gather.spread() as u32) + comptime!(gather.phase[0] as u32);
             let x = column_of * comptime!(gather.spread() as u32) + comptime!(gather.phase[1] as u32);
             let to = ((first_image + image) * comptime!(target_height as u32) + y)
@@ -282,9 +343,18 @@ pub(super) fn gathered_product(
                 if pixel < pixels && vector < comptime!(columns as u32) {
                     let mut value = sums[comptime!((i * 4 + lane) * tile.columns + j)];
                     if has_bias {
-                        value += bias[(student * comptime!(columns as u32) + vector) as usize];
+                        value += vector_of(
+                            bias,
+                            student * comptime!(columns as u32) + vector,
+                            comptime!(gather.target_channels()),
+                        );
                     }
-                    output[(to * comptime!(columns as u32) + vector) as usize] = value;
+                    put_vector(
+                        output,
+                        to * comptime!(columns as u32) + vector,
+                        value,
+                        comptime!(gather.target_channels()),
+                    );
                 }
             }
         }

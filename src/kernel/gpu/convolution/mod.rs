@@ -2,14 +2,20 @@
 //!
 //! Images are `[B, H, W, C]`. Kernels work on whole vectors of four channels; images with another number of channels
 //! are fitted before and after, which costs a pass over them.
+//!
+//! burn has convolutions, too. `beside-burn.csv`, which `benches/compare.py` makes of `tilepress profile --beside-burn`, says
+//! what both take on each device that was measured; burn's are faster on none, so all are made by ours.
 
 #[cfg(feature = "beside-burn")]
 mod burns;
+mod channels;
 mod gather;
 // WGSL has no matrix units, and a browser nothing else.
 #[cfg(not(target_family = "wasm"))]
 mod matrix_units;
+mod order;
 mod pack;
+mod parts;
 mod product;
 mod shape;
 mod weight_gradient;
@@ -19,21 +25,16 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
 use self::gather::{Gather, Way, gathered_product};
-use self::pack::{fit_channels, pack_weights};
+use self::order::Order;
+use self::pack::pack_weights;
+use self::parts::Parts;
 use self::shape::{LANES, Shape, Tile};
-use self::weight_gradient::{add_parts, weight_gradient_parts};
+use self::weight_gradient::weight_gradient_product;
 use super::{elementwise, empty, ready, span};
 use crate::kernel::convolution::Window;
 
 /// Rows of workgroups a launch may have in one dimension, by WebGPU's default limits.
 const MOST_WORKGROUPS: usize = 65_535;
-
-/// Workgroups that the parts of a weight gradient are cut into, if there are pixels enough: a few for each processor of
-/// a large GPU.
-const WORKGROUPS: usize = 512;
-
-/// Pixels that a part of a weight gradient has at least, so that adding the parts stays a small part of the work.
-const LEAST_PART: usize = 256;
 
 /// Convolution of images `[S·B, H, W, C]` with weights `[S·O, C, K, K]` and a bias `[S·O]`, of S students: `[S·B, H', W', O]`.
 pub(in crate::kernel) fn convolve(
@@ -46,8 +47,7 @@ pub(in crate::kernel) fn convolve(
     let shape = Shape::new(&images.shape(), &weights.shape(), window);
     #[cfg(feature = "beside-burn")]
     burns::convolve(&images, &weights, bias.as_ref(), shape, window);
-    let outputs = weights.shape()[0] / window.students;
-    let bias = bias.map(|bias| fitted(ready(bias), outputs, shape.output * LANES));
+    let bias = bias.map(|bias| shape.outputs.fit(ready(bias)));
     product(images, &weights, bias, (shape, Way::Forward), window)
 }
 
@@ -74,88 +74,49 @@ pub(in crate::kernel) fn weight_gradient(
 ) -> CubeTensor {
     let (images, gradient) = (ready(images), ready(gradient));
     let students = window.students;
-    let (batch, [outputs, inputs]) = (images.shape()[0] / students, [weights[0] / students, weights[1]]);
+    let batch = images.shape()[0] / students;
     let shape = Shape::new(&images.shape(), weights, window);
     #[cfg(feature = "beside-burn")]
     burns::weight_gradient(&images, &gradient, weights, shape, window);
     let _span = span(&images, "weight gradient", || shape.work(batch, students));
-    let images = fitted(images, inputs, shape.input * LANES);
-    let gradient = fitted(gradient, outputs, shape.output * LANES);
-    let (rows, columns) = (shape.taps() * shape.input, shape.output);
-    let pixels = batch * shape.output_pixels();
+    let (images, gradient) = (shape.inputs.fit(images), shape.outputs.fit(gradient));
     #[cfg(not(target_family = "wasm"))]
     if let Some(units) = matrix_units::units(&images, window) {
-        let (parts, count) =
-            matrix_units::weight_gradient_parts(units, images, gradient, (students, batch), shape);
-        return added(parts, count, weights, shape, students);
+        return matrix_units::weight_gradient(units, images, gradient, weights, (students, batch), shape);
     }
+    let (rows, columns) = (shape.taps() * shape.input, shape.output);
     // `K` is one run of all pixels: a panel may end anywhere in it.
     let tile = Tile::choose(rows, columns, 4);
-    let tiles = rows.div_ceil(tile.m()) * columns.div_ceil(tile.n());
-    let (part, count) = cut(tiles, pixels, tile.depth * LANES);
-    let parts = empty(&images, [students * count, rows * LANES, columns * LANES]);
-    let workgroups = CubeCount::Static(
-        columns.div_ceil(tile.n()) as u32,
-        rows.div_ceil(tile.m()) as u32,
-        (students * count) as u32,
-    );
-    // SAFETY: `shape` and `tile` decide every size; the kernels guard what lies beyond the last row, column and pixel.
+    let tiles = [columns.div_ceil(tile.n()), rows.div_ceil(tile.m())];
+    let parts = Parts::new(tiles, batch * shape.output_pixels(), tile.depth * LANES);
+    let found = parts.empty(&images, weights, shape, students);
+    // SAFETY: `shape` and `tile` decide every size; the kernel guards what lies beyond the last row, column and pixel.
     unsafe {
-        weight_gradient_parts::launch_unchecked(
-            &parts.client,
-            workgroups,
+        weight_gradient_product::launch_unchecked(
+            &found.client,
+            parts.workgroups(students),
             CubeDim::new_1d(tile.units() as u32),
+            shape.inputs.at_once,
+            shape.outputs.at_once,
+            parts.at_once(),
             images.into_buffer_arg(),
             gradient.into_buffer_arg(),
-            parts.clone().into_buffer_arg(),
+            found.clone().into_buffer_arg(),
             batch as u32,
-            part as u32,
-            count as u32,
-            shape,
+            parts.pixels as u32,
+            parts.count as u32,
+            Gather::forward(shape, Order::of(shape)),
+            parts.whole(),
             tile,
         );
     }
-    added(parts, count, weights, shape, students)
-}
-
-/// Pixels of a part of a student's gradient of the weights, a multiple of `depth`, and how many parts there are, where the
-/// gradient itself has so many tiles.
-///
-/// The students of a launch fill the GPU together, but each is cut as if it were alone: its sums must not depend on who is
-/// beside it.
-fn cut(tiles: usize, pixels: usize, depth: usize) -> (usize, usize) {
-    let wanted = WORKGROUPS.div_ceil(tiles).min(pixels.div_ceil(LEAST_PART)).max(1);
-    let part = pixels.div_ceil(wanted).next_multiple_of(depth);
-    (part, pixels.div_ceil(part))
+    parts.added(found, weights, shape, students)
 }
 
 /// Workgroups of a gather: so many tiles across, and down so many of all students, in as many dimensions as that takes.
 fn workgroups(across: usize, down: usize) -> CubeCount {
     let far = down.div_ceil(MOST_WORKGROUPS);
     CubeCount::Static(across as u32, down.div_ceil(far) as u32, far as u32)
-}
-
-/// The sums of the `count` parts of each student's gradient of the weights, as `[S·O, C, K, K]`.
-fn added(parts: CubeTensor, count: usize, weights: &[usize], shape: Shape, students: usize) -> CubeTensor {
-    let [outputs, inputs] = [weights[0] / students, weights[1]];
-    let found = empty(&parts, [weights[0], inputs, weights[2], weights[3]]);
-    let (cubes, dim) = elementwise(students * outputs * inputs * shape.taps());
-    // SAFETY: the kernel returns early past the last weight; there are `count` parts of each student.
-    unsafe {
-        add_parts::launch_unchecked(
-            &found.client,
-            cubes,
-            dim,
-            parts.into_buffer_arg(),
-            found.clone().into_buffer_arg(),
-            students as u32,
-            count as u32,
-            inputs as u32,
-            outputs as u32,
-            shape,
-        );
-    }
-    found
 }
 
 /// The product of gathered images and weights.
@@ -170,23 +131,23 @@ fn product(
     let batch = source.shape()[0] / students;
     let operator = if way == Way::Forward { "convolution" } else { "input gradient" };
     let _span = span(&source, operator, || shape.work(batch, students));
-    let [outputs, inputs] = [weights.shape()[0] / students, weights.shape()[1]];
-    let (given, made) = if way == Way::Forward { (inputs, outputs) } else { (outputs, inputs) };
     #[cfg(not(target_family = "wasm"))]
     let units = matrix_units::units(&source, window);
     #[cfg(not(target_family = "wasm"))]
     let halves = units.map(|_| matrix_units::packed(weights, shape, way, students));
     #[cfg(target_family = "wasm")]
-    let halves = None;
+    let halves: Option<CubeTensor> = None;
+    let order = if halves.is_some() { Order::Images } else { Order::of(shape) };
     let packed = halves.unwrap_or_else(|| packed(weights, shape, way == Way::Backward, students));
-    let whole = Gather { shape, way, phase: [0, 0] };
-    let source = fitted(source, given, whole.source()[2] * LANES);
+    let whole = Gather { shape, way, phase: [0, 0], order };
+    let (given, made) = (whole.source_channels(), whole.target_channels());
+    let source = given.fit(source);
     let [height, width, columns] = whole.target();
-    let output = empty(&source, [students * batch, height, width, columns * LANES]);
+    let output = empty(&source, [students * batch, height, width, made.in_memory()]);
     let has_bias = bias.is_some();
     // Something has to be bound; the kernel does not read it.
     let bias = bias.unwrap_or_else(|| source.clone());
-    for gather in Gather::all(shape, way) {
+    for gather in Gather::all(shape, way, order) {
         let [rows, across] = gather.pixels();
         let pixels = batch * rows * across;
         if pixels == 0 {
@@ -207,6 +168,8 @@ fn product(
                 &output.client,
                 workgroups(columns.div_ceil(tile.n()), students * tiles),
                 CubeDim::new_1d(tile.units() as u32),
+                given.at_once,
+                made.at_once,
                 source.clone().into_buffer_arg(),
                 packed.clone().into_buffer_arg(),
                 bias.clone().into_buffer_arg(),
@@ -220,17 +183,16 @@ fn product(
             );
         }
     }
-    fitted(output, columns * LANES, made)
+    made.cut(output)
 }
 
 /// Weights as a product reads them, one student's after the other's.
 fn packed(weights: &CubeTensor, shape: Shape, backward: bool, students: usize) -> CubeTensor {
-    let [outputs, inputs] = [weights.shape()[0] / students, weights.shape()[1]];
     let (rows, columns) = if backward { (shape.output, shape.input) } else { (shape.input, shape.output) };
-    let count = students * shape.taps() * rows * columns * LANES * LANES;
+    let vectors = students * shape.taps() * rows * columns * LANES;
     let packed = empty(weights, [students * shape.taps() * rows * LANES, columns * LANES]);
-    let (cubes, dim) = elementwise(count);
-    // SAFETY: the kernel returns early past the last element and reads only weights that exist.
+    let (cubes, dim) = elementwise(vectors);
+    // SAFETY: the kernel returns early past the last vector and reads only weights that exist.
     unsafe {
         pack_weights::launch_unchecked(
             &packed.client,
@@ -239,8 +201,6 @@ fn packed(weights: &CubeTensor, shape: Shape, backward: bool, students: usize) -
             weights.clone().into_buffer_arg(),
             packed.clone().into_buffer_arg(),
             students as u32,
-            inputs as u32,
-            outputs as u32,
             shape,
             backward,
         );
@@ -248,32 +208,24 @@ fn packed(weights: &CubeTensor, shape: Shape, backward: bool, students: usize) -
     packed
 }
 
-/// A tensor of rows of `from` channels with rows of `to`: images, or one vector a student.
-fn fitted(tensor: CubeTensor, from: usize, to: usize) -> CubeTensor {
-    if from == to {
-        return tensor;
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+
+    #[test]
+    fn no_convolution_of_burns_is_a_tenth_faster_on_a_device_that_was_measured() -> Result<(), Box<dyn Error>>
+    {
+        let mut table = csv::Reader::from_reader(include_bytes!("beside-burn.csv").as_slice());
+        let mut rows = 0;
+        for row in table.deserialize() {
+            type Row = (String, String, String, u32, String, String, f64, f64);
+            let (device, precision, _, _, operator, shape, ours, burns): Row = row?;
+            // Whoever measures such a case has found where burn's kernel should be taken instead. A tenth is within the noise.
+            let what = format!("{operator} of {shape} in {precision} precision on {device}");
+            assert!(burns > 0.9 * ours, "{what}: {ours} ms by our kernel, {burns} by burn's");
+            rows += 1;
+        }
+        assert!(rows > 0, "an empty table decides nothing");
+        Ok(())
     }
-    let rows = tensor.shape().num_elements() / from;
-    let mut shape = tensor.shape().to_vec();
-    match &mut shape[..] {
-        [length] => *length = rows * to,
-        [.., channels] => *channels = to,
-        [] => unreachable!("a tensor has a dimension"),
-    }
-    let output = empty(&tensor, shape);
-    let (cubes, dim) = elementwise(rows * to);
-    // SAFETY: the kernel returns early past the last element and reads only channels that exist.
-    unsafe {
-        fit_channels::launch_unchecked(
-            &output.client,
-            cubes,
-            dim,
-            tensor.into_buffer_arg(),
-            output.clone().into_buffer_arg(),
-            (rows * to) as u32,
-            from as u32,
-            to as u32,
-        );
-    }
-    output
 }

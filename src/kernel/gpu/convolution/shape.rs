@@ -1,5 +1,7 @@
 //! The sizes of a convolution, and how its product is cut into tiles.
 
+use super::channels::Channels;
+use crate::device::Precision;
 use crate::kernel::convolution::Window;
 use crate::kernel::probe::Work;
 
@@ -7,11 +9,14 @@ use crate::kernel::probe::Work;
 pub(super) const LANES: usize = 4;
 
 /// The sizes of a convolution, known when a kernel is compiled, so that no invocation divides by a variable. The batch is
-/// not among them: the last one of an epoch is smaller. Channels are rounded up to whole vectors.
+/// not among them: the last one of an epoch is smaller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Shape {
     pub(super) height: usize,
     pub(super) width: usize,
+    /// Channels of the images and of the output.
+    pub(super) inputs: Channels,
+    pub(super) outputs: Channels,
     /// Vectors of channels of the images.
     pub(super) input: usize,
     pub(super) output_height: usize,
@@ -31,13 +36,19 @@ impl Shape {
         assert_eq!(kernel, weights[3], "kernels are square");
         assert!(kernel <= 15, "a window's rows and columns of taps have a bit each");
         let side = |length: usize| (length + 2 * window.padding - kernel) / window.stride + 1;
+        // The classifier's images; matrix units read whole vectors.
+        let small = height * width == 1 && window.precision == Precision::Full;
+        let inputs = Channels::new(images[3], small);
+        let outputs = Channels::new(weights[0] / window.students, small);
         Self {
             height,
             width,
-            input: images[3].div_ceil(LANES),
+            inputs,
+            outputs,
+            input: inputs.vectors(),
             output_height: side(height),
             output_width: side(width),
-            output: (weights[0] / window.students).div_ceil(LANES),
+            output: outputs.vectors(),
             kernel,
             stride: window.stride,
             padding: window.padding,
@@ -98,8 +109,10 @@ impl Tile {
             // Half as many rows reuse less of what they read, but are better than rows that do not exist: the weights of
             // a first convolution fill a quarter of the larger tile.
             let waste = |tile: Self, cost: usize| m.next_multiple_of(tile.m()) * cost;
-            let half = Self { rows: 1, ..tile };
-            if waste(half, 5) < waste(tile, 4) { half } else { tile }
+            let half = Self { rows: 1, depth: (2 * depth).min(4), ..tile };
+            let tile = if waste(half, 5) < waste(tile, 4) { half } else { tile };
+            // Rows of a small batch's logits: half of the invocations would have none.
+            if tile.down >= 32 && m <= tile.m() / 2 { Self { down: tile.down / 2, ..tile } } else { tile }
         };
         let tile = match n {
             0..=2 => small(1, 1),
@@ -137,7 +150,8 @@ impl Tile {
     /// Bytes of shared memory.
     #[cfg(test)]
     fn shared(&self) -> usize {
-        let windows = self.depth * LANES * 2 * size_of::<u32>();
+        // A window and a row of the gradient for each pixel of a panel.
+        let windows = self.depth * LANES * 3 * size_of::<u32>();
         self.depth * LANES * (self.m() + self.pad() + self.n()) * LANES * size_of::<f32>() + windows
     }
 }

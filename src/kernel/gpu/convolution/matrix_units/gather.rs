@@ -65,7 +65,7 @@ pub(super) fn gathered_product_of_halves(
     #[unroll]
     for turn in 0..turns {
         let row = (UNIT_POS + comptime!((turn * tile.invocations()) as u32)) / deep;
-        let (place, taps) = window(first_pixel + row, pixels, first_image, gather);
+        let (place, taps) = window(first_pixel + row, pixels, first_image, batch, gather);
         places[turn] = place;
         beyond[turn] = taps;
     }
@@ -136,7 +136,7 @@ fn write(
             let (row, vector, sum) = staged(place, fragment, stage, operand, tile);
             let (pixel, vector) = (first_pixel + row, first_column + vector);
             if pixel < pixels && vector < comptime!(columns as u32) {
-                let (image, row, column) = place_of(pixel, gather);
+                let (image, row, column) = place_of(pixel, batch, gather);
                 let spread = comptime!(gather.spread() as u32);
                 let y = row * spread + comptime!(gather.phase[0] as u32);
                 let x = column * spread + comptime!(gather.phase[1] as u32);

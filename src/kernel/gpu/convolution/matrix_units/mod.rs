@@ -13,7 +13,6 @@ mod weight_gradient;
 #[cfg(test)]
 mod tests;
 
-use burn::backend::TensorMetadata;
 use burn::tensor::DType;
 use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
@@ -22,11 +21,12 @@ use cubecl::prelude::*;
 use self::gather::{gathered_product_of_halves, length};
 use self::pack::pack_weights_as_halves;
 use self::tile::{LEAST_TILES, MatrixTile};
-use self::weight_gradient::weight_gradient_parts_of_halves;
-use super::super::{elementwise, empty};
+use self::weight_gradient::weight_gradient_product_of_halves;
+use super::super::elementwise;
 use super::gather::{Gather, Way};
+use super::order::Order;
 use super::shape::{LANES, Shape};
-use super::{cut, workgroups};
+use super::{Parts, workgroups};
 use crate::device::{MatrixUnits, Precision};
 use crate::kernel::convolution::Window;
 
@@ -41,7 +41,6 @@ pub(super) fn units(on: &CubeTensor, window: Window) -> Option<MatrixUnits> {
 
 /// Weights as the product of a gather reads them, one student's after the other's.
 pub(super) fn packed(weights: &CubeTensor, shape: Shape, way: Way, students: usize) -> CubeTensor {
-    let [outputs, inputs] = [weights.shape()[0] / students, weights.shape()[1]];
     let vectors = students * shape.taps() * shape.input * shape.output * LANES;
     let (client, device) = (weights.client.clone(), weights.device.clone());
     let packed = empty_device_contiguous_dtype(client, device, [vectors * LANES].into(), DType::F16);
@@ -55,8 +54,6 @@ pub(super) fn packed(weights: &CubeTensor, shape: Shape, way: Way, students: usi
             weights.clone().into_buffer_arg(),
             packed.clone().into_buffer_arg(),
             students as u32,
-            inputs as u32,
-            outputs as u32,
             shape,
             way == Way::Backward,
         );
@@ -96,41 +93,38 @@ pub(super) fn product(
     }
 }
 
-/// The parts of a gradient of the weights, and how many they are of each student.
-pub(super) fn weight_gradient_parts(
+/// Gradient of the weights, `[S·O, C, K, K]`.
+pub(super) fn weight_gradient(
     units: MatrixUnits,
     images: CubeTensor,
     gradient: CubeTensor,
+    weights: &[usize],
     (students, batch): (usize, usize),
     shape: Shape,
-) -> (CubeTensor, usize) {
+) -> CubeTensor {
     let (rows, columns) = (shape.taps() * shape.input * LANES, shape.output * LANES);
     let pixels = batch * shape.output_pixels();
     // The parts bring the tiles that a large GPU needs.
     let tile = MatrixTile::choose(units, [rows, columns, pixels], 1);
-    let tiles = rows.div_ceil(tile.m()) * columns.div_ceil(tile.n());
-    let (part, count) = cut(tiles, pixels, tile.k());
-    let parts = empty(&images, [students * count, rows, columns]);
-    let workgroups = CubeCount::Static(
-        columns.div_ceil(tile.n()) as u32,
-        rows.div_ceil(tile.m()) as u32,
-        (students * count) as u32,
-    );
+    let parts = Parts::new([columns.div_ceil(tile.n()), rows.div_ceil(tile.m())], pixels, tile.k());
+    let found = parts.empty(&images, weights, shape, students);
     // SAFETY: `shape` and `tile` decide every size; the kernel guards what lies beyond the last row, column and pixel.
     unsafe {
-        weight_gradient_parts_of_halves::launch_unchecked(
-            &parts.client,
-            workgroups,
+        weight_gradient_product_of_halves::launch_unchecked(
+            &found.client,
+            parts.workgroups(students),
             CubeDim::new_1d(tile.invocations() as u32),
+            parts.at_once(),
             images.into_buffer_arg(),
             gradient.into_buffer_arg(),
-            parts.clone().into_buffer_arg(),
+            found.clone().into_buffer_arg(),
             batch as u32,
-            part as u32,
-            count as u32,
-            shape,
+            parts.pixels as u32,
+            parts.count as u32,
+            Gather::forward(shape, Order::Images),
+            parts.whole(),
             tile,
         );
     }
-    (parts, count)
+    parts.added(found, weights, shape, students)
 }

@@ -2,8 +2,7 @@
 
 use cubecl::prelude::*;
 
-use super::super::pack::packed_weight;
-use super::super::product::Vec4;
+use super::super::pack::packed_weights;
 use super::super::shape::Shape;
 use super::fragment::{Half4, Operand, halves};
 
@@ -13,8 +12,6 @@ pub(super) fn pack_weights_as_halves(
     weights: &[f32],
     packed: &mut [Half4],
     students: u32,
-    inputs: u32,
-    outputs: u32,
     #[comptime] shape: Shape,
     #[comptime] backward: bool,
 ) {
@@ -22,11 +19,6 @@ pub(super) fn pack_weights_as_halves(
     if vector >= students * comptime!((shape.taps() * shape.input * shape.output * 4) as u32) {
         terminate!();
     }
-    let mut value = Vec4::new(0.0);
-    #[unroll]
-    for lane in 0..4usize {
-        let place = vector * 4 + comptime!(lane as u32);
-        value.insert(lane, packed_weight(weights, place, inputs, outputs, shape, backward));
-    }
+    let value = packed_weights(weights, vector, shape, backward);
     packed[vector as usize] = halves(value, Operand::Value);
 }

@@ -3,27 +3,30 @@
 use cubecl::cmma::Matrix;
 use cubecl::prelude::*;
 
+use super::super::gather::Gather;
 use super::super::product::Vec4;
 use super::super::shape::Shape;
-use super::super::weight_gradient::{WindowOf, put_windows, tap_of_row};
+use super::super::weight_gradient::{WindowOf, put_sum, put_windows, tap_of_row};
 use super::fragment::{Half4, Operand, has_block, multiply, stage_fragment, staged, zeros};
 use super::gather::deposit;
 use super::tile::MatrixTile;
 
-/// `parts[part][tap, channel][column] = Σ images[window of the pixel] · gradient[pixel][column]` over the pixels of a part.
+/// A gradient in parts, or whole, as that of the plain product.
 ///
 /// Workgroups and parts are numbered as those of the plain product. A part has `part` pixels, a multiple of a panel's depth.
 #[cube(launch_unchecked)]
-pub(super) fn weight_gradient_parts_of_halves(
+pub(super) fn weight_gradient_product_of_halves<F: Size>(
     images: &[Vec4],
     gradient: &[Vec4],
-    parts: &mut [Vec4],
+    found: &mut [Vector<f32, F>],
     batch: u32,
     part: u32,
     count: u32,
-    #[comptime] shape: Shape,
+    #[comptime] gather: Gather,
+    #[comptime] whole: bool,
     #[comptime] tile: MatrixTile,
 ) {
+    let shape = comptime!(gather.shape);
     let pixels = batch * comptime!(shape.output_pixels() as u32);
     let first_group = CUBE_POS_Y * comptime!((tile.m() / 4) as u32);
     let first_column = CUBE_POS_X * comptime!((tile.n() / 4) as u32);
@@ -51,7 +54,8 @@ pub(super) fn weight_gradient_parts_of_halves(
         first_pixel,
         last_pixel,
         0u32,
-        shape,
+        batch,
+        gather,
         deep,
         comptime!(tile.invocations() as u32),
     );
@@ -64,13 +68,13 @@ pub(super) fn weight_gradient_parts_of_halves(
     #[unroll]
     for group in 0..groups {
         let row = first_group + (UNIT_POS + comptime!((group * tile.invocations()) as u32)) % wide;
-        let (offset, bit) = tap_of_row(row, shape);
+        let (offset, bit) = tap_of_row(row, gather);
         offsets[group] = offset;
         bits[group] = bit;
     }
     sync_cube();
     let mut next_left = Array::<Vec4>::new(turns);
-    let mut found = Array::<u32>::new(comptime!(turns.div_ceil(32)));
+    let mut loaded = Array::<u32>::new(comptime!(turns.div_ceil(32)));
     let mut next_right =
         Array::<Vec4>::new(comptime!((tile.k() * tile.n() / 4).div_ceil(tile.invocations())));
 
@@ -78,17 +82,27 @@ pub(super) fn weight_gradient_parts_of_halves(
         if step < steps {
             let pixel = first_pixel + step * deep;
             let slot = step % 2 * deep;
-            fetch_windows(images, &windows, slot, &offsets, &bits, &mut next_left, &mut found, tile);
+            fetch_windows(images, &windows, slot, &offsets, &bits, &mut next_left, &mut loaded, tile);
             fetch_gradient(gradient, first_column, pixel, last_pixel, &mut next_right, shape, tile);
             let units = comptime!(tile.invocations() as u32);
-            put_windows(&mut windows, deep - slot, pixel + deep, last_pixel, 0u32, shape, deep, units);
+            put_windows(
+                &mut windows,
+                deep - slot,
+                pixel + deep,
+                last_pixel,
+                0u32,
+                batch,
+                gather,
+                deep,
+                units,
+            );
         }
         if step > 0 {
             multiply(&left, &right, &sums, true, tile);
             sync_cube();
         }
         if step < steps {
-            blank(&mut next_left, &found, turns);
+            blank(&mut next_left, &loaded, turns);
             deposit(&next_left, &mut left, comptime!(tile.k()), comptime!(tile.m()), Operand::Value, tile);
             deposit(
                 &next_right,
@@ -103,31 +117,28 @@ pub(super) fn weight_gradient_parts_of_halves(
     }
 
     if has_block(tile) {
-        write(&sums, &mut stage, parts, first_group, first_column, shape, tile);
+        write(&sums, &mut stage, found, first_group, first_column, shape, whole, tile);
     }
 }
 
 /// Writes a subgroup's block of a part.
 #[cube]
-fn write(
+fn write<F: Size>(
     sums: &Sequence<Matrix<f32>>,
     stage: &mut Shared<[Vec4]>,
-    parts: &mut [Vec4],
+    found: &mut [Vector<f32, F>],
     first_group: u32,
     first_column: u32,
     #[comptime] shape: Shape,
+    #[comptime] whole: bool,
     #[comptime] tile: MatrixTile,
 ) {
-    let (rows, columns) = comptime!(((shape.taps() * shape.input * 4) as u32, shape.output as u32));
     #[unroll]
     for fragment in 0..comptime!(tile.rows * tile.columns) {
         stage_fragment(sums, fragment, stage, tile);
         for place in range_stepped(UNIT_POS_PLANE, comptime!(tile.stage() as u32), PLANE_DIM) {
             let (row, vector, sum) = staged(place, fragment, stage, Operand::Gradient, tile);
-            let (row, vector) = (first_group * 4 + row, first_column + vector);
-            if row < rows && vector < columns {
-                parts[((CUBE_POS_Z * rows + row) * columns + vector) as usize] = sum;
-            }
+            put_sum(found, first_group * 4 + row, first_column + vector, sum, shape, whole);
         }
         sync_plane();
     }
