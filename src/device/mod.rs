@@ -3,6 +3,7 @@
 #[cfg(feature = "cuda")]
 mod cuda;
 mod precision;
+pub(crate) mod upload;
 #[cfg(feature = "wgpu")]
 mod watch;
 
@@ -11,6 +12,7 @@ use serde::Serialize;
 
 pub use self::precision::{MatrixUnits, NoMatrixUnits, Precision};
 use crate::kernel::copy::joined;
+use crate::kernel::reshape::reshape;
 
 /// A device as a user names it: `auto`, `cpu`, `wgpu[:n]`, `vulkan[:n]`, `cuda[:n]`, `metal`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -282,7 +284,7 @@ fn reason(report: &str) -> String {
 pub async fn read_all<const D: usize>(tensors: Vec<Tensor<D>>) -> Result<Vec<f32>, String> {
     let vector = |tensor: Tensor<D>| {
         let length = tensor.shape().num_elements();
-        tensor.reshape([length])
+        reshape(tensor, [length])
     };
     read(joined(tensors.into_iter().map(vector).collect())).await
 }

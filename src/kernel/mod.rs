@@ -21,6 +21,7 @@ mod gpu;
 pub(crate) mod instance_norm;
 pub(crate) mod max_pool;
 pub mod probe;
+pub(crate) mod reshape;
 #[cfg(all(test, feature = "wgpu"))]
 pub(crate) mod testing;
 pub(crate) mod update;

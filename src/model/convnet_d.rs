@@ -8,6 +8,7 @@ use super::init::Initializer;
 use super::layers::{Conv, InstanceNorm, Linear, Mode};
 use super::state::StateVisitor;
 use crate::kernel::average_pool::average_pool;
+use crate::kernel::reshape::reshape;
 
 /// D = ⌊log2 px⌋ − 2 blocks of conv 3×3 with bias, InstanceNorm, ReLU, average pool 2×2; flatten; linear.
 #[derive(Module, Debug)]
@@ -35,7 +36,7 @@ impl ConvNetD {
         }
         let [batch, height, width, channels] = x.dims();
         // The classifier's weights are in PyTorch's order of features.
-        let features = x.permute([0, 3, 1, 2]).reshape([batch, channels * height * width]);
+        let features = reshape(x.permute([0, 3, 1, 2]), [batch, channels * height * width]);
         self.classifier.forward(features, mode)
     }
 

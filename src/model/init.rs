@@ -1,9 +1,9 @@
 //! Initial weights, as PyTorch draws them but from our own generator.
 
 use burn::module::Param;
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::device::Precision;
+use crate::device::{Precision, upload};
 use crate::random::{Purpose, Stream};
 
 /// Draws the tensors of a network in order; tensor `i` comes from stream `(seed, Init, 0, i)`.
@@ -63,6 +63,6 @@ impl<'a> Initializer<'a> {
     }
 
     fn tensor<const D: usize>(&self, values: Vec<f32>, shape: [usize; D]) -> Tensor<D> {
-        Tensor::from_data(TensorData::new(values, shape), (self.device, DType::F32))
+        upload::floats(TensorData::new(values, shape), self.device)
     }
 }

@@ -10,6 +10,7 @@ use crate::kernel::average_pool::average_pool;
 use crate::kernel::block::{Layout, Operands, block_eval, block_train};
 use crate::kernel::convolution::{Window, convolution};
 use crate::kernel::instance_norm::instance_norm;
+use crate::kernel::reshape::reshape;
 use crate::kernel::update::running;
 
 /// What a pass is for.
@@ -213,11 +214,11 @@ impl Linear {
     pub(crate) fn forward(&self, x: Tensor<2>, mode: Mode) -> Tensor<2> {
         // A convolution of images of one pixel: our kernels, and no other product is linked for this one.
         let ([batch, input], [outputs, _]) = (x.dims(), self.weight.dims());
-        let (students, weight) = (mode.students(), self.weight.val().reshape([outputs, input, 1, 1]));
+        let (students, weight) = (mode.students(), reshape(self.weight.val(), [outputs, input, 1, 1]));
         // In full precision always: its products are few, and losses and scores are read from what it says.
         let window = Window { stride: 1, padding: 0, students, precision: Precision::Full };
-        convolution(x.reshape([batch, 1, 1, input]), weight, self.bias.val(), window)
-            .reshape([batch, outputs / students])
+        let logits = convolution(reshape(x, [batch, 1, 1, input]), weight, self.bias.val(), window);
+        reshape(logits, [batch, outputs / students])
     }
 
     pub(crate) fn state<V: StateVisitor>(&mut self, name: &str, visitor: &mut V) {
@@ -229,5 +230,5 @@ impl Linear {
 /// Mean over the pixels of each channel: `[B, H, W, C]` to `[B, C]`.
 pub(crate) fn global_average(x: Tensor<4>) -> Tensor<2> {
     let [batch, height, width, channels] = x.dims();
-    average_pool(x, [height, width]).reshape([batch, channels])
+    reshape(average_pool(x, [height, width]), [batch, channels])
 }

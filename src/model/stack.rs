@@ -9,6 +9,7 @@ use burn::tensor::Tensor;
 use super::Network;
 use super::state::StateVisitor;
 use crate::kernel::copy::{joined, part};
+use crate::kernel::reshape::reshape;
 
 impl Network {
     /// Networks of one shape, stacked; its parameters have the ids of the first one's.
@@ -61,7 +62,7 @@ impl StateVisitor for Vectors {
         let value = param.val();
         let value = if value.is_autodiff() { value.inner() } else { value };
         let length = value.shape().num_elements();
-        self.0.push((param.id, value.reshape([length])));
+        self.0.push((param.id, reshape(value, [length])));
     }
 
     fn batch_counter(&mut self, _name: &str) {}
@@ -77,7 +78,7 @@ impl StateVisitor for Replace {
         let values = self.vectors.next().expect("as many vectors as tensors");
         let mut shape = old.dims();
         shape[0] = values.dims()[0] / shape[1..].iter().product::<usize>();
-        let new = values.reshape(shape);
+        let new = reshape(values, shape);
         let new = if old.is_autodiff() { Tensor::from_inner(new) } else { new };
         *param = Param::initialized(param.id, new).set_require_grad(trained);
     }

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use burn::module::Param;
-use burn::tensor::{DType, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensorError, SafeTensors};
 
 use super::Network;
+use crate::device::upload;
+use crate::kernel::reshape::reshape;
 
 /// Visits the tensors of a network in the order and under the names of its PyTorch twin.
 pub(crate) trait StateVisitor {
@@ -73,7 +75,7 @@ impl StateVisitor for Collect {
         let value = param.val();
         let shape: Vec<usize> = value.dims().to_vec();
         let length = shape.iter().product::<usize>();
-        self.tensors.push((name.to_owned(), shape, value.inner().reshape([length])));
+        self.tensors.push((name.to_owned(), shape, reshape(value.inner(), [length])));
     }
 
     fn batch_counter(&mut self, name: &str) {
@@ -171,7 +173,7 @@ impl Load<'_> {
 
 fn replace<const D: usize>(param: &mut Param<Tensor<D>>, values: Vec<f32>, shape: [usize; D]) {
     let (old, trained) = (param.val(), param.is_require_grad());
-    let new = Tensor::from_data(TensorData::new(values, shape), (&old.device(), DType::F32));
+    let new = upload::floats(TensorData::new(values, shape), &old.device());
     *param = Param::initialized(param.id, new).set_require_grad(trained);
 }
 

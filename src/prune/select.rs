@@ -1,6 +1,6 @@
 //! Choosing the images of each class.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 
 use super::{Fill, Pick, PruneError, Rule, Selection};
 use crate::data::{ClassMap, Sample};
@@ -52,7 +52,7 @@ pub fn preference(request: &PruneRequest) -> Result<Vec<u32>, PruneError> {
     let mut order: Vec<u32> = (0..samples.len() as u32).collect();
     if request.rule == Rule::Random {
         let keys = keys(request.seed, Purpose::RandomRule, &places);
-        order.sort_unstable_by_key(|&i| (keys[i as usize], places[i as usize]));
+        order.sort_unstable_by(|&a, &b| of_keys(&keys, &places, a as usize, b as usize));
         return Ok(order);
     }
     let scores = request.scores.ok_or(PruneError::NoScores(request.rule.name()))?;
@@ -61,12 +61,20 @@ pub fn preference(request: &PruneRequest) -> Result<Vec<u32>, PruneError> {
         let (a, b) = (a as usize, b as usize);
         // Adding 0 makes -0 and 0 the same score.
         let by_score = (scores[a] + 0.0).total_cmp(&(scores[b] + 0.0));
-        by_score.then(keys[a].cmp(&keys[b])).then(places[a].cmp(&places[b]))
+        by_score.then_with(|| of_keys(&keys, &places, a, b))
     });
     if request.rule == Rule::Hard {
         order.reverse();
     }
     Ok(order)
+}
+
+/// The order of two images of equal scores.
+///
+/// A call, as each of the sorts would repeat it a hundred times over in its network of comparisons.
+#[inline(never)]
+fn of_keys(keys: &[u64], places: &[u32], a: usize, b: usize) -> Ordering {
+    keys[a].cmp(&keys[b]).then(places[a].cmp(&places[b]))
 }
 
 /// Chooses `per_class` images of every class.

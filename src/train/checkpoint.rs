@@ -7,14 +7,14 @@
 use std::collections::{BTreeMap, HashMap};
 
 use burn::module::{Param, ParamId};
-use burn::tensor::{DType, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensorError, SafeTensors};
 use serde::{Deserialize, Serialize};
 
 use super::course::CurvePoint;
 use super::student::{Student, TrainError};
-use crate::device::{self, Precision};
+use crate::device::{self, Precision, upload};
 use crate::model::{StateError, StateTensor, StateVisitor, load_state, state};
 
 /// The key of our text in the metadata of the file.
@@ -92,7 +92,7 @@ impl Student {
             let tensors: Vec<Tensor<1>> = values
                 .map(|values| {
                     let length = values.len();
-                    Tensor::from_data(TensorData::new(values, [length]), (&self.device, DType::F32))
+                    upload::floats(TensorData::new(values, [length]), &self.device)
                 })
                 .collect();
             if !tensors.is_empty() {

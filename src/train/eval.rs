@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::student::TrainError;
 use crate::augment::{Layout, Normalise, normalise_into};
 use crate::data::ImageSet;
-use crate::device;
+use crate::device::{self, upload};
 use crate::model::Network;
 
 /// Correct answers of a network on a labelled set.
@@ -122,7 +122,7 @@ pub(crate) fn eval_logits(
     let mut pixels = vec![0.0f32; images.len() * 3 * side * side];
     normalise_into(set, images, normalise, Layout::Nhwc, &mut pixels);
     let input = TensorData::new(pixels, [images.len(), side, side, 3]);
-    network.forward_eval(Tensor::from_data(input, (device, DType::F32)))
+    network.forward_eval(upload::floats(input, device))
 }
 
 #[cfg(test)]

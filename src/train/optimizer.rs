@@ -7,6 +7,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
 use super::recipe::{Optimizer, Recipe};
+use crate::kernel::reshape::reshape;
 use crate::kernel::update::{AdamW, Sgd, adamw, sgd};
 use crate::model::Network;
 
@@ -129,7 +130,7 @@ impl ModuleMapper for Step<'_> {
         let shape = value.dims();
         let length = shape.iter().product::<usize>();
         let decay = if D > 1 { self.state.weight_decay } else { 0.0 };
-        let new = self.update(id, value.reshape([length]), gradient.reshape([length]), decay);
-        Param::initialized(id, Tensor::from_inner(new.reshape(shape)).require_grad())
+        let new = self.update(id, reshape(value, [length]), reshape(gradient, [length]), decay);
+        Param::initialized(id, Tensor::from_inner(reshape(new, shape)).require_grad())
     }
 }

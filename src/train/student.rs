@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use burn::module::Module;
 use burn::optim::GradientsParams;
-use burn::tensor::{DType, Device, Tensor};
+use burn::tensor::{Device, Tensor};
 
 use super::batch::Batch;
 use super::course::{Course, targets};
@@ -14,7 +14,7 @@ use super::recipe::Recipe;
 use crate::augment::{AugmentError, Augmentation, Normalise};
 use crate::combine::Grid;
 use crate::data::ImageSet;
-use crate::device;
+use crate::device::{self, upload};
 use crate::kernel::cross_entropy::{Target, mixed_cross_entropy};
 use crate::kernel::views::Resident;
 use crate::model::{ModelConfig, ModelError, Network};
@@ -188,7 +188,7 @@ impl Student {
 /// The views of a batch where the network is, `[B, H, W, 3]`.
 fn input(batch: Batch, resident: Option<&Resident>, device: &Device) -> Tensor<4> {
     match (batch.pixels, resident) {
-        (Some(pixels), _) => Tensor::from_data(pixels, (&device.clone().autodiff(), DType::F32)),
+        (Some(pixels), _) => upload::floats(pixels, &device.clone().autodiff()),
         (None, Some(resident)) => Tensor::from_inner(resident.views(&batch.views, device)),
         (None, None) => unreachable!("a batch has no pixels only where the device has the images"),
     }

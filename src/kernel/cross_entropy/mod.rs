@@ -12,7 +12,9 @@ mod gpu;
 
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Backend, Dispatch, backend_extension};
-use burn::tensor::{DType, Int, Tensor, TensorData};
+use burn::tensor::Tensor;
+
+use crate::device::upload;
 
 /// What the loss of a sample compares its logits with: two labels and the weight of each.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -80,8 +82,7 @@ pub(crate) fn mixed_cross_entropy(logits: Tensor<2>, targets: &[Target]) -> Tens
     let known = |label: u32| (label as usize) < classes;
     assert!(targets.iter().all(|target| known(target.own) && known(target.other)), "a label is a class");
     let words: Vec<i32> = targets.iter().flat_map(|target| target.words()).collect();
-    let words = TensorData::new(words, [batch * WORDS]);
-    let targets = Tensor::<1, Int>::from_data(words, (&logits.device().inner(), DType::I32));
+    let targets = upload::words(words, &logits.device().inner());
     Tensor::from_dispatch(<Dispatch as CrossEntropy>::cross_entropy(
         logits.into_dispatch(),
         targets.into_dispatch(),
@@ -90,8 +91,9 @@ pub(crate) fn mixed_cross_entropy(logits: Tensor<2>, targets: &[Target]) -> Tens
 
 #[cfg(test)]
 mod tests {
+    use burn::tensor::{DType, Device, TensorData};
+
     use super::*;
-    use burn::tensor::Device;
 
     /// Made with `tests/golden/cross_entropy.py` (PyTorch, float64).
     const GOLDEN: &str = include_str!("../../../tests/golden/cross_entropy.json");

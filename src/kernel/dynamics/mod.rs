@@ -9,8 +9,9 @@ mod gpu;
 
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Backend, Dispatch, backend_extension};
-use burn::tensor::{DType, Int, Tensor, TensorData};
+use burn::tensor::Tensor;
 
+use crate::device::upload;
 use crate::score::{Dynamics, ScoreError};
 
 /// Numbers of a sample: those of [`Dynamics`] in the order of its fields, then 1 where they have a value.
@@ -35,8 +36,7 @@ pub(crate) fn dynamics(logits: Tensor<2>, labels: &[u32]) -> Tensor<2> {
     assert_eq!(labels.len(), batch, "one label for each row of logits");
     assert!(labels.iter().all(|&label| (label as usize) < classes), "a label is one of the classes");
     let labels = labels.iter().map(|&label| label as i32).collect();
-    let labels = TensorData::new::<i32, _>(labels, [batch]);
-    let labels = Tensor::<1, Int>::from_data(labels, (&logits.device(), DType::I32));
+    let labels = upload::words(labels, &logits.device());
     let rows = <Dispatch as TrainingDynamics>::dynamics(logits.into_dispatch(), labels.into_dispatch());
     Tensor::from_dispatch(rows)
 }
@@ -60,7 +60,7 @@ pub(crate) fn from_rows(rows: &[f32]) -> Result<Vec<Dynamics>, ScoreError> {
 
 #[cfg(all(test, feature = "flex"))]
 mod tests {
-    use burn::tensor::Device;
+    use burn::tensor::{DType, Device, TensorData};
     use pollster::block_on;
 
     use super::*;

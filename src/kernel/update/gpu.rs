@@ -7,6 +7,7 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
 use super::{AdamW, AdamWStep, Running, Sgd, SgdStep, Update};
+use crate::kernel::copy::Copy;
 use crate::kernel::gpu::{elementwise, empty, ready, span};
 use crate::kernel::probe::Work;
 
@@ -84,7 +85,11 @@ fn running(
 /// A tensor of floats that may be written: this one, or a copy when it is shared.
 fn own(tensor: CubeTensor) -> CubeTensor {
     let tensor = ready(tensor);
-    if tensor.can_mut() { tensor } else { tensor.copy() }
+    if tensor.can_mut() {
+        return tensor;
+    }
+    let (copy, count) = (empty(&tensor, tensor.shape()), tensor.shape().num_elements());
+    <CubeBackend as Copy>::copy(tensor, 0, copy, 0, count)
 }
 
 /// How many elements an invocation takes.

@@ -10,6 +10,7 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use crate::augment::{Normalise, View};
 use crate::combine::Rect;
 use crate::data::ImageSet;
+use crate::device::upload;
 
 /// Buffers that the images may lie in.
 pub(crate) const BUFFERS: usize = 4;
@@ -86,8 +87,7 @@ impl Resident {
                 .flat_map(|image| set.image(image).chunks_exact(3))
                 .map(|rgb| i32::from_le_bytes([rgb[0], rgb[1], rgb[2], 0]))
                 .collect();
-            let length = words.len();
-            Tensor::<1, Int>::from_data(TensorData::new(words, [length]), (device, DType::I32))
+            upload::words(words, device)
         };
         let first = packed(0);
         // A buffer that no image lies in is bound, but not read.
@@ -96,8 +96,7 @@ impl Resident {
         });
         let affine = normalise.affine();
         let constants = affine.iter().map(|of| of.0).chain(affine.iter().map(|of| of.1)).collect();
-        let constants = TensorData::new::<f32, _>(constants, [6]);
-        let constants = Tensor::from_data(constants, (device, DType::F32));
+        let constants = upload::floats(TensorData::new::<f32, _>(constants, [6]), device);
         Some(Self { buffers, each, side, constants })
     }
 
@@ -123,8 +122,7 @@ impl Resident {
             let words = views.iter().flat_map(|view| words(view, self.side as u32, before));
             plan.extend(words.map(u32::cast_signed));
         }
-        let (words, length) = (plan, WORDS * students.iter().map(|views| views.len()).sum::<usize>());
-        let plan = Tensor::<1, Int>::from_data(TensorData::new(words, [length]), (device, DType::I32));
+        let plan = upload::words(plan, device);
         let [first, second, third, fourth] = self.buffers.clone().map(Tensor::into_dispatch);
         Tensor::from_dispatch(<Dispatch as Views>::views(
             first,

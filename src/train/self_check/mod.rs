@@ -9,12 +9,12 @@ mod products;
 
 use burn::module::Module;
 use burn::optim::GradientsParams;
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use serde::Serialize;
 
 use super::optimizer::OptimizerState;
 use super::recipe::{Cosine, Length, Optimizer, Recipe};
-use crate::device::Precision;
+use crate::device::{Precision, upload};
 use crate::kernel::convolution::reference::OF_HALVES;
 use crate::kernel::cross_entropy::{Target, mixed_cross_entropy};
 use crate::model::{Architecture, ModelConfig, Stem};
@@ -98,8 +98,7 @@ async fn cross_entropy_error(
 
     let autodiff = device.clone().autodiff();
     let logits =
-        Tensor::<2>::from_data(TensorData::new(values.clone(), [batch, classes]), (&autodiff, DType::F32))
-            .require_grad();
+        upload::floats::<2>(TensorData::new(values.clone(), [batch, classes]), &autodiff).require_grad();
     let losses = mixed_cross_entropy(logits.clone(), &targets);
     let gradients = losses.clone().backward();
     let Some(gradient) = logits.grad(&gradients) else {
@@ -158,8 +157,7 @@ async fn train(device: &Device, precision: Precision) -> Result<(f64, f64), Chec
     let mut optimizer = OptimizerState::new(&recipe);
     let mut stream = Stream::new(1, Purpose::Test, 0, 0);
     let pixels: Vec<f32> = (0..BATCH * 3 * SIDE * SIDE).map(|_| stream.normal() as f32).collect();
-    let input =
-        Tensor::<4>::from_data(TensorData::new(pixels, [BATCH, SIDE, SIDE, 3]), (&autodiff, DType::F32));
+    let input = upload::floats(TensorData::new(pixels, [BATCH, SIDE, SIDE, 3]), &autodiff);
     let target =
         |label: u32| Target { own: label, other: label, own_share: 1.0 / BATCH as f32, other_share: 0.0 };
     let targets: Vec<Target> = (0..BATCH).map(|i| target((i % CLASSES) as u32)).collect();

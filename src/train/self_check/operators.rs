@@ -8,7 +8,7 @@ use super::{CheckError, read};
 use crate::augment::{Augmentation, Executor, Layout as Order, Normalise, Planner};
 use crate::combine::Grid;
 use crate::data::ImageSet;
-use crate::device::Precision;
+use crate::device::{Precision, upload};
 use crate::kernel::average_pool::average_pool;
 use crate::kernel::block::{Layout, Operands, block_eval, block_train};
 use crate::kernel::convolution::{Window, convolution};
@@ -17,6 +17,7 @@ use crate::kernel::cross_entropy::{Target, mixed_cross_entropy};
 use crate::kernel::dynamics::dynamics;
 use crate::kernel::instance_norm::instance_norm;
 use crate::kernel::max_pool::{PoolWindow, max_pool};
+use crate::kernel::reshape::reshape;
 use crate::kernel::update::{AdamW, Sgd, adamw, running, sgd};
 use crate::kernel::views::Resident;
 use crate::random::{Purpose, Stream};
@@ -51,7 +52,7 @@ impl<'a> Operand<'a> {
         all.truncate(self.students.end * each);
         let values = all.split_off(self.students.start * each);
         shape[0] *= self.students.len();
-        Tensor::from_data(TensorData::new(values, shape), (self.device, DType::F32))
+        upload::floats(TensorData::new(values, shape), self.device)
     }
 }
 
@@ -162,7 +163,7 @@ fn loss(output: &Tensor<4>, students: usize) -> Tensor<1> {
         Target { own, other: own, own_share: 1.0 / each as f32, other_share: 0.0 }
     };
     let targets: Vec<Target> = (0..pixels).map(target).collect();
-    mixed_cross_entropy(output.clone().reshape([pixels, channels]), &targets)
+    mixed_cross_entropy(reshape(output.clone(), [pixels, channels]), &targets)
 }
 
 async fn gradient<const D: usize>(

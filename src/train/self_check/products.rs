@@ -3,13 +3,14 @@
 //! Only the products differ there: what follows them has been compared in full precision, and decisions (a ReLU's, a pool's)
 //! that a rounding may turn around would hide how exact they are.
 
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::tensor::{Device, TensorData};
 
 use super::{CheckError, read};
-use crate::device::Precision;
+use crate::device::{Precision, upload};
 use crate::kernel::convolution::reference::{Sizes, Sum, error};
 use crate::kernel::convolution::{Window, convolution};
 use crate::kernel::cross_entropy::{Target, mixed_cross_entropy};
+use crate::kernel::reshape::reshape;
 use crate::random::{Purpose, Stream};
 
 /// Students that a device computes for: alone, and in the same launches.
@@ -94,19 +95,19 @@ async fn found(device: &Device, sizes: &Sizes, students: &[Operands]) -> Result<
     let tensor = |of: fn(&Operands) -> &[f32], mut shape: [usize; 4]| {
         let values: Vec<f32> = students.iter().flat_map(of).copied().collect();
         shape[0] *= students.len();
-        Tensor::<4>::from_data(TensorData::new(values, shape), (&autodiff, DType::F32)).require_grad()
+        upload::floats::<4>(TensorData::new(values, shape), &autodiff).require_grad()
     };
     let images = tensor(|student| &student.images, sizes.images);
     let weights = tensor(|student| &student.weights, sizes.weights());
     let outputs = students.len() * sizes.outputs;
     let bias = TensorData::new(vec![0.0f32; outputs], [outputs]);
-    let bias = Tensor::<1>::from_data(bias, (&autodiff, DType::F32));
+    let bias = upload::floats::<1>(bias, &autodiff);
     let window = Window { students: students.len(), ..sizes.window };
     let output = convolution(images.clone(), weights.clone(), bias, window);
     let share = share(sizes);
     let target = |&own: &u32| Target { own, other: own, own_share: share, other_share: 0.0 };
     let targets: Vec<Target> = students.iter().flat_map(|student| &student.labels).map(target).collect();
-    let logits = output.clone().reshape([targets.len(), sizes.outputs]);
+    let logits = reshape(output.clone(), [targets.len(), sizes.outputs]);
     let gradients = mixed_cross_entropy(logits, &targets).backward();
     let mut found = [read(output).await?, Vec::new(), Vec::new()];
     for (operand, found) in [images, weights].iter().zip(&mut found[1..]) {

@@ -1,6 +1,6 @@
 //! The training loop against PyTorch (`tests/golden/model.py`), and that it can be cut anywhere.
 
-use burn::tensor::TensorData;
+use burn::tensor::{DType, TensorData};
 use pollster::block_on;
 use serde::Deserialize;
 
