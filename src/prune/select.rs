@@ -71,7 +71,7 @@ pub fn preference(request: &PruneRequest) -> Result<Vec<u32>, PruneError> {
 
 /// The order of two images of equal scores.
 ///
-/// A call, as each of the sorts would repeat it a hundred times over in its network of comparisons.
+/// A call, not repeated in every comparison of the sorts (`combine::manifest`).
 #[inline(never)]
 fn of_keys(keys: &[u64], places: &[u32], a: usize, b: usize) -> Ordering {
     keys[a].cmp(&keys[b]).then(places[a].cmp(&places[b]))
