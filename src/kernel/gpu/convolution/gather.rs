@@ -276,52 +276,56 @@ pub(super) fn gathered_product<I: Size, O: Size>(
     let runs = comptime!((channels / tile.depth) as u32);
     let last_row = select(first_row + m * 4 < pixels, first_row + m * 4, pixels);
     let taps = taps_of_pixels(first_row, last_row, batch, gather);
-    for tap_y in taps.top..taps.bottom {
-        for tap_x in taps.left..taps.right {
-            let spread = comptime!(gather.spread() as u32);
-            let kernel_y = tap_y * spread + comptime!(gather.first_tap(0) as u32);
-            let kernel_x = tap_x * spread + comptime!(gather.first_tap(1) as u32);
-            let tap = kernel_y * comptime!(gather.shape.kernel as u32) + kernel_x;
-            for run in 0..runs {
-                let (offset, bits) = tap_of_window(tap_y, tap_x, run * comptime!(tile.depth as u32), gather);
-                // Where the weights of this tap and run begin.
-                let first_weight = (student * comptime!((gather.shape.taps() * channels * 4) as u32))
-                    + (tap * runs + run) * comptime!((tile.depth * 4) as u32);
-                #[unroll]
-                for turn in 0..turns {
-                    let square = unit + comptime!((turn * tile.units()) as u32);
-                    if comptime!(squares.is_multiple_of(tile.units())) || square < comptime!(squares as u32) {
-                        let (group, k) =
-                            (square / comptime!(tile.depth as u32), square % comptime!(tile.depth as u32));
-                        let pitch = comptime!((tile.m() + tile.pad()) as u32);
-                        let mut values = Array::<Vec4>::new(4usize);
+    let taps_across = taps.right - taps.left;
+    // One loop of taps, and one of channels in which nothing is divided. Not one of rows of taps, too: SwiftShader takes longer with
+    // every loop around a barrier.
+    for place in 0..(taps.bottom - taps.top) * taps_across {
+        // There may be none, and compilers refuse to divide by a zero that they know.
+        let across = taps_across.max(1u32);
+        let (tap_y, tap_x) = (taps.top + place / across, taps.left + place % across);
+        let spread = comptime!(gather.spread() as u32);
+        let kernel_y = tap_y * spread + comptime!(gather.first_tap(0) as u32);
+        let kernel_x = tap_x * spread + comptime!(gather.first_tap(1) as u32);
+        let tap = kernel_y * comptime!(gather.shape.kernel as u32) + kernel_x;
+        for run in 0..runs {
+            let (offset, bits) = tap_of_window(tap_y, tap_x, run * comptime!(tile.depth as u32), gather);
+            // Where the weights of this tap and run begin.
+            let first_weight = (student * comptime!((gather.shape.taps() * channels * 4) as u32))
+                + (tap * runs + run) * comptime!((tile.depth * 4) as u32);
+            #[unroll]
+            for turn in 0..turns {
+                let square = unit + comptime!((turn * tile.units()) as u32);
+                if comptime!(squares.is_multiple_of(tile.units())) || square < comptime!(squares as u32) {
+                    let (group, k) =
+                        (square / comptime!(tile.depth as u32), square % comptime!(tile.depth as u32));
+                    let pitch = comptime!((tile.m() + tile.pad()) as u32);
+                    let mut values = Array::<Vec4>::new(4usize);
+                    #[unroll]
+                    for i in 0..4usize {
+                        let known = comptime!(turn * 4 + i);
+                        let inside = beyond[known] & bits == 0;
+                        let value = vector_of(
+                            source,
+                            select(inside, places[known] + offset, 0u32),
+                            comptime!(gather.source_channels()),
+                        );
+                        values[i] = select(inside, value, Vec4::new(0.0));
+                    }
+                    #[unroll]
+                    for lane in 0..4usize {
+                        let mut turned = Vec4::new(values[0].extract(lane));
                         #[unroll]
-                        for i in 0..4usize {
-                            let known = comptime!(turn * 4 + i);
-                            let inside = beyond[known] & bits == 0;
-                            let value = vector_of(
-                                source,
-                                select(inside, places[known] + offset, 0u32),
-                                comptime!(gather.source_channels()),
-                            );
-                            values[i] = select(inside, value, Vec4::new(0.0));
+                        for i in 1..4usize {
+                            turned.insert(i, values[i].extract(lane));
                         }
-                        #[unroll]
-                        for lane in 0..4usize {
-                            let mut turned = Vec4::new(values[0].extract(lane));
-                            #[unroll]
-                            for i in 1..4usize {
-                                turned.insert(i, values[i].extract(lane));
-                            }
-                            left[((k * 4 + comptime!(lane as u32)) * pitch + group) as usize] = turned;
-                        }
+                        left[((k * 4 + comptime!(lane as u32)) * pitch + group) as usize] = turned;
                     }
                 }
-                load_weights(weights, &mut right, first_weight, first_column, columns, tile);
-                sync_cube();
-                accumulate(&left, &right, &mut sums, row, column, comptime!(tile.pad()), tile);
-                sync_cube();
             }
+            load_weights(weights, &mut right, first_weight, first_column, columns, tile);
+            sync_cube();
+            accumulate(&left, &right, &mut sums, row, column, comptime!(tile.pad()), tile);
+            sync_cube();
         }
     }
 

@@ -42,7 +42,7 @@ fn inside(shape: Shape) -> f64 {
         / (output_height * output_width * shape.taps()) as f64
 }
 
-/// A rectangle of taps: the first and the one past the last, down and across.
+/// A rectangle of taps: the first and the one past the last, down and across. There may be none, but never less.
 #[derive(CubeType, Clone, Copy)]
 pub(super) struct Taps {
     pub(super) top: u32,
@@ -71,7 +71,7 @@ pub(super) fn taps_of_pixels(first: u32, last: u32, batch: u32, #[comptime] gath
         );
         let (top, bottom) = taps_between(top, bottom, 0usize, gather);
         let (left, right) = taps_between(left, right, 1usize, gather);
-        Taps { top, bottom, left, right }
+        Taps { top, bottom: bottom.max(top), left, right: right.max(left) }
     }
 }
 
