@@ -47,6 +47,14 @@ impl Channels {
     }
 }
 
+/// Where the first channel of a vector stands where pixels have no whole vectors, and which channel it is.
+#[cube]
+fn first_of(vector: u32, #[comptime] channels: Channels) -> (u32, u32) {
+    let vectors = comptime!(channels.vectors() as u32);
+    let (pixel, channel) = (vector / vectors, vector % vectors * 4);
+    (pixel * comptime!(channels.count as u32) + channel, channel)
+}
+
 /// A vector of channels, by its number when every pixel has whole ones; zero past the last channel.
 #[cube]
 pub(super) fn vector_of<N: Size>(
@@ -58,9 +66,7 @@ pub(super) fn vector_of<N: Size>(
     if comptime!(channels.at_once == LANES) {
         value = Vec4::cast_from(tensor[vector as usize]);
     } else {
-        let vectors = comptime!(channels.vectors() as u32);
-        let (pixel, channel) = (vector / vectors, vector % vectors * 4);
-        let first = pixel * comptime!(channels.count as u32) + channel;
+        let (first, channel) = first_of(vector, channels);
         #[unroll]
         for lane in 0..4usize {
             let exists = channel + comptime!(lane as u32) < comptime!(channels.count as u32);
@@ -82,9 +88,7 @@ pub(super) fn put_vector<N: Size>(
     if comptime!(channels.at_once == LANES) {
         tensor[vector as usize] = Vector::cast_from(value);
     } else {
-        let vectors = comptime!(channels.vectors() as u32);
-        let (pixel, channel) = (vector / vectors, vector % vectors * 4);
-        let first = pixel * comptime!(channels.count as u32) + channel;
+        let (first, channel) = first_of(vector, channels);
         #[unroll]
         for lane in 0..4usize {
             if channel + comptime!(lane as u32) < comptime!(channels.count as u32) {

@@ -53,19 +53,19 @@ impl Gather {
 
     /// Height, width and vectors of channels of what is read.
     pub(super) fn source(&self) -> [usize; 3] {
-        let Shape { height, width, input, output_height, output_width, output, .. } = self.shape;
+        let Shape { height, width, output_height, output_width, .. } = self.shape;
         match self.way {
-            Way::Forward => [height, width, input],
-            Way::Backward => [output_height, output_width, output],
+            Way::Forward => [height, width, self.shape.input()],
+            Way::Backward => [output_height, output_width, self.shape.output()],
         }
     }
 
     /// Height, width and vectors of channels of what is written.
     pub(super) fn target(&self) -> [usize; 3] {
-        let Shape { height, width, input, output_height, output_width, output, .. } = self.shape;
+        let Shape { height, width, output_height, output_width, .. } = self.shape;
         match self.way {
-            Way::Forward => [output_height, output_width, output],
-            Way::Backward => [height, width, input],
+            Way::Forward => [output_height, output_width, self.shape.output()],
+            Way::Backward => [height, width, self.shape.input()],
         }
     }
 

@@ -1,7 +1,6 @@
 //! Convolutions on a GPU: implicit products with panels in shared memory, without subgroup operations.
 //!
-//! Images are `[B, H, W, C]`. Kernels work on whole vectors of four channels; images with another number of channels
-//! are fitted before and after, which costs a pass over them.
+//! Images are `[B, H, W, C]`. Kernels work on whole vectors of four channels; what happens to others is in `channels`.
 //!
 //! burn has convolutions, too. `beside-burn.csv`, which `benches/compare.py` makes of `tilepress profile --beside-burn`, says
 //! what both take on each device that was measured; burn's are faster on none, so all are made by ours.
@@ -84,7 +83,7 @@ pub(in crate::kernel) fn weight_gradient(
     if let Some(units) = matrix_units::units(&images, window) {
         return matrix_units::weight_gradient(units, images, gradient, weights, (students, batch), shape);
     }
-    let (rows, columns) = (shape.taps() * shape.input, shape.output);
+    let (rows, columns) = (shape.taps() * shape.input(), shape.output());
     // `K` is one run of all pixels: a panel may end anywhere in it.
     let tile = Tile::choose(rows, columns, 4);
     let tiles = [columns.div_ceil(tile.n()), rows.div_ceil(tile.m())];
@@ -188,7 +187,8 @@ fn product(
 
 /// Weights as a product reads them, one student's after the other's.
 fn packed(weights: &CubeTensor, shape: Shape, backward: bool, students: usize) -> CubeTensor {
-    let (rows, columns) = if backward { (shape.output, shape.input) } else { (shape.input, shape.output) };
+    let (rows, columns) =
+        if backward { (shape.output(), shape.input()) } else { (shape.input(), shape.output()) };
     let vectors = students * shape.taps() * rows * columns * LANES;
     let packed = empty(weights, [students * shape.taps() * rows * LANES, columns * LANES]);
     let (cubes, dim) = elementwise(vectors);

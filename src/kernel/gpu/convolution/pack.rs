@@ -16,7 +16,7 @@ pub(super) fn pack_weights(
     #[comptime] backward: bool,
 ) {
     let place = ABSOLUTE_POS as u32;
-    if place >= students * comptime!((shape.taps() * shape.input * shape.output * 4) as u32) {
+    if place >= students * comptime!((shape.taps() * shape.input() * shape.output() * 4) as u32) {
         terminate!();
     }
     packed[place as usize] = packed_weights(weights, place, shape, backward);
@@ -31,9 +31,9 @@ pub(super) fn packed_weights(
     #[comptime] backward: bool,
 ) -> Vec4 {
     let (inner, columns) = if comptime!(backward) {
-        (comptime!((shape.output * 4) as u32), comptime!(shape.input as u32))
+        (comptime!((shape.output() * 4) as u32), comptime!(shape.input() as u32))
     } else {
-        (comptime!((shape.input * 4) as u32), comptime!(shape.output as u32))
+        (comptime!((shape.input() * 4) as u32), comptime!(shape.output() as u32))
     };
     let (inputs, outputs) = comptime!((shape.inputs.count as u32, shape.outputs.count as u32));
     let taps = comptime!(shape.taps() as u32);

@@ -62,7 +62,7 @@ impl Parts {
         if self.whole() {
             return empty(like, weights.to_vec());
         }
-        empty(like, [students * self.count, shape.taps() * shape.input * LANES, shape.output * LANES])
+        empty(like, [students * self.count, shape.taps() * shape.input() * LANES, shape.output() * LANES])
     }
 
     /// The gradient `[S·O, C, K, K]`, from what the product was written to.
@@ -106,9 +106,9 @@ fn add_parts(parts: &[f32], weights: &mut [f32], students: u32, count: u32, #[co
     }
     let (tap, channel, output) = (place % taps, place / taps % inputs, place / taps / inputs % outputs);
     let student = place / (taps * inputs * outputs);
-    let columns = comptime!((shape.output * 4) as u32);
-    let size = comptime!((shape.taps() * shape.input * 4) as u32) * columns;
-    let from = (tap * comptime!((shape.input * 4) as u32) + channel) * columns + output;
+    let columns = comptime!((shape.output() * 4) as u32);
+    let size = comptime!((shape.taps() * shape.input() * 4) as u32) * columns;
+    let from = (tap * comptime!((shape.input() * 4) as u32) + channel) * columns + output;
     let mut sum = 0.0f32;
     for part in 0..count {
         sum += parts[((student * count + part) * size + from) as usize];

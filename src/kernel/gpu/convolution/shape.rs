@@ -17,12 +17,8 @@ pub(super) struct Shape {
     /// Channels of the images and of the output.
     pub(super) inputs: Channels,
     pub(super) outputs: Channels,
-    /// Vectors of channels of the images.
-    pub(super) input: usize,
     pub(super) output_height: usize,
     pub(super) output_width: usize,
-    /// Vectors of channels of the output.
-    pub(super) output: usize,
     pub(super) kernel: usize,
     pub(super) stride: usize,
     pub(super) padding: usize,
@@ -45,14 +41,22 @@ impl Shape {
             width,
             inputs,
             outputs,
-            input: inputs.vectors(),
             output_height: side(height),
             output_width: side(width),
-            output: outputs.vectors(),
             kernel,
             stride: window.stride,
             padding: window.padding,
         }
+    }
+
+    /// Vectors of channels of the images.
+    pub(super) fn input(&self) -> usize {
+        self.inputs.vectors()
+    }
+
+    /// Vectors of channels of the output.
+    pub(super) fn output(&self) -> usize {
+        self.outputs.vectors()
     }
 
     /// Taps of the kernel.
@@ -62,7 +66,7 @@ impl Shape {
 
     /// What any of the three products over a batch of every student does, for a profile. Channels are the rounded ones.
     pub(super) fn work(&self, batch: usize, students: usize) -> Work {
-        let (input, output) = (self.input * LANES, self.output * LANES);
+        let (input, output) = (self.input() * LANES, self.output() * LANES);
         let weights = self.taps() * input * output;
         let stride = if self.stride == 1 { String::new() } else { format!(", stride {}", self.stride) };
         let Self { height, width, kernel, .. } = self;

@@ -42,10 +42,10 @@ pub(super) fn put_windows(
 #[cube]
 pub(super) fn tap_of_row(row: u32, #[comptime] gather: Gather) -> (u32, u32) {
     let shape = comptime!(gather.shape);
-    let (channels, kernel) = comptime!((shape.input as u32, shape.kernel as u32));
+    let (channels, kernel) = comptime!((shape.input() as u32, shape.kernel as u32));
     let (tap, channel) = (row / channels, row % channels);
     let (offset, bits) = tap_of_window(tap / kernel, tap % kernel, channel, gather);
-    (offset, select(row < comptime!((shape.taps() * shape.input) as u32), bits, NOWHERE))
+    (offset, select(row < comptime!((shape.taps() * shape.input()) as u32), bits, NOWHERE))
 }
 
 /// The first panel of pixels from `step` on that has more than zeros for the rows of a tile, which begin at `first_row`.
@@ -60,7 +60,7 @@ fn next_panel(
 ) -> u32 {
     let mut next = step;
     if comptime!(gather.order == Order::Places) {
-        let (channels, kernel) = comptime!((gather.shape.input as u32, gather.shape.kernel as u32));
+        let (channels, kernel) = comptime!((gather.shape.input() as u32, gather.shape.kernel as u32));
         let (low, high) = (first_row / channels, (first_row + comptime!(tile.m() as u32 - 1)) / channels);
         let depth = comptime!((tile.depth * 4) as u32);
         let mut found = false;
@@ -108,7 +108,7 @@ fn load_gradient<O: Size>(
     #[comptime] tile: Tile,
 ) {
     let (n, units) = comptime!((tile.n() as u32, tile.units() as u32));
-    let columns = comptime!(gather.shape.output as u32);
+    let columns = comptime!(gather.shape.output() as u32);
     let panel = comptime!((tile.depth * 4) as u32 * n);
     #[unroll]
     for turn in 0..comptime!(panel.div_ceil(units)) {
@@ -261,7 +261,7 @@ pub(super) fn put_sum<F: Size>(
     #[comptime] shape: Shape,
     #[comptime] whole: bool,
 ) {
-    let (taps, channels) = comptime!((shape.taps() as u32, (shape.input * 4) as u32));
+    let (taps, channels) = comptime!((shape.taps() as u32, (shape.input() * 4) as u32));
     if comptime!(whole) {
         let (inputs, outputs) = comptime!((shape.inputs.count as u32, shape.outputs.count as u32));
         let (tap, input) = (row / channels, row % channels);
@@ -274,7 +274,7 @@ pub(super) fn put_sum<F: Size>(
             }
         }
     } else {
-        let (rows, columns) = comptime!((taps * channels, shape.output as u32));
+        let (rows, columns) = comptime!((taps * channels, shape.output() as u32));
         if row < rows && vector < columns {
             found[((CUBE_POS_Z * rows + row) * columns + vector) as usize] = Vector::cast_from(sum);
         }

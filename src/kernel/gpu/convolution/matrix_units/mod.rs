@@ -41,7 +41,7 @@ pub(super) fn units(on: &CubeTensor, window: Window) -> Option<MatrixUnits> {
 
 /// Weights as the product of a gather reads them, one student's after the other's.
 pub(super) fn packed(weights: &CubeTensor, shape: Shape, way: Way, students: usize) -> CubeTensor {
-    let vectors = students * shape.taps() * shape.input * shape.output * LANES;
+    let vectors = students * shape.taps() * shape.input() * shape.output() * LANES;
     let (client, device) = (weights.client.clone(), weights.device.clone());
     let packed = empty_device_contiguous_dtype(client, device, [vectors * LANES].into(), DType::F16);
     let (cubes, dim) = elementwise(vectors);
@@ -102,7 +102,7 @@ pub(super) fn weight_gradient(
     (students, batch): (usize, usize),
     shape: Shape,
 ) -> CubeTensor {
-    let (rows, columns) = (shape.taps() * shape.input * LANES, shape.output * LANES);
+    let (rows, columns) = (shape.taps() * shape.input() * LANES, shape.output() * LANES);
     let pixels = batch * shape.output_pixels();
     // The parts bring the tiles that a large GPU needs.
     let tile = MatrixTile::choose(units, [rows, columns, pixels], 1);

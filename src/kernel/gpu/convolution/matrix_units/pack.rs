@@ -16,7 +16,7 @@ pub(super) fn pack_weights_as_halves(
     #[comptime] backward: bool,
 ) {
     let vector = ABSOLUTE_POS as u32;
-    if vector >= students * comptime!((shape.taps() * shape.input * shape.output * 4) as u32) {
+    if vector >= students * comptime!((shape.taps() * shape.input() * shape.output() * 4) as u32) {
         terminate!();
     }
     let value = packed_weights(weights, vector, shape, backward);

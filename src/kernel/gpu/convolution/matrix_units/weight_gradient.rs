@@ -190,7 +190,7 @@ fn fetch_gradient(
     #[comptime] shape: Shape,
     #[comptime] tile: MatrixTile,
 ) {
-    let columns = comptime!(shape.output as u32);
+    let columns = comptime!(shape.output() as u32);
     let wide = comptime!((tile.n() / 4) as u32);
     let own = pixel * columns;
     #[unroll]
