@@ -75,7 +75,7 @@ impl<B: Backend> Added<B> {
 #[derive(Clone, Debug, ExtensionType)]
 pub(crate) struct BlockOutput<B: Backend> {
     pub(crate) output: FloatTensor<B>,
-    /// The convolution's output, in a layout of the backend's own.
+    /// The convolution's output, in a layout of the backend's own; empty where the way back makes it again.
     pub(crate) values: FloatTensor<B>,
     /// Mean of each channel of the values: `[O]` of a batch, `[B·O]` of each image.
     pub(crate) mean: FloatTensor<B>,

@@ -115,24 +115,18 @@ pub(crate) fn forward_by_image(
             done(image, values.slice(image * image_len..(image + 1) * image_len), (mean, variance));
         }
     };
+    // Bands of each image that are not there yet.
     let missing: Vec<AtomicUsize> = (0..shape.batch).map(|_| AtomicUsize::new(bands)).collect();
     run(kernels, shape, (images, weights, None), values, |place, columns| {
-        let (chunk, all) = (&chunks[place], columns.len() == channels);
-        for image in chunk.image..chunk.image + chunk.images {
+        let (chunk, band) = (&chunks[place], place % bands);
+        let mine = chunk.image..chunk.image + chunk.images;
+        for (image, missing) in mine.clone().zip(&missing[mine]) {
             let pixels = shape.pixels(&Chunk { image, images: 1, ..*chunk });
+            let partial = (partials, image * bands + band);
             // SAFETY: as in `forward`.
-            unsafe {
-                take(
-                    kernels,
-                    shape,
-                    (values, pixels),
-                    columns.clone(),
-                    (partials, image * bands + place % bands),
-                    0,
-                )
-            };
+            unsafe { take(kernels, shape, (values, pixels), columns.clone(), partial, 0) };
             // Whoever takes the last one off sees what those before have written.
-            if all && missing[image].fetch_sub(1, Ordering::AcqRel) == 1 {
+            if columns.len() == channels && missing.fetch_sub(1, Ordering::AcqRel) == 1 {
                 finish(image);
             }
         }
