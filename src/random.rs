@@ -26,6 +26,8 @@ pub enum Purpose {
     Batch = 7,
     /// Numbers for tests and self-checks.
     Test = 8,
+    /// Which validation images are asked about together, where their statistics are taken.
+    Adapt = 12,
 }
 
 /// A stream of random numbers; see the [module](self) for how it is addressed.

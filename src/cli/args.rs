@@ -102,10 +102,10 @@ pub(super) struct ModelArgs {
     /// Side of stored and training images in pixels [small: 64, rethinkdc: 224].
     #[arg(long, value_name = "PX", value_parser = clap::value_parser!(u32).range(8..=4096))]
     pub(super) image_size: Option<u32>,
-    /// convnet, convnet-d or resnet18 [small: convnet, rethinkdc: resnet18].
+    /// convnet, convnet-d or resnet18 [small: convnet-d, rethinkdc: resnet18].
     #[arg(long)]
     pub(super) model: Option<Architecture>,
-    /// Channels of a ConvNet [32].
+    /// Channels of a ConvNet or ConvNet-D [32].
     #[arg(long)]
     pub(super) width: Option<NonZeroUsize>,
     /// How a ResNet begins: imagenet or small (for images of about 32 pixels).
@@ -423,7 +423,7 @@ pub(super) struct DoctorArgs {
 #[derive(Clone, Debug, Args)]
 pub(super) struct ProfileArgs {
     /// convnet, convnet-d or resnet18.
-    #[arg(long, default_value_t = Architecture::ConvNet)]
+    #[arg(long, default_value_t = Architecture::ConvNetD)]
     pub(super) model: Architecture,
     /// Channels of a ConvNet.
     #[arg(long, default_value = "32")]

@@ -22,7 +22,7 @@ pub use checkpoint::CheckpointError;
 pub use cohort::Cohort;
 pub use course::{Course, CurvePoint};
 pub(crate) use eval::eval_logits;
-pub use eval::{Confusion, Evaluation, evaluate};
+pub use eval::{Confusion, Evaluation, Statistics, evaluate};
 pub use exam::{Answers, Exam};
 pub use noise::on_noise;
 pub use recipe::{Cosine, Length, Optimizer, Preset, Recipe, Settings};

@@ -132,7 +132,7 @@ impl Recipe {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Preset {
-    /// ConvNet at 64 px, 600 steps of 50 images: minutes on a CPU.
+    /// ConvNet-D at 64 px, 600 steps of 50 images: minutes on a CPU.
     #[default]
     Small,
     /// The official protocol of the paper's benchmark: ResNet-18 at 224 px, AdamW, 300 epochs.
@@ -169,7 +169,7 @@ impl std::str::FromStr for Preset {
 pub struct Settings {
     /// The student's and the proxy's network.
     pub architecture: Architecture,
-    /// Channels of a ConvNet.
+    /// Channels of a ConvNet or ConvNet-D.
     pub width: usize,
     /// How a ResNet begins.
     pub stem: Stem,
@@ -207,7 +207,7 @@ impl Preset {
         let ccs = Recipe { batch: 256, length: Length::Epochs(10), horizon: Length::Epochs(60), ..sgd };
         match self {
             Self::Small => Settings {
-                architecture: Architecture::ConvNet,
+                architecture: Architecture::ConvNetD,
                 width: 32,
                 stem: Stem::ImageNet,
                 image_size: 64,

@@ -59,6 +59,8 @@ export interface Standing {
     top1: number;
     /** The same on these images at the sharpness of the smallest tile of an entrant; null without tiles. */
     softTop1: number | null;
+    /** The same on these images, BatchNorm taking mean and variance from them; null of a network without BatchNorm. */
+    adaptedTop1: number | null;
     /** Null below six classes. */
     top5: number | null;
     /** Accuracy in percent of each class; null for a class without images. */
@@ -286,6 +288,7 @@ impl Race {
                 images: outcome.images,
                 top1: outcome.top1_percent(),
                 soft_top1: answers.soft.as_ref().map(Evaluation::top1_percent),
+                adapted_top1: answers.adapted.as_ref().map(Evaluation::top1_percent),
                 top5: (self.model.classes > 5).then(|| outcome.top5_percent()),
                 per_class: outcome.per_class.iter().map(percent).collect(),
                 confused: outcome.most_confused(set.labels()),
@@ -397,6 +400,7 @@ struct Standing {
     images: usize,
     top1: f64,
     soft_top1: Option<f64>,
+    adapted_top1: Option<f64>,
     top5: Option<f64>,
     per_class: Vec<Option<f64>>,
     confused: Option<Confusion>,

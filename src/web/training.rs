@@ -19,7 +19,7 @@ export interface ModelOptions {
     imageSize: number;
     /** Number of classes. */
     classes: number;
-    /** Default `"convnet"`. */
+    /** Default `"convnet-d"`. */
     model?: "convnet" | "convnet-d" | "resnet18";
     /** Channels of a ConvNet. Default 32. */
     width?: number;
@@ -39,7 +39,7 @@ pub(super) struct Model {
     pub(super) device: String,
     pub(super) image_size: u32,
     classes: usize,
-    #[serde(default = "convnet", deserialize_with = "word")]
+    #[serde(default = "architecture", deserialize_with = "word")]
     model: Architecture,
     #[serde(default)]
     width: Option<usize>,
@@ -51,7 +51,7 @@ fn auto() -> String {
     "auto".to_owned()
 }
 
-fn convnet() -> Architecture {
+fn architecture() -> Architecture {
     settings().architecture
 }
 
@@ -113,7 +113,7 @@ mod tests {
     fn what_is_not_said_is_the_preset_of_the_program() {
         let model: Model = serde_json::from_str(r#"{"imageSize": 64, "classes": 10}"#).unwrap();
         let config = model.config().unwrap();
-        assert_eq!((config.architecture, config.width), (Architecture::ConvNet, 32));
+        assert_eq!((config.architecture, config.width), (Architecture::ConvNetD, 32));
         assert_eq!(model.device, "auto");
         let recipe = overridden(settings().proxy, None, None, None, None).unwrap();
         assert_eq!(recipe, settings().proxy);

@@ -20,7 +20,7 @@ fn compare_leaves_the_report_that_others_script_against() {
         let composites = method.contains("pca") || method.contains("composites");
         assert_eq!(result["grid"], if composites { "2" } else { "1" });
         assert_eq!(result["augment"].as_str().unwrap().starts_with("extract"), composites);
-        assert_eq!(result["model"], "convnet");
+        assert_eq!(result["model"], "convnet-d");
         assert_eq!(result["labels"], "hard");
         assert_eq!(result["images"], 6);
         assert!(result["bytes"].as_u64().unwrap() > 0);

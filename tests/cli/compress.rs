@@ -41,7 +41,7 @@ fn the_defaults_are_those_of_the_small_preset() {
     assert_eq!(crate::world::size(&world.path("out/data/ant/0000.png")), (64, 64));
     assert_eq!(manifest["grid"], "2", "{manifest:#}");
     let settings = &manifest["options"]["settings"];
-    assert_eq!(settings["architecture"], "convnet", "{settings:#}");
+    assert_eq!(settings["architecture"], "convnet-d", "{settings:#}");
     assert_eq!(settings["width"], 32);
     assert_eq!(manifest["options"]["preset"], "small");
 }
