@@ -138,7 +138,8 @@ pub(super) struct StudentArgs {
     /// Learning rate at the start of the cosine [AdamW 0.001, SGD 0.1].
     #[arg(long)]
     pub(super) lr: Option<f64>,
-    /// Weight decay, on tensors of more than one dimension [AdamW 0.01, SGD 0.0001].
+    /// Weight decay: AdamW's on tensors of more than one dimension, SGD's on all, as in the official code
+    /// [AdamW 0.01, SGD 0.0001].
     #[arg(long)]
     pub(super) weight_decay: Option<f64>,
     /// adamw or sgd.

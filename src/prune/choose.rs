@@ -97,6 +97,7 @@ mod tests {
             classes: &classes,
             scores: Some(&scores),
             per_class: 2,
+            composites: 2,
             rule: Rule::Easy,
             fill: Fill::Error,
             seed: 0,

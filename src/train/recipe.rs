@@ -47,7 +47,7 @@ impl Length {
     }
 }
 
-/// When the learning rate moves along its half cosine to 0.
+/// When the learning rate moves along its half cosine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Cosine {
@@ -57,7 +57,18 @@ pub enum Cosine {
     Epoch,
 }
 
-/// How a network is trained. Weight decay acts on tensors of more than one dimension only.
+/// What weight decay acts on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Decay {
+    /// Tensors of more than one dimension: the weights of convolutions and of the classifier, as in the official AdamW.
+    #[default]
+    Weights,
+    /// All that is trained, biases and the scales of norms too: what PyTorch does with `model.parameters()`.
+    All,
+}
+
+/// How a network is trained.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recipe {
     /// The optimiser.
@@ -66,18 +77,24 @@ pub struct Recipe {
     pub lr: f64,
     /// Weight decay (decoupled in AdamW, added to the gradient in SGD, as in PyTorch).
     pub weight_decay: f64,
+    /// What weight decay acts on.
+    #[serde(default)]
+    pub decay: Decay,
     /// Images in a batch; the last batch of an epoch may be smaller.
     pub batch: usize,
     /// How long to train.
     pub length: Length,
-    /// Where the cosine would reach 0; longer than `length` when training stops early.
+    /// Where the cosine would end; longer than `length` when training stops early.
     pub horizon: Length,
+    /// The learning rate at the end of the cosine: PyTorch's `eta_min`.
+    #[serde(default)]
+    pub eta_min: f64,
     /// How often the learning rate moves.
     pub cosine: Cosine,
 }
 
 impl Recipe {
-    /// The recipe with another length, at whose end the learning rate is 0. A number of steps moves it after each.
+    /// The recipe with another length, at whose end the cosine ends. A number of steps moves it after each.
     #[must_use]
     pub fn with_length(self, length: Length) -> Self {
         let cosine = if matches!(length, Length::Steps(_)) { Cosine::Step } else { self.cosine };
@@ -93,17 +110,18 @@ impl Recipe {
         Self { length, horizon, ..self }
     }
 
-    /// The recipe with another optimiser, at that one's usual learning rate and weight decay.
+    /// The recipe with another optimiser, at that one's usual learning rate and weight decay, which goes to 0 and acts on what
+    /// it does in the official protocol.
     #[must_use]
     pub fn with_optimizer(self, optimizer: Optimizer) -> Self {
         if optimizer == self.optimizer {
             return self;
         }
-        let (lr, weight_decay) = match optimizer {
-            Optimizer::AdamW => (1e-3, 0.01),
-            Optimizer::Sgd => (0.1, 1e-4),
+        let (lr, weight_decay, decay) = match optimizer {
+            Optimizer::AdamW => (1e-3, 0.01, Decay::Weights),
+            Optimizer::Sgd => (0.1, 1e-4, Decay::All),
         };
-        Self { optimizer, lr, weight_decay, ..self }
+        Self { optimizer, lr, weight_decay, decay, eta_min: 0.0, ..self }
     }
 
     /// Steps in one pass over `images` images.
@@ -117,14 +135,15 @@ impl Recipe {
     }
 
     /// The learning rate of a step (counted from 0) of an epoch (counted from 0):
-    /// ½ lr (1 + cos(π t / T)).
+    /// eta_min + ½ (lr − eta_min) (1 + cos(π t / T)). A rate that begins below `eta_min` stays as it is.
     pub fn learning_rate(&self, step: usize, epoch: usize, steps_per_epoch: usize) -> f64 {
         let horizon = self.horizon.steps(steps_per_epoch).max(1) as f64;
         let t = match self.cosine {
             Cosine::Step => step as f64 / horizon,
             Cosine::Epoch => epoch as f64 / (horizon / steps_per_epoch.max(1) as f64).max(1.0),
         };
-        0.5 * self.lr * (1.0 + (std::f64::consts::PI * t.min(1.0)).cos())
+        let end = self.eta_min.min(self.lr);
+        end + 0.5 * (self.lr - end) * (1.0 + (std::f64::consts::PI * t.min(1.0)).cos())
     }
 }
 
@@ -196,15 +215,25 @@ impl Preset {
             optimizer: Optimizer::AdamW,
             lr: 1e-3,
             weight_decay: 0.01,
+            decay: Decay::Weights,
             batch: 128,
             length: Length::Epochs(300),
             horizon: Length::Epochs(300),
+            eta_min: 0.0,
             cosine: Cosine::Epoch,
         };
-        let sgd = Recipe { optimizer: Optimizer::Sgd, lr: 0.1, weight_decay: 1e-4, ..adamw };
+        // `--sgd-setting` of the official code: torch.optim.SGD(model.parameters(), …).
+        let sgd = adamw.with_optimizer(Optimizer::Sgd);
         // The scoring run of CCS, whose code the paper's group builds on; it stops after the 10 epochs
         // that EL2N needs.
-        let ccs = Recipe { batch: 256, length: Length::Epochs(10), horizon: Length::Epochs(60), ..sgd };
+        let ccs = Recipe {
+            batch: 256,
+            length: Length::Epochs(10),
+            horizon: Length::Epochs(60),
+            eta_min: 1e-4,
+            cosine: Cosine::Step,
+            ..sgd
+        };
         match self {
             Self::Small => Settings {
                 architecture: Architecture::ConvNetD,
@@ -268,6 +297,49 @@ mod tests {
         assert_eq!(recipe.learning_rate(78, 0, 79), 1e-3);
         let half = recipe.learning_rate(150 * 79, 150, 79);
         assert!((half - 5e-4).abs() < 1e-12);
+    }
+
+    #[test]
+    fn sgd_decays_all_that_is_trained_and_adamw_the_weights_alone() {
+        let [hard, sgd] = [Preset::RethinkdcHard, Preset::RethinkdcSgd].map(Preset::settings);
+        assert_eq!((hard.student.decay, hard.student.weight_decay), (Decay::Weights, 0.01));
+        assert_eq!((sgd.student.decay, sgd.student.weight_decay, sgd.student.lr), (Decay::All, 1e-4, 0.1));
+        assert_eq!(sgd.student, hard.student.with_optimizer(Optimizer::Sgd));
+        assert_eq!(hard.student, sgd.student.with_optimizer(Optimizer::AdamW));
+        assert_eq!(hard.proxy.with_optimizer(Optimizer::AdamW).eta_min, 0.0);
+    }
+
+    #[test]
+    fn the_proxy_of_ccs_moves_its_rate_every_step_towards_a_ten_thousandth() {
+        let recipe = Preset::RethinkdcHard.settings().proxy;
+        assert_eq!(recipe.decay, Decay::All);
+        // 10,000 images in batches of 256: 40 steps an epoch, 2,400 in all.
+        // torch.optim.lr_scheduler.CosineAnnealingLR(opt, 2400, eta_min=1e-4) at steps 0, 1, 399, 1200 and 2400.
+        let rates = [
+            (0, 0.1),
+            (1, 0.099_999_957_206_018_29),
+            (399, 0.093_340_624_047_572_7),
+            (1200, 0.050_05),
+            (2400, 0.000_1),
+        ];
+        for (step, lr) in rates {
+            let got = recipe.learning_rate(step, step / 40, 40);
+            assert!((got - lr).abs() < 1e-11, "{step}: {got}");
+        }
+        // A rate that begins below does not grow.
+        let low = Recipe { lr: 1e-5, ..recipe };
+        assert!(
+            [0, 399, 2400].map(|step| low.learning_rate(step, step / 40, 40)).iter().all(|&lr| lr == 1e-5)
+        );
+    }
+
+    #[test]
+    fn a_recipe_written_before_there_was_a_choice_is_read_as_it_was() {
+        let mut text = serde_json::to_value(Preset::RethinkdcHard.settings().student).unwrap();
+        let fields = text.as_object_mut().unwrap();
+        assert!(fields.remove("decay").is_some() && fields.remove("eta_min").is_some());
+        let read: Recipe = serde_json::from_value(text).unwrap();
+        assert_eq!(read, Preset::RethinkdcHard.settings().student);
     }
 
     #[test]

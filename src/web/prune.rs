@@ -126,7 +126,7 @@ pub fn prune_samples(
         samples::samples(val, &classes)?
     };
     let grid = options.grid.map_or(two_by_two(), |grid| grid.0);
-    let (_, per_class) = sources_per_class(options.ipc, grid, options.ipc_counts)?;
+    let (composites, per_class) = sources_per_class(options.ipc, grid, options.ipc_counts)?;
     if options.dedup && samples.looks.is_none() {
         return Err(WebError::usage(
             "dedup needs the perceptual hash of every sample: give `look` as decodeImage gives it",
@@ -138,6 +138,7 @@ pub fn prune_samples(
         classes: &classes,
         scores: scores.as_deref(),
         per_class: per_class as usize,
+        composites: composites as usize,
         rule,
         fill: options.fill,
         seed: options.seed,

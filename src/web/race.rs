@@ -32,6 +32,7 @@ export interface RaceOptions extends ModelOptions {
     opt?: "adamw" | "sgd";
     /** Learning rate at the start. Default 0.001 (AdamW) or 0.1 (SGD). */
     lr?: number;
+    /** AdamW's on tensors of more than one dimension, SGD's on all. Default 0.01 (AdamW) or 0.0001 (SGD). */
     weightDecay?: number;
 }
 

@@ -278,7 +278,7 @@ fn store(
     let grid = method.grid(args.budget.grid);
     let size = config.image_size as u32;
     let recipe = combine::recipe(&data.classes, grid, stored_per_class(args)?, size, args.combine)?;
-    let (_, per_class) = recipe.per_class()?;
+    let (composites, per_class) = recipe.per_class()?;
     let scores = match scored.filter(|_| method.needs_scores()) {
         Some(scored) => Some(scored.table.join(&data.train.samples, &data.classes)?),
         None => None,
@@ -291,6 +291,7 @@ fn store(
         &prune::Choice {
             rule: method.rule(),
             per_class: per_class as usize,
+            composites: composites as usize,
             scores: scores.as_deref(),
             suspects,
             seed,

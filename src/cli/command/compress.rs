@@ -42,7 +42,7 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> anyhow::Res
     let size = config.image_size as u32;
     let recipe = combine::recipe(&listing.classes, args.budget.grid, args.budget.ipc, size, &args.combine)?;
     let recipe = Recipe { seed, ipc_counts: args.budget.ipc_counts, ..recipe };
-    let (_, per_class) = recipe.per_class()?;
+    let (composites, per_class) = recipe.per_class()?;
     Composer::new(recipe.grid, recipe.side)?;
     // What can go wrong without reading or training anything does so now.
     let unread =
@@ -100,6 +100,7 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> anyhow::Res
         &prune::Choice {
             rule,
             per_class: per_class as usize,
+            composites: composites as usize,
             scores: Some(&joined),
             suspects: &scored.suspects,
             seed,

@@ -20,7 +20,8 @@ pub(in crate::cli) fn run(args: &PruneCommand, console: &Console) -> anyhow::Res
     // Pixels are read for content hashes and perceptual hashes only; a small size will do.
     let settings = Preset::Small.settings();
     let data = super::load(&args.data, &settings, args.seed, console)?;
-    let (_, per_class) = sources_per_class(args.budget.ipc, args.budget.grid, args.budget.ipc_counts)?;
+    let (composites, per_class) =
+        sources_per_class(args.budget.ipc, args.budget.grid, args.budget.ipc_counts)?;
     let scores = match &args.scores {
         Some(file) => Some(score::from_file(file)?.table.join(&data.train.samples, &data.classes)?),
         None => None,
@@ -33,6 +34,7 @@ pub(in crate::cli) fn run(args: &PruneCommand, console: &Console) -> anyhow::Res
         &prune::Choice {
             rule,
             per_class: per_class as usize,
+            composites: composites as usize,
             scores: scores.as_deref(),
             suspects: &[],
             seed: args.seed,

@@ -18,6 +18,8 @@ pub(in crate::cli) struct Choice<'a> {
     pub(in crate::cli) rule: Rule,
     /// Images of every class.
     pub(in crate::cli) per_class: usize,
+    /// Composites of every class.
+    pub(in crate::cli) composites: usize,
     /// The score of every training image; the random rule needs none.
     pub(in crate::cli) scores: Option<&'a [f64]>,
     pub(in crate::cli) suspects: &'a [Suspect],
@@ -31,12 +33,13 @@ pub(in crate::cli) fn choose(
     args: &PruneArgs,
     choice: &Choice<'_>,
 ) -> anyhow::Result<Chosen> {
-    let &Choice { rule, per_class, scores, suspects, seed } = choice;
+    let &Choice { rule, per_class, composites, scores, suspects, seed } = choice;
     let request = PruneRequest {
         samples: &data.train.samples,
         classes: &data.classes,
         scores,
         per_class,
+        composites,
         rule,
         fill: args.fill,
         seed,
@@ -62,6 +65,7 @@ pub(in crate::cli) fn ensure_enough(
         classes,
         scores: Some(&scores),
         per_class,
+        composites: per_class,
         rule: rule(args),
         fill: args.fill,
         seed: 0,
