@@ -29,7 +29,7 @@ pub enum Purpose {
     /// The seed of a proxy, which decides its weights, order and views.
     Proxy = 9,
     /// Which validation images are asked about together, where their statistics are taken.
-    Adapt = 10,
+    Adapt = 11,
 }
 
 /// A seed derived from another for one purpose, so that whoever draws with it shares no stream with whoever draws with

@@ -133,6 +133,8 @@ fn tag(verdict: Verdict) -> Markup {
         Verdict::Better => ("▲", "above"),
         Verdict::Worse => ("▼", "below"),
         Verdict::Indistinguishable => ("≈", "indistinguishable"),
+        Verdict::Inconclusive => ("?", "inconclusive"),
+        Verdict::Untested => ("–", "untested"),
     };
     html! { span.tag { span aria-hidden="true" { (mark) " " } (word) } }
 }
@@ -420,7 +422,11 @@ mod tests {
             assert!(page.contains(&format!("<section id=\"{id}\"")), "{id}");
             assert!(page.contains(&format!("href=\"#{id}\"")), "{id}");
         }
-        assert!(page.contains("pca is 11.2 points below el2n (95\u{a0}% interval 3.3 to 19.1)."));
+        assert!(
+            page.contains(
+                "pca against el2n is inconclusive on 3 shared seeds: pca could be anything between"
+            )
+        );
         if let Some(folder) = std::env::var_os("TILEPRESS_SAMPLE_REPORTS").map(std::path::PathBuf::from) {
             let write =
                 |name, page| std::fs::write(folder.join(name), page).expect("a folder that can be written");

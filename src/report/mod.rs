@@ -3,6 +3,7 @@
 //! A [`Report`] is filled by whoever ran the stages; everything here only writes what it holds. The JSON
 //! has the numbers, the page has the numbers, the charts and the pictures of the [`Gallery`].
 
+mod answers;
 mod csv;
 mod gallery;
 #[cfg(feature = "cli")]
@@ -17,6 +18,7 @@ mod svg;
 mod table;
 pub mod words;
 
+pub use answers::write_answers;
 pub use csv::write_csv;
 pub use gallery::{ClassPictures, CompositePicture, Gallery, Picture};
 #[cfg(feature = "cli")]

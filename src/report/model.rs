@@ -62,10 +62,19 @@ impl Report {
         }
     }
 
-    /// Takes in results and compares every pair that has the same IPC, model and pixels.
+    /// Takes in results and compares every pair that has the same IPC, model and pixels; all pairs are judged together.
     pub fn set_results(&mut self, results: Vec<MethodResult>) {
         self.comparisons = result::comparisons(&results, self.data.val);
         self.results = results;
+    }
+
+    /// Whether macro top-1 says something of its own, so that it is shown beside top-1: where they differ by half a point or
+    /// more, which takes validation classes of different sizes.
+    pub(super) fn shows_macro(&self) -> bool {
+        let differs = |result: &MethodResult| {
+            result.macro_top1.as_ref().is_some_and(|of| (of.mean - result.top1.mean).abs() >= 0.5)
+        };
+        self.results.iter().any(differs)
     }
 
     /// What each result is called in comparisons, tables and charts, parallel to `results`.
@@ -280,6 +289,7 @@ mod tests {
             "image_size",
             "top1_interval",
             "top1_interval_of",
+            "macro_top1",
             "top5",
             "seeds",
             "per_class",

@@ -118,6 +118,8 @@ fn run(seed: u64, top1: f64) -> RunOutcome {
         top1,
         soft_top1: None,
         adapted_top1: None,
+        macro_top1: Some(top1),
+        correct: None,
         top5: Some(top1 + 50.0),
         per_class: (0..10).map(|class| (top1 + 6.0 * (f64::from(class) - 4.5)).clamp(0.0, 100.0)).collect(),
         seconds: 44.0,

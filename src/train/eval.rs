@@ -52,6 +52,13 @@ impl Evaluation {
         100.0 * self.top1 as f64 / self.images.max(1) as f64
     }
 
+    /// Macro top-1 accuracy in percent: the mean of the classes' accuracies, over the classes that have images.
+    pub fn macro_top1_percent(&self) -> f64 {
+        let seen = || self.per_class.iter().filter(|(seen, _)| *seen > 0);
+        let sum: f64 = seen().map(|&(seen, right)| right as f64 / seen as f64).sum();
+        100.0 * sum / seen().count().max(1) as f64
+    }
+
     /// Top-5 accuracy in percent.
     pub fn top5_percent(&self) -> f64 {
         100.0 * self.top5 as f64 / self.images.max(1) as f64
@@ -170,6 +177,16 @@ mod tests {
         assert_eq!(evaluation.per_class, [(0, 0), (1, 1), (1, 0), (0, 0), (0, 0), (1, 0)]);
         assert!((evaluation.top1_percent() - 100.0 / 3.0).abs() < 1e-12);
         assert_eq!(evaluation.answers, [1, 0, 1]);
+        // Classes 1, 2 and 5 have images: all right, none, none.
+        assert!((evaluation.macro_top1_percent() - 100.0 / 3.0).abs() < 1e-12);
+        assert_eq!(Evaluation::default().macro_top1_percent(), 0.0);
+    }
+
+    #[test]
+    fn macro_accuracy_counts_classes_and_not_images() {
+        let per_class = vec![(90, 90), (10, 0), (0, 0)];
+        let evaluation = Evaluation { images: 100, top1: 90, per_class, ..Evaluation::default() };
+        assert_eq!((evaluation.top1_percent(), evaluation.macro_top1_percent()), (90.0, 50.0));
     }
 
     #[test]

@@ -46,6 +46,11 @@ impl<'a> Exam<'a> {
         Self { sharp, soft }
     }
 
+    /// The class of each image.
+    pub fn labels(&self) -> &[u32] {
+        self.sharp.labels()
+    }
+
     /// Asks a student.
     ///
     /// # Errors

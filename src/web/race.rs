@@ -13,7 +13,9 @@ use super::value::{GridOption, image_set, no_more, to_js};
 use super::views::default_crop;
 use crate::augment::{Augmentation, Crop, Cutout, MixKind, Normalise};
 use crate::combine::Grid;
-use crate::evaluate::verdict::{self, Runs};
+use crate::evaluate::stats::{self, Interval, sample_sd};
+use crate::evaluate::verdict::{self, Runs, Verdict};
+use crate::evaluate::{Correct, Estimate, Noise};
 use crate::model::ModelConfig;
 use crate::train::{
     Cohort, Confusion, Course, Evaluation, Exam, Length, Optimizer, READ_EVERY, Recipe, Student, Task,
@@ -62,6 +64,8 @@ export interface Standing {
     softTop1: number | null;
     /** The same on these images, BatchNorm taking mean and variance from them; null of a network without BatchNorm. */
     adaptedTop1: number | null;
+    /** Mean of the accuracies of all classes that have images. */
+    macroTop1: number;
     /** Null below six classes. */
     top5: number | null;
     /** Accuracy in percent of each class; null for a class without images. */
@@ -70,16 +74,44 @@ export interface Standing {
     confused: { classes: [number, number]; counts: [[number, number], [number, number]] } | null;
 }
 
+/** The students of a name, all seeds together. */
+export interface MethodStanding {
+    name: string;
+    seeds: number;
+    /** Mean accuracy in percent. */
+    top1: number;
+    /** Standard deviation over the seeds; null of one. */
+    sd: number | null;
+    /** 95 % interval of the mean over seeds and images; of one student, over the images. */
+    interval: [number, number];
+    /** Whether the interval lies above what guessing gives. */
+    aboveChance: boolean;
+}
+
 /** Two methods on the seeds they share. */
 export interface Comparison {
     a: string;
     b: string;
     /** Mean of a − b, in percentage points. */
     difference: number;
-    /** Student's 95 % interval of it; null with fewer than two shared seeds. */
+    /** 95 % interval of it over seeds and images, as if it were the only one; null with fewer than two shared seeds. */
     interval: [number, number] | null;
+    /** The interval that the verdict follows: wider where several differences were judged together. */
+    adjustedInterval: [number, number] | null;
+    /** p-value of "no difference", alone and adjusted for all that were judged together (Holm). */
+    p: number | null;
+    adjustedP: number | null;
+    /** Standard errors in points: what other seeds and what other images would change. */
+    noise: { seeds: number; images: number } | null;
+    /** Shared seeds. */
     pairs: number;
-    verdict: "better" | "worse" | "indistinguishable";
+    /** How many seeds would decide an inconclusive comparison if difference and noise stay; null where 20 would not. */
+    seedsNeeded: number | null;
+    /**
+     * `"better"` or `"worse"` where the adjusted interval excludes 0; where it holds 0, `"indistinguishable"` within ±5
+     * points and `"inconclusive"` beyond; `"untested"` below two shared seeds.
+     */
+    verdict: "better" | "worse" | "indistinguishable" | "inconclusive" | "untested";
     sentence: string;
 }
 "#;
@@ -127,7 +159,8 @@ struct EntrantOptions {
 struct Entrant {
     name: String,
     seed: u64,
-    top1: Option<f64>,
+    /// What it got right when it was last measured.
+    correct: Option<Correct>,
 }
 
 /// Students of different methods and seeds that train side by side on one device, with the same recipe.
@@ -216,7 +249,7 @@ impl Race {
         let others = self.cohort.courses();
         let student = Student::beside(others, &self.model, self.recipe, task, seed, &self.opened.device)?;
         self.cohort.push(student);
-        self.entrants.push(Entrant { name, seed, top1: None });
+        self.entrants.push(Entrant { name, seed, correct: None });
         Ok(self.entrants.len() - 1)
     }
 
@@ -229,7 +262,7 @@ impl Race {
         let steps = steps.map_or(READ_EVERY, |steps| (steps as usize).min(READ_EVERY));
         for (entrant, course) in self.entrants.iter_mut().zip(self.cohort.courses()) {
             if !course.finished() {
-                entrant.top1 = None;
+                entrant.correct = None;
             }
         }
         self.cohort.advance(steps).await?;
@@ -282,7 +315,7 @@ impl Race {
             let outcome = answers.sharp;
             let percent =
                 |&(seen, right): &(usize, usize)| (seen > 0).then(|| 100.0 * right as f64 / seen as f64);
-            entrant.top1 = Some(outcome.top1_percent());
+            entrant.correct = Some(Correct::of(&outcome.answers, set.labels()));
             standings.push(Standing {
                 name: entrant.name.clone(),
                 seed: entrant.seed,
@@ -290,6 +323,7 @@ impl Race {
                 top1: outcome.top1_percent(),
                 soft_top1: answers.soft.as_ref().map(Evaluation::top1_percent),
                 adapted_top1: answers.adapted.as_ref().map(Evaluation::top1_percent),
+                macro_top1: outcome.macro_top1_percent(),
                 top5: (self.model.classes > 5).then(|| outcome.top5_percent()),
                 per_class: outcome.per_class.iter().map(percent).collect(),
                 confused: outcome.most_confused(set.labels()),
@@ -306,7 +340,45 @@ impl Race {
     #[wasm_bindgen(unchecked_return_type = "Comparison")]
     pub fn compare(&self, a: &str, b: &str) -> Result<JsValue, WebError> {
         let (one, other) = (self.measured(a)?, self.measured(b)?);
-        to_js(&verdict::compare(one.runs(a), other.runs(b), self.measured_on))
+        to_js(&Comparison::from(verdict::compare(one.runs(a), other.runs(b), self.measured_on)))
+    }
+
+    /// Compares every two methods in the order they entered, the earlier against the later, and judges all together: if
+    /// all were equal, at most 5 of 100 such races would call any of them better or worse.
+    ///
+    /// # Errors
+    /// An `Error` whose code is `usage` for students that are not measured.
+    #[wasm_bindgen(unchecked_return_type = "Comparison[]", js_name = compareAll)]
+    pub fn compare_all(&self) -> Result<JsValue, WebError> {
+        let measured = self.methods()?;
+        let runs: Vec<Runs<'_>> = measured.iter().map(|(name, of)| of.runs(name)).collect();
+        let mut pairs = Vec::new();
+        for (i, &a) in runs.iter().enumerate() {
+            pairs.extend(runs[i + 1..].iter().map(|&b| (a, b)));
+        }
+        let compared = verdict::compare_all(&pairs, self.measured_on);
+        to_js(&compared.into_iter().map(Comparison::from).collect::<Vec<_>>())
+    }
+
+    /// How well the students of each name do together, in the order they entered.
+    ///
+    /// # Errors
+    /// An `Error` whose code is `usage` for students that are not measured.
+    #[wasm_bindgen(unchecked_return_type = "MethodStanding[]", js_name = methodStandings)]
+    pub fn method_standings(&self) -> Result<JsValue, WebError> {
+        let chance = 100.0 / self.model.classes as f64;
+        let standings = self.methods()?.into_iter().map(|(name, of)| {
+            let interval = of.interval();
+            MethodStanding {
+                name: name.to_owned(),
+                seeds: of.seeds.len(),
+                top1: stats::mean(&of.accuracies).unwrap_or_default(),
+                sd: sample_sd(&of.accuracies),
+                interval,
+                above_chance: interval.low > chance,
+            }
+        });
+        to_js(&standings.collect::<Vec<_>>())
     }
 
     /// A student as bytes, to go on with later.
@@ -325,7 +397,7 @@ impl Race {
     /// not.
     pub fn restore(&mut self, student: usize, bytes: &[u8]) -> Result<(), WebError> {
         self.entrant(student)?;
-        self.entrants[student].top1 = None;
+        self.entrants[student].correct = None;
         Ok(self.cohort.students()[student].restore(bytes)?)
     }
 
@@ -344,16 +416,28 @@ impl Race {
     fn measured(&self, name: &str) -> Result<Measured, WebError> {
         let mut measured = Measured::default();
         for entrant in self.entrants.iter().filter(|entrant| entrant.name == name) {
-            let top1 = entrant.top1.ok_or_else(|| {
+            let correct = entrant.correct.clone().ok_or_else(|| {
                 WebError::usage(format_args!("'{name}' has trained on since it was measured; evaluate first"))
             })?;
             measured.seeds.push(entrant.seed);
-            measured.accuracies.push(top1);
+            measured.accuracies.push(100.0 * correct.count() as f64 / correct.len().max(1) as f64);
+            measured.correct.push(correct);
         }
         if measured.seeds.is_empty() {
             return Err(WebError::usage(format_args!("there is no student named '{name}'")));
         }
         Ok(measured)
+    }
+
+    /// Every name with its students.
+    fn methods(&self) -> Result<Vec<(&str, Measured)>, WebError> {
+        let mut names: Vec<&str> = Vec::new();
+        for entrant in &self.entrants {
+            if !names.contains(&entrant.name.as_str()) {
+                names.push(&entrant.name);
+            }
+        }
+        names.into_iter().map(|name| Ok((name, self.measured(name)?))).collect()
     }
 
     fn entrant(&self, student: usize) -> Result<&Entrant, WebError> {
@@ -370,11 +454,71 @@ impl Race {
 struct Measured {
     seeds: Vec<u64>,
     accuracies: Vec<f64>,
+    correct: Vec<Correct>,
 }
 
 impl Measured {
     fn runs<'a>(&'a self, name: &'a str) -> Runs<'a> {
-        Runs { name, seeds: &self.seeds, accuracies: &self.accuracies }
+        Runs { name, seeds: &self.seeds, accuracies: &self.accuracies, correct: &self.correct }
+    }
+
+    /// 95 % interval of the mean accuracy.
+    fn interval(&self) -> Interval {
+        let of_images = || {
+            let run = self.correct.first()?;
+            let of = stats::wilson(run.count(), run.len())?;
+            Some(Interval { low: 100.0 * of.low, high: 100.0 * of.high })
+        };
+        let of_both = Estimate::accuracy(&self.correct).map(|of| of.accuracy_interval());
+        of_both.or_else(of_images).unwrap_or(Interval { low: 0.0, high: 100.0 })
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MethodStanding {
+    name: String,
+    seeds: usize,
+    top1: f64,
+    sd: Option<f64>,
+    interval: Interval,
+    above_chance: bool,
+}
+
+/// [`verdict::Comparison`] with the names and nulls of JavaScript.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Comparison {
+    a: String,
+    b: String,
+    difference: f64,
+    interval: Option<Interval>,
+    adjusted_interval: Option<Interval>,
+    p: Option<f64>,
+    adjusted_p: Option<f64>,
+    noise: Option<Noise>,
+    pairs: usize,
+    seeds_needed: Option<usize>,
+    verdict: Verdict,
+    sentence: String,
+}
+
+impl From<verdict::Comparison> for Comparison {
+    fn from(of: verdict::Comparison) -> Self {
+        Self {
+            a: of.a,
+            b: of.b,
+            difference: of.difference,
+            interval: of.interval,
+            adjusted_interval: of.adjusted_interval,
+            p: of.p,
+            adjusted_p: of.adjusted_p,
+            noise: of.noise,
+            pairs: of.pairs,
+            seeds_needed: of.seeds_needed,
+            verdict: of.verdict,
+            sentence: of.sentence,
+        }
     }
 }
 
@@ -402,6 +546,7 @@ struct Standing {
     top1: f64,
     soft_top1: Option<f64>,
     adapted_top1: Option<f64>,
+    macro_top1: f64,
     top5: Option<f64>,
     per_class: Vec<Option<f64>>,
     confused: Option<Confusion>,

@@ -39,6 +39,47 @@ fn compare_leaves_the_report_that_others_script_against() {
         assert!(run.out.contains(method), "{}", run.out);
     }
     assert!(world.path("out/report.csv").is_file() && world.path("out/report.html").is_file());
+    // Every answer is kept, and the accuracies are those of the answers.
+    let answers = world.read("out/answers.csv");
+    let rows: Vec<Vec<&str>> = answers.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!(rows.len(), 10);
+    assert_eq!(rows[0][..3], ["path", "random-3", "random-4"]);
+    let right = rows[1..].iter().filter(|row| row[6] == "1").count() as f64;
+    assert_eq!(rows[0][6], "pca-4");
+    let pca = &results[2];
+    assert!((pca["top1"]["runs"][1].as_f64().unwrap() - right / 0.09).abs() < 1e-9);
+    // Classes of the same size: macro and micro agree.
+    assert!(
+        (pca["macro_top1"]["mean"].as_f64().unwrap() - pca["top1"]["mean"].as_f64().unwrap()).abs() < 1e-9
+    );
+    assert!(!run.out.contains("macro"), "{}", run.out);
+    assert_eq!(pca["top1_interval_of"], "both");
+    // All six pairs are judged together: each verdict follows the interval shown, which is no narrower than its own.
+    let comparisons = report["comparisons"].as_array().unwrap();
+    assert_eq!(comparisons.len(), 6);
+    for of in comparisons {
+        let ends = |name: &str| [0, 1].map(|end| of[name][end].as_f64().unwrap());
+        let ([low, high], [alone_low, alone_high]) = (ends("adjusted_interval"), ends("interval"));
+        assert!(low <= alone_low && alone_high <= high, "{of}");
+        assert!(of["adjusted_p"].as_f64() >= of["p"].as_f64(), "{of}");
+        let decided = of["verdict"] == "better" || of["verdict"] == "worse";
+        assert_eq!(decided, low > 0.0 || high < 0.0, "{of}");
+        assert!(of["noise"]["images"].as_f64().unwrap() >= 0.0, "{of}");
+    }
+    assert!(run.out.contains("judged together (Holm)"), "{}", run.out);
+}
+
+#[test]
+fn one_repeat_is_untested() {
+    let world = World::with_data();
+    let run =
+        world.ok(&format!("compare --data data --out out --ipc 1 --methods random,pca --repeats 1 {FAST}"));
+    let comparison = &world.json("out/report.json")["comparisons"][0];
+    assert_eq!(
+        (&comparison["verdict"], &comparison["interval"]),
+        (&"untested".into(), &serde_json::Value::Null)
+    );
+    assert!(run.out.contains("untested") && !run.out.contains("indistinguishable"), "{}", run.out);
 }
 
 #[test]
@@ -64,15 +105,25 @@ fn a_folder_that_holds_something_is_refused_and_an_equal_comparison_goes_on() {
     world.fails(&format!("{compare} --force --ipc 500"), 3, &["--ipc"]);
     assert_eq!(world.names("out"), ["mine.txt"]);
     world.ok(&format!("{compare} --force"));
-    let whole =
-        ["classes.json", "report.csv", "report.html", "report.json", "run.json", "students/random-0.json"];
+    let whole = [
+        "answers.csv",
+        "classes.json",
+        "report.csv",
+        "report.html",
+        "report.json",
+        "run.json",
+        "students/random-0.json",
+    ];
     assert_eq!(world.names("out"), whole);
     // A comparison of other options is as safe as anything else.
     world.fails(&format!("{compare} --seed 7"), 3, &["--out out", "--force", "other options"]);
-    // As if it had been killed while it trained: what is finished is not trained again.
-    let student = world.read("out/students/random-0.json");
-    std::fs::remove_file(world.path("out/report.json")).unwrap();
+    // As if it had been killed while it trained: what is finished is not trained again, and its answers are known.
+    let (student, answers) = (world.read("out/students/random-0.json"), world.read("out/answers.csv"));
+    for file in ["report.json", "answers.csv"] {
+        std::fs::remove_file(world.path("out").join(file)).unwrap();
+    }
     world.ok(&compare);
     assert_eq!(world.names("out"), whole);
     assert_eq!(world.read("out/students/random-0.json"), student);
+    assert_eq!(world.read("out/answers.csv"), answers);
 }

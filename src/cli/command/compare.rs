@@ -56,7 +56,7 @@ pub(in crate::cli) fn run(args: &CompareArgs, console: &Console) -> anyhow::Resu
     let config = settings::resolve(&args.model, Some(&args.student), Some(&args.score));
     let data = super::load(&args.data, &config, args.model.seed, console)?;
     let report = compare(&comparison, &config, &data, &args.out, console)?;
-    write::report(&args.out.out, report, console)
+    write::report(&args.out.out, report, &data.val.samples, console)
 }
 
 /// One method with one seed: what it stores.

@@ -170,7 +170,7 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> anyhow::Res
         report.set_results(result.into_iter().collect());
     }
     report.warnings = warnings;
-    write::report(out, report, console)
+    write::report(out, report, &data.val.samples, console)
 }
 
 /// What a manifest compares to tell whether a run is the same: everything but paths, threads and how

@@ -17,7 +17,6 @@ use crate::cli::settings;
 use crate::cli::stage::write;
 use crate::data::Fit;
 use crate::evaluate::Method;
-use crate::evaluate::verdict::Verdict;
 use crate::prune::{Fill, Rule};
 use crate::report::Report;
 use crate::score::When;
@@ -92,7 +91,7 @@ pub(in crate::cli) fn run(args: &DemoArgs, console: &Console) -> anyhow::Result<
     let comparison_out = OutArgs { out: comparison_folder.clone(), force: false };
     let report = compare::compare(&comparison, &config, &dataset, &comparison_out, console)?;
     let explained = explain(&report);
-    write::report(&comparison_folder, report, console)?;
+    write::report(&comparison_folder, report, &dataset.val.samples, console)?;
     console.say(format_args!("\n{explained}"));
     console.say(format_args!("the compressed dataset: {}", out.out.join("compressed/data").display()));
     Ok(())
@@ -164,7 +163,7 @@ fn explain(report: &Report) -> String {
     let comparison =
         report.comparisons.iter().find(|c| c.a == Method::Pca.name() && c.b == Method::El2n.name());
     let measured = comparison.map_or(String::new(), |comparison| format!(": {}", comparison.sentence));
-    let certain = comparison.is_some_and(|comparison| comparison.verdict != Verdict::Indistinguishable);
+    let certain = comparison.is_some_and(|comparison| comparison.verdict.is_decided());
     let outcome = match (pca < easy, certain) {
         (true, true) => "Composites lose here",
         (true, false) => "Composites are behind here, though not beyond the noise of so few seeds",

@@ -90,7 +90,7 @@ pub(in crate::cli) fn run(args: &EvaluateCommand, console: &Console) -> anyhow::
     let runs = trained.into_iter().map(|trained| trained.outcome).collect();
     let result = MethodResult::new(setting, data.classes.names(), runs, data.val.samples.len());
     report.set_results(result.into_iter().collect());
-    write::report(&args.out.out, report, console)
+    write::report(&args.out.out, report, &data.val.samples, console)
 }
 
 /// Whether a set was made by `compress`, whose manifest tells how its data was split.

@@ -8,6 +8,7 @@ import type {
   DeviceInfo,
   DeviceName,
   MemoryEstimate,
+  MethodStanding,
   Pick,
   Pruned,
   Rect,
@@ -159,6 +160,8 @@ export interface RaceOptions {
 
 export interface Outcome {
   standings: Standing[];
+  /** Empty in a recording of an earlier page. */
+  methods: MethodStanding[];
   comparisons: Comparison[];
   stored: { name: string; images: number; bytes: number }[];
   stopped: boolean;
