@@ -85,17 +85,18 @@ mod tests {
     const SIDE: u32 = 16;
     const CLASSES: usize = 4;
 
-    /// Images of a bright quarter, by which one tells the class, under a texture as fine as pixels are.
+    /// Images of stripes, by whose direction one tells the class, under a texture as fine as pixels are.
     fn textured(count: usize, part: u32) -> ImageSet {
         let mut pixels = Vec::new();
         let labels: Vec<u32> = (0..count as u32).map(|image| image % CLASSES as u32).collect();
         for (image, &label) in labels.iter().enumerate() {
             let mut stream = Stream::new(7, Purpose::Test, part, image as u64);
+            let phase = stream.below(8);
             for place in 0..SIDE * SIDE {
                 let (row, column) = (place / SIDE, place % SIDE);
-                let quarter = 2 * (row / (SIDE / 2)) + column / (SIDE / 2);
-                let bright = if quarter == label { 24.0 } else { 0.0 };
-                let value = 100.0 + bright + 40.0 * stream.normal();
+                let across = [row, column, row + column, SIDE + row - column][label as usize] + phase;
+                let stripe = if across % 8 < 4 { 60.0 } else { 0.0 };
+                let value = 100.0 + stripe + 30.0 * stream.normal();
                 pixels.extend([value.clamp(0.0, 255.0) as u8; 3]);
             }
         }
@@ -115,7 +116,7 @@ mod tests {
             precision: settings.precision,
         };
         let task = Task {
-            images: Arc::new(textured(80, 0).softened(SIDE / 2, SIDE / 2)),
+            images: Arc::new(textured(200, 0).softened(SIDE / 2, SIDE / 2)),
             grid: Grid::WHOLE,
             augmentation: Augmentation {
                 crop: Crop::Global { min_scale: 0.5 },
@@ -124,10 +125,10 @@ mod tests {
             },
             normalise: Normalise::IMAGENET,
         };
-        let recipe = settings.student.with_length(Length::Steps(120));
+        let recipe = settings.student.with_length(Length::Steps(200));
         let device = Device::flex();
         let mut student = Student::new(&model, recipe, task, 0, &device).expect("a valid student");
-        block_on(student.advance(120)).expect("the CPU answers");
+        block_on(student.advance(200)).expect("the CPU answers");
         let (network, sharp) = (student.network(), textured(400, 1));
         let ask = |statistics| {
             let asked = evaluate(&network, &device, &sharp, &Normalise::IMAGENET, 100, statistics);
