@@ -70,6 +70,7 @@ impl Report {
 
     /// Whether macro top-1 says something of its own, so that it is shown beside top-1: where they differ by half a point or
     /// more, which takes validation classes of different sizes.
+    #[cfg(feature = "cli")]
     pub(super) fn shows_macro(&self) -> bool {
         let differs = |result: &MethodResult| {
             result.macro_top1.as_ref().is_some_and(|of| (of.mean - result.top1.mean).abs() >= 0.5)
