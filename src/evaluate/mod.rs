@@ -4,4 +4,4 @@ mod method;
 pub mod stats;
 pub mod verdict;
 
-pub use method::Method;
+pub use method::{Method, unlike_views};

@@ -1,6 +1,6 @@
 //! `compare`: the report that others script against.
 
-use crate::world::{FAST, World};
+use crate::world::{FAST_STUDENTS, FAST_UNSCORED, World};
 
 const METHODS: [&str; 4] = ["random", "el2n", "pca", "random-composites"];
 
@@ -8,7 +8,7 @@ const METHODS: [&str; 4] = ["random", "el2n", "pca", "random-composites"];
 fn compare_leaves_the_report_that_others_script_against() {
     let world = World::with_data();
     let run = world.ok_silently(&format!(
-        "compare --data data --out out --ipc 2 --methods {} --grid 2 --repeats 2 --seed 3 {FAST}",
+        "compare --data data --out out --ipc 2 --methods {} --grid 2 --repeats 2 --seed 3 {FAST_STUDENTS}",
         METHODS.join(",")
     ));
     let report = world.json("out/report.json");
@@ -45,7 +45,9 @@ fn compare_leaves_the_report_that_others_script_against() {
 fn a_comparison_is_the_same_whatever_the_number_of_threads() {
     let world = World::with_data();
     for threads in [1, 2] {
-        world.ok(&format!("compare --data data --out out{threads} --ipc 1 --repeats 2 -j {threads} {FAST}"));
+        world.ok(&format!(
+            "compare --data data --out out{threads} --ipc 1 --repeats 2 -j {threads} {FAST_STUDENTS}"
+        ));
     }
     let runs = |folder: &str| -> Vec<serde_json::Value> {
         let report = world.json(&format!("{folder}/report.json"));
@@ -58,7 +60,8 @@ fn a_comparison_is_the_same_whatever_the_number_of_threads() {
 fn a_folder_that_holds_something_is_refused_and_an_equal_comparison_goes_on() {
     let world = World::with_data();
     world.write("out/mine.txt", "mine");
-    let compare = format!("compare --data data --out out --ipc 1 --methods random --repeats 1 {FAST}");
+    let compare =
+        format!("compare --data data --out out --ipc 1 --methods random --repeats 1 {FAST_UNSCORED}");
     world.fails(&compare, 3, &["--out out", "--force"]);
     // What cannot be done is said before anything is replaced.
     world.fails(&format!("{compare} --force --ipc 500"), 3, &["--ipc"]);
