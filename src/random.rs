@@ -26,6 +26,8 @@ pub enum Purpose {
     Batch = 7,
     /// Numbers for tests and self-checks.
     Test = 8,
+    /// The seed of the hold-out that settings are tuned on.
+    Tune = 10,
 }
 
 /// A stream of random numbers; see the [module](self) for how it is addressed.

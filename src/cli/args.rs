@@ -385,6 +385,10 @@ pub(super) struct EvaluateCommand {
 pub(super) struct CompareArgs {
     #[command(flatten)]
     pub(super) data: DataArgs,
+    /// While choosing a grid, a view or a crop range: hold out this share of each class's training images, too, and
+    /// measure on them, so that the validation images stay unseen until a last comparison without this option.
+    #[arg(long, value_name = "SHARE", value_parser = part, help_heading = "Data")]
+    pub(super) tune_fraction: Option<f64>,
     #[command(flatten)]
     pub(super) out: OutArgs,
     #[command(flatten)]

@@ -79,3 +79,41 @@ fn a_folder_that_holds_something_is_refused_and_an_equal_comparison_goes_on() {
     assert_eq!(world.names("out"), whole);
     assert_eq!(world.read("out/students/random-0.json"), student);
 }
+
+#[test]
+fn a_comparison_to_tune_by_measures_on_training_images_and_leaves_val_unseen() {
+    let world = World::new();
+    world.draw("data/train", &["ant", "bee"], 10);
+    for (hue, class) in ["ant", "bee"].into_iter().enumerate() {
+        (50..53).for_each(|image| world.draw_one(&format!("data/val/{class}/{image}.png"), hue, image));
+    }
+    let compare = |out: &str, more: &str| {
+        let options = "--ipc 1 --methods random,el2n,random-composites --repeats 1 --on-error fail";
+        world.ok_silently(&format!("compare --data data --out {out} {options} {more} {FAST_STUDENTS}"))
+    };
+    let tuned = compare("tuned", "--tune-fraction 0.3");
+    assert!(tuned.out.contains("6 training images held out to tune on"), "{}", tuned.out);
+    assert!(tuned.out.contains("not on the 6 validation images"), "{}", tuned.out);
+    let report = world.json("tuned/report.json");
+    let tune = serde_json::json!({ "tune": { "fraction": 0.3, "seed": 0, "unseen": 6 } });
+    assert_eq!(report["data"]["val_origin"], tune, "{:#}", report["data"]);
+    assert_eq!((&report["data"]["train"], &report["data"]["val"]), (&14.into(), &6.into()));
+    assert!(report["warnings"].to_string().contains("--tune-fraction 0.3"), "{:#}", report["warnings"]);
+    assert!(world.read("tuned/report.html").contains("6 validation images stay unseen"));
+    // The last comparison trains on all of them again.
+    let last = compare("last", "");
+    assert!(!last.out.contains("tune"), "{}", last.out);
+    let report = world.json("last/report.json");
+    assert_eq!((&report["data"]["train"], &report["data"]["val"]), (&20.into(), &6.into()));
+    // A folder without val/ has both held out, and what the last comparison measures on is the same.
+    world.draw("plain", &["ant", "bee"], 20);
+    let plain = |out: &str, more: &str| {
+        let compare = format!("compare --data plain --out {out} --ipc 1 --methods random --repeats 1 {more}");
+        world.ok_silently(&format!("{compare} {FAST_UNSCORED}"));
+        let data = &world.json(&format!("{out}/report.json"))["data"];
+        (data["train"].as_u64().unwrap(), data["val"].as_u64().unwrap())
+    };
+    assert_eq!(plain("three", ""), (32, 8));
+    assert_eq!(plain("four", "--tune-fraction 0.25"), (24, 8));
+    assert_eq!(plain("five", "--tune-fraction 0.5 --seed 3"), (16, 16));
+}

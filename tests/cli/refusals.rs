@@ -17,6 +17,7 @@ fn wrong_usage_ends_with_2_and_names_the_flag() {
         (&format!("{compress} --val-fraction 1.5"), "--val-fraction"),
         (&format!("{compress} --val-fraction 1"), "--val-fraction"),
         (&format!("{compress} --rule simple"), "--rule"),
+        ("compare --data data --out out --ipc 1 --tune-fraction 1", "--tune-fraction"),
         (&format!("{compress} --format gif"), "--format"),
         (&format!("{compress} --quality 0"), "--quality"),
         (&format!("{compress} --device gpu"), "--device"),

@@ -15,7 +15,7 @@ use crate::cli::stage::data::Dataset;
 use crate::cli::stage::prune::Copies;
 use crate::cli::stage::score::{self, Scored};
 use crate::cli::stage::students::{self, Job};
-use crate::cli::stage::{findings, pictures, prune, write};
+use crate::cli::stage::{findings, pictures, prune, tune, write};
 use crate::combine::{Recipe, source_set_hash};
 use crate::device::Opened;
 use crate::evaluate::{Method, unlike_views};
@@ -55,7 +55,10 @@ pub(in crate::cli) fn run(args: &CompareArgs, console: &Console) -> anyhow::Resu
         first_log: None,
     };
     let config = settings::resolve(&args.model, Some(&args.student), Some(&args.score.proxy));
-    let data = super::load(&args.data, &config, args.model.seed, console)?;
+    let mut data = super::load(&args.data, &config, args.model.seed, console)?;
+    if let Some(fraction) = args.tune_fraction {
+        data = tune::tune(data, &args.data, &config, fraction, args.model.seed, console)?;
+    }
     let report = compare(&comparison, &config, &data, &args.out, console)?;
     write::report(&args.out.out, report, console)
 }
@@ -102,6 +105,10 @@ pub(in crate::cli) fn compare(
         (0..args.repeats as u64).map(|repeat| args.model.seed.wrapping_add(repeat)).collect();
 
     warnings.extend(caveats(args, config, &methods, console));
+    if let Some(text) = tune::caveat(data) {
+        console.say(&text);
+        warnings.push(text);
+    }
 
     let scored = if methods.iter().any(|method| method.needs_scores()) {
         score_seeds(args, config, data, &seeds, &opened, console)?

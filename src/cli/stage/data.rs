@@ -90,7 +90,7 @@ fn list_and_split(args: &DataArgs, seed: Option<u64>, console: &Console) -> anyh
              (--val-fraction {fraction}; there is no val/ folder)",
             counted(t, "training image", "training images")
         ),
-        None => {
+        None | Some(ValOrigin::Tune { .. }) => {
             format!("{shown}: {n} classes, {}", counted(t, "image", "images"))
         }
     });
