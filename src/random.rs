@@ -28,6 +28,8 @@ pub enum Purpose {
     Test = 8,
     /// The seed of a proxy, which decides its weights, order and views.
     Proxy = 9,
+    /// The seed of the hold-out that settings are tuned on.
+    Tune = 10,
     /// Which validation images are asked about together, where their statistics are taken.
     Adapt = 11,
 }

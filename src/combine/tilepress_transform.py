@@ -37,11 +37,13 @@ class PatchExtract(torch.nn.Module):
 
     @classmethod
     def from_manifest(cls, path, size=None, **options):
-        """The transform for the set whose manifest.json lies at `path`; `size` is the composites' own
-        unless told otherwise."""
+        """The transform for the set whose manifest.json lies at `path`; `size` is the composites' own and `r`
+        that of the run unless told otherwise."""
         with open(path, encoding="utf-8") as file:
             manifest = json.load(file)
         rows, _, columns = manifest["grid"].partition("x")
+        if "min_scale" in manifest:
+            options.setdefault("r", manifest["min_scale"])
         return cls((int(rows), int(columns or rows)), size or manifest["side"], **options)
 
     def tile(self, height, width, index):

@@ -12,3 +12,4 @@ pub use holm::{Adjusted, holm};
 pub use method::Method;
 pub(crate) use noise::Estimate;
 pub use noise::Noise;
+pub use method::{Method, unlike_views};

@@ -64,6 +64,11 @@ pub fn html(report: &Report) -> String {
     page.into_string()
 }
 
+/// A share in percent, without zeros at its end.
+fn percent(share: f64) -> String {
+    format!("{:.3}", 100.0 * share).trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 fn header(report: &Report, sections: &[(&str, &str, Markup)]) -> Markup {
     let data = &report.data;
     let val = words::count(data.val as u64);
@@ -78,8 +83,12 @@ fn header(report: &Report, sections: &[(&str, &str, Markup)]) -> Markup {
                     Some(ValOrigin::Given) => { ", " (val) " validation images as given" }
                     Some(ValOrigin::HeldOut { fraction, seed }) => {
                         ", " (val) " validation images held out of the training images ("
-                        (format!("{:.3}", 100.0 * fraction).trim_end_matches('0').trim_end_matches('.'))
-                        " % of each class, seed " (seed) ")"
+                        (percent(fraction)) " % of each class, seed " (seed) ")"
+                    }
+                    Some(ValOrigin::Tune { fraction, seed, unseen }) => {
+                        ", measured on " (val) " of the training images, held out to tune on (" (percent(fraction))
+                        " % of each class, seed " (seed) "); the " (words::count(unseen as u64))
+                        " validation images stay unseen"
                     }
                     None => {}
                 }

@@ -118,7 +118,8 @@ pub struct DataSummary {
     pub bytes: u64,
 }
 
-/// Where validation images come from. Written `"given"` or `{"held_out": {"fraction": 0.2, "seed": 0}}`.
+/// Where validation images come from. Written `"given"`, `{"held_out": {"fraction": 0.2, "seed": 0}}` or
+/// `{"tune": {"fraction": 0.2, "seed": 0, "unseen": 1000}}`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ValOrigin {
@@ -130,6 +131,15 @@ pub enum ValOrigin {
         fraction: f64,
         /// Seed of the draw.
         seed: u64,
+    },
+    /// A stratified part of the training images, to choose settings by; the validation images proper stay unseen.
+    Tune {
+        /// Share of each class.
+        fraction: f64,
+        /// Seed of the draw.
+        seed: u64,
+        /// Number of the validation images.
+        unseen: usize,
     },
 }
 

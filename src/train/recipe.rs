@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::augment::Crop;
 use crate::device::Precision;
 use crate::model::{Architecture, Stem};
 
@@ -200,12 +201,33 @@ pub struct Settings {
     /// Validation: shorter side resized to this, then the centre cropped. `None` squashes the whole
     /// image.
     pub val_resize: Option<u32>,
-    /// Smallest crop, as a share of the tile (patch extraction) or of a whole stored image.
+    /// Smallest crop of students' views, as a share of the tile (patch extraction) or of a whole stored image.
     pub min_scale: f64,
+    /// Smallest crop of the proxy's views, as a share of a whole image: scores do not depend on how students are trained.
+    #[serde(default = "Settings::small_proxy_min_scale")]
+    pub proxy_min_scale: f64,
     /// How students are trained.
     pub student: Recipe,
     /// How the proxy that scores is trained.
     pub proxy: Recipe,
+}
+
+impl Settings {
+    /// The settings at another side of stored and training images. Validation follows: the protocol's 256 for 224
+    /// pixels, in proportion and rounded up, so that its centre crop shows the same part of an image.
+    #[must_use]
+    pub fn with_image_size(self, side: u32) -> Self {
+        Self {
+            image_size: side as usize,
+            val_resize: self.val_resize.map(|_| (side * 256).div_ceil(224)),
+            ..self
+        }
+    }
+
+    /// What settings that were saved without a range of the proxy's own mean.
+    fn small_proxy_min_scale() -> f64 {
+        0.25
+    }
 }
 
 impl Preset {
@@ -242,7 +264,8 @@ impl Preset {
                 image_size: 64,
                 precision: Precision::Full,
                 val_resize: None,
-                min_scale: 0.25,
+                min_scale: Crop::MIN_SCALE,
+                proxy_min_scale: 0.25,
                 student: Recipe {
                     batch: 50,
                     length: Length::Steps(600),
@@ -266,6 +289,7 @@ impl Preset {
                 precision: Precision::Full,
                 val_resize: Some(256),
                 min_scale: 0.08,
+                proxy_min_scale: 0.08,
                 student: if self == Self::RethinkdcHard { adamw } else { sgd },
                 proxy: ccs,
             },
@@ -340,6 +364,25 @@ mod tests {
         assert!(fields.remove("decay").is_some() && fields.remove("eta_min").is_some());
         let read: Recipe = serde_json::from_value(text).unwrap();
         assert_eq!(read, Preset::RethinkdcHard.settings().student);
+    }
+
+    #[test]
+    fn the_preparation_of_validation_images_follows_the_side() {
+        let hard = Preset::RethinkdcHard.settings();
+        assert_eq!(hard.with_image_size(224), hard);
+        for (side, resized) in [(8, 10), (64, 74), (512, 586), (4096, 4682)] {
+            let settings = hard.with_image_size(side);
+            assert_eq!((settings.image_size, settings.val_resize), (side as usize, Some(resized)));
+        }
+        assert_eq!(Preset::Small.settings().with_image_size(512).val_resize, None);
+    }
+
+    #[test]
+    fn settings_from_before_the_proxy_had_a_range_of_its_own_are_read() {
+        let settings = Preset::Small.settings();
+        let mut saved = serde_json::to_value(settings).expect("plain data");
+        saved.as_object_mut().expect("an object").remove("proxy_min_scale");
+        assert_eq!(serde_json::from_value::<Settings>(saved).expect("as it was"), settings);
     }
 
     #[test]

@@ -103,6 +103,22 @@ struct Findings<'a> {
     left_out: &'a [Named],
 }
 
+/// A rule by its name.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(transparent)]
+pub(super) struct RuleOption(#[serde(deserialize_with = "word")] pub(super) Rule);
+
+/// A rule with its start, which no other than `window` has.
+pub(super) fn rule_of(rule: Rule, window_start: Option<f64>) -> Result<Rule, WebError> {
+    match (rule, window_start) {
+        (Rule::Window { .. }, Some(start)) => Ok(rule.with_window_start(start)),
+        (_, None) => Ok(rule),
+        (_, Some(_)) => Err(WebError::usage(format_args!(
+            "windowStart has no effect with the rule \"{rule}\"; give the rule \"window\" or leave it out"
+        ))),
+    }
+}
+
 /// Chooses the same number of images of every class. `scores` are those of the samples, in their order (lower is
 /// easier); the rule `"random"` does without. `val` are the validation images, where they may hold copies.
 ///
@@ -132,7 +148,7 @@ pub fn prune_samples(
             "dedup needs the perceptual hash of every sample: give `look` as decodeImage gives it",
         ));
     }
-    let rule = options.window_start.map_or(options.rule, |start| options.rule.with_window_start(start));
+    let rule = rule_of(options.rule, options.window_start)?;
     let request = PruneRequest {
         samples: &samples.samples,
         classes: &classes,
@@ -228,7 +244,9 @@ mod tests {
         )
         .unwrap();
         assert_eq!(options.grid.unwrap().0, Grid::WHOLE);
-        assert_eq!(options.rule.with_window_start(0.2), Rule::Window { start: 0.2 });
+        assert_eq!(rule_of(options.rule, Some(0.2)).unwrap(), Rule::Window { start: 0.2 });
+        assert_eq!(rule_of(Rule::Hard, None).unwrap(), Rule::Hard);
+        assert!(rule_of(Rule::Hard, Some(0.2)).is_err());
         assert_eq!((options.fill, options.seed), (Fill::Cycle, 0));
         for wrong in [r#"{"ipc": 3, "grids": 2}"#, r#"{"ipc": 3, "rule": "soft"}"#, r#"{"grid": 2}"#] {
             assert!(serde_json::from_str::<Options>(wrong).is_err(), "{wrong}");

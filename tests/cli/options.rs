@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::world::{FAST, World, size};
+use crate::world::{FAST, FAST_STUDENTS, FAST_UNSCORED, World, size};
 
 fn compress(world: &World, out: &str, more: &str) {
     world.ok(&format!("compress --data data --out {out} {FAST} {more}"));
@@ -141,7 +141,7 @@ fn duplicates_and_copies_shared_with_val_are_reported_or_left_out() {
     let run = world.ok(&format!("prune --data data --out list --rule random {all}"));
     assert!(run.err.contains("--rule random: 1 group of kept images look alike;"), "{}", run.err);
     let methods = "--methods random,pca --repeats 1";
-    let run = world.ok(&format!("compare --data data --out both {methods} {all} {FAST}"));
+    let run = world.ok(&format!("compare --data data --out both {methods} {all} {FAST_STUDENTS}"));
     for alike in
         ["random: 1 group of kept images look alike;", "pca: 1 group of kept images look alike (report"]
     {
@@ -170,7 +170,8 @@ fn scores_made_elsewhere_decide_instead_of_a_proxy() {
         }
     }
     world.write("scores.csv", &scores);
-    let compress = format!("compress --data data --out out --ipc 1 --grid 1x2 --scores scores.csv {FAST}");
+    let compress =
+        format!("compress --data data --out out --ipc 1 --grid 1x2 --scores scores.csv --image-size 16");
     let run = world.ok_silently(&compress);
     assert!(!run.out.contains("scored"), "{}", run.out);
     let train: BTreeSet<String> =
@@ -199,4 +200,14 @@ fn a_config_file_gives_options_and_the_command_line_wins() {
     assert_eq!((&manifest["ipc"], &manifest["grid"]), (&2.into(), &"1x2".into()), "{manifest:#}");
     assert_eq!((&manifest["seed"], &manifest["side"]), (&9.into(), &16.into()), "{manifest:#}");
     world.ok("--config run.toml compress --out out --seed 9 --grid 1x2 --device cpu");
+}
+
+#[test]
+fn a_list_on_the_command_line_takes_the_place_of_that_in_the_config_file() {
+    let world = World::with_data();
+    world.write("run.toml", "methods = [\"random\", \"pca\"]\nrepeats = 1\n");
+    world.ok(&format!(
+        "compare --config run.toml --data data --out out --ipc 1 --methods random {FAST_UNSCORED}"
+    ));
+    assert_eq!(world.json("out/report.json")["results"].as_array().unwrap().len(), 1);
 }

@@ -7,8 +7,12 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-/// Small enough that a run takes a fraction of a second.
-pub(crate) const FAST: &str = "--image-size 16 --width 4 --score-epochs 2 --steps 4 --device cpu";
+/// Small enough that a run takes a fraction of a second: for commands that score and train no students.
+pub(crate) const FAST: &str = "--image-size 16 --width 4 --score-epochs 2 --device cpu";
+/// The same for commands that score and train students.
+pub(crate) const FAST_STUDENTS: &str = "--image-size 16 --width 4 --score-epochs 2 --steps 4 --device cpu";
+/// The same for commands that train students of images nobody scored.
+pub(crate) const FAST_UNSCORED: &str = "--image-size 16 --width 4 --steps 4 --device cpu";
 
 /// An empty folder in which programs are run; it goes when the test ends.
 pub(crate) struct World {

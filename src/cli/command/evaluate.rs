@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::augment::Crop;
 use crate::cli::args::EvaluateCommand;
 use crate::cli::console::Console;
 use crate::cli::exit::{InputError, check_interrupt};
@@ -31,7 +30,7 @@ pub(in crate::cli) fn run(args: &EvaluateCommand, console: &Console) -> anyhow::
     let mut config = settings::resolve(&args.model, Some(&args.student), None);
     let (folder, manifest) = locate(&args.set)?;
     if let (Some(manifest), None) = (&manifest, args.model.image_size) {
-        config.image_size = manifest.recipe.side as usize;
+        config = config.with_image_size(manifest.recipe.side);
     }
     crate::cli::output::ensure_apart(&args.set, &args.out.out)?;
     write::ensure_free(&args.out, &args.data.data)?;
@@ -45,11 +44,7 @@ pub(in crate::cli) fn run(args: &EvaluateCommand, console: &Console) -> anyhow::
     let opened = super::open(args.model.device, args.model.precision, console)?;
 
     let begun = Instant::now();
-    let crop = if set.grid == Grid::WHOLE {
-        Crop::Global { min_scale: config.min_scale }
-    } else {
-        settings::composite_crop(&config, &args.student)
-    };
+    let crop = settings::crop(&config, &args.student, set.grid);
     let augmentation = settings::augmentation(crop, &args.student)?;
     let job = |repeat: u64| Job {
         name: repeat.to_string(),
@@ -70,8 +65,10 @@ pub(in crate::cli) fn run(args: &EvaluateCommand, console: &Console) -> anyhow::
         let bytes = pollster::block_on(network.to_safetensors())?;
         write_atomic(&args.out.out.join("student.safetensors"), &bytes)?;
     }
+    // A set of ours is called by its own folder, also where its `data` was named.
+    let named = if manifest.is_some() { &folder.join("..") } else { &args.set };
     let setting = Setting {
-        method: data::name_of(&args.set),
+        method: data::name_of(named),
         ipc: (set.images.len() / data.classes.len().max(1)) as u32,
         grid: set.grid,
         augment: crop.to_string(),

@@ -10,7 +10,7 @@ use crate::train::Preset;
 
 /// Chooses images and writes `selection.csv`.
 pub(in crate::cli) fn run(args: &PruneCommand, console: &Console) -> anyhow::Result<()> {
-    let rule = prune::rule(&args.prune);
+    let rule = args.rule.rule();
     if args.scores.is_none() && rule != Rule::Random {
         return Err(UsageError(format!(
             "--rule {rule} needs --scores FILE.csv; `tilepress score` writes one"

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::cli::args::DataArgs;
 use crate::cli::console::Console;
-use crate::cli::exit::{InputError, check_interrupt};
+use crate::cli::exit::{InputError, UsageError, check_interrupt};
 use crate::cli::folder::{self, LoadOptions, Loaded, Problem};
 use crate::cli::output;
 use crate::data::{ClassMap, Entry, Filter, Folder, ImageSet, Preparation, Sample};
@@ -58,8 +58,16 @@ fn list_and_split(args: &DataArgs, seed: Option<u64>, console: &Console) -> anyh
     let scan = folder::scan(&args.data)?;
     let folder = Folder::from_paths(scan.paths)?;
     let given = folder.val.is_some();
+    if given && args.val_fraction.is_some() {
+        return Err(UsageError(format!(
+            "--val-fraction has no effect: {} has a val/ folder to measure on; leave the option out, or move the folder \
+             away to have images held out",
+            args.data.display()
+        ))
+        .into());
+    }
     let folder = match seed {
-        Some(seed) => folder.hold_out(args.val_fraction, seed),
+        Some(seed) => folder.hold_out(args.val_fraction(), seed),
         None => folder,
     };
     let problems = scan.problems;
@@ -68,13 +76,12 @@ fn list_and_split(args: &DataArgs, seed: Option<u64>, console: &Console) -> anyh
     let (classes, train, val) = (folder.classes, folder.train, folder.val.unwrap_or_default());
     let val_origin = match seed {
         _ if given => Some(ValOrigin::Given),
-        Some(seed) => Some(ValOrigin::HeldOut { fraction: args.val_fraction, seed }),
+        Some(seed) => Some(ValOrigin::HeldOut { fraction: args.val_fraction(), seed }),
         None => None,
     };
     let shown = args.data.display();
     let (n, t, v) = (classes.len(), train.len() as u64, count(val.len() as u64));
     console.say(match val_origin {
-        None => format!("{shown}: {n} classes, {}", counted(t, "image", "images")),
         Some(ValOrigin::Given) => {
             format!("{shown}: {n} classes, {} training and {v} validation images", count(t))
         }
@@ -83,6 +90,9 @@ fn list_and_split(args: &DataArgs, seed: Option<u64>, console: &Console) -> anyh
              (--val-fraction {fraction}; there is no val/ folder)",
             counted(t, "training image", "training images")
         ),
+        None | Some(ValOrigin::Tune { .. }) => {
+            format!("{shown}: {n} classes, {}", counted(t, "image", "images"))
+        }
     });
     say_classes(&classes, console);
     if let Some(first) = ignored.first() {

@@ -4,7 +4,7 @@ use crate::cli::args::PruneArgs;
 use crate::cli::console::Console;
 use crate::cli::stage::data::Dataset;
 pub(in crate::cli) use crate::prune::{Chosen, Copies};
-use crate::prune::{PruneRequest, Rule, select};
+use crate::prune::{Fill, PruneRequest, Rule, select};
 use crate::report::words::counted;
 use crate::score::Suspect;
 
@@ -56,7 +56,8 @@ pub(in crate::cli) fn ensure_enough(
     samples: &[crate::data::Sample],
     classes: &crate::data::ClassMap,
     per_class: usize,
-    args: &PruneArgs,
+    rule: Rule,
+    fill: Fill,
 ) -> anyhow::Result<()> {
     // All scores equal: which images are taken is not looked at, only how many there are.
     let scores = vec![0.0; samples.len()];
@@ -66,17 +67,12 @@ pub(in crate::cli) fn ensure_enough(
         scores: Some(&scores),
         per_class,
         composites: per_class,
-        rule: rule(args),
-        fill: args.fill,
+        rule,
+        fill,
         seed: 0,
         leave_out: &[],
     })?;
     Ok(())
-}
-
-/// The rule of the flags.
-pub(in crate::cli) fn rule(args: &PruneArgs) -> Rule {
-    args.window_start.map_or(args.rule, |start| args.rule.with_window_start(start))
 }
 
 /// Whose choice a warning is about.
