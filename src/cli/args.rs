@@ -95,16 +95,16 @@ pub(super) struct DataArgs {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Model and training")]
 pub(super) struct ModelArgs {
-    /// Defaults of everything below: small, rethinkdc-hard or rethinkdc-sgd.
+    /// Defaults of everything below: small, dc (the literature's ConvNet-3 on small images), rethinkdc-hard or rethinkdc-sgd.
     #[arg(long, default_value_t)]
     pub(super) preset: Preset,
-    /// Side of stored and training images in pixels [small: 64, rethinkdc: 224].
+    /// Side of stored and training images in pixels [small: 64, dc: 32, rethinkdc: 224].
     #[arg(long, value_name = "PX", value_parser = clap::value_parser!(u32).range(8..=4096))]
     pub(super) image_size: Option<u32>,
-    /// convnet, convnet-d or resnet18 [small: convnet-d, rethinkdc: resnet18].
+    /// convnet, convnet-d or resnet18 [small and dc: convnet-d, rethinkdc: resnet18].
     #[arg(long)]
     pub(super) model: Option<Architecture>,
-    /// Channels of a ConvNet or ConvNet-D [32].
+    /// Channels of a ConvNet or ConvNet-D [small: 32, dc: 128].
     #[arg(long)]
     pub(super) width: Option<NonZeroUsize>,
     /// How a ResNet begins: imagenet or small (for images of about 32 pixels).
@@ -128,31 +128,31 @@ pub(super) struct StudentArgs {
     /// Optimiser steps [small: 600].
     #[arg(long, conflicts_with = "epochs")]
     pub(super) steps: Option<NonZeroUsize>,
-    /// Passes over the compressed set, instead of --steps [rethinkdc: 300].
+    /// Passes over the compressed set, instead of --steps [rethinkdc and dc: 300].
     #[arg(long)]
     pub(super) epochs: Option<NonZeroUsize>,
-    /// Images in a batch [small: 50, rethinkdc: 128].
+    /// Images in a batch [small: 50, dc: 256, rethinkdc: 128].
     #[arg(long)]
     pub(super) batch_size: Option<NonZeroUsize>,
-    /// Learning rate at the start of the cosine [AdamW 0.001, SGD 0.1].
+    /// Learning rate at the start [AdamW 0.001, SGD 0.1, dc: 0.01].
     #[arg(long)]
     pub(super) lr: Option<f64>,
     /// Weight decay: AdamW's on tensors of more than one dimension, SGD's on all, as in the official code
-    /// [AdamW 0.01, SGD 0.0001].
+    /// [AdamW 0.01, SGD 0.0001, dc: 0.0005].
     #[arg(long)]
     pub(super) weight_decay: Option<f64>,
     /// adamw or sgd.
     #[arg(long)]
     pub(super) opt: Option<Optimizer>,
     /// Smallest crop as a share of the tile or whole image, the same for both: RandomResizedCrop scale (r, 1)
-    /// [small: 0.25, rethinkdc: 0.08].
+    /// [small: 0.5, dc: 1, rethinkdc: 0.08].
     #[arg(long, value_name = "R", value_parser = share)]
     pub(super) min_scale: Option<f64>,
     /// How composites are cut: extract (inside one tile), shuffle, global or none [extract]; extract:0.5 is
     /// --augment extract --min-scale 0.5.
     #[arg(long)]
     pub(super) augment: Option<CropChoice>,
-    /// Do not mirror views.
+    /// Do not mirror views [dc: never mirrored].
     #[arg(long)]
     pub(super) no_flip: bool,
     /// Blank a box of this share of the side in each view; `official` shares one box in a batch.
@@ -197,7 +197,7 @@ pub(super) struct ProxyArgs {
     #[arg(long)]
     pub(super) score_batch_size: Option<NonZeroUsize>,
     /// Smallest crop of the proxy's views as a share of the image; --min-scale is the students'
-    /// [small: 0.25, rethinkdc: 0.08].
+    /// [small: 0.5, dc: 1, rethinkdc: 0.08].
     #[arg(long, value_name = "R", value_parser = share)]
     pub(super) score_min_scale: Option<f64>,
 }
@@ -403,9 +403,9 @@ pub(super) struct CompareArgs {
         default_value = "random,el2n,pca,random-composites"
     )]
     pub(super) methods: Vec<Method>,
-    /// Seeds for every method; each has its own proxy, selection and student.
-    #[arg(long, default_value = "3")]
-    pub(super) repeats: NonZeroUsize,
+    /// Seeds for every method; each has its own proxy, selection and student [small and dc: 5, rethinkdc: 3].
+    #[arg(long)]
+    pub(super) repeats: Option<NonZeroUsize>,
     #[command(flatten)]
     pub(super) model: ModelArgs,
     #[command(flatten)]
@@ -427,7 +427,7 @@ pub(super) struct DemoArgs {
     #[arg(long)]
     pub(super) force: bool,
     /// Seeds for every method.
-    #[arg(long, default_value = "3")]
+    #[arg(long, default_value = "5")]
     pub(super) repeats: NonZeroUsize,
     /// Seed of every random choice.
     #[arg(long, default_value_t = 0)]

@@ -78,10 +78,14 @@ pub(super) fn crop(settings: &Settings, student: &StudentArgs, grid: Grid) -> Cr
 }
 
 /// A student's views with this crop and the user's other choices.
-pub(super) fn augmentation(crop: Crop, student: &StudentArgs) -> anyhow::Result<Augmentation> {
+pub(super) fn augmentation(
+    settings: &Settings,
+    crop: Crop,
+    student: &StudentArgs,
+) -> anyhow::Result<Augmentation> {
     let augmentation = Augmentation {
         crop,
-        flip: !student.no_flip,
+        flip: settings.flip && !student.no_flip,
         cutout: student.cutout.map(|choice| choice.0),
         mix: student.mix.map(|choice| choice.0),
     };

@@ -284,7 +284,7 @@ mod tests {
     use crate::model::{Architecture, Stem};
     use crate::random::permutation;
     use crate::score::Dynamics;
-    use crate::train::{Cosine, Length, Preset};
+    use crate::train::{Length, Preset, Schedule};
 
     const SAMPLES: usize = 70;
     const BATCH: usize = 16;
@@ -305,7 +305,14 @@ mod tests {
 
     fn recipe(lr: f64, epochs: usize) -> Recipe {
         let (length, horizon) = (Length::Epochs(epochs), Length::Epochs(2 * epochs));
-        Recipe { lr, batch: BATCH, length, horizon, cosine: Cosine::Step, ..Preset::Small.settings().student }
+        Recipe {
+            lr,
+            batch: BATCH,
+            length,
+            horizon,
+            schedule: Schedule::Step,
+            ..Preset::Small.settings().student
+        }
     }
 
     fn task(augmentation: Augmentation) -> Task {

@@ -228,7 +228,7 @@ mod tests {
     use crate::data::ImageSet;
     use crate::model::{Architecture, ModelConfig, Stem};
     use crate::random::{Purpose, Stream};
-    use crate::train::{Cosine, Length, Optimizer, Recipe, Task};
+    use crate::train::{Length, Optimizer, Recipe, Schedule, Task};
 
     const SIDE: u32 = 16;
 
@@ -254,7 +254,7 @@ mod tests {
             length,
             horizon: length,
             eta_min: 0.0,
-            cosine: Cosine::Step,
+            schedule: Schedule::Step,
         };
         let task = Task {
             images: Arc::new(images),

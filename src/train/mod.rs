@@ -25,7 +25,7 @@ pub(crate) use eval::eval_logits;
 pub use eval::{Confusion, Evaluation, Statistics, evaluate};
 pub use exam::{Answers, Exam};
 pub use noise::on_noise;
-pub use recipe::{Cosine, Decay, Length, Optimizer, Preset, Recipe, Settings};
+pub use recipe::{Decay, Length, Optimizer, Preset, Recipe, Schedule, Settings};
 pub use self_check::{CheckError, SelfCheck, self_check};
 pub use student::{READ_EVERY, Step, Student, Task, TrainError};
 pub use trial::step_seconds;

@@ -1,5 +1,6 @@
 //! `tilepress compare`: methods side by side, with the same pixels, steps, seeds and crop range.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Instant;
 
@@ -46,7 +47,7 @@ pub(in crate::cli) fn run(args: &CompareArgs, console: &Console) -> anyhow::Resu
         out: &args.out.out,
         budget: &args.budget,
         methods: &args.methods,
-        repeats: args.repeats.get(),
+        repeats: args.repeats.map_or(args.model.preset.repeats(), NonZeroUsize::get),
         model: &args.model,
         score: &args.score,
         prune: &args.prune,
@@ -151,7 +152,7 @@ pub(in crate::cli) fn compare(
             name: format!("{}-{seed}", entry.method),
             images: entry.composed.images.clone(),
             grid: entry.recipe.grid,
-            augmentation: settings::augmentation(crop(args, config, entry.method), args.student)?,
+            augmentation: settings::augmentation(config, crop(args, config, entry.method), args.student)?,
             seed,
         })
     });
@@ -361,7 +362,7 @@ fn options(args: &Comparison<'_>, config: &Settings, methods: &[Method]) -> serd
         "preset": args.model.preset,
         "settings": config,
         "augment": settings::crop(config, args.student, args.budget.grid),
-        "flip": !args.student.no_flip,
+        "flip": config.flip && !args.student.no_flip,
         "cutout": args.student.cutout.map(|choice| choice.0),
         "mix": args.student.mix.map(|choice| choice.0),
         "format": args.combine.format(),

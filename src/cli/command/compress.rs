@@ -337,7 +337,7 @@ fn evaluate(
 ) -> anyhow::Result<Option<MethodResult>> {
     let grid = manifest.recipe.grid;
     let crop = settings::crop(config, &args.student, grid);
-    let augmentation = settings::augmentation(crop, &args.student)?;
+    let augmentation = settings::augmentation(config, crop, &args.student)?;
     let images = std::sync::Arc::new(set);
     let count = images.len();
     let jobs = (0..args.repeats.get() as u64).map(|repeat| Job {

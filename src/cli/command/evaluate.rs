@@ -45,7 +45,7 @@ pub(in crate::cli) fn run(args: &EvaluateCommand, console: &Console) -> anyhow::
 
     let begun = Instant::now();
     let crop = settings::crop(&config, &args.student, set.grid);
-    let augmentation = settings::augmentation(crop, &args.student)?;
+    let augmentation = settings::augmentation(&config, crop, &args.student)?;
     let job = |repeat: u64| Job {
         name: repeat.to_string(),
         images: set.images.clone(),

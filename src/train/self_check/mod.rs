@@ -13,7 +13,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use serde::Serialize;
 
 use super::optimizer::OptimizerState;
-use super::recipe::{Cosine, Decay, Length, Optimizer, Recipe};
+use super::recipe::{Decay, Length, Optimizer, Recipe, Schedule};
 use crate::device::{Precision, upload};
 use crate::kernel::convolution::reference::OF_HALVES;
 use crate::kernel::cross_entropy::{Target, mixed_cross_entropy};
@@ -154,7 +154,7 @@ async fn train(device: &Device, precision: Precision) -> Result<(f64, f64), Chec
         length: Length::Steps(STEPS),
         horizon: Length::Steps(STEPS),
         eta_min: 0.0,
-        cosine: Cosine::Step,
+        schedule: Schedule::Step,
     };
     let mut optimizer = OptimizerState::new(&recipe);
     let mut stream = Stream::new(1, Purpose::Test, 0, 0);

@@ -10,7 +10,7 @@ use crate::combine::Rect;
 use crate::device::Precision;
 use crate::model::golden::{CONVNET, bits, distance, golden, numbers};
 use crate::model::{Architecture, StateTensor, Stem, state};
-use crate::train::recipe::{Cosine, Decay, Length, Optimizer};
+use crate::train::recipe::{Decay, Length, Optimizer, Schedule};
 
 const SIDE: usize = 16;
 const CLASSES: usize = 4;
@@ -49,7 +49,7 @@ pub(in crate::train) fn recipe(steps: usize) -> Recipe {
         length: Length::Steps(steps),
         horizon: Length::Steps(steps),
         eta_min: 0.0,
-        cosine: Cosine::Step,
+        schedule: Schedule::Step,
     }
 }
 
@@ -99,7 +99,7 @@ fn adamw_and_sgd_make_the_steps_of_pytorch() {
             length: Length::Steps(run.steps),
             horizon: Length::Steps(run.horizon),
             eta_min: run.eta_min,
-            cosine: Cosine::Step,
+            schedule: Schedule::Step,
         };
         let task = task(run.images, Augmentation::NONE);
         let mut student =
