@@ -186,7 +186,6 @@ fn a_proxy_that_has_hardly_learned_is_warned_about_with_a_remedy() {
     let report = std::fs::read_to_string(world.path("out/report.json")).unwrap();
     assert!(report.contains("the proxy got only"));
     // Scores made elsewhere come from no proxy of ours.
-    let given = world
-        .ok(&format!("compress --data data --out again --ipc 2 --scores out/scores.csv --image-size 16"));
+    let given = world.ok("compress --data data --out again --ipc 2 --scores out/scores.csv --image-size 16");
     assert_eq!(given.proxy_warning, "");
 }

@@ -170,9 +170,8 @@ fn scores_made_elsewhere_decide_instead_of_a_proxy() {
         }
     }
     world.write("scores.csv", &scores);
-    let compress =
-        format!("compress --data data --out out --ipc 1 --grid 1x2 --scores scores.csv --image-size 16");
-    let run = world.ok_silently(&compress);
+    let compress = "compress --data data --out out --ipc 1 --grid 1x2 --scores scores.csv --image-size 16";
+    let run = world.ok_silently(compress);
     assert!(!run.out.contains("scored"), "{}", run.out);
     let train: BTreeSet<String> =
         world.csv("out/scores.csv").into_iter().map(|row| row["path"].clone()).collect();
@@ -185,7 +184,7 @@ fn scores_made_elsewhere_decide_instead_of_a_proxy() {
     }
     world.ok(&format!("{compress} -q"));
     world.write("scores.csv", &scores.replace("100,", "1,"));
-    world.fails(&compress, 3, &["score.file"]);
+    world.fails(compress, 3, &["score.file"]);
 }
 
 #[test]

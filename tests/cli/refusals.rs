@@ -181,13 +181,13 @@ fn an_output_that_is_a_file_or_cannot_be_made_ends_with_3() {
 #[test]
 fn a_score_file_that_is_missing_or_lacks_a_column_is_named_before_anything_is_made() {
     let world = World::with_data();
-    let compress = format!("compress --data data --out out --ipc 1 --scores scores.csv --image-size 16");
-    world.fails(&compress, 3, &["scores.csv"]);
+    let compress = "compress --data data --out out --ipc 1 --scores scores.csv --image-size 16";
+    world.fails(compress, 3, &["scores.csv"]);
     world.write("scores.csv", "file,el2n\nant/00.png,1\n");
-    world.fails(&compress, 3, &["scores.csv", "'path'"]);
+    world.fails(compress, 3, &["scores.csv", "'path'"]);
     assert!(!world.path("out").exists());
     world.write("scores.csv", "path,el2n\nant/00.png,1\n");
-    world.fails(&compress, 3, &[" of 36 training images", "score this data folder"]);
+    world.fails(compress, 3, &[" of 36 training images", "score this data folder"]);
     assert!(!world.path("out").exists());
 }
 

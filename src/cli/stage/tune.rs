@@ -4,7 +4,7 @@ use crate::cli::args::DataArgs;
 use crate::cli::console::Console;
 use crate::cli::stage::data::{self, Dataset, Listing};
 use crate::data::{Entry, hold_out};
-use crate::random::{Purpose, Stream};
+use crate::random::{Purpose, seed_for};
 use crate::report::ValOrigin;
 use crate::report::words::{count, counted};
 use crate::train::Settings;
@@ -22,7 +22,7 @@ pub(in crate::cli) fn tune(
     seed: u64,
     console: &Console,
 ) -> anyhow::Result<Dataset> {
-    let drawn_by = Stream::new(seed, Purpose::Tune, 0, 0).next_u64();
+    let drawn_by = seed_for(seed, Purpose::Tune);
     let held = hold_out(data.train.images.labels(), data.classes.len(), fraction, drawn_by);
     let unseen = data.val.samples.len();
     let Dataset { root, classes, train, problems, ignored, .. } = data;
