@@ -83,7 +83,7 @@ pub(super) struct DataArgs {
     /// Folder of class folders, or of `train/` and `val/` with class folders in them.
     #[arg(long, value_name = "DIR")]
     pub(super) data: PathBuf,
-    /// Without a `val/` folder: share of each class that is held out to measure on [0.2].
+    /// Without a `val/` folder: share of each class that is held out to measure on [0.2]; copies stay together.
     #[arg(long, value_name = "SHARE", value_parser = part)]
     pub(super) val_fraction: Option<f64>,
     /// What to do about a file that cannot be decoded; skipped files are listed in problems.csv.
@@ -221,7 +221,7 @@ pub(super) struct PruneArgs {
     /// A class with too few images: error, or cycle (use its easiest again).
     #[arg(long, default_value = "error")]
     pub(super) fill: Fill,
-    /// Leave out near-duplicates and images that are also in val.
+    /// Leave out near-duplicates and images that are also in val, as the same file or in another encoding or size.
     #[arg(long)]
     pub(super) dedup: bool,
 }

@@ -266,13 +266,24 @@ pub struct Duplicate {
     pub distance: u32,
 }
 
-/// A training image that is also a validation image.
+/// A training image that is also a validation image, or a copy of one in another encoding or size.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SharedWithVal {
     /// Path of the training image.
     pub train: String,
     /// Path of the validation image.
     pub val: String,
+    /// Whether the files are equal.
+    #[serde(default = "same")]
+    pub same_file: bool,
+    /// Differing bits of their perceptual hashes.
+    #[serde(default)]
+    pub distance: u32,
+}
+
+/// Copies in another encoding were not looked for once.
+fn same() -> bool {
+    true
 }
 
 /// An image whose label looks wrong.

@@ -139,6 +139,8 @@ fn findings() -> Findings {
             examples: vec![SharedWithVal {
                 train: path("n03028079_4"),
                 val: "val/church/n03028079_77.JPEG".into(),
+                same_file: false,
+                distance: 2,
             }],
         },
         suspected_labels: Found {

@@ -397,7 +397,7 @@ mod tests {
             |student: &Student| block_on(crate::model::state(&student.network())).expect("the CPU answers");
         let drawn = |name: &str| name.ends_with(".weight");
         let mut compared = 0;
-        for (of_proxy, of_student) in weights(&proxy.student).iter().zip(&weights(&student)) {
+        for (of_proxy, of_student) in weights(proxy.student()).iter().zip(&weights(&student)) {
             // Weights of a norm are all 1.
             if drawn(&of_proxy.name) && of_proxy.shape.len() > 1 {
                 assert_ne!(of_proxy.values, of_student.values, "{}", of_proxy.name);

@@ -107,6 +107,45 @@ fn a_set_is_never_measured_on_its_own_sources() {
 }
 
 #[test]
+fn a_set_is_never_measured_on_copies_of_its_images() {
+    let world = World::new();
+    world.draw("data/train", &["ant", "bee"], 8);
+    for (hue, class) in ["ant", "bee"].into_iter().enumerate() {
+        world.draw_one(&format!("data/val/{class}/00.png"), hue, 50);
+    }
+    for grid in [1, 2] {
+        world.ok(&format!("compress --data data --out set{grid} --force --ipc 2 --grid {grid} {FAST}"));
+    }
+    world.ok(&format!("compress --data data --out all --ipc 8 --grid 1 {FAST}"));
+    world.draw("few", &["ant", "bee"], 2);
+    let evaluate =
+        |set: &str| format!("evaluate --set {set} --data data --out out --force --image-size 16 {STUDENT}");
+    for set in ["set1", "set2", "all", "few"] {
+        world.ok_silently(&evaluate(set));
+    }
+    // In another encoding it is a warning: it may only look the same.
+    world.copy_as_jpeg("data/train/bee/01.png", "data/val/bee/other.jpg");
+    for (set, copy) in [("all", "bee/01.png"), ("few", "bee/01.png")] {
+        let run = world.ok(&evaluate(set));
+        let alike = "1 image to measure on looks the same as one of the set in another encoding or size, such as \
+                     val/bee/other.jpg and ";
+        assert!(run.err.contains(alike) && run.err.contains(copy), "{}", run.err);
+        let warnings = world.json("out/report.json")["warnings"].to_string();
+        assert!(warnings.contains(alike), "{warnings}");
+    }
+    // The same file under another name is an error, whether the set has it whole, or in a composite.
+    std::fs::copy(world.path("data/train/bee/01.png"), world.path("data/val/bee/other.png")).unwrap();
+    for set in ["all", "few"] {
+        world.fails(&evaluate(set), 3, &["1 of the images", "val/bee/other.png", "bee/01.png", "--dedup"]);
+    }
+    let source = world.metadata("set2/data")[0]["tiles"][0]["source"].as_str().unwrap().to_owned();
+    std::fs::remove_file(world.path("data/val/bee/other.png")).unwrap();
+    world.ok(&evaluate("all"));
+    std::fs::copy(world.path(&format!("data/{source}")), world.path("data/val/ant/other.png")).unwrap();
+    world.fails(&evaluate("set2"), 3, &["1 of the images", "val/ant/other.png", &source]);
+}
+
+#[test]
 fn a_set_of_other_classes_is_refused() {
     let world = World::with_data();
     world.draw("other", &["ant", "bee", "dog"], 6);

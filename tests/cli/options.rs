@@ -160,6 +160,63 @@ fn duplicates_and_copies_shared_with_val_are_reported_or_left_out() {
 }
 
 #[test]
+fn copies_of_validation_images_in_another_encoding_are_reported_or_left_out() {
+    let world = World::new();
+    world.draw("data/train", &["ant", "bee"], 6);
+    world.draw("data/val", &["ant", "bee"], 1);
+    for (hue, class) in ["ant", "bee"].into_iter().enumerate() {
+        world.draw_one(&format!("data/val/{class}/00.png"), hue, 50);
+    }
+    world.copy_as_jpeg("data/train/ant/01.png", "data/val/ant/copy.jpg");
+    let methods = "--methods random,el2n --repeats 1 --grid 1";
+    let run = world.ok(&format!("compare --data data --out out {methods} --ipc 6 {FAST}"));
+    for method in ["random", "el2n"] {
+        let alike = format!(
+            "{method}: 1 kept image looks the same as one of the validation set in another encoding or size, such as \
+             train/ant/01.png and val/ant/copy.jpg, which flatters accuracy; --dedup leaves them out"
+        );
+        assert!(run.err.contains(&alike), "{}", run.err);
+    }
+    let report = world.json("out/report.json");
+    let shared = &report["findings"]["shared_with_val"];
+    assert_eq!(shared["count"], 1, "{shared:#}");
+    assert_eq!(shared["examples"][0]["same_file"], false);
+    assert!(shared["examples"][0]["distance"].as_u64().unwrap() <= 6);
+    assert!(world.read("out/report.html").contains("looks the same"));
+
+    let clean = format!("compare --data data --out clean {methods} --ipc 5 --dedup {FAST}");
+    assert!(!world.ok(&clean).err.contains("warning"));
+    let run = format!("compare --data data --out more {methods} --ipc 6 --dedup {FAST}");
+    world.fails(&run, 3, &["class 'ant'", "1 image left out by --dedup"]);
+}
+
+#[test]
+fn copies_stay_on_one_side_of_a_hold_out() {
+    let world = World::with_data();
+    for class in ["ant", "bee", "cow"] {
+        for image in 0..15 {
+            let from = format!("data/{class}/{image:02}.png");
+            if image % 2 == 0 {
+                world.copy_as_jpeg(&from, &format!("data/{class}/again-{image}.jpg"));
+            } else {
+                std::fs::copy(world.path(&from), world.path(&format!("data/{class}/again-{image}.png")))
+                    .unwrap();
+            }
+        }
+    }
+    for seed in 0..3 {
+        let compare = format!(
+            "compare --data data --out out --force --methods random --ipc 24 --grid 1 --repeats 1 {FAST}"
+        );
+        let run = world.ok(&format!("{compare} --seed {seed}"));
+        // 6 of 30, three pairs, of each class; all that is left is kept.
+        assert_eq!(world.json("out/report.json")["data"]["val"], 18);
+        assert!(run.err.contains("36 groups of kept images look alike"), "{}", run.err);
+        assert!(!run.err.contains("validation"), "{}", run.err);
+    }
+}
+
+#[test]
 fn scores_made_elsewhere_decide_instead_of_a_proxy() {
     let world = World::with_data();
     let mut scores = "score,path\n".to_owned();

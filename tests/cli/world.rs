@@ -69,6 +69,18 @@ impl World {
         image.save(path).unwrap();
     }
 
+    /// Copies an image in another encoding, three times as large.
+    pub(crate) fn copy_as_jpeg(&self, from: &str, to: &str) {
+        let image = image::open(self.path(from)).unwrap();
+        let (width, height) = (3 * image.width(), 3 * image.height());
+        let larger = image.resize_exact(width, height, image::imageops::FilterType::Nearest);
+        let mut bytes = Vec::new();
+        larger
+            .write_with_encoder(image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 90))
+            .unwrap();
+        fs::write(self.path(to), bytes).unwrap();
+    }
+
     pub(crate) fn write(&self, path: &str, text: &str) {
         let path = self.path(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();

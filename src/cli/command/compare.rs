@@ -190,7 +190,7 @@ pub(in crate::cli) fn compare(
         train_seconds: Some(begun.elapsed().as_secs_f64()),
     };
     if let Some(chosen) = &noticed {
-        report.findings = findings::findings(&chosen.findings, &copies, data);
+        report.findings = findings::findings(&chosen.findings, data);
     }
     let pictured = {
         let find = |wanted: &dyn Fn(&Entry) -> bool| entries.iter().find(|entry| wanted(entry));

@@ -156,7 +156,7 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> anyhow::Res
     }
     let mut report = Report::new(data.summary(), options);
     report.compressed = Some(compressed(&manifest, records.iter().map(|record| record.tiles.len()).sum()));
-    report.findings = findings::findings(&chosen.findings, &copies, &data);
+    report.findings = findings::findings(&chosen.findings, &data);
     report.gallery = Gallery {
         classes: pictures::ends_of_classes(&data, &scored.table),
         composites: pictures::composites(&out.join(DATA), &records),

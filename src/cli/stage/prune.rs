@@ -10,7 +10,7 @@ use crate::score::Suspect;
 
 /// Finds the copies of a dataset.
 pub(in crate::cli) fn copies(data: &Dataset) -> Copies {
-    Copies::find(&data.train.hashes, &data.train.samples, &data.val.samples)
+    Copies::find(&data.train.looks, &data.train.samples, &data.val.looks, &data.val.samples)
 }
 
 /// What to choose, apart from the data and the flags.
@@ -110,11 +110,21 @@ pub(in crate::cli) fn warn(
                 if *reported { " (report.html shows them)" } else { "" }
             ));
         }
-        let shared = findings.shared_with_val.len();
-        if shared > 0 {
+        let (files, alike): (Vec<_>, Vec<_>) =
+            findings.shared_with_val.iter().partition(|shared| shared.same_file);
+        if !files.is_empty() {
             warnings.push(format!(
                 "{name}: {} also in the validation set, which flatters accuracy; --dedup leaves them out",
-                counted(shared as u64, "kept image is", "kept images are")
+                counted(files.len() as u64, "kept image is", "kept images are")
+            ));
+        }
+        if let Some(first) = alike.first() {
+            warnings.push(format!(
+                "{name}: {} the same as one of the validation set in another encoding or size, such as {} and {}, \
+                 which flatters accuracy; --dedup leaves them out",
+                counted(alike.len() as u64, "kept image looks", "kept images look"),
+                first.image.path,
+                first.val
             ));
         }
     }
