@@ -204,7 +204,7 @@ mod tests {
             assert_eq!(crop.to_string(), text);
             assert_eq!(text.parse(), Ok(CropChoice::from(crop)));
         }
-        assert_eq!(Crop::default().to_string(), "extract:0.25");
+        assert_eq!(Crop::default().to_string(), "extract:0.5");
     }
 
     #[test]

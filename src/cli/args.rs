@@ -350,7 +350,7 @@ pub(super) struct CombineCommand {
     /// Side of a composite in pixels.
     #[arg(long, value_name = "PX", default_value_t = 64, value_parser = clap::value_parser!(u32).range(8..=4096))]
     pub(super) image_size: u32,
-    /// Smallest crop of the torchvision transform that comes with the set, as a share of the tile [0.25].
+    /// Smallest crop of the torchvision transform that comes with the set, as a share of the tile [0.5].
     #[arg(long, value_name = "R", value_parser = share)]
     pub(super) min_scale: Option<f64>,
     #[command(flatten)]

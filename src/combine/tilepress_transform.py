@@ -30,7 +30,7 @@ class PatchExtract(torch.nn.Module):
     share of the tile's (scale (r, 1)). ratio: range of the crop's width / height.
     """
 
-    def __init__(self, grid, size, r=0.25, ratio=(3 / 4, 4 / 3)):
+    def __init__(self, grid, size, r=0.5, ratio=(3 / 4, 4 / 3)):
         super().__init__()
         self.grid, self.size, self.r = tuple(grid), size, r
         self.crop = transforms.RandomResizedCrop(size, scale=(r, 1.0), ratio=ratio, antialias=True)

@@ -84,7 +84,7 @@ export interface AboutOptions {
     windowStart?: number;
     /** Bytes of the files of all samples, for the card and the manifest. */
     sourceBytes?: number;
-    /** Smallest crop of the set's views as a share of the tile, for the torchvision transform. Default 0.25. */
+    /** Smallest crop of the set's views as a share of the tile, for the torchvision transform. Default 0.5. */
     minScale?: number;
     /** Options of yours that the manifest is to keep. */
     options?: object;

@@ -18,7 +18,7 @@ const TYPES: &str = r#"
 export interface Augmentation {
     /**
      * `"extract"` crops inside one tile, `"global"` anywhere, `"shuffle"` after RDED's shuffle of tiles, `"none"` not at
-     * all; the first two with a smallest scale where another than 0.25 is wanted, as in `"extract:0.5"`. Default:
+     * all; the first two with a smallest scale where another than 0.5 is wanted, as in `"extract:0.25"`. Default:
      * `"extract"` for composites, `"global"` for whole images.
      */
     crop?: string;

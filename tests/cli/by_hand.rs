@@ -42,7 +42,7 @@ fn scores_depend_on_the_options_of_scoring_alone() {
     );
     assert_ne!(scores, compress("own", "--score-min-scale 0.9"));
     let settings = &world.json("own/manifest.json")["options"]["settings"];
-    assert_eq!((&settings["proxy_min_scale"], &settings["min_scale"]), (&0.9.into(), &0.25.into()));
+    assert_eq!((&settings["proxy_min_scale"], &settings["min_scale"]), (&0.9.into(), &0.5.into()));
 }
 
 #[test]

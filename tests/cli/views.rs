@@ -18,10 +18,10 @@ fn views(world: &World, out: &str, options: &str) -> (String, String, String) {
 fn the_smallest_crop_that_was_asked_for_runs_and_is_the_same_for_all() {
     let world = World::with_data();
     for (place, (options, whole, composites)) in [
-        ("", "global:0.25", "extract:0.25"),
+        ("", "global:0.5", "extract:0.5"),
         ("--min-scale 0.7", "global:0.7", "extract:0.7"),
         ("--augment global:0.08", "global:0.08", "global:0.08"),
-        ("--augment extract:0.5", "global:0.5", "extract:0.5"),
+        ("--augment extract:0.3", "global:0.3", "extract:0.3"),
         ("--augment extract:0.25 --min-scale 0.25", "global:0.25", "extract:0.25"),
         ("--augment global --min-scale 0.7", "global:0.7", "global:0.7"),
         // The range of two by two tiles is that of shuffling.
@@ -58,7 +58,7 @@ fn a_comparison_whose_views_differ_in_more_than_the_method_says_so() {
     let world = World::with_data();
     for (out, crop) in [("one", "shuffle"), ("two", "none")] {
         let (whole, composites, warnings) = views(&world, out, &format!("--augment {crop}"));
-        assert_eq!((&*whole, &*composites), ("global:0.25", crop));
+        assert_eq!((&*whole, &*composites), ("global:0.5", crop));
         assert!(warnings.contains("views differ in more than the method"), "{warnings}");
         assert!(world.read(&format!("{out}/report.html")).contains("views differ in more than the method"));
     }
@@ -72,7 +72,7 @@ fn whole_images_are_evaluated_by_the_views_that_were_asked_for() {
     let world = World::with_data();
     world.draw("few", &["ant", "bee", "cow"], 2);
     for (place, (crop, runs)) in
-        [("none", "none"), ("extract:0.5", "global:0.5"), ("global", "global:0.25")].into_iter().enumerate()
+        [("none", "none"), ("extract:0.25", "global:0.25"), ("global", "global:0.5")].into_iter().enumerate()
     {
         let evaluate =
             format!("evaluate --set few --data data --out out{place} --augment {crop} {FAST_UNSCORED}");

@@ -121,7 +121,7 @@ def a_written_set_loads_in_torchvision():
         cut = PatchExtract.from_manifest(out / "manifest.json")
         assert (cut.grid, cut.size) == ((1, 2), 33)
         assert PatchExtract.from_manifest(out / "manifest.json", size=20, r=0.5).crop.scale == (0.5, 1.0)
-        assert cut.r == 0.25
+        assert cut.r == 0.5
         # The run's own smallest crop, unless told otherwise.
         (out / "run.json").write_text(json.dumps(dict(grid="2", side=64, min_scale=0.08)))
         assert PatchExtract.from_manifest(out / "run.json").crop.scale == (0.08, 1.0)
