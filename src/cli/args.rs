@@ -52,7 +52,7 @@ pub(super) struct Global {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Compress and compare the bundled Fashion-MNIST images: the whole method in a few minutes.
+    /// Compress and compare bundled photographs of hand signs: the whole method in about a minute.
     Demo(DemoArgs),
     /// Score, prune and combine a folder into a small dataset.
     Compress(CompressArgs),

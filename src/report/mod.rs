@@ -4,6 +4,7 @@
 //! has the numbers, the page has the numbers, the charts and the pictures of the [`Gallery`].
 
 mod answers;
+mod composites;
 mod csv;
 mod gallery;
 #[cfg(feature = "cli")]

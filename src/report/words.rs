@@ -1,6 +1,6 @@
 //! Numbers and outcomes in words, the same in a terminal and on the page.
 
-use super::{MethodResult, Report, Setting};
+use super::{Report, composites};
 use crate::evaluate::verdict::{Comparison, Verdict};
 
 /// A count with its thousands apart: `12,400`.
@@ -115,7 +115,7 @@ pub fn outcome(report: &Report) -> Vec<Line> {
     }
     lines.extend(adjusted(report).map(Line::plain));
     lines.extend(what_would_decide(&said).map(Line::plain));
-    if let Some(remark) = composites_lost(report, &labels) {
+    if let Some(remark) = composites::lost(report, &labels) {
         lines.push(Line::plain(remark));
     }
     lines
@@ -166,64 +166,6 @@ fn without_results(report: &Report) -> String {
         bytes(set.bytes),
         bytes(report.data.bytes),
     )
-}
-
-/// Advice where whole images clearly beat composites of images chosen by the same rule, and composites
-/// never beat them.
-fn composites_lost(report: &Report, labels: &[String]) -> Option<String> {
-    let find = |label: &String| labels.iter().position(|known| known == label).map(|i| &report.results[i]);
-    // The composites and the whole images of the first pair that is decided so.
-    let mut lost = None;
-    for comparison in &report.comparisons {
-        let (a, b) = (find(&comparison.a)?, find(&comparison.b)?);
-        let tiled = |result: &MethodResult| result.setting.grid.tiles() > 1;
-        if rule(&a.setting) != rule(&b.setting) || tiled(a) == tiled(b) {
-            continue;
-        }
-        let (a, b) = ((&comparison.a, a), (&comparison.b, b));
-        let (composites, whole, won) = match tiled(a.1) {
-            true => (a, b, Verdict::Better),
-            false => (b, a, Verdict::Worse),
-        };
-        if comparison.verdict == won {
-            return None;
-        }
-        if comparison.verdict.is_decided() {
-            lost = lost.or(Some((composites, whole)));
-        }
-    }
-    let ((own, composites), (whole, images)) = lost?;
-    let asked = match (&composites.soft_top1, &images.soft_top1) {
-        (Some(of_own), Some(of_whole)) => {
-            let told = format!(
-                "asked about the same images as soft as a tile, {own} has {:.1} % and {whole} {:.1} %.",
-                of_own.mean, of_whole.mean
-            );
-            if of_own.mean > of_whole.mean {
-                format!(
-                    " Students that have only seen images so soft are at a loss before sharp ones: {told}"
-                )
-            } else {
-                format!(" That is not for want of sharpness alone: {told}")
-            }
-        }
-        _ => String::new(),
-    };
-    let lost = &composites.setting;
-    let tile = lost.grid.tile(lost.image_size.max(8), lost.grid.tiles() - 1);
-    Some(format!(
-        "Composites lose here: a tile keeps {} x {} pixels of an image.{asked} --grid 1 keeps whole images; a larger \
-         --image-size gives every tile more.",
-        tile.width, tile.height
-    ))
-}
-
-/// How a method chooses its images, whatever it makes of them.
-fn rule(setting: &Setting) -> &str {
-    match setting.method.as_str() {
-        "pca" => "el2n",
-        other => other.trim_end_matches("-composites"),
-    }
 }
 
 #[cfg(test)]
@@ -352,29 +294,6 @@ mod tests {
         );
         report.comparisons[0].verdict = Verdict::Indistinguishable;
         assert!(!told(&report).contains("hardly decide"), "{}", told(&report));
-    }
-
-    #[test]
-    fn where_composites_lose_by_their_softness_it_is_said() {
-        let mut report = only(&["el2n", "pca"]);
-        let mut with = |pca: f64, el2n: f64| {
-            for result in &mut report.results {
-                let soft = match result.setting.method.as_str() {
-                    "pca" => pca,
-                    "el2n" => el2n,
-                    _ => 20.0,
-                };
-                result.soft_top1 = Accuracy::of(vec![soft]);
-            }
-            outcome(&report).pop().expect("the last one is on composites").text
-        };
-        let soft = with(52.0, 24.26);
-        assert!(soft.contains("as soft as a tile, pca has 52.0 % and el2n 24.3 %."), "{soft}");
-        let beaten = with(30.0, 41.0);
-        assert!(
-            beaten.contains("not for want of sharpness alone") && beaten.contains("el2n 41.0 %"),
-            "{beaten}"
-        );
     }
 
     #[test]
