@@ -55,6 +55,15 @@ impl World {
         }
     }
 
+    /// The same with images that [`draw`](Self::draw) gives to no folder.
+    pub(crate) fn draw_others(&self, folder: &str, classes: &[&str], images: u32) {
+        for (hue, class) in classes.iter().enumerate() {
+            for image in 0..images {
+                self.draw_one(&format!("{folder}/{class}/{image:02}.png"), hue, 1000 + image);
+            }
+        }
+    }
+
     /// Draws one image, which differs from every other of another hue or number.
     pub(crate) fn draw_one(&self, path: &str, hue: usize, number: u32) {
         let path = self.path(path);
