@@ -16,7 +16,7 @@ import argparse, csv, json, os, pathlib, statistics, subprocess, sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PEERS = ROOT / "benches" / "peers"
 NAMES = ["loader", "compose", "augment", "step", "cohort"]
-MODELS = ["convnet:32:32", "convnet:32:64", "convnet:64:64", "resnet18:0:64"]
+MODELS = ["convnet:32:32", "convnet-d:32:32", "convnet:32:64", "convnet-d:32:64", "convnet:64:64", "resnet18:0:64"]
 GPU_MODELS = ["convnet:32:32", "convnet:128:64", "resnet18:0:224"]
 BURN_TABLE = ROOT / "src" / "kernel" / "gpu" / "convolution" / "beside-burn.csv"
 
@@ -32,9 +32,10 @@ ap.add_argument("--features", default="", help="for gpu and burn: what else to b
 ap.add_argument("--devices", default="wgpu", help="for gpu and burn: ours, with commas")
 ap.add_argument("--precisions", default="full,mixed", help="for gpu and burn: ours, with commas")
 ap.add_argument("--peer-device", default="cuda", help="for gpu: PyTorch's")
-ap.add_argument("--batch", type=int, default=128, help="for gpu and burn")
+ap.add_argument("--batch", type=int, help="64 for step, 128 for gpu and burn")
 a = ap.parse_args()
 names = a.only or NAMES
+step_batch, gpu_batch = a.batch or 64, a.batch or 128
 if a.data is None and {"loader", "compose"} & set(names):
     ap.error("loader and compose need --data, a folder of class folders")
 data = a.data and os.path.abspath(a.data)
@@ -185,7 +186,7 @@ def step():
 
     def step_ours():
         for model in models:
-            for row in ours("step", "--models", model, "--threads", ",".join(map(str, counts)), "--rounds", 1, "--steps", steps(model))["results"]:
+            for row in ours("step", "--models", model, "--batch", step_batch, "--threads", ",".join(map(str, counts)), "--rounds", 1, "--steps", steps(model))["results"]:
                 t.add((model, row["what"], row["threads"]), "ours", row["ms"])
                 t.add((model, row["what"], row["threads"]), "views", row["views_ms"])
                 if row["forward_ms"] is not None:
@@ -194,10 +195,10 @@ def step():
     def step_peer():
         for model in models:
             for n in counts:
-                for layout, ms in peer("step", "--model", model, "--threads", n, "--steps", steps(model))["ms"].items():
+                for layout, ms in peer("step", "--model", model, "--batch", step_batch, "--threads", n, "--steps", steps(model))["ms"].items():
                     t.add((model, "alone", n), layout, ms)
             if a.threads > 1:  # a cohort: one process on each core, all at once
-                command = [a.python, PEERS / "step_peer.py", "--model", model, "--threads", 1, "--steps", steps(model)]
+                command = [a.python, PEERS / "step_peer.py", "--model", model, "--batch", step_batch, "--threads", 1, "--steps", steps(model)]
                 results = [finish(process) for process in [start(command) for _ in range(a.threads)]]
                 for layout in ("nchw", "channels_last"):
                     ms = statistics.mean(result["ms"][layout] for result in results)
@@ -211,7 +212,16 @@ def step():
             label = f"{n} thread{'s' if n > 1 else ''}" if what == "alone" else f"{n} students at once"
             x = get("ours")
             lines.append((model, label, x, get("views"), get("forward"), get("nchw"), get("channels_last"), over(get("nchw"), x), over(get("channels_last"), x)))
-    show("Training step, batch 64, ms per student step", ["model", "", "ours", "of which views", "of which forward", "PyTorch, NCHW", "PyTorch, channels last", "ratio to NCHW", "ratio to channels last"], lines)
+    show(f"Training step, batch {step_batch}, ms per student step", ["model", "", "ours", "of which views", "of which forward", "PyTorch, NCHW", "PyTorch, channels last", "ratio to NCHW", "ratio to channels last"], lines)
+    beside = []
+    for model in models:
+        twin = model.replace("convnet-d", "convnet")
+        for what, n in [key[1:] for key in t.rows if key[0] == model]:
+            x, y = t.median((model, what, n), "ours"), t.median((twin, what, n), "ours")
+            if twin != model and y:
+                beside.append((model, f"{n} threads, {what}", x, y, over(x, y)))
+    if beside:
+        show(f"ConvNet-D's step beside the ConvNet's, batch {step_batch}, ms", ["model", "", "ConvNet-D", "ConvNet", "times"], beside)
 
 
 def cohort():
@@ -240,7 +250,7 @@ def profiles(models, *arguments):
             for precision in a.precisions.split(","):
                 if (device, precision) in refused:
                     continue
-                shape = ["--model", architecture, "--image-size", side, "--batch", a.batch, *(["--width", width] if width != "0" else [])]
+                shape = ["--model", architecture, "--image-size", side, "--batch", gpu_batch, *(["--width", width] if width != "0" else [])]
                 process = start([programs["tilepress"], "profile", "--json", "--device", device, "--precision", precision, *shape, *arguments])
                 output = process.communicate()[0]
                 if process.returncode == 4:  # no such device, or no matrix units; it has said which
@@ -260,7 +270,7 @@ def burn():
         for model, _, precision, row in profiles(models, "--beside-burn"):
             for operator in row["operators"]:
                 if operator["burn_ms"] is not None:
-                    key = (row["device"], precision, model, str(a.batch), operator["operator"], operator["shape"])
+                    key = (row["device"], precision, model, str(gpu_batch), operator["operator"], operator["shape"])
                     for column in ("ms", "burn_ms"):
                         t.add(key, column, operator[column] / operator["calls"])
 
@@ -280,7 +290,7 @@ def burn():
         x, y = sum(row[6] for row in rows), sum(row[7] for row in rows)
         faster = ", ".join(row[5] for row in rows if row[7] < row[6])
         lines.append((*group[:3], group[4], x, y, over(y, x), faster))
-    show(f"burn's convolutions beside ours, batch {a.batch}, ms for one of each shape", [*head[:3], "operator", "ours", "burn's", "ratio", "burn's is faster for"], lines)
+    show(f"burn's convolutions beside ours, batch {gpu_batch}, ms for one of each shape", [*head[:3], "operator", "ours", "burn's", "ratio", "burn's is faster for"], lines)
 
 
 def gpu():
@@ -300,7 +310,7 @@ def gpu():
         for model in models:
             for precision in ("f32", "tf32", "bf16"):
                 for compiled in (False, True):
-                    arguments = ["--model", model, "--batch", a.batch, "--device", a.peer_device, "--precision", precision]
+                    arguments = ["--model", model, "--batch", gpu_batch, "--device", a.peer_device, "--precision", precision]
                     result = peer("step", *arguments, *(["--compile"] if compiled else []))
                     for layout, ms in result["ms"].items():
                         who = f"{result['peer']}, {precision}, {layout}, {'compiled' if compiled else 'eager'}"
@@ -318,7 +328,7 @@ def gpu():
         for who, ms in sorted(rows.items(), key=lambda row: row[1]):
             rate = work[model] / ms if model in work else None
             lines.append((who, cards[who], ms, over(best, ms), rate, rate and f"{100 * rate / limit(who):.0f} %"))
-        show(f"{model}, batch {a.batch}, ms a step", ["", "card", "ms", "ratio to the best eager", "TFLOP/s", "of a large matrix product there"], lines)
+        show(f"{model}, batch {gpu_batch}, ms a step", ["", "card", "ms", "ratio to the best eager", "TFLOP/s", "of a large matrix product there"], lines)
     print("\nA large matrix product reaches " + ", ".join(f"{tflops:,.1f} TFLOP/s in {p}" for p, tflops in limits.items()) + ".")
 
 

@@ -1,6 +1,6 @@
 //! Milliseconds per training step on the CPU: views from u8 in memory, forward, backward, AdamW.
 //!
-//!     cargo bench --bench step -- [--models convnet:32:32,resnet18:0:64] [--threads 2,1] [--batch 64] [--steps 20] [--rounds 3] [--json]
+//!     cargo bench --bench step -- [--models convnet:32:32,convnet-d:32:32,resnet18:0:64] [--threads 2,1] [--batch 64] [--steps 20] [--rounds 3] [--json]
 //!
 //! A model is architecture:width:pixels. A step is that of [`Student`], so that planning and cutting
 //! the views is part of it (`views` is that part on its own, `forward` the forward pass on its own), where the peer,
@@ -52,13 +52,16 @@ fn main() {
         return;
     }
     let mut rows = Vec::new();
-    for text in args.list::<String>("--models", "convnet:32:32,convnet:32:64,convnet:64:64,resnet18:0:64") {
+    for text in args.list::<String>(
+        "--models",
+        "convnet:32:32,convnet-d:32:32,convnet:32:64,convnet-d:32:64,convnet:64:64,resnet18:0:64",
+    ) {
         let model = parse(&text);
         let mut row = |what: &str, threads: usize, ms: f64, views: f64, forward: Option<f64>| {
             if !args.has("--json") {
                 let forward = forward.map_or_else(String::new, |ms| format!(", forward {ms:.2}"));
                 println!(
-                    "{text:16} {what:8} {threads} threads {ms:9.2} ms, of which views {views:.2}{forward}"
+                    "{text:18} {what:8} {threads} threads {ms:9.2} ms, of which views {views:.2}{forward}"
                 );
             }
             rows.push(serde_json::json!({

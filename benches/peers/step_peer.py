@@ -4,8 +4,9 @@
     python benches/peers/step_peer.py --model resnet18:0:224 --batch 128 --device cuda --precision bf16 --compile
 
 `f32` is that of every bit, `tf32` what tensor cores make of 32-bit operands, `bf16` autocast. With --ceiling: the TFLOP/s
-that a large matrix product reaches in a precision. A model is architecture:width:pixels; a ConvNet has floor(log2 pixels) - 2 blocks, as ours. With --students N: the seconds
-that N networks take, one after the other, from their first step to their last, with channels last.
+that a large matrix product reaches in a precision. A model is architecture:width:pixels; a ConvNet and a ConvNet-D have
+floor(log2 pixels) - 2 blocks, as ours. With --students N: the seconds that N networks take, one after the other, from their
+first step to their last, with channels last.
 """
 import argparse, json, statistics, time
 
@@ -43,6 +44,14 @@ def convnet():
         layers += [nn.Conv2d(i, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU(), nn.MaxPool2d(2)]
         i = width
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, a.classes))
+
+
+def convnet_d():
+    layers, i, depth = [], 3, size.bit_length() - 3
+    for _ in range(depth):
+        layers += [nn.Conv2d(i, width, 3, padding=1), nn.GroupNorm(width, width), nn.ReLU(), nn.AvgPool2d(2)]
+        i = width
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(width * (size >> depth) ** 2, a.classes))
 
 
 def resnet18():
@@ -87,7 +96,7 @@ def ceiling(side):
 
 
 torch.manual_seed(0)
-make = {"convnet": convnet, "resnet18": resnet18}[architecture]
+make = {"convnet": convnet, "convnet-d": convnet_d, "resnet18": resnet18}[architecture]
 about = dict(peer="pytorch " + torch.__version__, model=a.model, batch=a.batch, threads=a.threads)
 if a.device == "cuda":
     about["gpu"] = torch.cuda.get_device_name()

@@ -1,9 +1,9 @@
-// A training step in Chromium, ours and TensorFlow.js's in turns: medians and the ratio.
+// A training step in Chromium, ours and TensorFlow.js's in turns: medians and the ratio; and a ConvNet-D's of ours.
 //
 //     cargo xtask wasm --only web --only web-relaxed
-//     cd benches/web && npm install && node compare.mjs [--rounds 3] [--width 32] [--size 32] [--batch 64] [--gpu]
+//     cd benches/web && npm install && node compare.mjs [--rounds 3] [--width 32] [--size 32] [--batch 64] [--gpu] [--alone]
 //
-// With --serve it prints the address of a page on which the same is measured by hand, in any browser and on its GPU.
+// With --alone ours only, without the peer. With --serve it prints the address of a page on which the same is measured by hand, in any browser and on its GPU.
 // Without a GPU on both sides; with --gpu on WebGPU, which is SwiftShader's unless --adapter names another (`default` is
 // the machine's own).
 // TILEPRESS_CHROMIUM names the browser; otherwise /usr/bin/chromium. --plain and --relaxed name other folders with
@@ -25,6 +25,7 @@ const { values } = parseArgs({
     batch: { type: 'string', default: '64' },
     plain: { type: 'string', default: join(ROOT, 'pkg/web') },
     gpu: { type: 'boolean', default: false },
+    alone: { type: 'boolean', default: false },
     serve: { type: 'boolean', default: false },
     port: { type: 'string', default: '0' },
     adapter: { type: 'string', default: 'swiftshader' },
@@ -79,14 +80,19 @@ const PEER = values.gpu ? 'TensorFlow.js, WebGPU' : 'TensorFlow.js, cpu';
 const SIDES = values.gpu
   ? {
       'tilepress, WebGPU': () => ours({ device: 'webgpu', steps: 10, warmUp: 3 }),
+      'tilepress, WebGPU, ConvNet-D': () => ours({ device: 'webgpu', model: 'convnet-d', steps: 10, warmUp: 3 }),
       'tilepress, CPU': () => ours(),
+      'tilepress, CPU, ConvNet-D': () => ours({ model: 'convnet-d' }),
       [PEER]: () => tensorflow('webgpu'),
     }
   : {
       'tilepress, SIMD': () => ours(),
+      'tilepress, SIMD, ConvNet-D': () => ours({ model: 'convnet-d' }),
       'tilepress, relaxed SIMD': () => ours({ folder: '/relaxed' }),
+      'tilepress, relaxed SIMD, ConvNet-D': () => ours({ folder: '/relaxed', model: 'convnet-d' }),
       [PEER]: () => tensorflow('cpu'),
     };
+if (values.alone) delete SIDES[PEER];
 const median = (numbers) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
 const found = Object.fromEntries(Object.keys(SIDES).map((side) => [side, []]));
 for (let round = 1; round <= rounds; round++) {
@@ -95,11 +101,14 @@ for (let round = 1; round <= rounds; round++) {
     found[side].push(median((await run()).times));
   }
 }
-const peer = median(found[PEER]);
 console.log(`${browser.version()}, ConvNet ${width} wide, ${imageSize} px, batch ${batch}\n`);
-console.log('| who | ms a step | ratio to TensorFlow.js |\n|---|---|---|');
+console.log('| who | ms a step | ratio to TensorFlow.js | times the ConvNet |\n|---|---|---|---|');
 for (const [side, times] of Object.entries(found)) {
-  console.log(`| ${side} | ${median(times).toFixed(1)} | ${(peer / median(times)).toFixed(0)} |`);
+  // TensorFlow.js trains the ConvNet.
+  const twin = found[side.replace(', ConvNet-D', '')];
+  const isTwin = twin === times;
+  const ratio = isTwin && found[PEER] ? (median(found[PEER]) / median(times)).toFixed(0) : '';
+  console.log(`| ${side} | ${median(times).toFixed(1)} | ${ratio} | ${isTwin ? '' : (median(times) / median(twin)).toFixed(2)} |`);
 }
 await browser.close();
 server.close();

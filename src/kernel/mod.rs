@@ -18,7 +18,6 @@ pub(crate) mod dynamics;
 mod flex;
 #[cfg(feature = "cube")]
 mod gpu;
-pub(crate) mod instance_norm;
 pub(crate) mod max_pool;
 pub mod probe;
 pub(crate) mod reshape;

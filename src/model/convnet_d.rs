@@ -5,12 +5,11 @@ use burn::tensor::Tensor;
 
 use super::ModelConfig;
 use super::init::Initializer;
-use super::layers::{Conv, InstanceNorm, Linear, Mode};
+use super::layers::{Conv, InstanceNorm, Linear, Mode, instance_block};
 use super::state::StateVisitor;
-use crate::kernel::average_pool::average_pool;
 use crate::kernel::reshape::reshape;
 
-/// D = ⌊log2 px⌋ − 2 blocks of conv 3×3 with bias, InstanceNorm, ReLU, average pool 2×2; flatten; linear.
+/// D = log2 px − 2, to the nearest, blocks of conv 3×3 with bias, InstanceNorm, ReLU, average pool 2×2; flatten; linear.
 #[derive(Module, Debug)]
 pub struct ConvNetD {
     convs: Vec<Conv>,
@@ -32,7 +31,7 @@ impl ConvNetD {
 
     pub(crate) fn forward(&self, mut x: Tensor<4>, mode: Mode) -> Tensor<2> {
         for (conv, norm) in self.convs.iter().zip(&self.norms) {
-            x = average_pool(norm.forward(conv.forward(x, mode)), [2, 2]);
+            x = instance_block(conv, norm, x, mode);
         }
         let [batch, height, width, channels] = x.dims();
         // The classifier's weights are in PyTorch's order of features.

@@ -7,9 +7,8 @@ use super::init::Initializer;
 use super::state::StateVisitor;
 use crate::device::Precision;
 use crate::kernel::average_pool::average_pool;
-use crate::kernel::block::{Layout, Operands, block_eval, block_train};
+use crate::kernel::block::{Layout, Norm, Operands, Pooling, block_eval, block_train};
 use crate::kernel::convolution::{Window, convolution};
-use crate::kernel::instance_norm::instance_norm;
 use crate::kernel::reshape::reshape;
 use crate::kernel::update::running;
 
@@ -20,13 +19,15 @@ pub(crate) enum Mode {
     Train { students: usize },
     /// Normalises by the running statistics.
     Eval,
+    /// Normalises by the statistics of the batch, and leaves the running ones as they are.
+    Adapted,
 }
 
 impl Mode {
     fn students(self) -> usize {
         match self {
             Self::Train { students } => students,
-            Self::Eval => 1,
+            Self::Eval | Self::Adapted => 1,
         }
     }
 }
@@ -83,15 +84,6 @@ impl Conv {
         }
     }
 
-    /// The convolution alone, of images `[B, H, W, C]`.
-    ///
-    /// # Panics
-    /// When it has no bias: those belong to a [`block`].
-    pub(crate) fn forward(&self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
-        let bias = self.bias.as_ref().expect("a convolution outside a block has a bias");
-        convolution(x, self.weight.val(), bias.val(), self.window(mode))
-    }
-
     pub(crate) fn state<V: StateVisitor>(&mut self, name: &str, visitor: &mut V) {
         visitor.tensor(&format!("{name}.weight"), &mut self.weight);
         if let Some(bias) = &mut self.bias {
@@ -100,7 +92,7 @@ impl Conv {
     }
 }
 
-/// PyTorch's epsilon of InstanceNorm, the same as BatchNorm's.
+/// PyTorch's momentum of BatchNorm.
 const MOMENTUM: f64 = 0.1;
 
 /// Batch normalisation, with PyTorch's running statistics: new = 0.9 old + 0.1
@@ -142,7 +134,7 @@ pub(crate) struct Then {
     pub(crate) pool: bool,
 }
 
-/// Convolution, BatchNorm and what follows, of images `[B, H, W, C]`, as one operation.
+/// Convolution without bias, BatchNorm and what follows, of images `[B, H, W, C]`, as one operation.
 pub(crate) fn block(
     conv: &Conv,
     norm: &mut BatchNorm,
@@ -150,13 +142,15 @@ pub(crate) fn block(
     then: Then,
     mode: Mode,
 ) -> Tensor<4> {
-    let layout = Layout { window: conv.window(mode), relu: then.relu, pool: then.pool };
+    let pool = if then.pool { Pooling::Max } else { Pooling::None };
+    let layout = Layout { window: conv.window(mode), norm: Norm::Batch, relu: then.relu, pool };
     let operands = Operands {
         images,
         weights: conv.weight.val(),
         scale: norm.weight.val(),
         shift: norm.bias.val(),
         shortcut: then.shortcut,
+        bias: None,
     };
     if mode == Mode::Eval {
         return block_eval(operands, norm.running_mean.val(), norm.running_var.val(), layout);
@@ -164,6 +158,9 @@ pub(crate) fn block(
     let [batch, height, width, _] = operands.images.dims();
     let n = (batch / mode.students() * conv.output(height) * conv.output(width)) as f64;
     let (output, mean, variance) = block_train(operands, layout);
+    if mode == Mode::Adapted {
+        return output;
+    }
     // PyTorch keeps the unbiased variance.
     let unbiased = n / (n - 1.0).max(1.0);
     let own = [&norm.running_mean, &norm.running_var].map(|own| own.val().inner());
@@ -188,15 +185,26 @@ impl InstanceNorm {
         Self { weight: init.constant(channels, 1.0), bias: init.constant(channels, 0.0) }
     }
 
-    /// With a ReLU, of images `[B, H, W, C]`.
-    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        instance_norm(x, self.weight.val(), self.bias.val())
-    }
-
     pub(crate) fn state<V: StateVisitor>(&mut self, name: &str, visitor: &mut V) {
         visitor.tensor(&format!("{name}.weight"), &mut self.weight);
         visitor.tensor(&format!("{name}.bias"), &mut self.bias);
     }
+}
+
+/// Convolution, InstanceNorm, ReLU and 2×2 average pool, of images `[B, H, W, C]`, as one operation, the same in training and
+/// in evaluation. The convolution's bias is learned and saved as PyTorch's is, but changes nothing here.
+pub(crate) fn instance_block(conv: &Conv, norm: &InstanceNorm, images: Tensor<4>, mode: Mode) -> Tensor<4> {
+    let window = conv.window(mode);
+    let layout = Layout { window, norm: Norm::Instance, relu: true, pool: Pooling::Average };
+    let operands = Operands {
+        images,
+        weights: conv.weight.val(),
+        scale: norm.weight.val(),
+        shift: norm.bias.val(),
+        shortcut: None,
+        bias: conv.bias.as_ref().map(Param::val),
+    };
+    block_train(operands, layout).0
 }
 
 /// The classifier: a linear layer with `torch.nn.Linear`'s initial weights and layout, `[output, input]`.

@@ -118,7 +118,8 @@ pub struct DataSummary {
     pub bytes: u64,
 }
 
-/// Where validation images come from. Written `"given"` or `{"held_out": {"fraction": 0.2, "seed": 0}}`.
+/// Where validation images come from. Written `"given"`, `{"held_out": {"fraction": 0.2, "seed": 0}}` or
+/// `{"tune": {"fraction": 0.2, "seed": 0, "unseen": 1000}}`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ValOrigin {
@@ -130,6 +131,15 @@ pub enum ValOrigin {
         fraction: f64,
         /// Seed of the draw.
         seed: u64,
+    },
+    /// A stratified part of the training images, to choose settings by; the validation images proper stay unseen.
+    Tune {
+        /// Share of each class.
+        fraction: f64,
+        /// Seed of the draw.
+        seed: u64,
+        /// Number of the validation images.
+        unseen: usize,
     },
 }
 
@@ -256,13 +266,24 @@ pub struct Duplicate {
     pub distance: u32,
 }
 
-/// A training image that is also a validation image.
+/// A training image that is also a validation image, or a copy of one in another encoding or size.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SharedWithVal {
     /// Path of the training image.
     pub train: String,
     /// Path of the validation image.
     pub val: String,
+    /// Whether the files are equal.
+    #[serde(default = "same")]
+    pub same_file: bool,
+    /// Differing bits of their perceptual hashes.
+    #[serde(default)]
+    pub distance: u32,
+}
+
+/// Copies in another encoding were not looked for once.
+fn same() -> bool {
+    true
 }
 
 /// An image whose label looks wrong.

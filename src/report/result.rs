@@ -45,6 +45,10 @@ pub struct RunOutcome {
     /// images are too many to be held twice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub soft_top1: Option<f64>,
+    /// The same on these images, BatchNorm taking mean and variance from them instead of from training; `None` of a network
+    /// without BatchNorm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapted_top1: Option<f64>,
     /// Mean of the classes' top-1 accuracies, in percent, over the classes that have validation images; `None` if it was
     /// not measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -137,6 +141,9 @@ pub struct MethodResult {
     /// Top-1 accuracy on the same images at the sharpness of a composite's tile; `None` where it was not measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub soft_top1: Option<Accuracy>,
+    /// Top-1 accuracy on these images, BatchNorm taking mean and variance from them; `None` of a network without BatchNorm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapted_top1: Option<Accuracy>,
     /// Macro top-1: the mean of the classes' accuracies, so that every class counts the same however many validation images
     /// it has. `None` where it was not measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -183,6 +190,7 @@ impl MethodResult {
             }
         };
         let soft_top1: Option<Vec<f64>> = runs.iter().map(|run| run.soft_top1).collect();
+        let adapted_top1: Option<Vec<f64>> = runs.iter().map(|run| run.adapted_top1).collect();
         let macro_top1: Option<Vec<f64>> = runs.iter().map(|run| run.macro_top1).collect();
         let top5 = if classes.len() > 5 { runs.iter().map(|run| run.top5).collect() } else { None };
         let per_class = classes
@@ -200,6 +208,7 @@ impl MethodResult {
             top1_interval,
             top1_interval_of,
             soft_top1: soft_top1.and_then(Accuracy::of),
+            adapted_top1: adapted_top1.and_then(Accuracy::of),
             macro_top1: macro_top1.and_then(Accuracy::of),
             top5: top5.and_then(Accuracy::of),
             seeds: runs.iter().map(|run| run.seed).collect(),

@@ -8,14 +8,15 @@ use wasm_bindgen::prelude::*;
 
 use super::device::{self, Opened};
 use super::error::WebError;
+use super::prune::{RuleOption, rule_of};
 use super::training::{Model, at_least_one, overridden, settings};
 use super::value::{GridOption, image_set, no_more, to_js};
-use super::views::default_crop;
-use crate::augment::{Augmentation, Crop, Cutout, MixKind, Normalise};
+use super::views::crop_of;
+use crate::augment::{Augmentation, CropChoice, Cutout, MixKind, Normalise};
 use crate::combine::Grid;
 use crate::evaluate::stats::{self, Interval, sample_sd};
 use crate::evaluate::verdict::{self, Runs, Verdict};
-use crate::evaluate::{Correct, Estimate, Noise};
+use crate::evaluate::{Correct, Estimate, Method, Noise};
 use crate::model::ModelConfig;
 use crate::train::{
     Cohort, Confusion, Course, Evaluation, Exam, Length, Optimizer, READ_EVERY, Recipe, Student, Task,
@@ -34,13 +35,21 @@ export interface RaceOptions extends ModelOptions {
     opt?: "adamw" | "sgd";
     /** Learning rate at the start. Default 0.001 (AdamW) or 0.1 (SGD). */
     lr?: number;
+    /** AdamW's on tensors of more than one dimension, SGD's on all. Default 0.01 (AdamW) or 0.0001 (SGD). */
     weightDecay?: number;
 }
 
 /** What one student is, and how its views are made. */
 export interface Entrant extends Augmentation {
-    /** Name of its method; students of one name and different seeds are compared as one. */
-    name: string;
+    /**
+     * Name of its method; students of one name and different seeds are compared as one. Default: the program's name for
+     * its `rule` and `grid`, such as `"pca"` or `"el2n-hard"`.
+     */
+    name?: string;
+    /** Which images of a class it trains on, where that is to name it. */
+    rule?: "easy" | "hard" | "window" | "random";
+    /** Of the rule `"window"`. Default 0.1. */
+    windowStart?: number;
     /** Tiles of its images. Default 1: whole images. */
     grid?: number | string;
     /** Decides weights, order and views. Default 0. */
@@ -61,6 +70,8 @@ export interface Standing {
     top1: number;
     /** The same on these images at the sharpness of the smallest tile of an entrant; null without tiles. */
     softTop1: number | null;
+    /** The same on these images, BatchNorm taking mean and variance from them; null of a network without BatchNorm. */
+    adaptedTop1: number | null;
     /** Mean of the accuracies of all classes that have images. */
     macroTop1: number;
     /** Null below six classes. */
@@ -138,11 +149,16 @@ struct Options {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct EntrantOptions {
-    name: String,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    rule: Option<RuleOption>,
+    #[serde(default)]
+    window_start: Option<f64>,
     #[serde(default)]
     grid: Option<GridOption>,
     #[serde(default)]
-    crop: Option<Crop>,
+    crop: Option<CropChoice>,
     #[serde(default)]
     flip: Option<bool>,
     #[serde(default)]
@@ -151,6 +167,25 @@ struct EntrantOptions {
     mix: Option<MixKind>,
     #[serde(default)]
     seed: u64,
+}
+
+impl EntrantOptions {
+    /// What it is called: as asked, or by its rule and grid.
+    fn name(&self) -> Result<String, WebError> {
+        let rule = match (self.rule, self.window_start) {
+            (Some(RuleOption(rule)), start) => Some(rule_of(rule, start)?),
+            (None, Some(_)) => {
+                return Err(WebError::usage("windowStart has no effect without the rule \"window\""));
+            }
+            (None, None) => None,
+        };
+        match (&self.name, rule) {
+            (Some(name), None) => Ok(name.clone()),
+            (None, Some(rule)) => Ok(Method::of(rule, self.grid.map_or(Grid::WHOLE, |grid| grid.0)).name()),
+            (Some(_), Some(_)) => Err(WebError::usage("give the name of an entrant or its rule, not both")),
+            (None, None) => Err(WebError::usage("an entrant needs a name, or the rule of its images")),
+        }
+    }
 }
 
 struct Entrant {
@@ -229,14 +264,16 @@ impl Race {
         labels: Vec<u32>,
         #[wasm_bindgen(unchecked_param_type = "Entrant")] options: JsValue,
     ) -> Result<usize, WebError> {
-        let EntrantOptions { name, grid, crop, flip, cutout, mix, seed } = super::value::options(options)?;
+        let options: EntrantOptions = super::value::options(options)?;
+        let name = options.name()?;
+        let EntrantOptions { grid, crop, flip, cutout, mix, seed, .. } = options;
         if self.entrants.iter().any(|entrant| entrant.name == name && entrant.seed == seed) {
             return Err(WebError::usage(format_args!(
                 "there is a student '{name}' with seed {seed} already; give another seed"
             )));
         }
         let grid = grid.map_or(Grid::WHOLE, |grid| grid.0);
-        let crop = crop.unwrap_or_else(|| default_crop(grid, settings().min_scale));
+        let crop = crop_of(crop, grid, settings().min_scale);
         let images = image_set(pixels, labels, self.model.image_size as u32, self.model.classes)?;
         let augmentation = Augmentation { crop, flip: flip.unwrap_or(true), cutout, mix };
         // Seeds of one method bring the same images, which are kept once.
@@ -319,6 +356,7 @@ impl Race {
                 images: outcome.images,
                 top1: outcome.top1_percent(),
                 soft_top1: answers.soft.as_ref().map(Evaluation::top1_percent),
+                adapted_top1: answers.adapted.as_ref().map(Evaluation::top1_percent),
                 macro_top1: outcome.macro_top1_percent(),
                 top5: (self.model.classes > 5).then(|| outcome.top5_percent()),
                 per_class: outcome.per_class.iter().map(percent).collect(),
@@ -541,8 +579,37 @@ struct Standing {
     images: usize,
     top1: f64,
     soft_top1: Option<f64>,
+    adapted_top1: Option<f64>,
     macro_top1: f64,
     top5: Option<f64>,
     per_class: Vec<Option<f64>>,
     confused: Option<Confusion>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entrant_is_named_by_what_it_is_where_nobody_names_it() {
+        let name = |text: &str| serde_json::from_str::<EntrantOptions>(text).unwrap().name();
+        for (options, expected) in [
+            (r#"{"name": "mine", "grid": 2}"#, "mine"),
+            (r#"{"rule": "easy", "grid": 2}"#, "pca"),
+            (r#"{"rule": "easy"}"#, "el2n"),
+            (r#"{"rule": "hard", "grid": 3}"#, "el2n-hard-composites"),
+            (r#"{"rule": "random", "grid": "1x2"}"#, "random-composites"),
+            (r#"{"rule": "window", "windowStart": 0.5}"#, "el2n-window-0.5"),
+        ] {
+            assert_eq!(name(options).unwrap(), expected);
+        }
+        for wrong in [
+            "{}",
+            r#"{"name": "x", "rule": "easy"}"#,
+            r#"{"rule": "easy", "windowStart": 0.5}"#,
+            r#"{"name": "x", "windowStart": 0.5}"#,
+        ] {
+            assert!(name(wrong).is_err(), "{wrong}");
+        }
+    }
 }

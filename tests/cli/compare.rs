@@ -1,6 +1,6 @@
 //! `compare`: the report that others script against.
 
-use crate::world::{FAST, World};
+use crate::world::{FAST_STUDENTS, FAST_UNSCORED, World};
 
 const METHODS: [&str; 4] = ["random", "el2n", "pca", "random-composites"];
 
@@ -8,7 +8,7 @@ const METHODS: [&str; 4] = ["random", "el2n", "pca", "random-composites"];
 fn compare_leaves_the_report_that_others_script_against() {
     let world = World::with_data();
     let run = world.ok_silently(&format!(
-        "compare --data data --out out --ipc 2 --methods {} --grid 2 --repeats 2 --seed 3 {FAST}",
+        "compare --data data --out out --ipc 2 --methods {} --grid 2 --repeats 2 --seed 3 {FAST_STUDENTS}",
         METHODS.join(",")
     ));
     let report = world.json("out/report.json");
@@ -20,7 +20,7 @@ fn compare_leaves_the_report_that_others_script_against() {
         let composites = method.contains("pca") || method.contains("composites");
         assert_eq!(result["grid"], if composites { "2" } else { "1" });
         assert_eq!(result["augment"].as_str().unwrap().starts_with("extract"), composites);
-        assert_eq!(result["model"], "convnet");
+        assert_eq!(result["model"], "convnet-d");
         assert_eq!(result["labels"], "hard");
         assert_eq!(result["images"], 6);
         assert!(result["bytes"].as_u64().unwrap() > 0);
@@ -72,8 +72,9 @@ fn compare_leaves_the_report_that_others_script_against() {
 #[test]
 fn one_repeat_is_untested() {
     let world = World::with_data();
-    let run =
-        world.ok(&format!("compare --data data --out out --ipc 1 --methods random,pca --repeats 1 {FAST}"));
+    let run = world.ok(&format!(
+        "compare --data data --out out --ipc 1 --methods random,pca --repeats 1 {FAST_STUDENTS}"
+    ));
     let comparison = &world.json("out/report.json")["comparisons"][0];
     assert_eq!(
         (&comparison["verdict"], &comparison["interval"]),
@@ -86,7 +87,9 @@ fn one_repeat_is_untested() {
 fn a_comparison_is_the_same_whatever_the_number_of_threads() {
     let world = World::with_data();
     for threads in [1, 2] {
-        world.ok(&format!("compare --data data --out out{threads} --ipc 1 --repeats 2 -j {threads} {FAST}"));
+        world.ok(&format!(
+            "compare --data data --out out{threads} --ipc 1 --repeats 2 -j {threads} {FAST_STUDENTS}"
+        ));
     }
     let runs = |folder: &str| -> Vec<serde_json::Value> {
         let report = world.json(&format!("{folder}/report.json"));
@@ -99,7 +102,8 @@ fn a_comparison_is_the_same_whatever_the_number_of_threads() {
 fn a_folder_that_holds_something_is_refused_and_an_equal_comparison_goes_on() {
     let world = World::with_data();
     world.write("out/mine.txt", "mine");
-    let compare = format!("compare --data data --out out --ipc 1 --methods random --repeats 1 {FAST}");
+    let compare =
+        format!("compare --data data --out out --ipc 1 --methods random --repeats 1 {FAST_UNSCORED}");
     world.fails(&compare, 3, &["--out out", "--force"]);
     // What cannot be done is said before anything is replaced.
     world.fails(&format!("{compare} --force --ipc 500"), 3, &["--ipc"]);
@@ -126,4 +130,42 @@ fn a_folder_that_holds_something_is_refused_and_an_equal_comparison_goes_on() {
     assert_eq!(world.names("out"), whole);
     assert_eq!(world.read("out/students/random-0.json"), student);
     assert_eq!(world.read("out/answers.csv"), answers);
+}
+
+#[test]
+fn a_comparison_to_tune_by_measures_on_training_images_and_leaves_val_unseen() {
+    let world = World::new();
+    world.draw("data/train", &["ant", "bee"], 10);
+    for (hue, class) in ["ant", "bee"].into_iter().enumerate() {
+        (50..53).for_each(|image| world.draw_one(&format!("data/val/{class}/{image}.png"), hue, image));
+    }
+    let compare = |out: &str, more: &str| {
+        let options = "--ipc 1 --methods random,el2n,random-composites --repeats 1 --on-error fail";
+        world.ok_silently(&format!("compare --data data --out {out} {options} {more} {FAST_STUDENTS}"))
+    };
+    let tuned = compare("tuned", "--tune-fraction 0.3");
+    assert!(tuned.out.contains("6 training images held out to tune on"), "{}", tuned.out);
+    assert!(tuned.out.contains("not on the 6 validation images"), "{}", tuned.out);
+    let report = world.json("tuned/report.json");
+    let tune = serde_json::json!({ "tune": { "fraction": 0.3, "seed": 0, "unseen": 6 } });
+    assert_eq!(report["data"]["val_origin"], tune, "{:#}", report["data"]);
+    assert_eq!((&report["data"]["train"], &report["data"]["val"]), (&14.into(), &6.into()));
+    assert!(report["warnings"].to_string().contains("--tune-fraction 0.3"), "{:#}", report["warnings"]);
+    assert!(world.read("tuned/report.html").contains("6 validation images stay unseen"));
+    // The last comparison trains on all of them again.
+    let last = compare("last", "");
+    assert!(!last.out.contains("tune"), "{}", last.out);
+    let report = world.json("last/report.json");
+    assert_eq!((&report["data"]["train"], &report["data"]["val"]), (&20.into(), &6.into()));
+    // A folder without val/ has both held out, and what the last comparison measures on is the same.
+    world.draw("plain", &["ant", "bee"], 20);
+    let plain = |out: &str, more: &str| {
+        let compare = format!("compare --data plain --out {out} --ipc 1 --methods random --repeats 1 {more}");
+        world.ok_silently(&format!("{compare} {FAST_UNSCORED}"));
+        let data = &world.json(&format!("{out}/report.json"))["data"];
+        (data["train"].as_u64().unwrap(), data["val"].as_u64().unwrap())
+    };
+    assert_eq!(plain("three", ""), (32, 8));
+    assert_eq!(plain("four", "--tune-fraction 0.25"), (24, 8));
+    assert_eq!(plain("five", "--tune-fraction 0.5 --seed 3"), (16, 16));
 }

@@ -6,8 +6,8 @@ use std::path::Path;
 use anyhow::Context as _;
 
 use crate::cli::args::{
-    BudgetArgs, CombineArgs, DataArgs, DemoArgs, FormatChoice, ModelArgs, OutArgs, PruneArgs, ScoreArgs,
-    StudentArgs,
+    BudgetArgs, CombineArgs, DataArgs, DemoArgs, FormatChoice, ModelArgs, OutArgs, ProxyArgs, PruneArgs,
+    RuleArgs, ScoreArgs, StudentArgs,
 };
 use crate::cli::command::compare::{self, Comparison};
 use crate::cli::command::compress;
@@ -44,7 +44,7 @@ pub(in crate::cli) fn run(args: &DemoArgs, console: &Console) -> anyhow::Result<
     console.say(format_args!("unpacking 7,000 images of Fashion-MNIST into {}", images.display()));
     unpack(&images)?;
 
-    let data_args = DataArgs { data: images, val_fraction: 0.2, on_error: OnError::Fail };
+    let data_args = DataArgs { data: images, val_fraction: None, on_error: OnError::Fail };
     let model = ModelArgs {
         preset: Preset::Small,
         image_size: Some(CELL),
@@ -56,7 +56,7 @@ pub(in crate::cli) fn run(args: &DemoArgs, console: &Console) -> anyhow::Result<
         precision: args.precision,
     };
     let (score, prune, combine, student, budget) = defaults()?;
-    let config = settings::resolve(&model, Some(&student), Some(&score));
+    let config = settings::resolve(&model, Some(&student), Some(&score.proxy));
 
     let compress_args = crate::cli::args::CompressArgs {
         data: data_args.clone(),
@@ -64,6 +64,7 @@ pub(in crate::cli) fn run(args: &DemoArgs, console: &Console) -> anyhow::Result<
         budget: budget.clone(),
         model: model.clone(),
         score: score.clone(),
+        rule: RuleArgs { rule: Rule::Easy, window_start: None },
         prune: prune.clone(),
         combine: combine.clone(),
         student: student.clone(),
@@ -79,7 +80,7 @@ pub(in crate::cli) fn run(args: &DemoArgs, console: &Console) -> anyhow::Result<
         data: &data_args,
         out: &comparison_folder,
         budget: &budget,
-        methods: &[Method::Random, Method::El2n, Method::Pca, Method::RandomComposites],
+        methods: &[Method::RANDOM, Method::EL2N, Method::PCA, Method::RANDOM_COMPOSITES],
         repeats: args.repeats.get(),
         model: &model,
         score: &score,
@@ -103,14 +104,17 @@ fn defaults() -> anyhow::Result<(ScoreArgs, PruneArgs, CombineArgs, StudentArgs,
     Ok((
         ScoreArgs {
             scores: None,
-            runs: NonZeroUsize::MIN,
-            score_epochs: ten,
-            window: None,
-            when: When::Train,
-            score_lr: None,
-            score_batch_size: None,
+            proxy: ProxyArgs {
+                runs: NonZeroUsize::MIN,
+                score_epochs: ten,
+                window: None,
+                when: When::Train,
+                score_lr: None,
+                score_batch_size: None,
+                score_min_scale: None,
+            },
         },
-        PruneArgs { rule: Rule::Easy, window_start: None, fill: Fill::Error, dedup: false },
+        PruneArgs { fill: Fill::Error, dedup: false },
         CombineArgs { fit: Fit::Squash, format: FormatChoice::Png, quality: None },
         StudentArgs {
             steps: None,
@@ -157,11 +161,11 @@ fn explain(report: &Report) -> String {
     let of = |method: Method| {
         report.results.iter().find(|result| result.setting.method == method.name()).map(|r| r.top1.mean)
     };
-    let (Some(easy), Some(pca)) = (of(Method::El2n), of(Method::Pca)) else {
+    let (Some(easy), Some(pca)) = (of(Method::EL2N), of(Method::PCA)) else {
         return String::new();
     };
     let comparison =
-        report.comparisons.iter().find(|c| c.a == Method::Pca.name() && c.b == Method::El2n.name());
+        report.comparisons.iter().find(|c| c.a == Method::PCA.name() && c.b == Method::EL2N.name());
     let measured = comparison.map_or(String::new(), |comparison| format!(": {}", comparison.sentence));
     let certain = comparison.is_some_and(|comparison| comparison.verdict.is_decided());
     let outcome = match (pca < easy, certain) {

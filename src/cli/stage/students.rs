@@ -141,6 +141,7 @@ fn measure(
         seed,
         top1: evaluation.top1_percent(),
         soft_top1: answers.soft.as_ref().map(Evaluation::top1_percent),
+        adapted_top1: answers.adapted.as_ref().map(Evaluation::top1_percent),
         macro_top1: Some(evaluation.macro_top1_percent()),
         correct: Some(Correct::of(&evaluation.answers, exam.labels())),
         top5: (evaluation.per_class.len() > 5).then(|| evaluation.top5_percent()),

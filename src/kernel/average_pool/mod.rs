@@ -1,5 +1,5 @@
-//! An average pool whose windows do not overlap, on images `[B, H, W, C]`: 2×2 in a ConvNet-D, the whole image before a
-//! classifier.
+//! An average pool whose windows do not overlap, on images `[B, H, W, C]`: the whole image before a classifier. (The pools of
+//! 2×2 between blocks are part of them.)
 
 mod autodiff;
 #[cfg(feature = "flex")]

@@ -4,7 +4,7 @@ use burn::backend::TensorMetadata;
 use burn::backend::tensor::FloatTensor;
 use burn_cubecl::CubeBackend;
 
-use super::{Block, BlockBackward, BlockGiven, BlockGradients, BlockOutput, EPSILON, Layout, Shortcut};
+use super::{Added, Block, BlockBackward, BlockGiven, BlockGradients, BlockOutput, EPSILON, Layout};
 use crate::kernel::gpu::convolution::{convolve, image_gradient, weight_gradient};
 use crate::kernel::gpu::normalise::{After, affine, gradients, moments, normalise};
 
@@ -18,12 +18,12 @@ impl Block for CubeBackend {
         weights: FloatTensor<Self>,
         scale: FloatTensor<Self>,
         shift: FloatTensor<Self>,
-        shortcut: Shortcut<Self>,
+        added: Added<Self>,
         layout: Layout,
     ) -> BlockOutput<Self> {
         let values = convolve(images, weights, None, layout.window);
-        let found = moments(&values, &scale, &shift, EPSILON);
-        let output = normalise(&values, &found.affine, shortcut.into_option(), after(layout));
+        let found = moments(&values, &scale, &shift, layout.norm, EPSILON);
+        let output = normalise(&values, &found.affine, added.into_shortcut(), after(layout));
         BlockOutput { output, values, mean: found.mean, variance: found.variance, moments: found.affine }
     }
 
@@ -34,12 +34,12 @@ impl Block for CubeBackend {
         shift: FloatTensor<Self>,
         mean: FloatTensor<Self>,
         variance: FloatTensor<Self>,
-        shortcut: Shortcut<Self>,
+        added: Added<Self>,
         layout: Layout,
     ) -> FloatTensor<Self> {
         let values = convolve(images, weights, None, layout.window);
         let affine = affine(mean, variance, scale, shift, EPSILON);
-        normalise(&values, &affine, shortcut.into_option(), after(layout))
+        normalise(&values, &affine, added.into_shortcut(), after(layout))
     }
 }
 
@@ -51,7 +51,8 @@ impl BlockBackward for CubeBackend {
         with_images: bool,
     ) -> BlockGradients<Self> {
         let BlockGiven { images, weights, values, moments, output, .. } = given;
-        let found = gradients(&values, gradient, &moments, output, after(layout));
+        let groups = (layout.norm, layout.window.students);
+        let found = gradients(&values, gradient, &moments, groups, output, after(layout));
         let of_images = with_images
             .then(|| image_gradient(found.values.clone(), weights.clone(), &images.shape(), layout.window));
         BlockGradients {

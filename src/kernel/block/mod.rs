@@ -1,8 +1,9 @@
-//! A block of a network in one operation: convolution, BatchNorm, shortcut, ReLU, 2×2 max pool.
+//! A block of a network in one operation: convolution, BatchNorm or InstanceNorm, shortcut, ReLU, 2×2 pool.
 //!
 //! As one operation the activations cross memory as seldom as they can: the moments are taken while the convolution's
 //! output is still in the cache, everything after it is one pass, and so is each half of the way
-//! back. Images are `[B, H, W, C]` from the first block to the last.
+//! back. An InstanceNorm waits for no other image: on a CPU an image goes through all of it while it is in the cache.
+//! Images are `[B, H, W, C]` from the first block to the last.
 
 mod autodiff;
 #[cfg(feature = "flex")]
@@ -18,37 +19,55 @@ use burn::tensor::Tensor;
 
 use super::convolution::Window;
 
-/// PyTorch's epsilon of BatchNorm.
+/// PyTorch's epsilon of BatchNorm, InstanceNorm and GroupNorm.
 pub(crate) const EPSILON: f64 = 1e-5;
 
-/// What a block does besides convolving and normalising.
+/// Whose mean and variance a channel is normalised by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Norm {
+    /// That of all images of the batch, of one student.
+    Batch,
+    /// Each image's own (`torch.nn.GroupNorm(C, C)`).
+    Instance,
+}
+
+/// A pool of 2×2 pixels, which leaves out an odd last row or column.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) enum Pooling {
+    #[default]
+    None,
+    Max,
+    Average,
+}
+
+/// What a block does besides convolving.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     pub(crate) window: Window,
+    pub(crate) norm: Norm,
     pub(crate) relu: bool,
-    /// 2×2 max pool, which leaves out an odd last row or column. Not together with a shortcut.
-    pub(crate) pool: bool,
+    /// After the ReLU. Not together with a shortcut.
+    pub(crate) pool: Pooling,
 }
 
-/// What is added before the ReLU. (An `Option` does not cross burn's dispatch.)
+/// What is added on the way. (An `Option` does not cross burn's dispatch.)
 #[derive(Clone, Debug, ExtensionType)]
-pub(crate) enum Shortcut<B: Backend> {
-    None,
-    Of(FloatTensor<B>),
+pub(crate) enum Added<B: Backend> {
+    Nothing,
+    /// Before the ReLU, after a BatchNorm.
+    Shortcut(FloatTensor<B>),
+    /// The convolution's bias, before an InstanceNorm. It moves all values of a channel of an image and their mean alike, so
+    /// that nothing is left of it behind the norm: it is in no computation, and its gradient is 0. (PyTorch adds it, and finds
+    /// a gradient of roundings.) That gradient is there all the same: an optimiser treats the bias as any other parameter.
+    Bias(FloatTensor<B>),
 }
 
-impl<B: Backend> Shortcut<B> {
-    fn into_option(self) -> Option<FloatTensor<B>> {
+impl<B: Backend> Added<B> {
+    fn into_shortcut(self) -> Option<FloatTensor<B>> {
         match self {
-            Self::None => None,
-            Self::Of(tensor) => Some(tensor),
+            Self::Nothing | Self::Bias(_) => None,
+            Self::Shortcut(tensor) => Some(tensor),
         }
-    }
-}
-
-impl From<Option<Tensor<4>>> for Shortcut<Dispatch> {
-    fn from(tensor: Option<Tensor<4>>) -> Self {
-        tensor.map_or(Self::None, |tensor| Self::Of(tensor.into_dispatch()))
     }
 }
 
@@ -58,7 +77,7 @@ pub(crate) struct BlockOutput<B: Backend> {
     pub(crate) output: FloatTensor<B>,
     /// The convolution's output, in a layout of the backend's own.
     pub(crate) values: FloatTensor<B>,
-    /// Mean of each channel of the values.
+    /// Mean of each channel of the values: `[O]` of a batch, `[B·O]` of each image.
     pub(crate) mean: FloatTensor<B>,
     /// Their biased variance.
     pub(crate) variance: FloatTensor<B>,
@@ -98,17 +117,17 @@ pub(crate) struct BlockGradients<B: Backend> {
     Autodiff,
 )]
 pub(crate) trait Block: Backend {
-    /// The block with the moments of the batch.
+    /// The block with the moments of the batch, or of its images.
     fn block_train(
         images: FloatTensor<Self>,
         weights: FloatTensor<Self>,
         scale: FloatTensor<Self>,
         shift: FloatTensor<Self>,
-        #[extension_type] shortcut: Shortcut<Self>,
+        #[extension_type] added: Added<Self>,
         layout: Layout,
     ) -> BlockOutput<Self>;
 
-    /// The block with given moments. Not differentiated.
+    /// The block with a BatchNorm and given moments. Not differentiated.
     #[allow(clippy::too_many_arguments, reason = "the operands of the operation")]
     fn block_eval(
         images: FloatTensor<Self>,
@@ -117,7 +136,7 @@ pub(crate) trait Block: Backend {
         shift: FloatTensor<Self>,
         mean: FloatTensor<Self>,
         variance: FloatTensor<Self>,
-        #[extension_type] shortcut: Shortcut<Self>,
+        #[extension_type] added: Added<Self>,
         layout: Layout,
     ) -> FloatTensor<Self>;
 }
@@ -134,44 +153,60 @@ pub(crate) trait BlockBackward: Block {
 }
 
 /// The tensors of a block: images `[B, H, W, C]`, weights `[O, C, K, K]`, scale and shift `[O]`,
-/// shortcut `[B, H', W', O]`.
+/// shortcut `[B, H', W', O]`, bias `[O]`.
 #[derive(Clone, Debug)]
 pub(crate) struct Operands {
     pub(crate) images: Tensor<4>,
     pub(crate) weights: Tensor<4>,
     pub(crate) scale: Tensor<1>,
     pub(crate) shift: Tensor<1>,
+    /// With a BatchNorm only.
     pub(crate) shortcut: Option<Tensor<4>>,
+    /// With an InstanceNorm only, where it has [no effect](Added::Bias).
+    pub(crate) bias: Option<Tensor<1>>,
 }
 
-/// `pool(relu(norm(convolution(images)) + shortcut))` with the moments of the batch; and those moments, mean and biased
-/// variance `[O]`, off the graph. Differentiable once.
+impl Operands {
+    fn added(&self, norm: Norm) -> Added<Dispatch> {
+        match (self.shortcut.clone(), self.bias.clone(), norm) {
+            (None, None, _) => Added::Nothing,
+            (Some(shortcut), None, Norm::Batch) => Added::Shortcut(shortcut.into_dispatch()),
+            (None, Some(bias), Norm::Instance) => Added::Bias(bias.into_dispatch()),
+            _ => panic!("a shortcut goes with a BatchNorm, a bias with an InstanceNorm"),
+        }
+    }
+}
+
+/// `pool(relu(norm(convolution(images)) + shortcut))` with the moments of the batch or of its images; and those moments, mean
+/// and biased variance, `[O]` or `[B·O]`, off the graph. Differentiable once.
 ///
 /// # Panics
-/// When shapes do not fit.
+/// When shapes do not fit, or something is added that does not go with the norm.
 pub(crate) fn block_train(operands: Operands, layout: Layout) -> (Tensor<4>, Tensor<1>, Tensor<1>) {
+    let added = operands.added(layout.norm);
     let found = <Dispatch as Block>::block_train(
         operands.images.into_dispatch(),
         operands.weights.into_dispatch(),
         operands.scale.into_dispatch(),
         operands.shift.into_dispatch(),
-        operands.shortcut.into(),
+        added,
         layout,
     );
     let output = Tensor::from_dispatch(found.output);
     (output, Tensor::from_dispatch(found.mean), Tensor::from_dispatch(found.variance))
 }
 
-/// The same with given moments, `[O]` each. Not differentiable.
+/// The same with a BatchNorm and given moments, `[O]` each. Not differentiable.
 ///
 /// # Panics
-/// When shapes do not fit.
+/// When shapes do not fit, or something is added that does not go with the norm.
 pub(crate) fn block_eval(
     operands: Operands,
     mean: Tensor<1>,
     variance: Tensor<1>,
     layout: Layout,
 ) -> Tensor<4> {
+    let added = operands.added(Norm::Batch);
     Tensor::from_dispatch(<Dispatch as Block>::block_eval(
         operands.images.into_dispatch(),
         operands.weights.into_dispatch(),
@@ -179,7 +214,7 @@ pub(crate) fn block_eval(
         operands.shift.into_dispatch(),
         mean.into_dispatch(),
         variance.into_dispatch(),
-        operands.shortcut.into(),
+        added,
         layout,
     ))
 }

@@ -10,12 +10,11 @@ use crate::combine::Grid;
 use crate::data::ImageSet;
 use crate::device::{Precision, upload};
 use crate::kernel::average_pool::average_pool;
-use crate::kernel::block::{Layout, Operands, block_eval, block_train};
+use crate::kernel::block::{Layout, Norm, Operands, Pooling, block_eval, block_train};
 use crate::kernel::convolution::{Window, convolution};
 use crate::kernel::copy::{joined, part};
 use crate::kernel::cross_entropy::{Target, mixed_cross_entropy};
 use crate::kernel::dynamics::dynamics;
-use crate::kernel::instance_norm::instance_norm;
 use crate::kernel::max_pool::{PoolWindow, max_pool};
 use crate::kernel::reshape::reshape;
 use crate::kernel::update::{AdamW, Sgd, adamw, running, sgd};
@@ -87,17 +86,21 @@ fn difference(found: &[f32], expected: &[f32]) -> f64 {
 async fn results(device: &Device, students: Range<usize>) -> Result<Results, CheckError> {
     let mut found = Vec::new();
     let count = students.len();
-    for (images, output, kernel, stride, relu, pool, shortcut) in [
-        ([3, 9, 10, 3], 8, 3, 1, true, true, false),
-        ([2, 8, 8, 32], 36, 3, 1, true, false, true),
-        ([2, 7, 7, 64], 64, 3, 2, true, false, false),
-        ([2, 6, 6, 8], 16, 1, 2, false, false, false),
-        ([1, 12, 12, 3], 7, 7, 2, true, false, false),
+    let (batch, instance) = (Norm::Batch, Norm::Instance);
+    for (images, output, kernel, stride, norm, relu, pool, shortcut) in [
+        ([3, 9, 10, 3], 8, 3, 1, batch, true, Pooling::Max, false),
+        ([2, 8, 8, 32], 36, 3, 1, batch, true, Pooling::None, true),
+        ([2, 7, 7, 64], 64, 3, 2, batch, true, Pooling::None, false),
+        ([2, 6, 6, 8], 16, 1, 2, batch, false, Pooling::None, false),
+        ([1, 12, 12, 3], 7, 7, 2, batch, true, Pooling::None, false),
         // Small images, gone through place by place; more of them than a tile has rows.
-        ([70, 2, 2, 12], 40, 3, 1, true, false, false),
+        ([70, 2, 2, 12], 40, 3, 1, batch, true, Pooling::None, false),
+        // Images of one part and of several; an odd edge.
+        ([3, 9, 10, 3], 8, 3, 1, instance, true, Pooling::Average, false),
+        ([2, 24, 24, 3], 7, 3, 1, instance, true, Pooling::Average, false),
     ] {
         let window = Window { stride, padding: kernel / 2, students: count, precision: Precision::Full };
-        let layout = Layout { window, relu, pool };
+        let layout = Layout { window, norm, relu, pool };
         blocks(device, &students, images, output, kernel, layout, shortcut, &mut found).await?;
     }
     let autodiff = device.clone().autodiff();
@@ -122,12 +125,9 @@ async fn results(device: &Device, students: Range<usize>) -> Result<Results, Che
     }
 
     let images = operand.next([3, 5, 4, 6]).require_grad();
-    let (scale, shift) = (operand.next([6]).require_grad(), operand.next([6]).require_grad());
-    let normal = instance_norm(images.clone(), scale.clone(), shift.clone());
-    let means = average_pool(normal.clone(), [2, 2]);
+    let means = average_pool(images.clone(), [5, 4]);
     let gradients = loss(&means, count).backward();
-    found.extend([read(normal).await?, read(means).await?, gradient(&images, &gradients).await?]);
-    found.extend([gradient(&scale, &gradients).await?, gradient(&shift, &gradients).await?]);
+    found.extend([read(means).await?, gradient(&images, &gradients).await?]);
 
     let mut operand = Operand::new(device, &students, 13);
     let length = 77;
@@ -198,10 +198,13 @@ async fn blocks(
         shift: operand.next([output]).require_grad(),
         shortcut: shortcut
             .then(|| operand.next([images[0], side(images[1]), side(images[2]), output]).require_grad()),
+        bias: (layout.norm == Norm::Instance).then(|| operand.next([output]).require_grad()),
     };
     let (made, mean, variance) = block_train(operands.clone(), layout);
     let gradients = loss(&made, students.len()).backward();
-    found.push(read(block_eval(operands.clone(), mean.clone(), variance.clone(), layout)).await?);
+    if layout.norm == Norm::Batch {
+        found.push(read(block_eval(operands.clone(), mean.clone(), variance.clone(), layout)).await?);
+    }
     found.extend([read(made).await?, read(mean).await?, read(variance).await?]);
     found.push(gradient(&operands.images, &gradients).await?);
     found.push(gradient(&operands.weights, &gradients).await?);
@@ -209,6 +212,9 @@ async fn blocks(
     found.push(gradient(&operands.shift, &gradients).await?);
     if let Some(shortcut) = &operands.shortcut {
         found.push(gradient(shortcut, &gradients).await?);
+    }
+    if let Some(bias) = &operands.bias {
+        found.push(gradient(bias, &gradients).await?);
     }
     Ok(())
 }

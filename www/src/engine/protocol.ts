@@ -170,6 +170,8 @@ export interface Outcome {
 
 export interface SaveOptions {
   choice: Choice;
+  /** Smallest crop of the views, for the set's transform. */
+  minScale: number;
   name: string;
   report: string;
   options: object;

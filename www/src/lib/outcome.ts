@@ -17,8 +17,12 @@ export interface Told {
 const ALL = 80;
 const NONE = 5;
 
-export const nameOf = (name: string, { grid, rule }: Settings): string =>
-  name !== 'pca' ? (METHODS[name] ?? name) : grid === 1 ? `Whole ${rule} images` : `PCA: ${rule}, ${grid}×${grid}`;
+export const nameOf = (name: string, { grid, rule }: Settings): string => {
+  if (name !== 'pca') return METHODS[name] ?? name;
+  if (grid === 1) return `Whole ${rule} images`;
+  // The paper's method keeps the easiest; what keeps others is not called by its name.
+  return rule === 'easy' ? `PCA: easy, ${grid}×${grid}` : `Composites of ${rule} images, ${grid}×${grid}`;
+};
 
 const lower = (title: string) => (title.startsWith('PCA') ? title : title.toLowerCase());
 /** Points with one decimal, and a real minus. */

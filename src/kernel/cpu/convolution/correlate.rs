@@ -169,10 +169,13 @@ impl Correlation {
     /// Whether images are so small that a quarter of all products or more are with the border. Then the outputs at one place
     /// in their images are computed together, and only from the taps that they meet.
     pub(super) fn is_mostly_border(&self) -> bool {
+        if self.count[0] * self.count[1] > SMALL {
+            return false;
+        }
         let [rows, columns] = [0, 1]
             .map(|axis| (0..self.count[axis]).map(|output| self.taps(axis, output).len()).sum::<usize>());
         let all = self.count.iter().chain(&self.window).product::<usize>();
-        self.count[0] * self.count[1] <= SMALL && 4 * rows * columns <= 3 * all
+        4 * rows * columns <= 3 * all
     }
 
     /// Computes all outputs, in squares where that pays. The weights are those of an order, `bias` is as long as all
@@ -184,7 +187,7 @@ impl Correlation {
         source: &[f32],
         weights: (&Order<'_>, &[f32]),
         bias: &[f32],
-        destination: Shared<f32>,
+        destination: Shared<'_, f32>,
         done: impl Fn(usize, Range<usize>) + Sync,
     ) {
         if self.count.contains(&0) || self.batch == 0 {
@@ -194,62 +197,82 @@ impl Correlation {
             winograd.run(kernels, source, weights, bias, destination, done);
             return;
         }
-        let (order, weights) = weights;
-        let mut packed = Buffer::new(order.packed(kernels.panel));
-        pack(kernels.panel, order, weights, &mut packed);
+        let packed = self.packed(kernels, weights);
         let chunks = self.chunks();
-        let depth = self.window[0] * self.window[1] * self.channels;
         let panels = self.columns.div_ceil(kernels.panel);
         let parts = PIECES.div_ceil(chunks.len()).min(panels);
-        let image = self.destination[0] * self.destination[1] * self.columns;
-        let mostly_border = self.is_mostly_border();
         for_each(chunks.len() * parts, |piece| {
             let (chunk, part) = (&chunks[piece / parts], piece % parts);
             let mine = part * panels / parts..(part + 1) * panels / parts;
-            with_scratch(self.bordered_len(chunk), |bordered, pixels| {
-                self.border(source, chunk, bordered);
-                let (row, channels) = (self.bordered(chunk)[1] * self.channels, self.channels);
-                let multiply = |pixels: &[Pixel], panel: usize, [rows, columns]: [Range<usize>; 2]| {
-                    let column = panel * kernels.panel;
-                    let weights = &packed[column * depth..][..depth * kernels.panel];
-                    let first = (rows.start * self.window[1] + columns.start) * channels * kernels.panel;
-                    // SAFETY: the offsets were made for this bordered source and this destination, where pieces
-                    // write different pixels or different columns; panels are packed `depth` rows deep, of which
-                    // some taps' are read.
-                    unsafe {
-                        (kernels.multiply)(&Multiply {
-                            pixels,
-                            input: bordered[rows.start * row + columns.start * channels..].as_ptr(),
-                            run_stride: row,
-                            runs: rows.len(),
-                            run: columns.len() * channels,
-                            weights: weights[first..].as_ptr(),
-                            weight_stride: self.window[1] * channels * kernels.panel,
-                            bias: bias[column..][..kernels.panel].as_ptr(),
-                            output: destination.at(chunk.image * image + column),
-                            columns: kernels.panel.min(self.columns - column),
-                        });
-                    }
-                };
-                if mostly_border {
-                    for panel in mine.clone() {
-                        for place in 0..self.count[1] * chunk.rows {
-                            let (y, x) = (place / self.count[1], place % self.count[1]);
-                            self.pixels_at(chunk, [y..y + 1, x..x + 1], pixels);
-                            multiply(pixels, panel, [self.taps(0, chunk.row + y), self.taps(1, x)]);
-                        }
-                    }
-                } else {
-                    self.pixels(chunk, pixels);
-                    for strip in pixels.chunks(STRIP) {
-                        for panel in mine.clone() {
-                            multiply(strip, panel, self.window.map(|taps| 0..taps));
-                        }
-                    }
-                }
-            });
+            // SAFETY: pieces write different pixels or different columns.
+            unsafe { self.compute(kernels, source, (&packed, bias), chunk, mine.clone(), destination) };
             let columns = mine.start * kernels.panel..self.columns.min(mine.end * kernels.panel);
             done(piece / parts, columns);
+        });
+    }
+
+    /// Weights in panels, as [`Correlation::compute`] reads them.
+    pub(super) fn packed(&self, kernels: &Kernels, (order, weights): (&Order<'_>, &[f32])) -> Buffer {
+        let mut packed = Buffer::new(order.packed(kernels.panel));
+        pack(kernels.panel, order, weights, &mut packed);
+        packed
+    }
+
+    /// Computes some panels of columns of a chunk's outputs, not in squares.
+    ///
+    /// # Safety
+    /// Nobody else reads or writes them meanwhile.
+    pub(super) unsafe fn compute(
+        &self,
+        kernels: &Kernels,
+        source: &[f32],
+        (packed, bias): (&[f32], &[f32]),
+        chunk: &Chunk,
+        panels: Range<usize>,
+        destination: Shared<'_, f32>,
+    ) {
+        let depth = self.window[0] * self.window[1] * self.channels;
+        let image = self.destination[0] * self.destination[1] * self.columns;
+        with_scratch(self.bordered_len(chunk), |bordered, pixels| {
+            self.border(source, chunk, bordered);
+            let (row, channels) = (self.bordered(chunk)[1] * self.channels, self.channels);
+            let multiply = |pixels: &[Pixel], panel: usize, [rows, columns]: [Range<usize>; 2]| {
+                let column = panel * kernels.panel;
+                let weights = &packed[column * depth..][..depth * kernels.panel];
+                let first = (rows.start * self.window[1] + columns.start) * channels * kernels.panel;
+                // SAFETY: the offsets were made for this bordered source and this destination; panels are packed
+                // `depth` rows deep, of which some taps' are read.
+                unsafe {
+                    (kernels.multiply)(&Multiply {
+                        pixels,
+                        input: bordered[rows.start * row + columns.start * channels..].as_ptr(),
+                        run_stride: row,
+                        runs: rows.len(),
+                        run: columns.len() * channels,
+                        weights: weights[first..].as_ptr(),
+                        weight_stride: self.window[1] * channels * kernels.panel,
+                        bias: bias[column..][..kernels.panel].as_ptr(),
+                        output: destination.at(chunk.image * image + column),
+                        columns: kernels.panel.min(self.columns - column),
+                    });
+                }
+            };
+            if self.is_mostly_border() {
+                for panel in panels {
+                    for place in 0..self.count[1] * chunk.rows {
+                        let (y, x) = (place / self.count[1], place % self.count[1]);
+                        self.pixels_at(chunk, [y..y + 1, x..x + 1], pixels);
+                        multiply(pixels, panel, [self.taps(0, chunk.row + y), self.taps(1, x)]);
+                    }
+                }
+            } else {
+                self.pixels(chunk, pixels);
+                for strip in pixels.chunks(STRIP) {
+                    for panel in panels.clone() {
+                        multiply(strip, panel, self.window.map(|taps| 0..taps));
+                    }
+                }
+            }
         });
     }
 }

@@ -9,12 +9,14 @@ mod correlate;
 mod forward;
 mod input_gradient;
 mod pack;
+mod single;
 mod weight_gradient;
 mod winograd;
 
-pub(crate) use forward::forward;
+pub(crate) use forward::{forward, forward_by_image};
 pub(crate) use input_gradient::input_gradient;
-pub(crate) use weight_gradient::{channel_sums, weight_gradient};
+pub(crate) use single::Single;
+pub(crate) use weight_gradient::{channel_sums, weight_gradient, weight_gradient_by_image};
 pub(super) use winograd::transform;
 
 /// A convolution: images `[batch, height, width, input]`, weights `[output, input, kernel, kernel]`.

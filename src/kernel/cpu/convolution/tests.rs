@@ -71,16 +71,8 @@ fn check(kernels: &Kernels, shape: Convolution, random: &mut Random) -> [f64; 3]
     forward(kernels, &shape, &images, &weights, Some(&bias), &mut got, Some((&mut mean, &mut variance)));
     let worst = error(&got, &values);
     assert!(worst < bound(&shape, IN_SQUARES), "{} forward {worst:e} {shape:?}", kernels.name);
-    // The moments are those of the values as they were rounded.
-    for c in 0..shape.output {
-        let channel: Vec<f64> = got.iter().skip(c).step_by(shape.output).map(|&v| f64::from(v)).collect();
-        let count = channel.len() as f64;
-        let true_mean = channel.iter().sum::<f64>() / count;
-        let true_variance = channel.iter().map(|v| (v - true_mean).powi(2)).sum::<f64>() / count;
-        let size = channel.iter().map(|v| v * v).sum::<f64>() / count;
-        assert!((f64::from(mean[c]) - true_mean).abs() < 1e-6 * size.sqrt().max(1.0), "mean {shape:?}");
-        assert!((f64::from(variance[c]) - true_variance).abs() < 2e-6 * size.max(1.0), "variance {shape:?}");
-    }
+    check_moments(&shape, &got, &mean, &variance);
+    check_by_image(kernels, &shape, &images, &weights);
 
     let mut got = vec![f32::NAN; shape.input_len()];
     input_gradient(kernels, &shape, &gradient, &weights, &mut got);
@@ -99,6 +91,38 @@ fn check(kernels: &Kernels, shape: Convolution, random: &mut Random) -> [f64; 3]
     assert!(worst < bound(&shape, KERNEL_IN_SQUARES), "{} weight gradient {worst:e} {shape:?}", kernels.name);
     found[2] = worst;
     found
+}
+
+/// The moments are those of the values as they were rounded.
+fn check_moments(shape: &Convolution, values: &[f32], mean: &[f32], variance: &[f32]) {
+    for c in 0..shape.output {
+        let channel: Vec<f64> = values.iter().skip(c).step_by(shape.output).map(|&v| f64::from(v)).collect();
+        let count = channel.len() as f64;
+        let true_mean = channel.iter().sum::<f64>() / count;
+        let true_variance = channel.iter().map(|v| (v - true_mean).powi(2)).sum::<f64>() / count;
+        let size = channel.iter().map(|v| v * v).sum::<f64>() / count;
+        assert!((f64::from(mean[c]) - true_mean).abs() < 1e-6 * size.sqrt().max(1.0), "mean {shape:?}");
+        assert!((f64::from(variance[c]) - true_variance).abs() < 2e-6 * size.max(1.0), "variance {shape:?}");
+    }
+}
+
+/// Image by image the values are the same, and each image is told once, when its values and moments are there.
+fn check_by_image(kernels: &Kernels, shape: &Convolution, images: &[f32], weights: &[f32]) {
+    let mut want = vec![f32::NAN; shape.output_len()];
+    forward(kernels, shape, images, weights, None, &mut want, None);
+    let mut got = vec![f32::NAN; shape.output_len()];
+    let moments = shape.batch * shape.output;
+    let (mut mean, mut variance) = (vec![f32::NAN; moments], vec![f32::NAN; moments]);
+    let told = std::sync::Mutex::new(vec![0; shape.batch]);
+    let len = want.len() / shape.batch;
+    let places = (&mut mean[..], &mut variance[..]);
+    forward_by_image(kernels, shape, images, weights, &mut got, places, |image, values, (mean, variance)| {
+        assert_eq!(values, &want[image * len..][..len], "{} image {image} of {shape:?}", kernels.name);
+        check_moments(shape, values, mean, variance);
+        told.lock().expect("no panic")[image] += 1;
+    });
+    assert_eq!((got, told.into_inner().expect("no panic")), (want, vec![1; shape.batch]), "{shape:?}");
+    assert!(mean.iter().chain(&variance).all(|moment| moment.is_finite()), "{shape:?}");
 }
 
 fn in_squares(shape: &Convolution) -> bool {

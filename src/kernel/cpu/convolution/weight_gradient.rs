@@ -23,6 +23,8 @@ const BLOCK: usize = 128;
 const BLOCK_OF_BLOCKS: usize = 256;
 /// Partial sums of the whole gradient that are kept at once, each for its own share of the images.
 const SHARES: usize = 8;
+/// The same where the gradients of values are made on the way, which is most of the work.
+const SHARES_OF_IMAGES: usize = 16;
 /// Pieces that the rows of a large gradient are cut into.
 const ROW_PIECES: usize = 32;
 /// The most floats of bordered images in a chunk when all pieces read all chunks.
@@ -44,6 +46,36 @@ pub(crate) fn weight_gradient(
         return;
     }
     let sums = Work::new(kernels, shape).run(images, values);
+    unpack(kernels.panel, &order, &sums, gradient);
+}
+
+/// The same of a gradient that is made image by image and not kept: `of_values` writes that of an image of this number.
+/// Not in squares.
+pub(crate) fn weight_gradient_by_image(
+    kernels: &Kernels,
+    shape: &Convolution,
+    images: &[f32],
+    of_values: impl Fn(usize, &mut [f32]) + Sync,
+    gradient: &mut [f32],
+) {
+    shape.check(images.len(), shape.output_len(), gradient.len());
+    let places: Vec<usize> = (0..shape.kernel * shape.kernel).collect();
+    let order = shape.order(&places);
+    let one = Convolution { batch: 1, ..*shape };
+    let work = Work::of(kernels, &one, true);
+    let shares = SHARES_OF_IMAGES.min(shape.batch);
+    let mut sums = Buffer::new(shares * work.packed_len());
+    sums.fill(0.0);
+    work.run_shares(shares, &mut sums, |share, scratch, pixels, sums| {
+        let mut values = Buffer::new(one.output_len());
+        for image in share * shape.batch / shares..(share + 1) * shape.batch / shares {
+            of_values(image, &mut values);
+            let images = &images[image * one.input_len()..][..one.input_len()];
+            for chunk in &work.chunks {
+                work.add(images, &values, chunk, scratch, pixels, sums);
+            }
+        }
+    });
     unpack(kernels.panel, &order, &sums, gradient);
 }
 
@@ -71,12 +103,15 @@ struct Tile {
 
 impl<'a> Work<'a> {
     fn new(kernels: &'a Kernels, shape: &'a Convolution) -> Self {
+        let packed = shape.output.next_multiple_of(kernels.panel) * shape.weight_len() / shape.output;
+        Self::of(kernels, shape, SHARES * packed <= shape.input_len().max(shape.output_len()))
+    }
+
+    fn of(kernels: &'a Kernels, shape: &'a Convolution, by_images: bool) -> Self {
         let windows = shape.correlation();
         let channels = windows.channels;
         let depth = shape.kernel * shape.kernel * channels;
         let panels = windows.columns.div_ceil(kernels.panel);
-        let packed = panels * depth * kernels.panel;
-        let by_images = SHARES * packed <= shape.input_len().max(shape.output_len());
         let mut chunks = windows.chunks();
         if !by_images {
             let one = image_rows(&windows);
@@ -109,21 +144,45 @@ impl<'a> Work<'a> {
     }
 
     fn run_by_images(&self, images: &[f32], values: &[f32], shares: usize, sums: &mut [f32]) {
+        self.run_shares(shares, sums, |share, scratch, pixels, sums| {
+            let mine = share * self.chunks.len() / shares..(share + 1) * self.chunks.len() / shares;
+            for chunk in &self.chunks[mine] {
+                self.add(images, values, chunk, scratch, pixels, sums);
+            }
+        });
+    }
+
+    /// Runs every share with what [`Work::add`] takes: memory, a list of pixels and its own sums.
+    fn run_shares(
+        &self,
+        shares: usize,
+        sums: &mut [f32],
+        run: impl Fn(usize, &mut [f32], &mut Vec<Pixel>, &mut [f32]) + Sync,
+    ) {
         let (len, sums) = (self.packed_len(), Shared::new(sums));
-        let most = self.chunks.iter().map(|chunk| self.source_len(chunk)).max().unwrap_or(0);
-        let border = self.chunks.iter().map(|chunk| self.border_len(chunk)).max().unwrap_or(0);
         for_each(shares, |share| {
             // SAFETY: each share has its own sums.
             let sums = unsafe { sums.slice(share * len..(share + 1) * len) };
-            with_scratch(most + border, |scratch, pixels| {
-                let (source, border) = scratch.split_at_mut(most);
-                let mine = share * self.chunks.len() / shares..(share + 1) * self.chunks.len() / shares;
-                for chunk in &self.chunks[mine] {
-                    self.prepare(images, values, chunk, source, border);
-                    self.accumulate(values, chunk, source, pixels, 0..self.tiles(), sums.as_mut_ptr());
-                }
-            });
+            let most = |of: &dyn Fn(&Chunk) -> usize| self.chunks.iter().map(of).max().unwrap_or(0);
+            let mut scratch = Buffer::new(most(&|chunk| self.source_len(chunk) + self.border_len(chunk)));
+            let mut pixels = Vec::new();
+            run(share, &mut scratch, &mut pixels, sums);
         });
+    }
+
+    /// Adds a chunk's part to the sums of a share.
+    fn add(
+        &self,
+        images: &[f32],
+        values: &[f32],
+        chunk: &Chunk,
+        scratch: &mut [f32],
+        pixels: &mut Vec<Pixel>,
+        sums: &mut [f32],
+    ) {
+        let (source, border) = scratch.split_at_mut(self.source_len(chunk));
+        self.prepare(images, values, chunk, source, border);
+        self.accumulate(values, chunk, source, pixels, 0..self.tiles(), sums.as_mut_ptr());
     }
 
     fn run_by_rows(&self, images: &[f32], values: &[f32], sums: &mut [f32]) {

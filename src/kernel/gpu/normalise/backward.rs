@@ -1,6 +1,6 @@
 //! The way back through pool, ReLU, shortcut and normalisation: one pass for the sums, one for the gradient.
 //!
-//! Where ReLU and pool let a gradient through is computed again from the values. Of equal values of a pool's window the
+//! Where ReLU and pool let a gradient through is computed again from the values. Of equal values of a max pool's window the
 //! first one gets the gradient.
 
 use cubecl::prelude::*;
@@ -20,21 +20,34 @@ fn window_gradient<N: Size>(
     #[comptime] plane: Plane,
 ) {
     let zero = Vector::<f32, N>::new(0.0);
-    let mut most = values[0] * gain + offset;
-    #[unroll]
-    for k in 1..4usize {
-        most = larger::<N>(most, values[k] * gain + offset);
-    }
-    let mut left = gradient;
-    if comptime!(plane.relu) {
-        left = select_many(most.greater_than(&zero), left, zero);
-    }
-    #[unroll]
-    for k in 0..4usize {
-        let value = values[k] * gain + offset;
-        let here = value.equal(&most);
-        gradients[k] = select_many(here, left, zero);
-        left = select_many(here, zero, left);
+    if comptime!(plane.averages()) {
+        let share = gradient * Vector::<f32, N>::new(0.25);
+        #[unroll]
+        for k in 0..4usize {
+            gradients[k] = if comptime!(plane.relu) {
+                let value = values[k] * gain + offset;
+                select_many(value.greater_than(&zero), share, zero)
+            } else {
+                share
+            };
+        }
+    } else {
+        let mut most = values[0] * gain + offset;
+        #[unroll]
+        for k in 1..4usize {
+            most = larger::<N>(most, values[k] * gain + offset);
+        }
+        let mut left = gradient;
+        if comptime!(plane.relu) {
+            left = select_many(most.greater_than(&zero), left, zero);
+        }
+        #[unroll]
+        for k in 0..4usize {
+            let value = values[k] * gain + offset;
+            let here = value.equal(&most);
+            gradients[k] = select_many(here, left, zero);
+            left = select_many(here, zero, left);
+        }
     }
 }
 
@@ -58,8 +71,8 @@ fn plain_gradient<N: Size>(
 }
 
 /// `parts[part][0]` is the sum of the gradient over the pixels of a part, `parts[part][1]` that of its products with the
-/// values' distance from the mean. `output` is that of the block, read where there is a shortcut. Each student has `pixels`
-/// pixels and as many parts as any other.
+/// values' distance from the mean. `output` is that of the block, read where there is a shortcut. Each of the `groups` has
+/// `pixels` pixels and as many parts as any other.
 #[cube(launch_unchecked)]
 pub(super) fn sums_of_parts<N: Size>(
     values: &[Vector<f32, N>],
@@ -69,20 +82,20 @@ pub(super) fn sums_of_parts<N: Size>(
     parts: &mut [Vector<f32, N>],
     pixels: u32,
     part: u32,
-    students: u32,
+    groups: u32,
     #[comptime] columns: Columns,
     #[comptime] plane: Plane,
 ) {
     let channels = comptime!(columns.channels as u32);
     let column = CUBE_POS_Y * comptime!(columns.across as u32) + UNIT_POS % comptime!(columns.across as u32);
     let row = UNIT_POS / comptime!(columns.across as u32);
-    let count = CUBE_COUNT_X / students;
-    let (student, start) = (CUBE_POS_X / count, CUBE_POS_X % count * part);
-    let first = student * pixels + start;
-    let last = student * pixels + select(start + part < pixels, start + part, pixels);
+    let count = CUBE_COUNT_X / groups;
+    let (group, start) = (CUBE_POS_X / count, CUBE_POS_X % count * part);
+    let first = group * pixels + start;
+    let last = group * pixels + select(start + part < pixels, start + part, pixels);
     let exists = column < channels;
     let column = select(exists, column, 0u32);
-    let (own, all) = (student * channels + column, students * channels);
+    let (own, all) = (group * channels + column, groups * channels);
     let gain = affine[own as usize];
     let offset = affine[(all + own) as usize];
     let mean = affine[(all * 2 + own) as usize];
@@ -93,7 +106,7 @@ pub(super) fn sums_of_parts<N: Size>(
     for pixel in range_stepped(first + row, last, comptime!(columns.down as u32)) {
         let place = pixel * channels + column;
         let incoming = gradient[place as usize];
-        if comptime!(plane.pool) {
+        if comptime!(plane.pools()) {
             let (x, y, image) = (pixel % width, pixel / width % rows, pixel / width / rows);
             let stored = comptime!(plane.width as u32);
             let from =
@@ -127,8 +140,25 @@ pub(super) fn sums_of_parts<N: Size>(
     }
 }
 
-/// Gradients of scale and shift, and three rows of what turns a gradient `g` behind the ReLU and a value `v` into the
-/// value's gradient `r0 g + r1 v + r2`. One workgroup a channel of a student; `values` is how many there are of each.
+/// Writes three rows of what turns a gradient `g` behind the ReLU and a value `v` into the value's gradient
+/// `r0 g + r1 v + r2`, for the channel at place `own` of `all`, from what [`sums_of_parts`] has of its `values` values.
+/// Returns what it adds to the gradient of the scale.
+#[cube]
+fn turn(affine: &[f32], turned: &mut [f32], own: u32, all: u32, sum: f32, product: f32, values: f32) -> f32 {
+    let gain = affine[own as usize];
+    let mean = affine[(all * 2 + own) as usize];
+    let inverse = affine[(all * 3 + own) as usize];
+    let product = product * inverse;
+    // With x = (v - mean) inverse: gain (g - sum / n - x product / n).
+    let slope = gain * inverse * product / values;
+    turned[own as usize] = gain;
+    turned[(all + own) as usize] = 0.0 - slope;
+    turned[(all * 2 + own) as usize] = slope * mean - gain * sum / values;
+    product
+}
+
+/// Gradients of scale and shift, and what [`turn`] writes, where a student's images are one group. One workgroup a channel of
+/// a student; `values` is how many there are of each.
 #[cube(launch_unchecked)]
 pub(super) fn join_sums(
     parts: &[f32],
@@ -152,24 +182,51 @@ pub(super) fn join_sums(
     let sum = reduce::<f32, Sum>(sum, units, 1usize);
     let product = reduce::<f32, Sum>(product, units, 1usize);
     if UNIT_POS == 0 {
-        let own = CUBE_POS_X;
-        let place = own as usize;
-        let gain = affine[place];
-        let mean = affine[(all * 2 + own) as usize];
-        let inverse = affine[(all * 3 + own) as usize];
-        let product = product * inverse;
-        scale[place] = product;
-        shift[place] = sum;
-        // With x = (v - mean) inverse: gain (g - sum / n - x product / n).
-        let slope = gain * inverse * product / values;
-        turned[place] = gain;
-        turned[(all + own) as usize] = 0.0 - slope;
-        turned[(all * 2 + own) as usize] = slope * mean - gain * sum / values;
+        scale[CUBE_POS_X as usize] = turn(affine, turned, CUBE_POS_X, all, sum, product, values);
+        shift[CUBE_POS_X as usize] = sum;
+    }
+}
+
+/// The same where each of a student's `images` is a group. One workgroup a channel of a student, each of its invocations on
+/// images of its own.
+#[cube(launch_unchecked)]
+pub(super) fn join_sums_of_images(
+    parts: &[f32],
+    affine: &[f32],
+    scale: &mut [f32],
+    shift: &mut [f32],
+    turned: &mut [f32],
+    count: u32,
+    images: u32,
+    channels: u32,
+    values: f32,
+    #[comptime] units: usize,
+) {
+    let (student, channel, all) = (CUBE_POS_X / channels, CUBE_POS_X % channels, CUBE_COUNT_X * images);
+    let mut of_scale = 0.0f32;
+    let mut of_shift = 0.0f32;
+    for index in range_stepped(UNIT_POS, images, comptime!(units as u32)) {
+        let image = student * images + index;
+        let mut sum = 0.0f32;
+        let mut product = 0.0f32;
+        for part in 0..count {
+            let place = (image * count + part) * channels * 2 + channel;
+            sum += parts[place as usize];
+            product += parts[(place + channels) as usize];
+        }
+        of_scale += turn(affine, turned, image * channels + channel, all, sum, product, values);
+        of_shift += sum;
+    }
+    let of_scale = reduce::<f32, Sum>(of_scale, units, 1usize);
+    let of_shift = reduce::<f32, Sum>(of_shift, units, 1usize);
+    if UNIT_POS == 0 {
+        scale[CUBE_POS_X as usize] = of_scale;
+        shift[CUBE_POS_X as usize] = of_shift;
     }
 }
 
 /// The gradient of the values, and of the shortcut where there is one. One invocation a vector of the values or, with a pool,
-/// a window of them; `count` of them, `each` of them of one student.
+/// a window of them; `count` of them, `each` of them of one group.
 #[cube(launch_unchecked)]
 pub(super) fn value_gradient<N: Size>(
     values: &[Vector<f32, N>],
@@ -194,7 +251,7 @@ pub(super) fn value_gradient<N: Size>(
     let offset = affine[(row + column) as usize];
     let slope = turned[(row + column) as usize];
     let rest = turned[(row * 2 + column) as usize];
-    if comptime!(plane.pool) {
+    if comptime!(plane.pools()) {
         let [rows, columns] = comptime!(plane.output());
         let (rows, columns) = comptime!((rows as u32, columns as u32));
         let (height, width) = comptime!((plane.height as u32, plane.width as u32));

@@ -1,6 +1,7 @@
-//! BatchNorm with what follows it, forward and back, on a convolution's output `[S·B, H, W, C]`, of S students.
+//! BatchNorm or InstanceNorm with what follows it, forward and back, on a convolution's output `[S·B, H, W, C]`, of S students.
 //!
-//! A student's moments are those of its own images; what is kept of channels, `[S·C]`, has one student's after the other's.
+//! Images that are normalised by the same moments are a group: those of a student in a BatchNorm, each by itself in an
+//! InstanceNorm. What is kept of G groups' channels, `[G·C]`, has one group's after the other's; what students learn is `[S·C]`.
 
 mod backward;
 mod columns;
@@ -11,11 +12,12 @@ use burn::backend::TensorMetadata;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-use self::backward::{join_sums, sums_of_parts, value_gradient};
+use self::backward::{join_sums, join_sums_of_images, sums_of_parts, value_gradient};
 use self::columns::Columns;
 use self::forward::Plane;
-use self::moments::{AFFINE, join_moments, moments_of_parts};
+use self::moments::{AFFINE, join_moments, join_moments_of_images, moments_of_parts};
 use super::{elementwise, empty, ready, span};
+use crate::kernel::block::{Norm, Pooling};
 use crate::kernel::probe::Work;
 
 /// Invocations of the kernels that join parts.
@@ -24,25 +26,41 @@ const UNITS: usize = 64;
 const PARTS: usize = 256;
 /// Pixels that a part has at least.
 const LEAST: usize = 64;
+/// Parts that an image is cut into, where each is a group: many images fill a GPU.
+const PARTS_OF_IMAGE: usize = 16;
+/// Pixels that a part of one has at least.
+const LEAST_OF_IMAGE: usize = 256;
 
 /// What follows the normalisation.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::kernel) struct After {
     pub(in crate::kernel) relu: bool,
-    pub(in crate::kernel) pool: bool,
+    pub(in crate::kernel) pool: Pooling,
 }
 
-/// Mean, biased variance and affine of each channel of each student's output.
+/// Mean, biased variance and affine of each channel of each group.
 pub(in crate::kernel) struct Moments {
     pub(in crate::kernel) mean: CubeTensor,
     pub(in crate::kernel) variance: CubeTensor,
     pub(in crate::kernel) affine: CubeTensor,
 }
 
-/// How the pixels of a batch are cut: pixels of a part, and the number of parts.
-fn cut(pixels: usize) -> (usize, usize) {
-    let part = pixels.div_ceil(PARTS).max(LEAST);
+/// How the pixels of a group are cut, whatever other groups there are: pixels of a part, and the number of parts.
+fn cut(pixels: usize, norm: Norm) -> (usize, usize) {
+    let (parts, least) = match norm {
+        Norm::Batch => (PARTS, LEAST),
+        Norm::Instance => (PARTS_OF_IMAGE, LEAST_OF_IMAGE),
+    };
+    let part = pixels.div_ceil(parts).max(least);
     (part, pixels.div_ceil(part))
+}
+
+/// How many groups `batch` images of some students are.
+fn groups(batch: usize, norm: Norm, students: usize) -> usize {
+    match norm {
+        Norm::Batch => students,
+        Norm::Instance => batch,
+    }
 }
 
 /// Floats of a vector that channels are handled in.
@@ -67,22 +85,24 @@ fn plane(values: &CubeTensor, after: After, shortcut: bool) -> Plane {
     Plane { height: shape[1], width: shape[2], channels, relu, pool, shortcut }
 }
 
-/// The moments of each student's values over all but the channels. Scale and shift say how many students there are.
+/// The moments of each group's values over all but the channels. Scale and shift say how many students there are.
 pub(in crate::kernel) fn moments(
     values: &CubeTensor,
     scale: &CubeTensor,
     shift: &CubeTensor,
+    norm: Norm,
     epsilon: f64,
 ) -> Moments {
     let shape = values.shape();
     let (channels, lanes) = (shape[3], lanes(shape[3]));
     let _span = span(values, "moments", || work(values, 4, 1));
-    let all = scale.shape()[0];
-    let students = all / channels;
+    let students = scale.shape()[0] / channels;
+    let groups = groups(shape[0], norm, students);
+    let all = groups * channels;
     let pixels = shape.num_elements() / all;
-    let (part, count) = cut(pixels);
+    let (part, count) = cut(pixels, norm);
     let columns = Columns::new(channels / lanes);
-    let parts = empty(values, [students * count, 3, channels]);
+    let parts = empty(values, [groups * count, 3, channels]);
     let found = Moments {
         mean: empty(values, [all]),
         variance: empty(values, [all]),
@@ -93,33 +113,56 @@ pub(in crate::kernel) fn moments(
     unsafe {
         moments_of_parts::launch_unchecked(
             &client,
-            CubeCount::Static((students * count) as u32, columns.groups() as u32, 1),
+            CubeCount::Static((groups * count) as u32, columns.groups() as u32, 1),
             CubeDim::new_1d(columns.units() as u32),
             lanes,
             values.clone().into_buffer_arg(),
             parts.clone().into_buffer_arg(),
             pixels as u32,
             part as u32,
-            students as u32,
+            groups as u32,
             columns,
         );
-        join_moments::launch_unchecked(
-            &client,
-            CubeCount::Static(all as u32, 1, 1),
-            CubeDim::new_1d(UNITS as u32),
-            parts.into_buffer_arg(),
-            ready(scale.clone()).into_buffer_arg(),
-            ready(shift.clone()).into_buffer_arg(),
-            found.mean.clone().into_buffer_arg(),
-            found.variance.clone().into_buffer_arg(),
-            found.affine.clone().into_buffer_arg(),
-            pixels as u32,
-            part as u32,
-            count as u32,
-            channels as u32,
-            epsilon as f32,
-            UNITS,
-        );
+        match norm {
+            Norm::Batch => join_moments::launch_unchecked(
+                &client,
+                CubeCount::Static(all as u32, 1, 1),
+                CubeDim::new_1d(UNITS as u32),
+                parts.into_buffer_arg(),
+                ready(scale.clone()).into_buffer_arg(),
+                ready(shift.clone()).into_buffer_arg(),
+                found.mean.clone().into_buffer_arg(),
+                found.variance.clone().into_buffer_arg(),
+                found.affine.clone().into_buffer_arg(),
+                pixels as u32,
+                part as u32,
+                count as u32,
+                channels as u32,
+                epsilon as f32,
+                UNITS,
+            ),
+            Norm::Instance => {
+                let (cubes, dim) = elementwise(all);
+                join_moments_of_images::launch_unchecked(
+                    &client,
+                    cubes,
+                    dim,
+                    parts.into_buffer_arg(),
+                    ready(scale.clone()).into_buffer_arg(),
+                    ready(shift.clone()).into_buffer_arg(),
+                    found.mean.clone().into_buffer_arg(),
+                    found.variance.clone().into_buffer_arg(),
+                    found.affine.clone().into_buffer_arg(),
+                    pixels as u32,
+                    part as u32,
+                    count as u32,
+                    channels as u32,
+                    (groups / students) as u32,
+                    all as u32,
+                    epsilon as f32,
+                );
+            }
+        }
     }
     found
 }
@@ -166,7 +209,7 @@ pub(in crate::kernel) fn normalise(
     let [height, width] = plane.output();
     let output = empty(values, [shape[0], height, width, shape[3]]);
     let count = shape[0] * height * width * plane.channels;
-    let students = students(affine, values);
+    let groups = affine.shape()[1] / shape[3];
     let (cubes, dim) = elementwise(count);
     // SAFETY: the plane decides every size; the kernel returns early past the last element.
     unsafe {
@@ -181,16 +224,11 @@ pub(in crate::kernel) fn normalise(
             shortcut.map_or_else(|| affine.clone(), ready).into_buffer_arg(),
             output.clone().into_buffer_arg(),
             count as u32,
-            (count / students) as u32,
+            (count / groups) as u32,
             plane,
         );
     }
     output
-}
-
-/// How many students have values and a part of an affine.
-fn students(affine: &CubeTensor, values: &CubeTensor) -> usize {
-    affine.shape()[1] / values.shape()[3]
 }
 
 /// Gradients behind the normalisation.
@@ -202,12 +240,13 @@ pub(in crate::kernel) struct Gradients {
     pub(in crate::kernel) shortcut: Option<CubeTensor>,
 }
 
-/// The way back through [`normalise`], with the moments of the batch. `output` is that of the block, where there was a
-/// shortcut.
+/// The way back through [`normalise`], with the moments of a norm of so many students' values. `output` is that of the block,
+/// where there was a shortcut.
 pub(in crate::kernel) fn gradients(
     values: &CubeTensor,
     gradient: CubeTensor,
     affine: &CubeTensor,
+    (norm, students): (Norm, usize),
     output: Option<CubeTensor>,
     after: After,
 ) -> Gradients {
@@ -220,26 +259,27 @@ pub(in crate::kernel) fn gradients(
     // Something has to be bound; it is read only where there is a shortcut.
     let output = output.map_or_else(|| affine.clone(), ready);
     let [height, width] = plane.output();
-    let (students, all) = (students(affine, values), affine.shape()[1]);
-    let pixels = shape[0] / students * height * width;
-    let (part, count) = cut(pixels);
+    let (groups, all) = (groups(shape[0], norm, students), affine.shape()[1]);
+    let pixels = shape[0] / groups * height * width;
+    let (part, count) = cut(pixels, norm);
     let columns = Columns::new(plane.channels);
-    let parts = empty(values, [students * count, 2, channels]);
-    let [scale, shift] = [(); 2].map(|()| empty(values, [all]));
+    let parts = empty(values, [groups * count, 2, channels]);
+    let [scale, shift] = [(); 2].map(|()| empty(values, [students * channels]));
     let turned = empty(values, [3, all]);
     let found = empty(values, shape.clone());
     let shortcut = has_shortcut.then(|| empty(values, shape.clone()));
-    let places = if plane.pool {
+    let places = if plane.pools() {
         shape[0] * shape[1].div_ceil(2) * shape[2].div_ceil(2) * plane.channels
     } else {
-        students * pixels * plane.channels
+        groups * pixels * plane.channels
     };
+    let values_of_group = (shape.num_elements() / all) as f32;
     let client = values.client.clone();
     // SAFETY: as in `moments` and `normalise`.
     unsafe {
         sums_of_parts::launch_unchecked(
             &client,
-            CubeCount::Static((students * count) as u32, columns.groups() as u32, 1),
+            CubeCount::Static((groups * count) as u32, columns.groups() as u32, 1),
             CubeDim::new_1d(columns.units() as u32),
             lanes,
             values.clone().into_buffer_arg(),
@@ -249,24 +289,42 @@ pub(in crate::kernel) fn gradients(
             parts.clone().into_buffer_arg(),
             pixels as u32,
             part as u32,
-            students as u32,
+            groups as u32,
             columns,
             plane,
         );
-        join_sums::launch_unchecked(
-            &client,
-            CubeCount::Static(all as u32, 1, 1),
-            CubeDim::new_1d(UNITS as u32),
-            parts.into_buffer_arg(),
-            affine.clone().into_buffer_arg(),
-            scale.clone().into_buffer_arg(),
-            shift.clone().into_buffer_arg(),
-            turned.clone().into_buffer_arg(),
-            count as u32,
-            channels as u32,
-            (shape.num_elements() / all) as f32,
-            UNITS,
-        );
+        let learned = CubeCount::Static((students * channels) as u32, 1, 1);
+        match norm {
+            Norm::Batch => join_sums::launch_unchecked(
+                &client,
+                learned,
+                CubeDim::new_1d(UNITS as u32),
+                parts.into_buffer_arg(),
+                affine.clone().into_buffer_arg(),
+                scale.clone().into_buffer_arg(),
+                shift.clone().into_buffer_arg(),
+                turned.clone().into_buffer_arg(),
+                count as u32,
+                channels as u32,
+                values_of_group,
+                UNITS,
+            ),
+            Norm::Instance => join_sums_of_images::launch_unchecked(
+                &client,
+                learned,
+                CubeDim::new_1d(UNITS as u32),
+                parts.into_buffer_arg(),
+                affine.clone().into_buffer_arg(),
+                scale.clone().into_buffer_arg(),
+                shift.clone().into_buffer_arg(),
+                turned.clone().into_buffer_arg(),
+                count as u32,
+                (groups / students) as u32,
+                channels as u32,
+                values_of_group,
+                UNITS,
+            ),
+        }
         let (cubes, dim) = elementwise(places);
         value_gradient::launch_unchecked(
             &client,
@@ -282,7 +340,7 @@ pub(in crate::kernel) fn gradients(
             // Something has to be bound that is nothing else; it is written only where there is a shortcut.
             shortcut.clone().unwrap_or_else(|| empty(values, [lanes])).into_buffer_arg(),
             places as u32,
-            (places / students) as u32,
+            (places / groups) as u32,
             plane,
         );
     }

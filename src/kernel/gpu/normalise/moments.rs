@@ -8,21 +8,21 @@ use super::columns::{Columns, add_rows};
 use crate::kernel::gpu::reduce::{Join, reduce};
 
 /// Moments of a part: `parts[part][0]` is a value near the mean, rows 1 and 2 are the sums of the differences from it
-/// and of their squares, which keep their digits where the mean is far from 0. Each student has `pixels` pixels and as many
-/// parts as any other.
+/// and of their squares, which keep their digits where the mean is far from 0. Each of the `groups` has `pixels` pixels and
+/// as many parts as any other.
 #[cube(launch_unchecked)]
 pub(super) fn moments_of_parts<N: Size>(
     values: &[Vector<f32, N>],
     parts: &mut [Vector<f32, N>],
     pixels: u32,
     part: u32,
-    students: u32,
+    groups: u32,
     #[comptime] columns: Columns,
 ) {
     let channels = comptime!(columns.channels as u32);
     let column = CUBE_POS_Y * comptime!(columns.across as u32) + UNIT_POS % comptime!(columns.across as u32);
     let row = UNIT_POS / comptime!(columns.across as u32);
-    let count = CUBE_COUNT_X / students;
+    let count = CUBE_COUNT_X / groups;
     let (before, start) = (CUBE_POS_X / count * pixels, CUBE_POS_X % count * part);
     let (first, last) = (before + start, before + select(start + part < pixels, start + part, pixels));
     let exists = column < channels;
@@ -72,7 +72,29 @@ impl Join<Set> for Together {
     }
 }
 
-/// Mean and biased variance of each channel, and what [`affine`] makes of them. One workgroup a channel of a student.
+/// The moments of a channel of a part of a group.
+#[cube]
+fn set_of_part(
+    parts: &[f32],
+    group: u32,
+    index: u32,
+    count: u32,
+    part: u32,
+    pixels: u32,
+    channel: u32,
+    channels: u32,
+) -> Set {
+    let place = (group * count + index) * channels * 3 + channel;
+    let left = pixels - index * part;
+    let own = f32::cast_from(select(left < part, left, part));
+    let sum = parts[(place + channels) as usize];
+    let distance = sum / own;
+    let squares = parts[(place + channels * 2) as usize] - sum * distance;
+    set(own, parts[place as usize] + distance, squares)
+}
+
+/// Mean and biased variance of each channel, and what [`affine`] makes of them, where a student's images are one group. One
+/// workgroup a channel of a student.
 #[cube(launch_unchecked)]
 pub(super) fn join_moments(
     parts: &[f32],
@@ -91,14 +113,7 @@ pub(super) fn join_moments(
     let (student, channel) = (CUBE_POS_X / channels, CUBE_POS_X % channels);
     let mut all = Set::new(0.0);
     for index in range_stepped(UNIT_POS, count, comptime!(units as u32)) {
-        let place = (student * count + index) * channels * 3 + channel;
-        let left = pixels - index * part;
-        let own = f32::cast_from(select(left < part, left, part));
-        let sum = parts[(place + channels) as usize];
-        let distance = sum / own;
-        let squares = parts[(place + channels * 2) as usize] - sum * distance;
-        let near = parts[place as usize];
-        all = Together::join(all, set(own, near + distance, squares));
+        all = Together::join(all, set_of_part(parts, student, index, count, part, pixels, channel, channels));
     }
     let all = reduce::<Set, Together>(all, units, 1usize);
     if UNIT_POS == 0 {
@@ -112,7 +127,43 @@ pub(super) fn join_moments(
     }
 }
 
-/// Rows of an affine, each of all channels of all students: gain and offset that normalise, scale and shift a value at once; the mean; the inverse of the
+/// The same where each of a student's `images` is a group. One invocation a channel of an image, of `all`: an image has few
+/// parts, and there may be more images than workgroups.
+#[cube(launch_unchecked)]
+pub(super) fn join_moments_of_images(
+    parts: &[f32],
+    scale: &[f32],
+    shift: &[f32],
+    mean: &mut [f32],
+    variance: &mut [f32],
+    affine: &mut [f32],
+    pixels: u32,
+    part: u32,
+    count: u32,
+    channels: u32,
+    images: u32,
+    all: u32,
+    epsilon: f32,
+) {
+    let own = ABSOLUTE_POS as u32;
+    if own >= all {
+        terminate!();
+    }
+    let (image, channel) = (own / channels, own % channels);
+    let mut found = Set::new(0.0);
+    for index in 0..count {
+        found =
+            Together::join(found, set_of_part(parts, image, index, count, part, pixels, channel, channels));
+    }
+    let middle = found.extract(1usize);
+    let spread = found.extract(2usize) / found.extract(0usize);
+    mean[own as usize] = middle;
+    variance[own as usize] = spread;
+    let learned = (image / images * channels + channel) as usize;
+    write_affine(affine, own, all, middle, spread, scale[learned], shift[learned], epsilon);
+}
+
+/// Rows of an affine, each of all channels of all groups: gain and offset that normalise, scale and shift a value at once; the mean; the inverse of the
 /// standard deviation.
 pub(super) const AFFINE: usize = 4;
 
