@@ -88,7 +88,7 @@ fn parse(text: &str) -> Option<Correct> {
     let bytes = (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).ok());
     let bytes: Vec<u8> = bytes.collect::<Option<_>>()?;
     // Bits beyond the last image would be counted.
-    let beyond = bytes.last().is_some_and(|&last| images % 8 != 0 && last >> (images % 8) != 0);
+    let beyond = bytes.last().is_some_and(|&last| !images.is_multiple_of(8) && last >> (images % 8) != 0);
     (!beyond).then_some(Correct { images, bytes })
 }
 
