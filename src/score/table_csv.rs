@@ -167,11 +167,12 @@ impl Columns {
     fn find(header: &csv::StringRecord) -> Result<Self, ScoreError> {
         let place = |name: &str| place(header, name);
         let needs = |needs| ScoreError::Column { needs, has: Vec::from_iter(header.iter()).join(", ") };
+        let path = place("path").ok_or_else(|| needs("'path'"))?;
         let by = |metric: Metric| Some((place(metric.name())?, metric));
         let score = by(Metric::El2n).or_else(|| by(Metric::Other));
         let (score, metric) = score.ok_or_else(|| needs("'el2n' or 'score'"))?;
         Ok(Self {
-            path: place("path").ok_or_else(|| needs("'path'"))?,
+            path,
             class: place("class"),
             rank: place("rank"),
             score,
