@@ -3,14 +3,14 @@
 use crate::cli::args::DataArgs;
 use crate::cli::console::Console;
 use crate::cli::stage::data::{self, Dataset, Listing};
-use crate::data::{Entry, hold_out};
+use crate::data::{Entry, hold_out_together, near_duplicates};
 use crate::random::{Purpose, seed_for};
 use crate::report::ValOrigin;
 use crate::report::words::{count, counted};
 use crate::train::Settings;
 
 /// The dataset with a share of each class's training images to measure on, in place of the validation images. Which
-/// ones depends on the seed; they are not trained on, and the rest is read again at the size of the settings.
+/// ones depends on the seed, and copies stay on one side; they are not trained on, and both parts are read once more.
 ///
 /// # Errors
 /// Those of [`data::load`].
@@ -23,7 +23,9 @@ pub(in crate::cli) fn tune(
     console: &Console,
 ) -> anyhow::Result<Dataset> {
     let drawn_by = seed_for(seed, Purpose::Tune);
-    let held = hold_out(data.train.images.labels(), data.classes.len(), fraction, drawn_by);
+    let copies = near_duplicates(&data.train.looks);
+    let labels = data.train.images.labels();
+    let held = hold_out_together(labels, data.classes.len(), fraction, drawn_by, &copies);
     let unseen = data.val.samples.len();
     let Dataset { root, classes, train, problems, ignored, .. } = data;
     let part = |of_tune: bool| -> Vec<Entry> {
