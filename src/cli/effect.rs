@@ -87,7 +87,7 @@ fn compress(args: &CompressArgs, given: &Given) -> Result<(), UsageError> {
         given.none_of(PROXY, ELSEWHERE)?;
     }
     if args.evaluate {
-        return views(&args.student, args.budget.grid == Grid::WHOLE, given);
+        return views(&args.model, &args.student, args.budget.grid == Grid::WHOLE, given);
     }
     let untrained = "without --evaluate, as no student is trained; add --evaluate or leave it out";
     given.none_of(STUDENT, untrained)?;
@@ -107,7 +107,7 @@ fn compress(args: &CompressArgs, given: &Given) -> Result<(), UsageError> {
 
 fn evaluate(args: &EvaluateCommand, given: &Given) -> Result<(), UsageError> {
     network(&args.model, given)?;
-    views(&args.student, false, given)
+    views(&args.model, &args.student, false, given)
 }
 
 fn compare(args: &CompareArgs, given: &Given) -> Result<(), UsageError> {
@@ -139,7 +139,7 @@ fn compare(args: &CompareArgs, given: &Given) -> Result<(), UsageError> {
         };
         given.none_of(&["augment"], &format!("{by}, as there are no composites to cut; {crop}"))?;
     }
-    views(&args.student, composites < args.methods.len(), given)
+    views(&args.model, &args.student, composites < args.methods.len(), given)
 }
 
 /// Scores come from a file.
@@ -178,8 +178,13 @@ fn format(args: &CombineArgs, given: &Given) -> Result<(), UsageError> {
     given.none_of(&["quality"], "with --format png, which loses nothing; give --format jpeg or leave it out")
 }
 
-/// Refuses a smallest crop that no view has; `whole` says whether whole images are cropped by it.
-fn views(args: &StudentArgs, whole: bool, given: &Given) -> Result<(), UsageError> {
+/// Refuses what no view has: a smallest crop, where `whole` says whether whole images are cropped by it, and a mirror
+/// image less.
+fn views(model: &ModelArgs, args: &StudentArgs, whole: bool, given: &Given) -> Result<(), UsageError> {
+    if !model.preset.settings().flip {
+        let why = format!("with --preset {}, which mirrors nothing; leave it out", model.preset);
+        given.none_of(&["no_flip"], &why)?;
+    }
     if let Some(asked @ (CropChoice::None | CropChoice::Shuffle)) = args.augment
         && !whole
     {

@@ -83,6 +83,7 @@ fn an_option_without_effect_ends_with_2_and_is_named_with_the_reason_and_a_remed
         (&*format!("{COMPARE} {whole} --grid 3"), "--grid", whole),
         (&*format!("{COMPARE} {whole} --augment extract:0.5"), "--augment", "--min-scale"),
         (&*format!("{COMPARE} --grid 1 --augment shuffle"), "--augment", "--grid 1"),
+        (&*format!("{COMPARE} --preset dc --no-flip"), "--no-flip", "--preset dc"),
         ("profile --model resnet18 --width 8", "--width", resnet),
         ("profile --stem small", "--stem", "--model convnet"),
         ("inspect data --tile ant/0000.png --sheet sheet.png", "--sheet", "--tile"),

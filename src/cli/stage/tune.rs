@@ -10,7 +10,7 @@ use crate::report::words::{count, counted};
 use crate::train::Settings;
 
 /// The dataset with a share of each class's training images to measure on, in place of the validation images. Which
-/// ones depends on the seed; they are not trained on, and the rest is read again at the size of the settings.
+/// ones depends on the seed, and copies stay on one side; they are not trained on, and both parts are read once more.
 ///
 /// # Errors
 /// Those of [`data::load`].
