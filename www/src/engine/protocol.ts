@@ -12,7 +12,7 @@ import type {
   Pick,
   Pruned,
   Rect,
-  Standing,
+  Standing as Measured,
   Suspect,
 } from 'tilepress';
 
@@ -157,6 +157,9 @@ export interface RaceOptions {
   seeds: number;
   minScale: number;
 }
+
+/** What the page shows of a student's measurement. */
+export type Standing = Omit<Measured, 'macroTop1' | 'adaptedTop1'>;
 
 export interface Outcome {
   standings: Standing[];

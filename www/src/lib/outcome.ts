@@ -97,9 +97,9 @@ export function tell(outcome: Outcome, settings: Settings, classes: string[], cu
     if (!decided(combined)) {
       reasons.push(`Combine: ${times} times as many images in tiles of ${side} pixels are ${points(Math.abs(combined.difference))} points ${combined.difference < 0 ? 'behind' : 'ahead of'} ${than}, ${open(combined)}.`);
     } else if (combined.verdict === 'better') {
-      reasons.push(`Combine: ${times} times as many images brought ${points(combined.difference)} points over ${than}, more than the detail that their tiles of ${side} pixels lost.`);
+      reasons.push(`Combine: ${times} times as many images brought ${points(combined.difference)} points over ${than}, though each has a tile of ${side} pixels only.`);
     } else {
-      reasons.push(`Combine: it cost ${points(-combined.difference)} points against ${than}. A tile has ${side} pixels a side instead of ${size}, and ${times} times as many images do not make up for the lost detail. The paper’s images are 224 pixels wide, and there combining wins; on images this small, whole ones are the better buy.`);
+      reasons.push(`Combine: it cost ${points(-combined.difference)} points against ${than}. A tile has ${side} pixels a side instead of ${size}, and ${times} times as many images do not make up for it here. The fewer images are stored, the more combining gains: try one a class.`);
     }
   }
 
@@ -112,7 +112,7 @@ export function tell(outcome: Outcome, settings: Settings, classes: string[], cu
   }
   return { verdict, reasons };
 
-  /** What is lost because composites are seen at the sharpness of a tile only, where that is much. */
+  /** Whether students of composites do better on images as blurred as their tiles, where they are behind on sharp ones. */
   function sharp(): string | null {
     const side = Math.floor(size / grid);
     const at = (name: string) => mean(of(name).map(({ softTop1 }) => softTop1 ?? NaN));
@@ -121,10 +121,11 @@ export function tell(outcome: Outcome, settings: Settings, classes: string[], cu
     if (!rival || !own || own.mean >= rival.mean) return null;
     const [ours, theirs] = [at('pca'), at(rival.name)];
     if (Number.isNaN(ours) || Number.isNaN(theirs)) return null;
+    const all = of('pca').every(({ top1, softTop1 }) => (softTop1 ?? 0) > top1);
     const asked = `Sharpness: asked about the same unseen images as a tile shows them, ${side} pixels enlarged to ${size}, ${title('pca')} has ${ours.toFixed(0)} % and ${lower(title(rival.name))} ${theirs.toFixed(0)} %.`;
-    return ours > theirs
-      ? `${asked} So its students did learn the classes, from more images; but they have only ever seen them at that sharpness, and sharp ones are strange to them. Larger tiles are the remedy.`
-      : `${asked} So it is not sharpness alone.`;
+    return all
+      ? `${asked} So its students have learned the classes at the sharpness of a tile, and lose ${points(ours - own.mean)} points where images are sharper. Larger tiles are the remedy.`
+      : `${asked} So sharpness is not what they lose by.`;
   }
 
   /** Why students may be no better than chance. */

@@ -35,7 +35,7 @@ export const DEFAULTS: Settings = {
   width: 16,
   batch: 16,
   seed: 0,
-  ipc: 5,
+  ipc: 1,
   grid: 2,
   rule: 'easy',
   window: 0.1,
