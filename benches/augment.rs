@@ -53,7 +53,7 @@ fn main() {
     for side in value("--sides", "64,224").split(',') {
         let side: u32 = side.parse().expect("sides are whole numbers");
         for (name, crop, mix) in [
-            ("global", Crop::Global { min_scale: Crop::GLOBAL_MIN_SCALE }, None),
+            ("global", Crop::Global { min_scale: 0.08 }, None),
             ("extract", Crop::default(), None),
             ("shuffle", Crop::Shuffle, None),
             ("global+cutmix", Crop::Global { min_scale: 0.08 }, Some(MixKind::CutMix { alpha: 1.0 })),

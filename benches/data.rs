@@ -15,13 +15,13 @@ use std::time::Instant;
 use common::{Args, Pass, in_turns, pool};
 use rayon::prelude::*;
 use tilepress::augment::{Layout, Normalise, normalise_into};
-use tilepress::data::{Filter, Fit, ImageSet, Limits, Resizer, decode, near_duplicates};
+use tilepress::data::{Filter, Fit, Image, ImageSet, Limits, Look, Resizer, decode, near_duplicates};
 use tilepress::random::{Purpose, Stream};
 
 fn main() {
     let args = Args::from_env();
     if args.has("--hashes") {
-        hashes();
+        looks();
     }
     let Some(paths) = args.files() else { return };
     let threads = args.number("--threads", rayon::current_num_threads());
@@ -85,12 +85,16 @@ fn main() {
     }
 }
 
-/// How long the search for near duplicates takes.
-fn hashes() {
+/// How long the search for copies takes.
+fn looks() {
     let mut stream = Stream::new(1, Purpose::Test, 0, 0);
-    let hashes: Vec<u64> = (0..1_000_000).map(|_| stream.next_u64()).collect();
+    let mut image = || {
+        let pixels = (0..9 * 8 * 3).map(|_| stream.next_u32() as u8).collect();
+        Look::of(&Image::new(9, 8, pixels).unwrap())
+    };
+    let looks: Vec<Look> = (0..1_000_000).map(|_| image()).collect();
     let start = Instant::now();
-    let groups = near_duplicates(&hashes, 3).len();
+    let groups = near_duplicates(&looks).len();
     let seconds = start.elapsed().as_secs_f64();
-    println!("near duplicates among a million hashes: {seconds:.2} s, {groups} groups");
+    println!("copies among a million looks: {seconds:.2} s, {groups} groups");
 }

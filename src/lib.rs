@@ -34,6 +34,7 @@ pub mod kernel;
 mod kernel {
     mod constants;
     mod cpu;
+    mod pooling;
 }
 #[cfg(feature = "engine")]
 pub mod model;

@@ -26,6 +26,18 @@ pub enum Purpose {
     Batch = 7,
     /// Numbers for tests and self-checks.
     Test = 8,
+    /// The seed of a proxy, which decides its weights, order and views.
+    Proxy = 9,
+    /// The seed of the hold-out that settings are tuned on.
+    Tune = 10,
+    /// Which validation images are asked about together, where their statistics are taken.
+    Adapt = 11,
+}
+
+/// A seed derived from another for one purpose, so that whoever draws with it shares no stream with whoever draws with
+/// the first.
+pub fn seed_for(seed: u64, purpose: Purpose) -> u64 {
+    Stream::new(seed, purpose, 0, 0).next_u64()
 }
 
 /// A stream of random numbers; see the [module](self) for how it is addressed.
@@ -184,6 +196,16 @@ mod tests {
         assert_ne!(base, first(1, Purpose::View, 3, 3));
         assert_ne!(base, first(1, Purpose::View, 2, 4));
         assert_ne!(base, first(1, Purpose::View, 2, 3 + (1 << 33)));
+    }
+
+    #[test]
+    fn a_derived_seed_is_another_one_for_every_seed() {
+        let mut seeds: Vec<u64> = (0..1000).flat_map(|seed| [seed, seed_for(seed, Purpose::Proxy)]).collect();
+        assert_eq!(seed_for(3, Purpose::Proxy), seed_for(3, Purpose::Proxy));
+        assert_ne!(seed_for(3, Purpose::Proxy), seed_for(3, Purpose::Test));
+        seeds.sort_unstable();
+        seeds.dedup();
+        assert_eq!(seeds.len(), 2000);
     }
 
     #[test]

@@ -5,12 +5,11 @@ import { defineConfig, type Plugin } from 'vite';
 
 const root = import.meta.dirname;
 
-/** Puts the package, the lesson and the demo's images beside the page. */
+/** Puts the package and the lesson beside the page. */
 function beside(): Plugin {
   const copies: [string, string[], string][] = [
     ['../pkg/web', ['tilepress.js', 'tilepress_bg.wasm', 'LICENSE-MIT', 'LICENSE-APACHE'], 'pkg'],
     ['../docs', ['lesson.md'], '.'],
-    ['../assets/demo', ['fashion-mnist.png', 'fashion-mnist.txt'], 'sets'],
   ];
   return {
     name: 'beside',
@@ -24,7 +23,6 @@ function beside(): Plugin {
           copyFileSync(source, join(root, 'dist', to, file));
         }
       }
-      copyFileSync(join(root, '../assets/demo/LICENSE'), join(root, 'dist/sets/fashion-mnist.LICENSE'));
       // Vite lists what the page's own bundle holds; this is in the worker's.
       const fflate = (file: string) => readFileSync(join(root, 'node_modules/fflate', file), 'utf8');
       const { version, license } = JSON.parse(fflate('package.json')) as { version: string; license: string };

@@ -12,6 +12,11 @@ pub enum AugmentError {
          if wanted, as in extract:0.25"
     )]
     Crop(String),
+    /// A crop whose smallest scale is not said.
+    #[error(
+        "the crop '{0}' does not say its smallest scale; write {0}:0.25 for one of a quarter of the area"
+    )]
+    NoScale(String),
     /// The smallest crop is not a share of an area.
     #[error("the smallest crop scale is {0}; it must be above 0 and at most 1")]
     MinScale(f64),

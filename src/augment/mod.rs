@@ -3,6 +3,7 @@
 //! An [`Augmentation`] says what a view is, a [`Planner`] draws [`View`]s from counters, and an
 //! [`Executor`] turns planned views into a float batch on the CPU.
 
+mod crop;
 mod error;
 mod execute;
 mod normalise;
@@ -14,10 +15,11 @@ mod resample;
 mod transform;
 mod view;
 
+pub use crop::{Crop, CropChoice};
 pub use error::AugmentError;
 pub use execute::Executor;
 pub use normalise::{Layout, Normalise, normalise_into};
 pub use picture::picture;
 pub use plan::Planner;
-pub use policy::{Augmentation, Crop, Cutout, MixKind};
+pub use policy::{Augmentation, Cutout, MixKind};
 pub use view::{Mix, PatchOrder, View};

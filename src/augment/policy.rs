@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::AugmentError;
+use super::{AugmentError, Crop};
 
 /// How training views are made. The default is the one of PCA: patch extraction and a flip.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,9 +28,7 @@ impl Augmentation {
     /// The [`AugmentError`] of the first number outside its range.
     pub fn validate(&self) -> Result<(), AugmentError> {
         let share = |value: f64| value > 0.0 && value <= 1.0;
-        if let Crop::Global { min_scale } | Crop::Extract { min_scale } = self.crop
-            && !share(min_scale)
-        {
+        if let Some(min_scale) = self.crop.min_scale().filter(|&scale| !share(scale)) {
             return Err(AugmentError::MinScale(min_scale));
         }
         if let Some(Cutout { side, .. }) = self.cutout
@@ -50,92 +48,6 @@ impl Augmentation {
 impl Default for Augmentation {
     fn default() -> Self {
         Self { crop: Crop::default(), flip: true, cutout: None, mix: None }
-    }
-}
-
-/// Which part of a stored image a view shows. All crops are RandomResizedCrop with aspect ratios
-/// (3/4, 4/3); they differ in where it acts and in its scale.
-///
-/// Written `extract`, `global`, `shuffle` or `none`; a smallest scale other than the default follows a
-/// colon: `extract:0.5`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
-pub enum Crop {
-    /// The whole image.
-    None,
-    /// Scale (`min_scale`, 1) of the whole composite.
-    Global {
-        /// Smallest share of the composite's area.
-        min_scale: f64,
-    },
-    /// Patch extraction: one tile, drawn uniformly, then scale (`min_scale`, 1) inside that tile.
-    Extract {
-        /// Smallest share of the *tile's* area.
-        min_scale: f64,
-    },
-    /// RDED's `ShufflePatches`: the columns of tiles are put in a random order, then the rows, then
-    /// scale (1/f, 1) of the composite with f = max(rows, columns).
-    Shuffle,
-}
-
-impl Crop {
-    /// torchvision's and the official protocol's smallest scale.
-    pub const GLOBAL_MIN_SCALE: f64 = 0.08;
-    /// Ours for patch extraction; the paper names none.
-    pub const EXTRACT_MIN_SCALE: f64 = 0.25;
-}
-
-impl Default for Crop {
-    fn default() -> Self {
-        Self::Extract { min_scale: Self::EXTRACT_MIN_SCALE }
-    }
-}
-
-impl std::fmt::Display for Crop {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (name, min_scale, default) = match *self {
-            Self::None => return f.write_str("none"),
-            Self::Shuffle => return f.write_str("shuffle"),
-            Self::Global { min_scale } => ("global", min_scale, Self::GLOBAL_MIN_SCALE),
-            Self::Extract { min_scale } => ("extract", min_scale, Self::EXTRACT_MIN_SCALE),
-        };
-        if min_scale == default { f.write_str(name) } else { write!(f, "{name}:{min_scale}") }
-    }
-}
-
-impl std::str::FromStr for Crop {
-    type Err = AugmentError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let unknown = || AugmentError::Crop(text.to_owned());
-        let (name, scale) = match text.split_once(':') {
-            None => (text, None),
-            Some((name, scale)) => (name, Some(scale.trim().parse::<f64>().map_err(|_| unknown())?)),
-        };
-        if let Some(scale) = scale.filter(|&scale| !(scale > 0.0 && scale <= 1.0)) {
-            return Err(AugmentError::MinScale(scale));
-        }
-        match (name.trim(), scale) {
-            ("none", None) => Ok(Self::None),
-            ("shuffle", None) => Ok(Self::Shuffle),
-            ("global", scale) => Ok(Self::Global { min_scale: scale.unwrap_or(Self::GLOBAL_MIN_SCALE) }),
-            ("extract", scale) => Ok(Self::Extract { min_scale: scale.unwrap_or(Self::EXTRACT_MIN_SCALE) }),
-            _ => Err(unknown()),
-        }
-    }
-}
-
-impl From<Crop> for String {
-    fn from(crop: Crop) -> Self {
-        crop.to_string()
-    }
-}
-
-impl TryFrom<String> for Crop {
-    type Error = AugmentError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
     }
 }
 
@@ -176,25 +88,6 @@ pub enum MixKind {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_crop_reads_back_what_it_writes() {
-        for text in ["none", "shuffle", "global", "extract", "extract:0.5", "global:0.25", "extract:1"] {
-            let crop: Crop = text.parse().expect("a valid crop");
-            assert_eq!(crop.to_string(), text);
-        }
-        assert_eq!("extract:0.25".parse(), Ok(Crop::default()));
-    }
-
-    #[test]
-    fn a_wrong_crop_is_named_in_the_error() {
-        for text in ["", "patch", "none:0.5", "shuffle:1", "extract:", "extract:big"] {
-            assert_eq!(text.parse::<Crop>(), Err(AugmentError::Crop(text.to_owned())));
-        }
-        assert_eq!("extract:0".parse::<Crop>(), Err(AugmentError::MinScale(0.0)));
-        assert_eq!("global:1.5".parse::<Crop>(), Err(AugmentError::MinScale(1.5)));
-        assert!("global:nan".parse::<Crop>().is_err());
-    }
 
     #[test]
     fn a_policy_survives_json_and_takes_defaults_for_what_is_left_out() {

@@ -8,10 +8,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(super) use self::values::{CutoutChoice, FormatChoice, MixChoice};
-use self::values::{share, share_or_zero};
-use super::exit::UsageError;
+use self::values::{part, share, share_or_zero};
 use super::folder::OnError;
-use crate::augment::Crop;
+use crate::augment::CropChoice;
 use crate::combine::{Format, Grid, IpcCounts};
 use crate::data::Fit;
 use crate::device::{DeviceChoice, Precision};
@@ -53,7 +52,7 @@ pub(super) struct Global {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Compress and compare the bundled Fashion-MNIST images: the whole method in a few minutes.
+    /// Compress and compare bundled photographs of hand signs: the whole method in about a minute.
     Demo(DemoArgs),
     /// Score, prune and combine a folder into a small dataset.
     Compress(CompressArgs),
@@ -84,9 +83,9 @@ pub(super) struct DataArgs {
     /// Folder of class folders, or of `train/` and `val/` with class folders in them.
     #[arg(long, value_name = "DIR")]
     pub(super) data: PathBuf,
-    /// Without a `val/` folder: share of each class that is held out to measure on.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.2, value_parser = share)]
-    pub(super) val_fraction: f64,
+    /// Without a `val/` folder: share of each class that is held out to measure on [0.2]; copies stay together.
+    #[arg(long, value_name = "SHARE", value_parser = part)]
+    pub(super) val_fraction: Option<f64>,
     /// What to do about a file that cannot be decoded; skipped files are listed in problems.csv.
     #[arg(long, value_enum, default_value_t)]
     pub(super) on_error: OnError,
@@ -96,16 +95,16 @@ pub(super) struct DataArgs {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Model and training")]
 pub(super) struct ModelArgs {
-    /// Defaults of everything below: small, rethinkdc-hard or rethinkdc-sgd.
+    /// Defaults of everything below: small, dc (the literature's ConvNet-3 on small images), rethinkdc-hard or rethinkdc-sgd.
     #[arg(long, default_value_t)]
     pub(super) preset: Preset,
-    /// Side of stored and training images in pixels [small: 64, rethinkdc: 224].
+    /// Side of stored and training images in pixels [small: 64, dc: 32, rethinkdc: 224].
     #[arg(long, value_name = "PX", value_parser = clap::value_parser!(u32).range(8..=4096))]
     pub(super) image_size: Option<u32>,
-    /// convnet, convnet-d or resnet18 [small: convnet, rethinkdc: resnet18].
+    /// convnet, convnet-d or resnet18 [small and dc: convnet-d, rethinkdc: resnet18].
     #[arg(long)]
     pub(super) model: Option<Architecture>,
-    /// Channels of a ConvNet [32].
+    /// Channels of a ConvNet or ConvNet-D [small: 32, dc: 128].
     #[arg(long)]
     pub(super) width: Option<NonZeroUsize>,
     /// How a ResNet begins: imagenet or small (for images of about 32 pixels).
@@ -129,29 +128,31 @@ pub(super) struct StudentArgs {
     /// Optimiser steps [small: 600].
     #[arg(long, conflicts_with = "epochs")]
     pub(super) steps: Option<NonZeroUsize>,
-    /// Passes over the compressed set, instead of --steps [rethinkdc: 300].
+    /// Passes over the compressed set, instead of --steps [rethinkdc and dc: 300].
     #[arg(long)]
     pub(super) epochs: Option<NonZeroUsize>,
-    /// Images in a batch [small: 50, rethinkdc: 128].
+    /// Images in a batch [small: 50, dc: 256, rethinkdc: 128].
     #[arg(long)]
     pub(super) batch_size: Option<NonZeroUsize>,
-    /// Learning rate at the start of the cosine [AdamW 0.001, SGD 0.1].
+    /// Learning rate at the start [AdamW 0.001, SGD 0.1, dc: 0.01].
     #[arg(long)]
     pub(super) lr: Option<f64>,
-    /// Weight decay, on tensors of more than one dimension [AdamW 0.01, SGD 0.0001].
+    /// Weight decay: AdamW's on tensors of more than one dimension, SGD's on all, as in the official code
+    /// [AdamW 0.01, SGD 0.0001, dc: 0.0005].
     #[arg(long)]
     pub(super) weight_decay: Option<f64>,
     /// adamw or sgd.
     #[arg(long)]
     pub(super) opt: Option<Optimizer>,
-    /// Smallest crop as a share of the tile or whole image: RandomResizedCrop scale (r, 1)
-    /// [small: 0.25, rethinkdc: 0.08].
+    /// Smallest crop as a share of the tile or whole image, the same for both: RandomResizedCrop scale (r, 1)
+    /// [small: 0.5, dc: 1, rethinkdc: 0.08].
     #[arg(long, value_name = "R", value_parser = share)]
     pub(super) min_scale: Option<f64>,
-    /// How composites are cut: extract (inside one tile), shuffle, global or none [extract].
+    /// How composites are cut: extract (inside one tile), shuffle, global or none [extract]; extract:0.5 is
+    /// --augment extract --min-scale 0.5.
     #[arg(long)]
-    pub(super) augment: Option<Crop>,
-    /// Do not mirror views.
+    pub(super) augment: Option<CropChoice>,
+    /// Do not mirror views [dc: never mirrored].
     #[arg(long)]
     pub(super) no_flip: bool,
     /// Blank a box of this share of the side in each view; `official` shares one box in a batch.
@@ -162,13 +163,21 @@ pub(super) struct StudentArgs {
     pub(super) mix: Option<MixChoice>,
 }
 
-/// How the proxy is trained and what of it counts.
+/// Scores made before, or a proxy to make them.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Score")]
 pub(super) struct ScoreArgs {
     /// Use this score file instead of training a proxy; needs the columns path and el2n (or score).
     #[arg(long, value_name = "FILE.csv")]
     pub(super) scores: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) proxy: ProxyArgs,
+}
+
+/// How the proxy is trained and what of it counts.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Score")]
+pub(super) struct ProxyArgs {
     /// Proxies to train, of different seeds, and to average.
     #[arg(long, default_value = "1")]
     pub(super) runs: NonZeroUsize,
@@ -187,22 +196,32 @@ pub(super) struct ScoreArgs {
     /// Batch of the proxy [small: 128, rethinkdc: 256].
     #[arg(long)]
     pub(super) score_batch_size: Option<NonZeroUsize>,
+    /// Smallest crop of the proxy's views as a share of the image; --min-scale is the students'
+    /// [small: 0.5, dc: 1, rethinkdc: 0.08].
+    #[arg(long, value_name = "R", value_parser = share)]
+    pub(super) score_min_scale: Option<f64>,
 }
 
 /// Which images are kept.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Prune")]
-pub(super) struct PruneArgs {
+pub(super) struct RuleArgs {
     /// easy, hard, window or random.
     #[arg(long, default_value = "easy")]
     pub(super) rule: Rule,
     /// With --rule window: share of each class, counted from the easiest, that is skipped.
     #[arg(long, value_name = "SHARE", value_parser = share_or_zero)]
     pub(super) window_start: Option<f64>,
+}
+
+/// What is done about small classes and copies, whichever images are kept.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Prune")]
+pub(super) struct PruneArgs {
     /// A class with too few images: error, or cycle (use its easiest again).
     #[arg(long, default_value = "error")]
     pub(super) fill: Fill,
-    /// Leave out near-duplicates and images that are also in val.
+    /// Leave out near-duplicates and images that are also in val, as the same file or in another encoding or size.
     #[arg(long)]
     pub(super) dedup: bool,
 }
@@ -262,6 +281,8 @@ pub(super) struct CompressArgs {
     #[command(flatten)]
     pub(super) score: ScoreArgs,
     #[command(flatten)]
+    pub(super) rule: RuleArgs,
+    #[command(flatten)]
     pub(super) prune: PruneArgs,
     #[command(flatten)]
     pub(super) combine: CombineArgs,
@@ -287,7 +308,7 @@ pub(super) struct ScoreCommand {
     #[command(flatten)]
     pub(super) model: ModelArgs,
     #[command(flatten)]
-    pub(super) score: ScoreArgs,
+    pub(super) proxy: ProxyArgs,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -298,6 +319,8 @@ pub(super) struct PruneCommand {
     pub(super) out: OutArgs,
     #[command(flatten)]
     pub(super) budget: BudgetArgs,
+    #[command(flatten)]
+    pub(super) rule: RuleArgs,
     #[command(flatten)]
     pub(super) prune: PruneArgs,
     /// The scores, as `tilepress score` or another program wrote them; --rule random needs none.
@@ -310,8 +333,12 @@ pub(super) struct PruneCommand {
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct CombineCommand {
-    #[command(flatten)]
-    pub(super) data: DataArgs,
+    /// Folder of class folders, or of `train/` and `val/` with class folders in them.
+    #[arg(long, value_name = "DIR", help_heading = "Data")]
+    pub(super) data: PathBuf,
+    /// What to do about a file that cannot be decoded; skipped files are listed in problems.csv.
+    #[arg(long, value_enum, default_value_t, help_heading = "Data")]
+    pub(super) on_error: OnError,
     #[command(flatten)]
     pub(super) out: OutArgs,
     /// The chosen images, as `tilepress prune` or another program wrote them.
@@ -323,6 +350,9 @@ pub(super) struct CombineCommand {
     /// Side of a composite in pixels.
     #[arg(long, value_name = "PX", default_value_t = 64, value_parser = clap::value_parser!(u32).range(8..=4096))]
     pub(super) image_size: u32,
+    /// Smallest crop of the torchvision transform that comes with the set, as a share of the tile [0.5].
+    #[arg(long, value_name = "R", value_parser = share)]
+    pub(super) min_scale: Option<f64>,
     #[command(flatten)]
     pub(super) combine: CombineArgs,
 }
@@ -356,16 +386,26 @@ pub(super) struct EvaluateCommand {
 pub(super) struct CompareArgs {
     #[command(flatten)]
     pub(super) data: DataArgs,
+    /// While choosing a grid, a view or a crop range: hold out this share of each class's training images, too, and
+    /// measure on them, so that the validation images stay unseen until a last comparison without this option.
+    #[arg(long, value_name = "SHARE", value_parser = part, help_heading = "Data")]
+    pub(super) tune_fraction: Option<f64>,
     #[command(flatten)]
     pub(super) out: OutArgs,
     #[command(flatten)]
     pub(super) budget: BudgetArgs,
-    /// Methods to compare: random, el2n, el2n-hard, pca, random-composites.
-    #[arg(long, value_delimiter = ',', default_value = "random,el2n,pca,random-composites")]
+    /// Methods to compare: random, el2n, el2n-hard, el2n-window, pca, random-composites,
+    /// el2n-hard-composites, el2n-window-composites; el2n-window-0.3 skips the easiest 30 % of a class.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        action = clap::ArgAction::Set,
+        default_value = "random,el2n,pca,random-composites"
+    )]
     pub(super) methods: Vec<Method>,
-    /// Seeds for every method; each has its own proxy, selection and student.
-    #[arg(long, default_value = "3")]
-    pub(super) repeats: NonZeroUsize,
+    /// Seeds for every method; each has its own proxy, selection and student [small and dc: 5, rethinkdc: 3].
+    #[arg(long)]
+    pub(super) repeats: Option<NonZeroUsize>,
     #[command(flatten)]
     pub(super) model: ModelArgs,
     #[command(flatten)]
@@ -387,7 +427,7 @@ pub(super) struct DemoArgs {
     #[arg(long)]
     pub(super) force: bool,
     /// Seeds for every method.
-    #[arg(long, default_value = "3")]
+    #[arg(long, default_value = "5")]
     pub(super) repeats: NonZeroUsize,
     /// Seed of every random choice.
     #[arg(long, default_value_t = 0)]
@@ -423,7 +463,7 @@ pub(super) struct DoctorArgs {
 #[derive(Clone, Debug, Args)]
 pub(super) struct ProfileArgs {
     /// convnet, convnet-d or resnet18.
-    #[arg(long, default_value_t = Architecture::ConvNet)]
+    #[arg(long, default_value_t = Architecture::ConvNetD)]
     pub(super) model: Architecture,
     /// Channels of a ConvNet.
     #[arg(long, default_value = "32")]
@@ -464,19 +504,27 @@ pub(super) struct CompletionsArgs {
     pub(super) shell: clap_complete::Shell,
 }
 
+impl DataArgs {
+    /// The share of each class that is held out where there is no `val/` folder.
+    pub(super) fn val_fraction(&self) -> f64 {
+        const DEFAULT: f64 = 0.2;
+        self.val_fraction.unwrap_or(DEFAULT)
+    }
+}
+
+impl RuleArgs {
+    /// The rule with its start.
+    pub(super) fn rule(&self) -> Rule {
+        self.window_start.map_or(self.rule, |start| self.rule.with_window_start(start))
+    }
+}
+
 impl CombineArgs {
     /// The format of the files.
-    ///
-    /// # Errors
-    /// A quality for files that lose nothing.
-    pub(super) fn format(&self) -> Result<Format, UsageError> {
-        match (self.format, self.quality) {
-            (FormatChoice::Png, None) => Ok(Format::Png),
-            (FormatChoice::Png, Some(_)) => Err(UsageError(
-                "--quality has no meaning for png, which loses nothing; add --format jpeg or leave it out"
-                    .to_owned(),
-            )),
-            (FormatChoice::Jpeg, quality) => Ok(Format::Jpeg { quality: quality.unwrap_or(90) }),
+    pub(super) fn format(&self) -> Format {
+        match self.format {
+            FormatChoice::Png => Format::Png,
+            FormatChoice::Jpeg => Format::Jpeg { quality: self.quality.unwrap_or(90) },
         }
     }
 }

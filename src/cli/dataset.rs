@@ -234,6 +234,7 @@ mod tests {
             tool: Tool::this(),
             created: None,
             recipe: recipe(Format::Png),
+            min_scale: None,
             options: serde_json::json!({}),
             counts: Counts { classes: 2, source: 24, kept_sources: 24, composites: 6 },
             bytes: Bytes { source: 1, kept_sources: 1, out: written.composite_bytes },

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use walkdir::WalkDir;
 
 use super::exit::{InputError, Interrupted};
-use crate::data::{DataError, Entry, ImageSet, Preparation, Prepared, Resizer, Sample, prepare};
+use crate::data::{DataError, Entry, ImageSet, Look, Preparation, Prepared, Resizer, Sample, prepare};
 
 /// A file or folder that could not be used, and why: a row of `problems.csv`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,12 +110,69 @@ pub struct Loaded {
     pub images: ImageSet,
     /// What each is called.
     pub samples: Vec<Sample>,
-    /// The difference hash of each, taken after the resize.
-    pub hashes: Vec<u64>,
-    /// Bytes of their files, in all.
-    pub bytes: u64,
+    /// What each looks like.
+    pub looks: Vec<Look>,
+    /// Bytes of the file of each.
+    pub sizes: Vec<u64>,
     /// Files that were left out.
     pub problems: Vec<Problem>,
+}
+
+impl Loaded {
+    /// Bytes of the files, in all.
+    pub fn bytes(&self) -> u64 {
+        self.sizes.iter().sum()
+    }
+
+    /// Takes the images that `apart` says `true` of out of the set, which closes up over them; both keep their order. The
+    /// problems stay. Memory: the images that are taken, besides those there are.
+    ///
+    /// # Errors
+    /// None, unless pixels and labels do not belong together.
+    ///
+    /// # Panics
+    /// When there is not one mark for each image.
+    pub fn split_off(&mut self, apart: &[bool]) -> anyhow::Result<Self> {
+        assert_eq!(apart.len(), self.samples.len(), "one mark for each image");
+        let side = self.images.side();
+        let image_bytes = side as usize * side as usize * 3;
+        let (mut pixels, labels) = std::mem::take(&mut self.images).into_parts();
+        let taken = apart.iter().filter(|&&apart| apart).count();
+        let mut others = Vec::with_capacity(taken * image_bytes);
+        let mut kept = 0;
+        for (place, &apart) in apart.iter().enumerate() {
+            let image = place * image_bytes..(place + 1) * image_bytes;
+            if apart {
+                others.extend_from_slice(&pixels[image]);
+            } else {
+                pixels.copy_within(image, kept * image_bytes);
+                kept += 1;
+            }
+        }
+        pixels.truncate(kept * image_bytes);
+        let (labels, of_others) = parted(labels, apart);
+        self.images = ImageSet::from_parts(side, pixels, labels)?;
+        let (samples, other_samples) = parted(std::mem::take(&mut self.samples), apart);
+        let (looks, other_looks) = parted(std::mem::take(&mut self.looks), apart);
+        let (sizes, other_sizes) = parted(std::mem::take(&mut self.sizes), apart);
+        (self.samples, self.looks, self.sizes) = (samples, looks, sizes);
+        Ok(Self {
+            images: ImageSet::from_parts(side, others, of_others)?,
+            samples: other_samples,
+            looks: other_looks,
+            sizes: other_sizes,
+            problems: Vec::new(),
+        })
+    }
+}
+
+/// What stays, and what is `apart`.
+fn parted<T>(all: Vec<T>, apart: &[bool]) -> (Vec<T>, Vec<T>) {
+    let (mut kept, mut taken) = (Vec::new(), Vec::new());
+    for (one, &apart) in all.into_iter().zip(apart) {
+        if apart { &mut taken } else { &mut kept }.push(one);
+    }
+    (kept, taken)
 }
 
 /// Reads, decodes and resizes the images of `entries`, which lie below `root`.
@@ -173,9 +230,9 @@ pub fn load(
 
     let mut samples = Vec::with_capacity(entries.len());
     let mut labels = Vec::with_capacity(entries.len());
-    let mut hashes = Vec::with_capacity(entries.len());
+    let mut looks = Vec::with_capacity(entries.len());
+    let mut sizes = Vec::with_capacity(entries.len());
     let mut problems = Vec::new();
-    let mut bytes = 0;
     for (place, (entry, file)) in entries.iter().zip(files).enumerate() {
         match file {
             Some(Ok(file)) => {
@@ -188,8 +245,8 @@ pub fn load(
                 }
                 samples.push(Sample { path: entry.path.clone(), class: entry.class, hash: file.about.hash });
                 labels.push(entry.class);
-                hashes.push(file.about.look);
-                bytes += file.bytes;
+                looks.push(file.about.look);
+                sizes.push(file.bytes);
             }
             Some(Err(reason)) if options.on_error == OnError::Fail => {
                 return Err(DataError::File { path: entry.path.clone(), reason }.into());
@@ -203,7 +260,7 @@ pub fn load(
         pixels.shrink_to_fit();
     }
     let images = ImageSet::from_parts(options.how.side, pixels, labels)?;
-    Ok(Loaded { images, samples, hashes, bytes, problems })
+    Ok(Loaded { images, samples, looks, sizes, problems })
 }
 
 /// What is kept of a file besides its pixels.
@@ -330,9 +387,9 @@ mod tests {
         let paths: Vec<_> = loaded.samples.iter().map(|sample| sample.path.as_str()).collect();
         assert_eq!(paths, ["a/1.jpg", "a/3.jpg", "b/2.png"]);
         assert_eq!(loaded.images.labels(), [0, 0, 1]);
-        assert_eq!(loaded.bytes, (JPEG.len() + 2 * PNG.len()) as u64);
+        assert_eq!(loaded.bytes(), (JPEG.len() + 2 * PNG.len()) as u64);
         assert_eq!(loaded.samples[1].hash, ContentHash::of(PNG));
-        assert_eq!(loaded.hashes[1], loaded.hashes[2]);
+        assert_eq!(loaded.looks[1], loaded.looks[2]);
         let problems: Vec<_> =
             loaded.problems.iter().map(|problem| format!("{}: {}", problem.path, problem.reason)).collect();
         assert_eq!(
@@ -350,6 +407,24 @@ mod tests {
             let image = resizer.resize(&image, 8, 8, Fit::Squash, Filter::Bilinear);
             assert_eq!(loaded.images.image(place), image.pixels());
         }
+    }
+
+    #[test]
+    fn a_part_is_split_off_with_all_that_belongs_to_it() {
+        let root = tree(&[("a/1.jpg", JPEG), ("a/2.png", PNG), ("b/1.png", PNG), ("b/2.jpg", JPEG)]);
+        let whole = load(root.path(), &entries(root.path()), &OPTIONS, &|| true).unwrap();
+        let mut rest = whole.clone();
+        let part = rest.split_off(&[false, true, false, true]).unwrap();
+        for (set, places) in [(&rest, [0, 2]), (&part, [1, 3])] {
+            assert_eq!(set.images.len(), 2);
+            for (at, place) in places.into_iter().enumerate() {
+                assert_eq!(set.images.image(at), whole.images.image(place));
+                assert_eq!(set.images.labels()[at], whole.images.labels()[place]);
+                assert_eq!(set.samples[at], whole.samples[place]);
+                assert_eq!((set.looks[at], set.sizes[at]), (whole.looks[place], whole.sizes[place]));
+            }
+        }
+        assert_eq!(rest.bytes() + part.bytes(), whole.bytes());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The command line: files, clock, threads and devices around the core.
 //!
-//! `args` is what a user may say, `settings` what it comes to, `stage` the steps that every command
+//! `args` is what a user may say, `effect` makes sure that all of it matters, `settings` is what it comes to, `stage` the steps that every command
 //! is put together from, `command` the commands themselves.
 
 mod args;
@@ -8,6 +8,7 @@ mod command;
 mod config;
 mod console;
 pub mod dataset;
+mod effect;
 mod exit;
 pub mod folder;
 mod lanes;
@@ -17,7 +18,7 @@ mod stage;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 use self::args::{Cli, Command};
 use self::console::Console;
@@ -29,7 +30,11 @@ pub fn main() -> ExitCode {
         Err(error) => return exit::report(&error),
     };
     // clap prints help and usage errors itself; its exit code for the latter is ours, 2.
-    let cli = Cli::parse_from(arguments);
+    let matches = Cli::command().get_matches_from(arguments);
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    if let Err(error) = effect::ensure_effect(&cli.command, &effect::Given::of(&matches)) {
+        return exit::report(&error.into());
+    }
     env_logger::Builder::new()
         .filter_level(if cli.global.quiet { log::LevelFilter::Error } else { log::LevelFilter::Warn })
         // The GPU stack warns about drivers that were probed and not chosen.

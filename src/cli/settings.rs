@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use super::args::{ModelArgs, ScoreArgs, StudentArgs};
+use super::args::{ModelArgs, ProxyArgs, StudentArgs};
 use super::exit::UsageError;
-use crate::augment::{Augmentation, Crop};
+use crate::augment::{Augmentation, Crop, CropChoice};
+use crate::combine::Grid;
 use crate::model::ModelConfig;
 use crate::train::{Length, Settings};
 
@@ -12,7 +13,7 @@ use crate::train::{Length, Settings};
 pub(super) fn resolve(
     model: &ModelArgs,
     student: Option<&StudentArgs>,
-    score: Option<&ScoreArgs>,
+    score: Option<&ProxyArgs>,
 ) -> Settings {
     let mut settings = model.preset.settings();
     settings.architecture = model.model.unwrap_or(settings.architecture);
@@ -20,9 +21,7 @@ pub(super) fn resolve(
     settings.stem = model.stem.unwrap_or(settings.stem);
     settings.precision = model.precision;
     if let Some(side) = model.image_size {
-        settings.image_size = side as usize;
-        // Validation keeps the protocol's 256 : 224.
-        settings.val_resize = settings.val_resize.map(|_| (side * 256).div_ceil(224));
+        settings = settings.with_image_size(side);
     }
     if let Some(student) = student {
         override_student(&mut settings, student);
@@ -32,6 +31,7 @@ pub(super) fn resolve(
         *proxy = proxy.stopped_after(score.score_epochs.get());
         proxy.lr = score.score_lr.unwrap_or(proxy.lr);
         proxy.batch = score.score_batch_size.map_or(proxy.batch, |batch| batch.get());
+        settings.proxy_min_scale = score.score_min_scale.unwrap_or(settings.proxy_min_scale);
     }
     settings
 }
@@ -48,7 +48,9 @@ fn override_student(settings: &mut Settings, student: &StudentArgs) {
     recipe.batch = student.batch_size.map_or(recipe.batch, |batch| batch.get());
     recipe.lr = student.lr.unwrap_or(recipe.lr);
     recipe.weight_decay = student.weight_decay.unwrap_or(recipe.weight_decay);
-    settings.min_scale = student.min_scale.unwrap_or(settings.min_scale);
+    // One range for composites and whole images, wherever it was named.
+    let named = student.min_scale.or(student.augment.and_then(CropChoice::min_scale));
+    settings.min_scale = named.unwrap_or(settings.min_scale);
 }
 
 /// The network of a student or proxy.
@@ -63,24 +65,27 @@ pub(super) fn model(settings: &Settings, classes: usize) -> ModelConfig {
     }
 }
 
-/// How composites are cut: `--augment`, whose scale is `--min-scale` unless it names its own.
-pub(super) fn composite_crop(settings: &Settings, student: &StudentArgs) -> Crop {
-    let min_scale = settings.min_scale;
+/// How stored images of a grid are cut: by `--augment`, or else composites inside a tile and whole images anywhere.
+/// The smallest crop is the same for all.
+pub(super) fn crop(settings: &Settings, student: &StudentArgs, grid: Grid) -> Crop {
     match student.augment {
-        None => Crop::Extract { min_scale },
-        Some(Crop::Extract { min_scale: own }) if own == Crop::EXTRACT_MIN_SCALE => {
-            Crop::Extract { min_scale }
+        // Patch extraction of a 1×1 grid is just that.
+        None | Some(CropChoice::Extract { .. }) if grid == Grid::WHOLE => {
+            Crop::Global { min_scale: settings.min_scale }
         }
-        Some(Crop::Global { min_scale: own }) if own == Crop::GLOBAL_MIN_SCALE => Crop::Global { min_scale },
-        Some(crop) => crop,
+        choice => choice.unwrap_or_default().or_scale(settings.min_scale),
     }
 }
 
 /// A student's views with this crop and the user's other choices.
-pub(super) fn augmentation(crop: Crop, student: &StudentArgs) -> anyhow::Result<Augmentation> {
+pub(super) fn augmentation(
+    settings: &Settings,
+    crop: Crop,
+    student: &StudentArgs,
+) -> anyhow::Result<Augmentation> {
     let augmentation = Augmentation {
         crop,
-        flip: !student.no_flip,
+        flip: settings.flip && !student.no_flip,
         cutout: student.cutout.map(|choice| choice.0),
         mix: student.mix.map(|choice| choice.0),
     };

@@ -1,5 +1,6 @@
 //! The dataset card: a `README.md` in the form Hugging Face reads, to lie at the root of the output.
 
+use crate::augment::Crop;
 use std::fmt::Write as _;
 
 use super::{IpcCounts, Manifest, plan::human_bytes};
@@ -84,7 +85,7 @@ pub fn card(manifest: &Manifest, name: &str, selection: &str) -> String {
         "`data/metadata.jsonl` tells for every tile which source file it shows, its hash, score, rank and box. \
          `manifest.json` holds all options, the classes in the order of their numbers and the hash of every file.",
     );
-    loading(&mut out, tiles);
+    loading(&mut out, tiles, manifest.min_scale);
     paragraph(
         &mut out,
         "## Licence\n\nThe images are those of the source set, made smaller: its licence and terms of use hold for \
@@ -121,7 +122,7 @@ fn front_matter(out: &mut String, manifest: &Manifest, name: &str, per_class: u6
     );
 }
 
-fn loading(out: &mut String, tiles: u32) {
+fn loading(out: &mut String, tiles: u32, min_scale: Option<f64>) {
     paragraph(
         out,
         "## How to load it\n\n`data/` is a plain image folder. Run this where `tilepress_transform.py` lies:\n\n\
@@ -130,16 +131,20 @@ fn loading(out: &mut String, tiles: u32) {
          PatchExtract.from_manifest(\"manifest.json\"),\n    transforms.RandomHorizontalFlip(),\n    \
          transforms.ToTensor(),\n    transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),\n]))\n```",
     );
-    paragraph(
-        out,
-        if tiles == 1 {
-            "`PatchExtract` is then `RandomResizedCrop` with scale (0.25, 1). Its `r` sets the smallest crop."
-        } else {
+    // The default of the transform.
+    let r = min_scale.unwrap_or(Crop::MIN_SCALE);
+    let text = if tiles == 1 {
+        format!(
+            "`PatchExtract` is then `RandomResizedCrop` with scale ({r}, 1). Its `r` sets the smallest crop."
+        )
+    } else {
+        format!(
             "`PatchExtract` picks one tile at random each time an image is read and crops inside it only. Without \
              it, a plain `RandomResizedCrop` cuts across tiles and the set is misused. Its `r` sets the smallest \
-             crop as a share of the tile (default 0.25). Validate on whole images, as usual."
-        },
-    );
+             crop as a share of the tile ({r} here). Validate on whole images, as usual."
+        )
+    };
+    paragraph(out, &text);
 }
 
 fn paragraph(out: &mut String, text: &str) {
@@ -180,6 +185,7 @@ mod tests {
             "chosen as the easiest of each class by EL2N.",
             "PatchExtract.from_manifest(\"manifest.json\")",
             "arXiv:2502.06434",
+            "crop as a share of the tile (0.08 here)",
             "its licence and terms of use hold",
             "| this set | 20 | 160.0 kB |",
         ] {

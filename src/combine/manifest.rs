@@ -27,6 +27,10 @@ pub struct Manifest {
     /// How composites are made.
     #[serde(flatten)]
     pub recipe: Recipe,
+    /// Smallest crop of the run's views as a share of the tile, which the shipped transform takes over; `None` where the
+    /// run had no views, and the transform its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_scale: Option<f64>,
     /// All options of the run as they were resolved.
     pub options: Value,
     /// What there is.
@@ -250,6 +254,7 @@ pub(super) mod tests {
                 format: Format::Png,
                 classes: ClassMap::new(["ant", "bee"].map(str::to_owned)),
             },
+            min_scale: Some(0.08),
             options: json!({"width": 32, "train": {"lr": 1e-3, "epochs": 10}, "rule": "easy"}),
             counts: Counts { classes: 2, source: 900, kept_sources: 40, composites: 20 },
             bytes: Bytes { source: 9_000_000, kept_sources: 400_000, out: 160_000 },

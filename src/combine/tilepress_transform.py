@@ -30,18 +30,20 @@ class PatchExtract(torch.nn.Module):
     share of the tile's (scale (r, 1)). ratio: range of the crop's width / height.
     """
 
-    def __init__(self, grid, size, r=0.25, ratio=(3 / 4, 4 / 3)):
+    def __init__(self, grid, size, r=0.5, ratio=(3 / 4, 4 / 3)):
         super().__init__()
         self.grid, self.size, self.r = tuple(grid), size, r
         self.crop = transforms.RandomResizedCrop(size, scale=(r, 1.0), ratio=ratio, antialias=True)
 
     @classmethod
     def from_manifest(cls, path, size=None, **options):
-        """The transform for the set whose manifest.json lies at `path`; `size` is the composites' own
-        unless told otherwise."""
+        """The transform for the set whose manifest.json lies at `path`; `size` is the composites' own and `r`
+        that of the run unless told otherwise."""
         with open(path, encoding="utf-8") as file:
             manifest = json.load(file)
         rows, _, columns = manifest["grid"].partition("x")
+        if "min_scale" in manifest:
+            options.setdefault("r", manifest["min_scale"])
         return cls((int(rows), int(columns or rows)), size or manifest["side"], **options)
 
     def tile(self, height, width, index):

@@ -1,96 +1,116 @@
-//! Copies: the same file twice, and the same picture in another encoding.
+//! Copies: the same file twice, and the same picture in another encoding or size.
 
 use std::collections::HashMap;
 
-use super::{ContentHash, Image};
+use super::{ContentHash, Look};
+use crate::parallel;
 
-/// Cells of a hash: 8 comparisons in each of 8 rows.
-const COLUMNS: usize = 9;
-const ROWS: usize = 8;
-
-/// The difference hash of an image: whether each of 9 × 8 cells is brighter than the one to its left.
-///
-/// A cell is the exact mean of the luma (Rec. 601, weights in 256ths) under it, so that the hash is the
-/// same on every machine. Copies that were recompressed or resized differ in a few of the 64 bits,
-/// unrelated pictures in about 32 (N. Krawetz, "Kind of Like That", 2013).
-pub fn difference_hash(image: &Image) -> u64 {
-    difference_hash_of(image.pixels(), image.width() as usize, image.height() as usize)
+/// Groups of images that look the same, directly or through others of the group. Images without a copy are left out. Indices
+/// ascend within a group, and groups by their first.
+pub fn near_duplicates(looks: &[Look]) -> Vec<Vec<u32>> {
+    let distinct = Distinct::among(looks.iter());
+    let mut forest = Forest::new(distinct.looks.len());
+    for (a, b) in alike(&distinct.looks) {
+        forest.join(a, b);
+    }
+    let mut place: Vec<Option<usize>> = vec![None; distinct.looks.len()];
+    let mut groups: Vec<Vec<u32>> = Vec::new();
+    for (index, &number) in (0..).zip(&distinct.numbers) {
+        let root = forest.root(number) as usize;
+        let group = *place[root].get_or_insert_with(|| {
+            groups.push(Vec::new());
+            groups.len() - 1
+        });
+        groups[group].push(index);
+    }
+    groups.retain(|group| group.len() > 1);
+    groups
 }
 
-/// [`difference_hash`] of `width` × `height` × 3 bytes.
-pub(crate) fn difference_hash_of(pixels: &[u8], width: usize, height: usize) -> u64 {
-    // In units of 1/9 of a pixel across and 1/8 down, every cell is `width` × `height` units large and
-    // every overlap a whole number. Equal areas need no division before they are compared.
-    // Rows are gathered first, channel by channel, in a loop the compiler can vectorise; it sums at
-    // most 255 × `height` in a u32.
-    let across = overlaps(width, COLUMNS);
-    let mut bands = vec![0u32; ROWS * width * 3];
-    for (row, shares) in pixels.chunks_exact(width * 3).zip(overlaps(height, ROWS)) {
-        for (cell, share) in shares {
-            let band = &mut bands[cell * width * 3..][..width * 3];
-            band.iter_mut().zip(row).for_each(|(sum, &value)| *sum += u32::from(value) * share);
-        }
+/// For each image of `ours` that looks like one of `theirs`, its index and that of the one it is most like, the first of equals.
+/// Ordered by the first.
+pub fn look_alikes(ours: &[Look], theirs: &[Look]) -> Vec<(u32, u32)> {
+    let distinct = Distinct::among(ours.iter().chain(theirs));
+    let (of_ours, of_theirs) = distinct.numbers.split_at(ours.len());
+    // Of each distinct look the image of theirs that has it, and then the nearest: how far, and which.
+    let mut own: Vec<Option<u32>> = vec![None; distinct.looks.len()];
+    for (index, &number) in (0..).zip(of_theirs) {
+        own[number as usize].get_or_insert(index);
     }
-    let mut cells = [[0u64; COLUMNS]; ROWS];
-    for (line, band) in cells.iter_mut().zip(bands.chunks_exact(width * 3)) {
-        for (pixel, shares) in band.chunks_exact(3).zip(&across) {
-            let luma = 77 * u64::from(pixel[0]) + 150 * u64::from(pixel[1]) + 29 * u64::from(pixel[2]);
-            for &(cell, share) in shares {
-                line[cell] += luma * u64::from(share);
+    let mut nearest: Vec<Option<(u32, u32)>> = own.iter().map(|own| own.map(|index| (0, index))).collect();
+    for (a, b) in alike(&distinct.looks) {
+        let apart = distinct.looks[a as usize].squares_apart(&distinct.looks[b as usize]);
+        for (to, from) in [(a, b), (b, a)] {
+            if let Some(index) = own[from as usize] {
+                let best = &mut nearest[to as usize];
+                *best = Some(best.map_or((apart, index), |best| best.min((apart, index))));
             }
         }
     }
-    cells
-        .iter()
-        .flat_map(|row| row.windows(2))
-        .fold(0, |hash, pair| (hash << 1) | u64::from(pair[1] > pair[0]))
+    let found = (0..).zip(of_ours).filter_map(|(index, &number)| Some((index, nearest[number as usize]?.1)));
+    found.collect()
 }
 
-/// For each of `length` pixels the cells it lies under, and how much of it, in units of `1 / cells`.
-fn overlaps(length: usize, cells: usize) -> Vec<Vec<(usize, u32)>> {
-    (0..length)
-        .map(|pixel| {
-            let (start, end) = (pixel * cells, (pixel + 1) * cells);
-            (start / length..=(end - 1) / length)
-                .map(|cell| (cell, (end.min((cell + 1) * length) - start.max(cell * length)) as u32))
-                .collect()
-        })
-        .collect()
+/// The different looks of some images, and which each image has: a thousand copies of one picture are one.
+struct Distinct {
+    looks: Vec<Look>,
+    numbers: Vec<u32>,
 }
 
-/// Groups of images whose hashes differ in at most `max_distance` bits, directly or through others of
-/// the group. Images without a neighbour are left out. Indices ascend within a group, and groups by
-/// their first.
-///
-/// Exact, without comparing all pairs: of `max_distance + 2` bands of bits, a pair that close agrees in
-/// two, and only hashes that agree in two bands are compared.
-pub fn near_duplicates(hashes: &[u64], max_distance: u32) -> Vec<Vec<u32>> {
-    // Equal hashes first, so that a thousand copies of one picture are one entry below.
-    let mut order: Vec<u32> = (0..hashes.len() as u32).collect();
-    order.sort_unstable_by_key(|&index| (hashes[index as usize], index));
-    let mut forest = Forest::new(hashes.len());
-    let mut distinct: Vec<u32> = Vec::new();
-    for &index in &order {
-        match distinct.last() {
-            Some(&first) if hashes[first as usize] == hashes[index as usize] => forest.join(first, index),
-            _ => distinct.push(index),
+impl Distinct {
+    fn among<'a>(looks: impl Iterator<Item = &'a Look>) -> Self {
+        let all: Vec<&Look> = looks.collect();
+        let mut order: Vec<u32> = (0..all.len() as u32).collect();
+        order.sort_unstable_by_key(|&index| (all[index as usize], index));
+        let mut found = Self { looks: Vec::new(), numbers: vec![0; all.len()] };
+        for &index in &order {
+            let look = all[index as usize];
+            if found.looks.last() != Some(look) {
+                found.looks.push(*look);
+            }
+            found.numbers[index as usize] = found.looks.len() as u32 - 1;
         }
+        found
     }
-    if max_distance > 0 {
-        for mask in masks(max_distance) {
-            distinct.sort_unstable_by_key(|&index| (hashes[index as usize] & mask, index));
-            for bucket in distinct.chunk_by(|&a, &b| (hashes[a as usize] ^ hashes[b as usize]) & mask == 0) {
-                for (place, &a) in bucket.iter().enumerate() {
-                    for &b in &bucket[place + 1..] {
-                        if (hashes[a as usize] ^ hashes[b as usize]).count_ones() <= max_distance {
-                            forest.join(a, b);
-                        }
+}
+
+/// What is compared with others of a bucket before the cells are.
+#[derive(Clone, Copy)]
+struct Candidate {
+    hash: u64,
+    sum: u32,
+    index: u32,
+}
+
+/// All pairs of looks that are alike, each once.
+///
+/// Exact, without comparing all pairs: of `NEAR + 2` bands of bits, a pair that close agrees in two, and only hashes
+/// that agree in two bands are compared, and of these only those of nearly equal brightness.
+fn alike(looks: &[Look]) -> Vec<(u32, u32)> {
+    let masks = masks(Look::NEAR);
+    let candidate = |(index, look): (u32, &Look)| Candidate { hash: look.hash(), sum: look.sum(), index };
+    let candidates: Vec<Candidate> = (0..).zip(looks).map(candidate).collect();
+    let under = |pass: usize, &mask: &u64| {
+        let mut all = candidates.clone();
+        all.sort_unstable_by_key(|one| (one.hash & mask, one.sum, one.index));
+        let mut pairs = Vec::new();
+        for bucket in all.chunk_by(|a, b| (a.hash ^ b.hash) & mask == 0) {
+            for (place, a) in bucket.iter().enumerate() {
+                for b in bucket[place + 1..].iter().take_while(|b| b.sum - a.sum <= Look::SUMS_APART) {
+                    let apart = a.hash ^ b.hash;
+                    // A pair that agrees under an earlier mask was looked at there.
+                    if apart.count_ones() <= Look::NEAR
+                        && masks[..pass].iter().all(|earlier| apart & earlier != 0)
+                        && looks[a.index as usize].is_like(&looks[b.index as usize])
+                    {
+                        pairs.push((a.index.min(b.index), a.index.max(b.index)));
                     }
                 }
             }
         }
-    }
-    forest.groups()
+        pairs
+    };
+    parallel::map(&masks, under).concat()
 }
 
 /// Masks of two bands each, such that hashes within `distance` bits agree under at least one of them.
@@ -131,16 +151,6 @@ impl Forest {
         let (a, b) = (self.root(a), self.root(b));
         self.parent[a.max(b) as usize] = a.min(b);
     }
-
-    fn groups(mut self) -> Vec<Vec<u32>> {
-        let mut groups: Vec<Vec<u32>> = vec![Vec::new(); self.parent.len()];
-        for node in 0..self.parent.len() as u32 {
-            let root = self.root(node);
-            groups[root as usize].push(node);
-        }
-        groups.retain(|group| group.len() > 1);
-        groups
-    }
 }
 
 /// Exact copies of one set's files in another: for every file of `ours` that `theirs` holds too, its
@@ -161,76 +171,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::data::{Filter, Fit, Resizer};
     use crate::random::{Purpose, Stream};
 
-    /// A smooth picture that has no symmetry.
-    fn picture(seed: u64) -> Image {
-        let mut stream = Stream::new(seed, Purpose::Test, 0, 0);
-        let waves: Vec<[f64; 4]> = (0..12)
-            .map(|_| [stream.range(0.5, 4.0), stream.range(-4.0, 4.0), stream.range(0.0, 6.0), stream.unit()])
-            .collect();
-        let (width, height) = (120u32, 90u32);
-        let pixels = (0..width * height)
-            .flat_map(|i| {
-                let (x, y) = (f64::from(i % width) / 40.0, f64::from(i / width) / 40.0);
-                let value: f64 = waves.iter().map(|[a, b, c, w]| w * (a * x + b * y + c).sin()).sum();
-                let level = (128.0 + 20.0 * value).clamp(0.0, 255.0) as u8;
-                [level, level / 2 + 40, 255 - level / 3]
-            })
-            .collect();
-        Image::new(width, height, pixels).unwrap()
-    }
-
-    fn distance(a: &Image, b: &Image) -> u32 {
-        (difference_hash(a) ^ difference_hash(b)).count_ones()
-    }
-
-    #[test]
-    fn a_resized_copy_is_near_and_another_picture_is_far() {
-        for seed in 0..20 {
-            let original = picture(seed);
-            let small = Resizer::new().resize(&original, 64, 64, Fit::Squash, Filter::Bilinear);
-            assert!(distance(&original, &small) <= 3, "{}", distance(&original, &small));
-            assert!(distance(&original, &picture(seed + 100)) > 10);
-        }
-    }
-
-    #[test]
-    fn a_hash_says_where_it_gets_brighter() {
-        let ramp = |rising: bool| {
-            let pixels = (0..5 * 70u32)
-                .flat_map(|i| [if rising { i % 70 * 3 } else { 210 - i % 70 * 3 } as u8; 3])
-                .collect();
-            difference_hash(&Image::new(70, 5, pixels).unwrap())
-        };
-        assert_eq!(ramp(true), u64::MAX);
-        assert_eq!(ramp(false), 0);
-        assert_eq!(difference_hash(&Image::filled(1, 1, [200; 3])), 0);
-    }
-
-    #[test]
-    fn cells_divide_every_side_without_gap_or_overlap() {
-        for length in 1..60 {
-            for cells in [ROWS, COLUMNS] {
-                let mut sums = vec![0; cells];
-                for shares in overlaps(length, cells) {
-                    assert_eq!(shares.iter().map(|&(_, share)| share).sum::<u32>(), cells as u32);
-                    shares.iter().for_each(|&(cell, share)| sums[cell] += share);
-                }
-                assert_eq!(sums, vec![length as u32; cells]);
-            }
-        }
-    }
-
     /// All pairs, and their transitive closure by repeated relabelling.
-    fn groups_by_brute_force(hashes: &[u64], max_distance: u32) -> Vec<Vec<u32>> {
-        let mut label: Vec<usize> = (0..hashes.len()).collect();
+    fn groups_by_brute_force(looks: &[Look]) -> Vec<Vec<u32>> {
+        let mut label: Vec<usize> = (0..looks.len()).collect();
         loop {
             let before = label.clone();
-            for a in 0..hashes.len() {
-                for b in 0..hashes.len() {
-                    if (hashes[a] ^ hashes[b]).count_ones() <= max_distance {
+            for a in 0..looks.len() {
+                for b in 0..looks.len() {
+                    if looks[a].is_like(&looks[b]) {
                         label[a] = label[a].min(label[b]);
                     }
                 }
@@ -239,26 +189,53 @@ mod tests {
                 break;
             }
         }
-        (0..hashes.len())
+        (0..looks.len())
             .map(|first| {
-                (0..hashes.len()).filter(|&i| label[i] == first).map(|i| i as u32).collect::<Vec<_>>()
+                (0..looks.len()).filter(|&i| label[i] == first).map(|i| i as u32).collect::<Vec<_>>()
             })
             .filter(|group| group.len() > 1)
             .collect()
     }
 
+    /// Looks around a few centres, near the borders of what is alike.
+    fn looks() -> impl Strategy<Value = Vec<Look>> {
+        let centre = (any::<u64>(), any::<u8>(), 0u8..60);
+        let flips = (any::<prop::sample::Index>(), prop::collection::vec(0u32..64, 0..8), 0u8..8);
+        (prop::collection::vec(centre, 1..5), prop::collection::vec(flips, 0..40)).prop_map(
+            |(centres, flips)| {
+                let look = |(centre, bits, brighter): &(prop::sample::Index, Vec<u32>, u8)| {
+                    let (hash, level, contrast) = centre.get(&centres);
+                    let hash = bits.iter().fold(*hash, |hash, bit| hash ^ (1 << bit));
+                    let cell =
+                        |i: usize| if i.is_multiple_of(2) { *level } else { level.saturating_add(*contrast) };
+                    Look::from_parts(hash, std::array::from_fn(|i| cell(i).saturating_add(*brighter)))
+                };
+                flips.iter().map(look).collect()
+            },
+        )
+    }
+
     proptest! {
         #[test]
-        fn grouping_is_exact_at_every_distance(
-            centres in proptest::collection::vec(any::<u64>(), 1..6),
-            flips in proptest::collection::vec((any::<prop::sample::Index>(), proptest::collection::vec(0u32..64, 0..8)), 0..40),
-            max_distance in 0u32..20,
-        ) {
-            let hashes: Vec<u64> = flips
-                .iter()
-                .map(|(centre, bits)| bits.iter().fold(*centre.get(&centres), |hash, bit| hash ^ (1 << bit)))
-                .collect();
-            prop_assert_eq!(near_duplicates(&hashes, max_distance), groups_by_brute_force(&hashes, max_distance));
+        fn grouping_is_exact(looks in looks()) {
+            prop_assert_eq!(near_duplicates(&looks), groups_by_brute_force(&looks));
+        }
+
+        #[test]
+        fn the_look_alike_of_an_image_is_the_nearest_of_the_other_set((ours, theirs) in (looks(), looks()), shared in 0usize..20) {
+            let ours = [&ours[..], &theirs[..shared.min(theirs.len())]].concat();
+            let want: Vec<(u32, u32)> = (0..).zip(&ours).filter_map(|(index, own)| {
+                let like = (0u32..).zip(&theirs).filter(|(_, other)| own.is_like(other));
+                let nearest = like.min_by_key(|(other, look)| (own.squares_apart(look), own.hash() != look.hash(), *other))?;
+                Some((index, nearest.0))
+            }).collect();
+            let got = look_alikes(&ours, &theirs);
+            prop_assert_eq!(got.len(), want.len());
+            for (got, want) in got.iter().zip(&want) {
+                prop_assert_eq!(got.0, want.0);
+                let apart = |other: u32| ours[got.0 as usize].squares_apart(&theirs[other as usize]);
+                prop_assert_eq!(apart(got.1), apart(want.1));
+            }
         }
     }
 
@@ -272,6 +249,22 @@ mod tests {
                 assert!(masks.iter().any(|mask| mask & flipped == 0), "{distance}");
             }
         }
+    }
+
+    #[test]
+    fn any_number_of_threads_finds_the_same_copies() {
+        let mut stream = Stream::new(2, Purpose::Test, 0, 0);
+        let looks: Vec<Look> = (0..400)
+            .map(|_| {
+                let level = stream.below(4) as u8;
+                Look::from_parts(1 << stream.below(20), std::array::from_fn(|i| level + 30 * (i as u8 % 8)))
+            })
+            .collect();
+        let with = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| (near_duplicates(&looks), look_alikes(&looks[..200], &looks[200..])))
+        };
+        assert!(!with(1).0.is_empty() && with(1) == with(3));
     }
 
     #[test]

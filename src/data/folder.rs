@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClassMap, DataError, Sample, hold_out};
+use super::{ClassMap, DataError, Sample, hold_out_together};
 
 /// One image of a labelled folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,17 +132,27 @@ impl Folder {
     }
 
     /// The folder with a validation split: that of `val/`, or else a share of every class, held out by
-    /// [`hold_out`].
+    /// [`hold_out`](super::hold_out).
     ///
     /// # Panics
     /// When there is no `val/` and `fraction` is not in `[0, 1)`.
     #[must_use]
-    pub fn hold_out(mut self, fraction: f64, seed: u64) -> Self {
+    pub fn hold_out(self, fraction: f64, seed: u64) -> Self {
+        self.hold_out_together(fraction, seed, &[])
+    }
+
+    /// As [`hold_out`](Self::hold_out), where copies stay on one side: those of each of `groups`, by their place in `train`, as
+    /// [`hold_out_together`] has it.
+    ///
+    /// # Panics
+    /// As [`hold_out`](Self::hold_out), and when a group has an image that there is not.
+    #[must_use]
+    pub fn hold_out_together(mut self, fraction: f64, seed: u64, groups: &[Vec<u32>]) -> Self {
         if self.val.is_some() {
             return self;
         }
         let labels: Vec<u32> = self.train.iter().map(|entry| entry.class).collect();
-        let held = hold_out(&labels, self.classes.len(), fraction, seed);
+        let held = hold_out_together(&labels, self.classes.len(), fraction, seed, groups);
         let (mut train, mut val) = (Vec::new(), Vec::new());
         for (entry, held) in self.train.into_iter().zip(held) {
             if held { &mut val } else { &mut train }.push(entry);

@@ -89,6 +89,11 @@ impl ImageSet {
         Ok(Self { side, pixels, labels })
     }
 
+    /// Gives the block of pixels and the labels away.
+    pub fn into_parts(self) -> (Vec<u8>, Vec<u32>) {
+        (self.pixels, self.labels)
+    }
+
     /// Bytes of memory that `images` images of `side` × `side` pixels take.
     pub fn bytes_of(images: u64, side: u32) -> u64 {
         images.saturating_mul(u64::from(side) * u64::from(side) * 3)

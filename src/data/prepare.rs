@@ -1,7 +1,6 @@
 //! From the bytes of an image file to pixels of one size, with what tells the file from others.
 
-use super::duplicates::difference_hash_of;
-use super::{ContentHash, DecodeError, Filter, Fit, Limits, Resizer, decode};
+use super::{ContentHash, DecodeError, Filter, Fit, Limits, Look, Resizer, decode};
 
 /// How an image is brought to the size of its set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +31,8 @@ impl Preparation {
 pub struct Prepared {
     /// Hash of the file's bytes.
     pub hash: ContentHash,
-    /// The difference hash, taken after the resize.
-    pub look: u64,
+    /// What the image looks like, before it is resized: the same however it is prepared.
+    pub look: Look,
 }
 
 /// Decodes and resizes an image file into `out`, `side` × `side` × 3 bytes.
@@ -58,8 +57,7 @@ pub fn prepare(
             resizer.resize_into(image.pixels(), from, (side, side), how.fit, how.filter, out);
         }
     }
-    let look = difference_hash_of(out, side as usize, side as usize);
-    Ok(Prepared { hash: ContentHash::of(bytes), look })
+    Ok(Prepared { hash: ContentHash::of(bytes), look: Look::of(&image) })
 }
 
 #[cfg(test)]
@@ -76,6 +74,6 @@ mod tests {
         let resized = Resizer::new().resize(&image, 16, 16, Fit::Squash, Filter::Lanczos3);
         assert_eq!(out, resized.pixels());
         assert_eq!(prepared.hash, ContentHash::of(JPEG));
-        assert_eq!(prepared.look, crate::data::difference_hash(&resized));
+        assert_eq!(prepared.look, Look::of(&image));
     }
 }

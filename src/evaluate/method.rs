@@ -1,63 +1,72 @@
-//! The methods that are compared.
+//! The methods that are compared, and what they are called.
 
 use serde::{Deserialize, Serialize};
 
 use crate::augment::Crop;
 use crate::combine::Grid;
-use crate::prune::Rule;
+use crate::prune::{DEFAULT_WINDOW_START, Rule};
+use crate::score::Metric;
 
-/// A way to make a set of a given number of stored images. All are trained with the same steps, seeds
-/// and crop range.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Method {
-    /// Random whole images.
-    Random,
-    /// The easiest whole images by EL2N.
-    El2n,
-    /// The hardest whole images by EL2N: what pruning keeps when data is plenty.
-    El2nHard,
-    /// Composites of the easiest images, trained by patch extraction.
-    Pca,
-    /// Composites of random images, trained by patch extraction: tells Prune from Combine and Augment.
-    RandomComposites,
+/// A way to make a set of a given number of stored images: which images are kept, and whether they are laid into
+/// composites. All are trained with the same steps, seeds and crop range.
+///
+/// Its name says both, `el2n-hard-composites`; the paper's own, composites of the easiest images by EL2N, is `pca`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Method {
+    /// Which images of a class are kept.
+    pub rule: Rule,
+    /// Whether they are laid into composites, and trained on by patch extraction.
+    pub composites: bool,
 }
 
-impl Method {
-    /// Every method.
-    pub const ALL: [Self; 5] = [Self::Random, Self::El2n, Self::El2nHard, Self::Pca, Self::RandomComposites];
+const COMPOSITES: &str = "-composites";
+const WINDOW: &str = "el2n-window";
 
-    /// Its name on the command line and in reports.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Random => "random",
-            Self::El2n => "el2n",
-            Self::El2nHard => "el2n-hard",
-            Self::Pca => "pca",
-            Self::RandomComposites => "random-composites",
-        }
+impl Method {
+    /// Random whole images.
+    pub const RANDOM: Self = Self { rule: Rule::Random, composites: false };
+    /// The easiest whole images by EL2N.
+    pub const EL2N: Self = Self { rule: Rule::Easy, composites: false };
+    /// The hardest whole images by EL2N: what pruning keeps when data is plenty.
+    pub const EL2N_HARD: Self = Self { rule: Rule::Hard, composites: false };
+    /// Composites of the easiest images.
+    pub const PCA: Self = Self { rule: Rule::Easy, composites: true };
+    /// Composites of random images: tells Prune from Combine and Augment.
+    pub const RANDOM_COMPOSITES: Self = Self { rule: Rule::Random, composites: true };
+
+    /// The method that keeps images by `rule` and stores them in `grid`.
+    pub fn of(rule: Rule, grid: Grid) -> Self {
+        Self { rule, composites: grid != Grid::WHOLE }
+    }
+
+    /// Its name on the command line and in reports, where scores are EL2N.
+    pub fn name(self) -> String {
+        self.name_by(Metric::El2n)
+    }
+
+    /// Its name where images are ranked by a metric.
+    pub fn name_by(self, metric: Metric) -> String {
+        let by = metric.name();
+        let chosen = match self.rule {
+            Rule::Easy if self.composites && metric == Metric::El2n => return "pca".to_owned(),
+            Rule::Easy => by.to_owned(),
+            Rule::Hard => format!("{by}-hard"),
+            Rule::Window { start } if start == DEFAULT_WINDOW_START => format!("{by}-window"),
+            Rule::Window { start } => format!("{by}-window-{start}"),
+            Rule::Random => "random".to_owned(),
+        };
+        if self.composites { chosen + COMPOSITES } else { chosen }
     }
 
     /// Whether it needs scores, and so pays for scoring.
     pub fn needs_scores(self) -> bool {
-        self.rule() != Rule::Random
-    }
-
-    /// Which images it keeps.
-    pub fn rule(self) -> Rule {
-        match self {
-            Self::Random | Self::RandomComposites => Rule::Random,
-            Self::El2n | Self::Pca => Rule::Easy,
-            Self::El2nHard => Rule::Hard,
-        }
+        self.rule != Rule::Random
     }
 
     /// The grid of its stored images when composites have `grid`.
     pub fn grid(self, grid: Grid) -> Grid {
-        match self {
-            Self::Pca | Self::RandomComposites => grid,
-            Self::Random | Self::El2n | Self::El2nHard => Grid::WHOLE,
-        }
+        if self.composites { grid } else { Grid::WHOLE }
     }
 
     /// How its views are cut, with the same smallest crop for all: `composites` says how composites
@@ -67,9 +76,24 @@ impl Method {
     }
 }
 
+/// What is to be said of a comparison whose views differ in more than the method: `composites` and `whole` are the
+/// crops of its composites of `grid`, and of its whole images. Nothing where the smallest crop is the same.
+pub fn unlike_views(grid: Grid, composites: Crop, whole: Crop) -> Option<String> {
+    let smallest = |crop: Crop| match crop {
+        Crop::Shuffle => Some(1.0 / f64::from(grid.rows().max(grid.columns()))),
+        other => other.min_scale(),
+    };
+    (smallest(composites) != smallest(whole)).then(|| {
+        format!(
+            "views differ in more than the method: composites are cut by {composites} and whole images by {whole}, \
+             so that a difference between them may come from the crop; --augment extract and global crop both alike"
+        )
+    })
+}
+
 impl std::fmt::Display for Method {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(self.name())
+        f.pad(&self.name())
     }
 }
 
@@ -77,10 +101,48 @@ impl std::str::FromStr for Method {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|method| method.name() == text).ok_or_else(|| {
-            let names = Self::ALL.map(Self::name).join(", ");
-            format!("'{text}' is not a method; give some of {names}")
-        })
+        let (chosen, composites) = match text.strip_suffix(COMPOSITES) {
+            Some(chosen) => (chosen, true),
+            None => (text, false),
+        };
+        let rule = match chosen {
+            "pca" if !composites => return Ok(Self::PCA),
+            "random" => Rule::Random,
+            "el2n" if !composites => Rule::Easy,
+            "el2n-hard" => Rule::Hard,
+            other => other.strip_prefix(WINDOW).and_then(window).ok_or_else(|| {
+                format!(
+                    "'{text}' is not a method; give some of random, el2n, el2n-hard, el2n-window, pca, \
+                     random-composites, el2n-hard-composites, el2n-window-composites ({WINDOW}-0.3 skips the easiest \
+                     30 % of a class)"
+                )
+            })?,
+        };
+        Ok(Self { rule, composites })
+    }
+}
+
+/// The rule of what follows `el2n-window` in a name.
+fn window(rest: &str) -> Option<Rule> {
+    let start = match rest.strip_prefix('-') {
+        Some(start) => start.parse().ok().filter(|start| (0.0..1.0).contains(start))?,
+        None if rest.is_empty() => DEFAULT_WINDOW_START,
+        None => return None,
+    };
+    Some(Rule::Window { start })
+}
+
+impl From<Method> for String {
+    fn from(method: Method) -> Self {
+        method.name()
+    }
+}
+
+impl TryFrom<String> for Method {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
     }
 }
 
@@ -88,20 +150,61 @@ impl std::str::FromStr for Method {
 mod tests {
     use super::*;
 
-    #[test]
-    fn whole_image_methods_and_composites_share_the_smallest_crop() {
-        let grid: Grid = "2".parse().expect("a grid");
-        let composites = Crop::Extract { min_scale: 0.5 };
-        assert_eq!(Method::El2n.crop(grid, composites, 0.5), Crop::Global { min_scale: 0.5 });
-        assert_eq!(Method::Pca.crop(grid, composites, 0.5), composites);
-        assert_eq!(Method::Pca.crop(Grid::WHOLE, composites, 0.5), Crop::Global { min_scale: 0.5 });
+    fn two() -> Grid {
+        "2".parse().expect("a grid")
     }
 
     #[test]
-    fn a_method_reads_back_what_it_writes() {
-        for method in Method::ALL {
-            assert_eq!(method.to_string().parse(), Ok(method));
+    fn whole_image_methods_and_composites_share_the_smallest_crop() {
+        let grid = two();
+        let composites = Crop::Extract { min_scale: 0.5 };
+        assert_eq!(Method::EL2N.crop(grid, composites, 0.5), Crop::Global { min_scale: 0.5 });
+        assert_eq!(Method::PCA.crop(grid, composites, 0.5), composites);
+        assert_eq!(Method::PCA.crop(Grid::WHOLE, composites, 0.5), Crop::Global { min_scale: 0.5 });
+    }
+
+    #[test]
+    fn views_of_another_range_are_told() {
+        let whole = Crop::Global { min_scale: 0.5 };
+        for alike in [Crop::Extract { min_scale: 0.5 }, whole, Crop::Shuffle] {
+            assert_eq!(unlike_views(two(), alike, whole), None, "{alike}");
         }
-        assert!("PCA".parse::<Method>().is_err());
+        let narrow = Crop::Global { min_scale: 0.25 };
+        for unlike in [Crop::Extract { min_scale: 0.5 }, Crop::None, Crop::Shuffle] {
+            let told = unlike_views(two(), unlike, narrow).expect("another range");
+            assert!(told.contains(&unlike.to_string()) && told.contains("global:0.25"), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_name_says_which_images_are_kept_and_what_is_made_of_them() {
+        let window = |start| Rule::Window { start };
+        for (rule, whole, composites) in [
+            (Rule::Random, "random", "random-composites"),
+            (Rule::Easy, "el2n", "pca"),
+            (Rule::Hard, "el2n-hard", "el2n-hard-composites"),
+            (window(0.1), "el2n-window", "el2n-window-composites"),
+            (window(0.5), "el2n-window-0.5", "el2n-window-0.5-composites"),
+        ] {
+            for (grid, name) in [(Grid::WHOLE, whole), (two(), composites)] {
+                let method = Method::of(rule, grid);
+                assert_eq!(method.to_string(), name);
+                assert_eq!(name.parse(), Ok(method));
+            }
+        }
+        // EL2N is not claimed of scores that are something else.
+        assert_eq!(Method::PCA.name_by(Metric::Other), "score-composites");
+        assert_eq!(Method::EL2N_HARD.name_by(Metric::Other), "score-hard");
+        assert_eq!(Method::RANDOM_COMPOSITES.name_by(Metric::Other), "random-composites");
+    }
+
+    #[test]
+    fn what_is_no_method_is_named() {
+        for text in
+            ["PCA", "easiest", "pca-composites", "el2n-window-1", "el2n-windowed", "el2n-composites", ""]
+        {
+            let error = text.parse::<Method>().expect_err("no method");
+            assert!(error.contains(&format!("'{text}'")) && error.contains("random-composites"), "{error}");
+        }
     }
 }

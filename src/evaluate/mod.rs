@@ -1,7 +1,14 @@
 //! Evaluate: train students from scratch on hard labels and compare methods fairly.
 
+mod correct;
+mod holm;
 mod method;
+mod noise;
 pub mod stats;
 pub mod verdict;
 
-pub use method::Method;
+pub use correct::Correct;
+pub use holm::{Adjusted, holm};
+pub use method::{Method, unlike_views};
+pub(crate) use noise::Estimate;
+pub use noise::Noise;

@@ -1,12 +1,13 @@
 //! What a handful of accuracies can say: mean, spread and 95 % intervals.
 //!
-//! Runs are few (3 is usual), so intervals of a mean are Student's. A single run has no spread between
-//! seeds; all that is left is the Wilson interval of its accuracy over the validation images.
+//! Runs are few (3 is usual), so intervals of a mean are Student's; where the answers are known image by image,
+//! [noise](super::Noise) of the images is added. A single run has no spread between seeds; all that is left is the Wilson
+//! interval of its accuracy over the validation images.
 
 use serde::{Deserialize, Serialize};
 
 /// 97.5 % quantile of the standard normal distribution, for two-sided 95 % intervals.
-const Z: f64 = 1.959_963_984_540_054;
+pub(super) const Z: f64 = 1.959_963_984_540_054;
 
 /// A closed interval. Written `[low, high]`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -130,7 +131,7 @@ pub fn t_quantile(p: f64, df: f64) -> f64 {
 }
 
 /// P(T > t) for t >= 0.
-fn t_upper_tail(t: f64, df: f64) -> f64 {
+pub(super) fn t_upper_tail(t: f64, df: f64) -> f64 {
     0.5 * incomplete_beta(df / (df + t * t), 0.5 * df, 0.5)
 }
 
@@ -220,6 +221,7 @@ mod tests {
         a: Vec<f64>,
         b: Vec<f64>,
         interval: Interval,
+        p: f64,
     }
 
     #[derive(Deserialize)]
@@ -268,6 +270,9 @@ mod tests {
             let differences = paired_differences(&a, &b);
             assert_eq!(differences.len(), a.len());
             same(mean_interval(&differences).expect("values"), golden.interval);
+            let estimate = super::super::noise::Estimate::over_seeds(&differences, 0.0).expect("values");
+            same(estimate.interval(0.05), golden.interval);
+            close(estimate.p(), golden.p);
         }
     }
 

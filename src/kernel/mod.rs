@@ -19,6 +19,7 @@ mod flex;
 #[cfg(feature = "cube")]
 mod gpu;
 pub(crate) mod max_pool;
+mod pooling;
 pub mod probe;
 pub(crate) mod reshape;
 #[cfg(all(test, feature = "wgpu"))]

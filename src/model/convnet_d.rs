@@ -9,7 +9,7 @@ use super::layers::{Conv, InstanceNorm, Linear, Mode, instance_block};
 use super::state::StateVisitor;
 use crate::kernel::reshape::reshape;
 
-/// D = ⌊log2 px⌋ − 2 blocks of conv 3×3 with bias, InstanceNorm, ReLU, average pool 2×2; flatten; linear.
+/// D = log2 px − 2, to the nearest, blocks of conv 3×3 with bias, InstanceNorm, ReLU, average pool 2×2; flatten; linear.
 #[derive(Module, Debug)]
 pub struct ConvNetD {
     convs: Vec<Conv>,

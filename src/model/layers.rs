@@ -19,13 +19,15 @@ pub(crate) enum Mode {
     Train { students: usize },
     /// Normalises by the running statistics.
     Eval,
+    /// Normalises by the statistics of the batch, and leaves the running ones as they are.
+    Adapted,
 }
 
 impl Mode {
     fn students(self) -> usize {
         match self {
             Self::Train { students } => students,
-            Self::Eval => 1,
+            Self::Eval | Self::Adapted => 1,
         }
     }
 }
@@ -156,6 +158,9 @@ pub(crate) fn block(
     let [batch, height, width, _] = operands.images.dims();
     let n = (batch / mode.students() * conv.output(height) * conv.output(width)) as f64;
     let (output, mean, variance) = block_train(operands, layout);
+    if mode == Mode::Adapted {
+        return output;
+    }
     // PyTorch keeps the unbiased variance.
     let unbiased = n / (n - 1.0).max(1.0);
     let own = [&norm.running_mean, &norm.running_var].map(|own| own.val().inner());

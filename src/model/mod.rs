@@ -163,9 +163,15 @@ impl ModelConfig {
         side * side * channels
     }
 
-    /// Blocks of a ConvNet: ⌊log2 image_size⌋ − 2, which leaves 4 to 7 pixels a side.
+    /// Blocks of a ConvNet or ConvNet-D. ConvNet-D has as many as the field gives it, log2 image_size − 2 to the nearest:
+    /// 3 for 28 and 32 pixels, 4 for 64, 5 for 128, 6 for 224, which leaves 2 to 5 pixels a side. ConvNet has
+    /// ⌊log2 image_size⌋ − 2, which leaves 4 to 7.
     pub fn depth(&self) -> usize {
-        (self.image_size.ilog2() as usize).saturating_sub(2).max(1)
+        let floor = self.image_size.ilog2() as usize;
+        // log2 px is nearer to the next whole number when px² ≥ 2^(2⌊log2 px⌋ + 1).
+        let above = self.image_size.saturating_mul(self.image_size) >> (2 * floor + 1) > 0;
+        let halvings = if self.architecture == Architecture::ConvNetD && above { floor + 1 } else { floor };
+        halvings.saturating_sub(2).max(1)
     }
 }
 
@@ -197,6 +203,20 @@ impl Network {
     /// Logits `[B, classes]` of normalised images `[B, H, W, 3]`, with the running statistics.
     pub fn forward_eval(&mut self, images: Tensor<4>) -> Tensor<2> {
         self.forward(images, layers::Mode::Eval)
+    }
+
+    /// Logits `[B, classes]` of normalised images `[B, H, W, 3]`, with the statistics of the batch; the running ones stay
+    /// as they are.
+    pub fn forward_adapted(&mut self, images: Tensor<4>) -> Tensor<2> {
+        self.forward(images, layers::Mode::Adapted)
+    }
+
+    /// Whether the network keeps running statistics of its training images (BatchNorm), by which it normalises others.
+    pub fn keeps_statistics(&self) -> bool {
+        match self {
+            Self::ConvNet(_) | Self::ResNet18(_) => true,
+            Self::ConvNetD(_) => false,
+        }
     }
 
     fn forward(&mut self, images: Tensor<4>, mode: layers::Mode) -> Tensor<2> {

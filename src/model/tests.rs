@@ -42,6 +42,16 @@ fn small_networks() -> [ModelConfig; 3] {
     ]
 }
 
+#[test]
+fn convnet_d_has_the_fields_depth_at_the_fields_sizes() {
+    let depth = |image_size| ModelConfig { image_size, ..convnet(Architecture::ConvNetD) }.depth();
+    // Fashion-MNIST, CIFAR, Tiny-ImageNet, ImageNet subsets at 128 px, ImageNet.
+    assert_eq!([28, 32, 64, 128, 224, 256].map(depth), [3, 3, 4, 5, 6, 6]);
+    for side in 8..=512 {
+        assert!((2..=5).contains(&(side >> depth(side))), "{side} px leave {}", side >> depth(side));
+    }
+}
+
 fn input(name: &str, batch: usize, side: usize, device: &Device) -> Tensor<4> {
     let pixels = numbers(name, batch * 3 * side * side, 0.0, 2.0);
     let pixels = TensorData::new(pixels, [batch, 3, side, side]);

@@ -1,27 +1,53 @@
 //! Choosing with an eye on copies: what [`select`] takes, and what a person should look at.
 
+use std::collections::HashSet;
+
 use super::{Findings, PruneError, PruneRequest, Selection, duplicates_to_leave_out, preference, select};
-use crate::data::{ContentHash, Sample, near_duplicates, shared_copies};
+use crate::data::{ContentHash, Look, Sample, look_alikes, near_duplicates, shared_copies};
 use crate::score::Suspect;
 
-/// Differing bits of 64 up to which two perceptual hashes count as near-duplicates.
-pub const NEAR: u32 = 2;
+/// A training image that is in the validation split too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shared {
+    /// Index of the training image.
+    pub train: u32,
+    /// Path of the validation image.
+    pub val: String,
+    /// Whether the files are equal; else the images look the same ([`Look::is_like`]), such as after another encoding.
+    pub same_file: bool,
+    /// Bits in which their difference hashes differ: 0 to [`Look::NEAR`].
+    pub distance: u32,
+}
 
 /// Copies in a data set: they depend on neither scores nor rule.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Copies {
     /// Groups of near-duplicates in the training split.
     pub groups: Vec<Vec<u32>>,
-    /// Training and validation image with the same bytes.
-    pub shared: Vec<(u32, u32)>,
+    /// Training images that are in the validation split, in their order.
+    pub shared: Vec<Shared>,
 }
 
 impl Copies {
-    /// Finds the copies of a data set; `looks` are the difference hashes of the training images.
-    pub fn find(looks: &[u64], train: &[Sample], val: &[Sample]) -> Self {
+    /// Finds the copies of a data set: of a file by its hash, and in another encoding or size by the look of the images.
+    /// `looks` are those of the training images and `val_looks` those of the validation images; where they are empty, nothing is
+    /// found by them.
+    pub fn find(looks: &[Look], train: &[Sample], val_looks: &[Look], val: &[Sample]) -> Self {
         let hashes =
             |samples: &[Sample]| -> Vec<ContentHash> { samples.iter().map(|sample| sample.hash).collect() };
-        Self { groups: near_duplicates(looks, NEAR), shared: shared_copies(&hashes(train), &hashes(val)) }
+        let path = |of_val: u32| val[of_val as usize].path.clone();
+        let same = |(train, of_val)| Shared { train, val: path(of_val), same_file: true, distance: 0 };
+        let mut shared: Vec<Shared> =
+            shared_copies(&hashes(train), &hashes(val)).into_iter().map(same).collect();
+        let known: HashSet<u32> = shared.iter().map(|shared| shared.train).collect();
+        let like = |(train, of_val): (u32, u32)| {
+            let distance = looks[train as usize].distance(&val_looks[of_val as usize]);
+            Shared { train, val: path(of_val), same_file: false, distance }
+        };
+        let others = look_alikes(looks, val_looks).into_iter().filter(|(train, _)| !known.contains(train));
+        shared.extend(others.map(like));
+        shared.sort_unstable_by_key(|shared| shared.train);
+        Self { groups: near_duplicates(looks), shared }
     }
 }
 
@@ -49,8 +75,8 @@ pub fn choose(
     suspects: &[Suspect],
 ) -> Result<Chosen, PruneError> {
     let mut shared = vec![false; request.samples.len()];
-    for &(train, _) in &copies.shared {
-        shared[train as usize] = true;
+    for found in &copies.shared {
+        shared[found.train as usize] = true;
     }
     let left_out = if dedup {
         duplicates_to_leave_out(&copies.groups, &shared, &preference(request)?)
@@ -58,15 +84,7 @@ pub fn choose(
         request.leave_out.to_vec()
     };
     let selection = select(&PruneRequest { leave_out: &left_out, ..*request })?;
-    let findings = Findings::among(
-        &selection,
-        request.samples,
-        request.classes,
-        &copies.groups,
-        &shared,
-        suspects,
-        &left_out,
-    );
+    let findings = Findings::among(&selection, request.samples, request.classes, copies, suspects, &left_out);
     Ok(Chosen { selection, findings })
 }
 
@@ -87,16 +105,19 @@ mod tests {
         let train: Vec<Sample> = (0..8).map(|i| sample(i, &[i as u8])).collect();
         // Image 1 is in the validation split too, 0 and 2 look alike.
         let val = [sample(1, &[1])];
-        let looks = [0, 0xF0F0, 1, 0xFF_FF00, u64::MAX, 0xF0F0_0000_0000, 0xFF00_FF00_FF00, 0xABCD_EF01_2345];
-        let copies = Copies::find(&looks, &train, &val);
+        let looks = [0, 0xF0F0, 1, 0xFF_FF00, u64::MAX, 0xF0F0_0000_0000, 0xFF00_FF00_FF00, 0xABCD_EF01_2345]
+            .map(|hash| Look::from_parts(hash, [100; 64]));
+        let copies = Copies::find(&looks, &train, &[Look::from_parts(7, [200; 64])], &val);
         assert_eq!(copies.groups, [[0, 2]]);
-        assert_eq!(copies.shared, [(1, 0)]);
+        let file = Shared { train: 1, val: "train/b/1.png".to_owned(), same_file: true, distance: 0 };
+        assert_eq!(copies.shared, [file]);
         let scores: Vec<f64> = (0..8).map(f64::from).collect();
         let request = PruneRequest {
             samples: &train,
             classes: &classes,
             scores: Some(&scores),
             per_class: 2,
+            composites: 2,
             rule: Rule::Easy,
             fill: Fill::Error,
             seed: 0,
@@ -108,5 +129,45 @@ mod tests {
         };
         assert_eq!(kept(false), [0, 2, 1, 3]);
         assert_eq!(kept(true), [0, 4, 3, 5]);
+    }
+
+    #[test]
+    fn a_validation_image_in_another_encoding_is_found_and_left_out() {
+        let classes = ClassMap::new(["a".to_owned(), "b".to_owned()]);
+        let sample = |split: &str, i: u32| Sample {
+            path: format!("{split}/{}/{i}.jpg", classes.name(i % 2)),
+            class: i % 2,
+            hash: ContentHash::of(format!("{split} {i}").as_bytes()),
+        };
+        let train: Vec<Sample> = (0..6).map(|i| sample("train", i)).collect();
+        let val: Vec<Sample> = (0..3).map(|i| sample("val", i)).collect();
+        let look = |hash, level| Look::from_parts(hash, std::array::from_fn(|i| level + 2 * i as u8));
+        let looks = Vec::from_iter((0..6).map(|i| look(0xFF << (8 * i), 20 * i as u8)));
+        // The second is a copy of training image 3, with noise; the third has its hash and is another picture.
+        let val_looks =
+            [look(0x1234_5678_9ABC_DEF0, 0), look((0xFF << 24) ^ 0b11, 61), look(0xFF << 24, 100)];
+        let copies = Copies::find(&looks, &train, &val_looks, &val);
+        let like = Shared { train: 3, val: "val/b/1.jpg".to_owned(), same_file: false, distance: 2 };
+        assert_eq!(copies.shared, [like]);
+        let scores = [0.0, 0.0, 1.0, 1.0, 2.0, 2.0];
+        let request = PruneRequest {
+            samples: &train,
+            classes: &classes,
+            scores: Some(&scores),
+            per_class: 2,
+            composites: 2,
+            rule: Rule::Easy,
+            fill: Fill::Error,
+            seed: 0,
+            leave_out: &[],
+        };
+        let found = choose(&request, &copies, false, &[]).expect("three of each").findings.shared_with_val;
+        assert_eq!((found.len(), found[0].image.path.as_str()), (1, "train/b/3.jpg"));
+        assert_eq!((found[0].val.as_str(), found[0].same_file, found[0].distance), ("val/b/1.jpg", false, 2));
+        let without = choose(&request, &copies, true, &[]).expect("two of each are left");
+        assert!(without.findings.shared_with_val.is_empty());
+        assert_eq!(Vec::from_iter(without.selection.picks.iter().map(|pick| pick.sample)), [0, 2, 1, 5]);
+        // Without looks, files are compared.
+        assert_eq!(Copies::find(&[], &train, &val_looks, &val), Copies::default());
     }
 }

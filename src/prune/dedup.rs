@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Selection;
+use super::{Copies, Selection};
 use crate::data::{ClassMap, Sample};
 use crate::score::Suspect;
 
@@ -63,6 +63,20 @@ pub struct NamedSuspect {
     pub confidence: f64,
 }
 
+/// A kept image that is in the validation split too.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct NamedShared {
+    /// The image.
+    #[serde(flatten)]
+    pub image: Named,
+    /// Path of the validation image.
+    pub val: String,
+    /// Whether the files are equal; else the images look the same, such as after another encoding.
+    pub same_file: bool,
+    /// Bits in which their difference hashes differ.
+    pub distance: u32,
+}
+
 /// What a person should look at. Lists are ordered by path, suspects by AUM.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Findings {
@@ -70,7 +84,7 @@ pub struct Findings {
     /// than one class holds a wrong label.
     pub near_duplicates: Vec<Vec<Named>>,
     /// Kept images that are in the val split too.
-    pub shared_with_val: Vec<Named>,
+    pub shared_with_val: Vec<NamedShared>,
     /// Kept images whose label may be wrong.
     pub suspects: Vec<NamedSuspect>,
     /// Images that `--dedup` left out.
@@ -78,8 +92,8 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// The findings among the images of `selection`. `shared_with_val` and `left_out` mark samples and
-    /// may be empty; `suspects` may hold samples that were not kept, which are not reported.
+    /// The findings among the images of `selection`. `left_out` marks samples and may be empty; `copies` and `suspects` may
+    /// hold samples that were not kept, which are not reported.
     ///
     /// # Panics
     /// When an index is none of `samples`.
@@ -87,8 +101,7 @@ impl Findings {
         selection: &Selection,
         samples: &[Sample],
         classes: &ClassMap,
-        groups: &[Vec<u32>],
-        shared_with_val: &[bool],
+        copies: &Copies,
         suspects: &[Suspect],
         left_out: &[bool],
     ) -> Self {
@@ -100,14 +113,21 @@ impl Findings {
             let sample = &samples[i as usize];
             Named { path: sample.path.clone(), class: classes.name(sample.class).to_owned() }
         };
-        let marked = |marks: &[bool], of_kept: bool| {
-            let all =
-                (0..marks.len() as u32).filter(|&i| marks[i as usize] && (!of_kept || kept[i as usize]));
-            let mut list: Vec<Named> = all.map(named).collect();
-            list.sort();
-            list
-        };
-        let mut near_duplicates: Vec<Vec<Named>> = groups
+        let mut left_out: Vec<Named> =
+            (0..left_out.len() as u32).filter(|&i| left_out[i as usize]).map(named).collect();
+        left_out.sort();
+        let shared = copies.shared.iter().filter(|shared| kept[shared.train as usize]);
+        let mut shared_with_val: Vec<NamedShared> = shared
+            .map(|shared| NamedShared {
+                image: named(shared.train),
+                val: shared.val.clone(),
+                same_file: shared.same_file,
+                distance: shared.distance,
+            })
+            .collect();
+        shared_with_val.sort();
+        let mut near_duplicates: Vec<Vec<Named>> = copies
+            .groups
             .iter()
             .map(|group| {
                 let mut list: Vec<Named> =
@@ -122,7 +142,7 @@ impl Findings {
         let suspects = suspects.iter().filter(|suspect| kept[suspect.sample as usize]);
         Self {
             near_duplicates,
-            shared_with_val: marked(shared_with_val, true),
+            shared_with_val,
             suspects: suspects
                 .map(|suspect| NamedSuspect {
                     image: named(suspect.sample),
@@ -131,7 +151,7 @@ impl Findings {
                     confidence: suspect.confidence,
                 })
                 .collect(),
-            left_out: marked(left_out, false),
+            left_out,
         }
     }
 
@@ -145,7 +165,11 @@ impl Findings {
 mod tests {
     use super::*;
     use crate::data::ContentHash;
-    use crate::prune::{Fill, PruneRequest, Rule, preference, select};
+    use crate::prune::{Fill, PruneRequest, Rule, Shared, preference, select};
+
+    fn in_val(train: u32) -> Shared {
+        Shared { train, val: format!("val/{train}.png"), same_file: true, distance: 0 }
+    }
 
     fn folder() -> (Vec<Sample>, ClassMap, Vec<f64>) {
         let classes = ClassMap::new(["a".to_owned(), "b".to_owned()]);
@@ -166,6 +190,7 @@ mod tests {
             classes: &classes,
             scores: Some(&scores),
             per_class: 3,
+            composites: 3,
             rule,
             fill: Fill::Error,
             seed: 1,
@@ -188,7 +213,8 @@ mod tests {
         let with = PruneRequest { leave_out: &out, per_class: 2, ..asked(Rule::Easy) };
         let selection = select(&with).expect("enough is left");
         assert!(selection.picks.iter().all(|pick| !out[pick.sample as usize]));
-        let findings = Findings::among(&selection, &samples, &classes, &groups, &shared, &[], &out);
+        let copies = Copies { groups, shared: [0, 8].map(in_val).into() };
+        let findings = Findings::among(&selection, &samples, &classes, &copies, &[], &out);
         assert!(findings.is_empty());
         assert_eq!(findings.left_out.len(), 4);
     }
@@ -201,6 +227,7 @@ mod tests {
             classes: &classes,
             scores: Some(&scores),
             per_class: 8,
+            composites: 8,
             rule: Rule::Easy,
             fill: Fill::Cycle,
             seed: 1,
@@ -211,12 +238,12 @@ mod tests {
         let kept: Vec<u32> = two.picks.iter().map(|pick| pick.sample).collect();
         assert_eq!(kept, [0, 10, 5, 3], "scores 0 and 2, 1 and 3");
         let groups = vec![vec![5, 0, 2], vec![10, 8], vec![3, 9]];
-        let shared = [true; 12];
+        let copies = Copies { groups, shared: (0..12).map(in_val).collect() };
         let suspect = |sample| Suspect { sample, aum: -0.5, late_margin: -0.6, confidence: 0.7 };
         let suspects = [suspect(9), suspect(3)];
         let paths = |list: &[Named]| Vec::from_iter(list.iter().map(|n| n.path.clone()));
 
-        let findings = Findings::among(&two, &samples, &classes, &groups, &shared, &suspects, &[]);
+        let findings = Findings::among(&two, &samples, &classes, &copies, &suspects, &[]);
         assert_eq!(findings.near_duplicates.len(), 1);
         assert_eq!(paths(&findings.near_duplicates[0]), ["train/a/00.png", "train/b/05.png"]);
         assert_eq!(findings.shared_with_val.len(), 4);
@@ -224,7 +251,7 @@ mod tests {
         assert_eq!(findings.suspects[0].image.path, "train/b/03.png");
         assert!(findings.left_out.is_empty() && !findings.is_empty());
 
-        let findings = Findings::among(&all, &samples, &classes, &groups, &shared, &suspects, &[]);
+        let findings = Findings::among(&all, &samples, &classes, &copies, &suspects, &[]);
         assert_eq!(findings.near_duplicates.len(), 3, "an image used twice is no near-duplicate of itself");
         assert_eq!(findings.shared_with_val.len(), 12);
         let json = serde_json::to_string(&findings).expect("findings are JSON");

@@ -12,8 +12,8 @@ mod rule;
 mod select;
 mod selection;
 
-pub use choose::{Chosen, Copies, NEAR, choose};
-pub use dedup::{Findings, Named, NamedSuspect, duplicates_to_leave_out};
+pub use choose::{Chosen, Copies, Shared, choose};
+pub use dedup::{Findings, Named, NamedShared, NamedSuspect, duplicates_to_leave_out};
 pub use error::PruneError;
 pub use rule::{DEFAULT_WINDOW_START, Fill, Rule};
 pub use select::{PruneRequest, preference, select};

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::score::Metric;
+
 /// Share of each class that the rule `window` skips unless it is told otherwise.
 pub const DEFAULT_WINDOW_START: f64 = 0.1;
 
@@ -42,13 +44,20 @@ impl Rule {
         }
     }
 
-    /// The end of "The source images were chosen …", as a dataset card has it.
-    pub fn in_words(self) -> &'static str {
+    /// The end of "The source images were chosen …", as a dataset card has it, where scores are of this metric.
+    pub fn in_words(self, metric: Metric) -> String {
+        let by = match metric {
+            Metric::El2n => "EL2N",
+            Metric::Other => "a score made elsewhere",
+        };
         match self {
-            Self::Easy => "as the easiest of each class by EL2N",
-            Self::Hard => "as the hardest of each class by EL2N",
-            Self::Window { .. } => "as the easiest of each class by EL2N after a share of still easier ones",
-            Self::Random => "at random in each class",
+            Self::Easy => format!("as the easiest of each class by {by}"),
+            Self::Hard => format!("as the hardest of each class by {by}"),
+            Self::Window { start } => format!(
+                "as the easiest of each class by {by} after the {:.0} % that are still easier",
+                100.0 * start
+            ),
+            Self::Random => "at random in each class".to_owned(),
         }
     }
 
@@ -133,6 +142,16 @@ mod tests {
             assert_eq!(serde_json::to_string(&fill).expect("a fill is JSON"), format!("\"{name}\""));
         }
         assert!("Easy".parse::<Rule>().is_err() && "".parse::<Fill>().is_err());
+    }
+
+    #[test]
+    fn words_claim_el2n_of_el2n_only() {
+        let words = Rule::Window { start: 0.3 }.in_words(Metric::El2n);
+        assert_eq!(words, "as the easiest of each class by EL2N after the 30 % that are still easier");
+        assert_eq!(
+            Rule::Hard.in_words(Metric::Other),
+            "as the hardest of each class by a score made elsewhere"
+        );
     }
 
     #[test]

@@ -18,6 +18,9 @@ pub struct PruneRequest<'a> {
     pub scores: Option<&'a [f64]>,
     /// Images to keep of each class: IPC × tiles of a composite.
     pub per_class: usize,
+    /// Composites that the images of a class are laid into, which decides how a small class is filled:
+    /// an image of rank `r` comes into composite `r % composites`. `per_class` for whole images.
+    pub composites: usize,
     /// Which images are kept.
     pub rule: Rule,
     /// What to do about a class that is too small.
@@ -133,9 +136,10 @@ pub fn select(request: &PruneRequest) -> Result<Selection, PruneError> {
         });
     }
 
+    let composites = request.composites;
     let picks = candidates.iter().enumerate().flat_map(|(class, order)| {
         (0..request.per_class).map(move |rank| {
-            let sample = order[rank % order.len()];
+            let sample = order[place_of(rank, order.len(), composites)];
             Pick {
                 sample,
                 class: class as u32,
@@ -146,6 +150,20 @@ pub fn select(request: &PruneRequest) -> Result<Selection, PruneError> {
         })
     });
     Ok(Selection { picks: picks.collect() })
+}
+
+/// Which of a class's `images`, counted from the one the rule prefers, gets `rank` of a selection for so many composites.
+///
+/// Where images are used again they come in the same order. A composite takes every `composites`-th rank, and meets its own
+/// images again after lcm(images, composites) ranks; from there on all are shifted by one. So its tiles differ while the
+/// class has other images, and all images are used equally often, or once more.
+fn place_of(rank: usize, images: usize, composites: usize) -> usize {
+    let (mut a, mut b) = (images, composites.max(1));
+    while b > 0 {
+        (a, b) = (b, a % b);
+    }
+    let round = images / a * composites.max(1);
+    (rank + rank / round) % images
 }
 
 #[cfg(test)]
@@ -178,6 +196,7 @@ mod tests {
             classes,
             scores: Some(scores),
             per_class: 3,
+            composites: 3,
             rule,
             fill: Fill::Error,
             seed: 1,
@@ -262,6 +281,22 @@ mod tests {
         let repeats = Vec::from_iter(selection.picks.iter().map(|pick| pick.repeat));
         assert_eq!(repeats, [0, 0, 1, 1, 2, 0, 0, 0, 0, 0]);
         assert_eq!(selection.repeated(), 3);
+    }
+
+    #[test]
+    fn a_class_of_four_fills_every_composite_with_its_four_images() {
+        let (samples, classes) = folder(&[0; 4], 1);
+        let scores = [0.0, 1.0, 2.0, 3.0];
+        let asked = PruneRequest {
+            per_class: 32,
+            composites: 8,
+            fill: Fill::Cycle,
+            ..request(&samples, &classes, &scores, Rule::Easy)
+        };
+        let all = chosen(&select(&asked).expect("no class is empty"));
+        let tiles = |composite: usize| [0, 8, 16, 24].map(|from| all[from + composite]);
+        assert_eq!(tiles(0), [0, 1, 2, 3]);
+        assert_eq!(tiles(7), [3, 0, 1, 2]);
     }
 
     #[test]
@@ -364,6 +399,38 @@ mod tests {
                 prop_assert_eq!(pick.class, labels[pick.sample as usize]);
                 prop_assert!(pick.repeat == 0 && !leave_out[pick.sample as usize]);
             }
+        }
+
+        #[test]
+        fn a_composite_holds_as_many_images_as_its_class_allows(
+            images in 1usize..40, composites in 1usize..40, rows in 1u32..5, columns in 1u32..5,
+        ) {
+            let tiles = (rows * columns) as usize;
+            let (samples, classes) = folder(&vec![0; images], 1);
+            let scores = Vec::from_iter((0..images).map(|i| i as f64));
+            let (per_class, fill) = (composites * tiles, Fill::Cycle);
+            let asked = PruneRequest {
+                per_class, composites, fill, ..request(&samples, &classes, &scores, Rule::Easy)
+            };
+            let selection = select(&asked).expect("the class is not empty");
+            let all = chosen(&selection);
+            for composite in 0..composites {
+                // The order of `combine::rank_of`.
+                let ranks = (0..tiles).map(|tile| tile * composites + composite);
+                let distinct: BTreeSet<u32> = ranks.map(|rank| all[rank]).collect();
+                prop_assert_eq!(distinct.len(), tiles.min(images));
+            }
+            // All images are used equally often or once more, the first of them in the order of their ranks, and each
+            // use says how many there were before.
+            let mut uses = vec![0; images];
+            for pick in &selection.picks {
+                prop_assert_eq!(pick.repeat, uses[pick.sample as usize]);
+                uses[pick.sample as usize] += 1;
+            }
+            let most = *uses.iter().max().expect("an image");
+            prop_assert!(uses.iter().all(|&count| count + 1 >= most), "{:?}", uses);
+            let first = Vec::from_iter(0..images.min(per_class) as u32);
+            prop_assert_eq!(&all[..first.len()], &first[..]);
         }
 
         #[test]

@@ -233,6 +233,7 @@ mod tests {
             classes: &classes,
             scores,
             per_class,
+            composites: per_class,
             rule,
             fill,
             seed: 3,

@@ -2,13 +2,27 @@
 
 use std::io::{self, Write};
 
-use super::Report;
+use super::{Accuracy, Report};
 
 /// The columns of `report.csv`, in order.
-const COLUMNS: [&str; 12] =
-    ["method", "ipc", "grid", "augment", "model", "labels", "images", "bytes", "run", "seed", "top1", "top5"];
+const COLUMNS: [&str; 13] = [
+    "method",
+    "ipc",
+    "grid",
+    "augment",
+    "model",
+    "labels",
+    "images",
+    "bytes",
+    "run",
+    "seed",
+    "top1",
+    "top5",
+    "macro_top1",
+];
 
-/// Writes one row for each method and run: accuracies in percent, `top5` empty where it means nothing.
+/// Writes one row for each method and run: accuracies in percent, `top5` empty where it means nothing, `macro_top1` where it
+/// was not measured.
 ///
 /// Without results only the header is written.
 ///
@@ -20,7 +34,9 @@ pub fn write_csv(report: &Report, out: impl Write) -> io::Result<()> {
     for result in &report.results {
         let setting = &result.setting;
         for (run, (seed, top1)) in result.seeds.iter().zip(&result.top1.runs).enumerate() {
-            let top5 = result.top5.as_ref().and_then(|top5| top5.runs.get(run));
+            let cell = |of: &Option<Accuracy>| {
+                of.as_ref().and_then(|of| of.runs.get(run)).map_or_else(String::new, f64::to_string)
+            };
             table.write_record([
                 setting.method.clone(),
                 setting.ipc.to_string(),
@@ -33,7 +49,8 @@ pub fn write_csv(report: &Report, out: impl Write) -> io::Result<()> {
                 run.to_string(),
                 seed.to_string(),
                 top1.to_string(),
-                top5.map_or_else(String::new, f64::to_string),
+                cell(&result.top5),
+                cell(&result.macro_top1),
             ])?;
         }
     }
@@ -49,6 +66,7 @@ mod tests {
         let mut report = sample();
         report.results[0].setting.method = "random, \"quoted\"".into();
         report.results[1].top5 = None;
+        report.results[1].macro_top1 = None;
         let mut text = Vec::new();
         write_csv(&report, &mut text).expect("memory does not fail");
         let mut reader = csv::Reader::from_reader(text.as_slice());
@@ -58,9 +76,12 @@ mod tests {
         assert_eq!(&rows[0][0], "random, \"quoted\"");
         assert_eq!(
             rows[7].iter().collect::<Vec<_>>(),
-            ["pca", "10", "2", "extract", "convnet", "hard", "100", "812345", "1", "1", "28.8", "78.8"]
+            [
+                "pca", "10", "2", "extract", "convnet", "hard", "100", "812345", "1", "1", "28.8", "78.8",
+                "28.8"
+            ]
         );
-        assert_eq!(&rows[4][11], "");
+        assert_eq!((&rows[4][11], &rows[4][12]), ("", ""));
         for (row, result) in rows.chunks(3).zip(&report.results) {
             let back: Vec<f64> = row.iter().map(|row| row[10].parse().expect("a number")).collect();
             assert_eq!(back, result.top1.runs);

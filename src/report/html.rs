@@ -10,7 +10,7 @@ mod scores;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::{Report, ValOrigin, words};
+use super::{Report, SharedWithVal, ValOrigin, words};
 use crate::evaluate::verdict::Verdict;
 
 /// Nothing may be loaded or run: only pictures inside the page and its own style.
@@ -64,6 +64,11 @@ pub fn html(report: &Report) -> String {
     page.into_string()
 }
 
+/// A share in percent, without zeros at its end.
+fn percent(share: f64) -> String {
+    format!("{:.3}", 100.0 * share).trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 fn header(report: &Report, sections: &[(&str, &str, Markup)]) -> Markup {
     let data = &report.data;
     let val = words::count(data.val as u64);
@@ -78,8 +83,12 @@ fn header(report: &Report, sections: &[(&str, &str, Markup)]) -> Markup {
                     Some(ValOrigin::Given) => { ", " (val) " validation images as given" }
                     Some(ValOrigin::HeldOut { fraction, seed }) => {
                         ", " (val) " validation images held out of the training images ("
-                        (format!("{:.3}", 100.0 * fraction).trim_end_matches('0').trim_end_matches('.'))
-                        " % of each class, seed " (seed) ")"
+                        (percent(fraction)) " % of each class, seed " (seed) ")"
+                    }
+                    Some(ValOrigin::Tune { fraction, seed, unseen }) => {
+                        ", measured on " (val) " of the training images, held out to tune on (" (percent(fraction))
+                        " % of each class, seed " (seed) "); the " (words::count(unseen as u64))
+                        " validation images stay unseen"
                     }
                     None => {}
                 }
@@ -133,6 +142,8 @@ fn tag(verdict: Verdict) -> Markup {
         Verdict::Better => ("▲", "above"),
         Verdict::Worse => ("▼", "below"),
         Verdict::Indistinguishable => ("≈", "indistinguishable"),
+        Verdict::Inconclusive => ("?", "inconclusive"),
+        Verdict::Untested => ("–", "untested"),
     };
     html! { span.tag { span aria-hidden="true" { (mark) " " } (word) } }
 }
@@ -168,6 +179,15 @@ fn figures(report: &Report) -> Markup {
     }
 }
 
+/// How a training image is like the validation image it was found by.
+fn how_alike(pair: &SharedWithVal) -> String {
+    if pair.same_file {
+        "the same file".to_owned()
+    } else {
+        format!("looks the same ({})", words::counted(pair.distance.into(), "bit apart", "bits apart"))
+    }
+}
+
 fn findings(report: &Report) -> Option<Markup> {
     let found = &report.findings;
     let (near, shared, labels) = (&found.near_duplicates, &found.shared_with_val, &found.suspected_labels);
@@ -183,8 +203,8 @@ fn findings(report: &Report) -> Option<Markup> {
             @if shared.count > 0 {
                 h3 { (words::counted(shared.count as u64, "training image", "training images")) " also in the validation set" }
                 p { "They make every accuracy here look higher than it is. Take them out of one of the two folders." }
-                (examples(shared.count, &["training image", "validation image"], shared.examples.iter().map(|pair| {
-                    vec![pair.train.clone(), pair.val.clone()]
+                (examples(shared.count, &["training image", "validation image", "how alike"], shared.examples.iter().map(|pair| {
+                    vec![pair.train.clone(), pair.val.clone(), how_alike(pair)]
                 }).collect()))
             }
             @if labels.count > 0 {
@@ -420,7 +440,11 @@ mod tests {
             assert!(page.contains(&format!("<section id=\"{id}\"")), "{id}");
             assert!(page.contains(&format!("href=\"#{id}\"")), "{id}");
         }
-        assert!(page.contains("pca is 11.2 points below el2n (95\u{a0}% interval 3.3 to 19.1)."));
+        assert!(
+            page.contains(
+                "pca against el2n is inconclusive on 3 shared seeds: pca could be anything between"
+            )
+        );
         if let Some(folder) = std::env::var_os("TILEPRESS_SAMPLE_REPORTS").map(std::path::PathBuf::from) {
             let write =
                 |name, page| std::fs::write(folder.join(name), page).expect("a folder that can be written");

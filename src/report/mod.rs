@@ -3,6 +3,8 @@
 //! A [`Report`] is filled by whoever ran the stages; everything here only writes what it holds. The JSON
 //! has the numbers, the page has the numbers, the charts and the pictures of the [`Gallery`].
 
+mod answers;
+mod composites;
 mod csv;
 mod gallery;
 #[cfg(feature = "cli")]
@@ -17,6 +19,7 @@ mod svg;
 mod table;
 pub mod words;
 
+pub use answers::write_answers;
 pub use csv::write_csv;
 pub use gallery::{ClassPictures, CompositePicture, Gallery, Picture};
 #[cfg(feature = "cli")]

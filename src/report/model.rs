@@ -62,10 +62,20 @@ impl Report {
         }
     }
 
-    /// Takes in results and compares every pair that has the same IPC, model and pixels.
+    /// Takes in results and compares every pair that has the same IPC, model and pixels; all pairs are judged together.
     pub fn set_results(&mut self, results: Vec<MethodResult>) {
         self.comparisons = result::comparisons(&results, self.data.val);
         self.results = results;
+    }
+
+    /// Whether macro top-1 says something of its own, so that it is shown beside top-1: where they differ by half a point or
+    /// more, which takes validation classes of different sizes.
+    #[cfg(feature = "cli")]
+    pub(super) fn shows_macro(&self) -> bool {
+        let differs = |result: &MethodResult| {
+            result.macro_top1.as_ref().is_some_and(|of| (of.mean - result.top1.mean).abs() >= 0.5)
+        };
+        self.results.iter().any(differs)
     }
 
     /// What each result is called in comparisons, tables and charts, parallel to `results`.
@@ -108,7 +118,8 @@ pub struct DataSummary {
     pub bytes: u64,
 }
 
-/// Where validation images come from. Written `"given"` or `{"held_out": {"fraction": 0.2, "seed": 0}}`.
+/// Where validation images come from. Written `"given"`, `{"held_out": {"fraction": 0.2, "seed": 0}}` or
+/// `{"tune": {"fraction": 0.2, "seed": 0, "unseen": 1000}}`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ValOrigin {
@@ -120,6 +131,15 @@ pub enum ValOrigin {
         fraction: f64,
         /// Seed of the draw.
         seed: u64,
+    },
+    /// A stratified part of the training images, to choose settings by; the validation images proper stay unseen.
+    Tune {
+        /// Share of each class.
+        fraction: f64,
+        /// Seed of the draw.
+        seed: u64,
+        /// Number of the validation images.
+        unseen: usize,
     },
 }
 
@@ -246,13 +266,24 @@ pub struct Duplicate {
     pub distance: u32,
 }
 
-/// A training image that is also a validation image.
+/// A training image that is also a validation image, or a copy of one in another encoding or size.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SharedWithVal {
     /// Path of the training image.
     pub train: String,
     /// Path of the validation image.
     pub val: String,
+    /// Whether the files are equal.
+    #[serde(default = "same")]
+    pub same_file: bool,
+    /// Differing bits of their perceptual hashes.
+    #[serde(default)]
+    pub distance: u32,
+}
+
+/// Copies in another encoding were not looked for once.
+fn same() -> bool {
+    true
 }
 
 /// An image whose label looks wrong.
@@ -280,6 +311,7 @@ mod tests {
             "image_size",
             "top1_interval",
             "top1_interval_of",
+            "macro_top1",
             "top5",
             "seeds",
             "per_class",

@@ -5,8 +5,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::{
     combine::Grid,
     evaluate::{
+        Correct, Estimate,
         stats::{Interval, mean, sample_sd, t_interval, wilson},
-        verdict::{Comparison, Runs, compare},
+        verdict::{Comparison, Runs, compare_all},
     },
 };
 
@@ -44,10 +45,21 @@ pub struct RunOutcome {
     /// images are too many to be held twice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub soft_top1: Option<f64>,
+    /// The same on these images, BatchNorm taking mean and variance from them instead of from training; `None` of a network
+    /// without BatchNorm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapted_top1: Option<f64>,
+    /// Mean of the classes' top-1 accuracies, in percent, over the classes that have validation images; `None` if it was
+    /// not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub macro_top1: Option<f64>,
     /// Top-5 accuracy, in percent; `None` with fewer than six classes.
     pub top5: Option<f64>,
     /// Top-1 accuracy in each class, in percent, in class order; empty if it was not measured.
     pub per_class: Vec<f64>,
+    /// Which validation images it got right; `None` if that was not kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correct: Option<Correct>,
     /// Seconds of training.
     pub seconds: f64,
     /// What was logged while training.
@@ -110,6 +122,8 @@ pub enum IntervalOf {
     Seeds,
     /// One run's accuracy over validation images (Wilson); it knows nothing of the noise between seeds.
     Images,
+    /// The mean over seeds and validation images; see [`Noise`](crate::evaluate::Noise).
+    Both,
 }
 
 /// One entry of `results` in `report.json`.
@@ -127,6 +141,13 @@ pub struct MethodResult {
     /// Top-1 accuracy on the same images at the sharpness of a composite's tile; `None` where it was not measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub soft_top1: Option<Accuracy>,
+    /// Top-1 accuracy on these images, BatchNorm taking mean and variance from them; `None` of a network without BatchNorm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapted_top1: Option<Accuracy>,
+    /// Macro top-1: the mean of the classes' accuracies, so that every class counts the same however many validation images
+    /// it has. `None` where it was not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub macro_top1: Option<Accuracy>,
     /// Top-5 accuracy; `None` with fewer than six classes.
     pub top5: Option<Accuracy>,
     /// The seed of each run, parallel to `top1.runs`.
@@ -137,6 +158,10 @@ pub struct MethodResult {
     pub curves: Vec<Curve>,
     /// Seconds of training, all runs together.
     pub seconds: f64,
+    /// Which validation images each run got right, parallel to `top1.runs`; empty if that was not kept. Not in
+    /// `report.json`: see [`write_answers`](super::write_answers).
+    #[serde(skip)]
+    pub correct: Vec<Correct>,
 }
 
 impl MethodResult {
@@ -148,13 +173,16 @@ impl MethodResult {
         val_images: usize,
     ) -> Option<Self> {
         let top1 = Accuracy::of(runs.iter().map(|run| run.top1).collect())?;
+        let correct: Option<Vec<Correct>> = runs.iter().map(|run| run.correct.clone()).collect();
+        let correct = correct.unwrap_or_default();
         // Accuracies move in steps of one image: runs that agree by chance are not free of noise.
         let least_sd = 100.0 / val_images.max(1) as f64 / 12f64.sqrt();
         let over_seeds = top1.sd.and_then(|sd| t_interval(top1.mean, sd.max(least_sd), top1.runs.len()));
-        let (top1_interval, top1_interval_of) = match over_seeds {
+        let (top1_interval, top1_interval_of) = match (Estimate::accuracy(&correct), over_seeds) {
+            (Some(estimate), _) => (Some(estimate.accuracy_interval()), IntervalOf::Both),
             // A mean accuracy cannot lie outside 0 to 100, so cutting there loses no coverage.
-            Some(interval) => (Some(interval.clamped(0.0, 100.0)), IntervalOf::Seeds),
-            None => {
+            (None, Some(interval)) => (Some(interval.clamped(0.0, 100.0)), IntervalOf::Seeds),
+            (None, None) => {
                 let correct = (top1.mean / 100.0 * val_images as f64).round().max(0.0) as usize;
                 let interval = wilson(correct.min(val_images), val_images)
                     .map(|interval| Interval { low: 100.0 * interval.low, high: 100.0 * interval.high });
@@ -162,6 +190,8 @@ impl MethodResult {
             }
         };
         let soft_top1: Option<Vec<f64>> = runs.iter().map(|run| run.soft_top1).collect();
+        let adapted_top1: Option<Vec<f64>> = runs.iter().map(|run| run.adapted_top1).collect();
+        let macro_top1: Option<Vec<f64>> = runs.iter().map(|run| run.macro_top1).collect();
         let top5 = if classes.len() > 5 { runs.iter().map(|run| run.top5).collect() } else { None };
         let per_class = classes
             .iter()
@@ -178,17 +208,20 @@ impl MethodResult {
             top1_interval,
             top1_interval_of,
             soft_top1: soft_top1.and_then(Accuracy::of),
+            adapted_top1: adapted_top1.and_then(Accuracy::of),
+            macro_top1: macro_top1.and_then(Accuracy::of),
             top5: top5.and_then(Accuracy::of),
             seeds: runs.iter().map(|run| run.seed).collect(),
             per_class,
             seconds: runs.iter().map(|run| run.seconds).sum(),
             curves: runs.into_iter().map(|run| Curve { seed: run.seed, ..run.curve }).collect(),
+            correct,
         })
     }
 
     /// The runs under this name, for a comparison.
     pub fn runs<'a>(&'a self, name: &'a str) -> Runs<'a> {
-        Runs { name, seeds: &self.seeds, accuracies: &self.top1.runs }
+        Runs { name, seeds: &self.seeds, accuracies: &self.top1.runs, correct: &self.correct }
     }
 }
 
@@ -217,22 +250,21 @@ pub(super) fn labels(results: &[MethodResult]) -> Vec<String> {
 }
 
 /// Compares every pair of results that differ in nothing but the images: same IPC, model and pixels. PCA
-/// is always the `a` of its pairs, otherwise the later result is.
+/// is always the `a` of its pairs, otherwise the later result is. All pairs are judged as one family.
 pub(super) fn comparisons(results: &[MethodResult], val_images: usize) -> Vec<Comparison> {
     let labels = labels(results);
     let fair = |a: &Setting, b: &Setting| (a.ipc, &a.model, a.image_size) == (b.ipc, &b.model, b.image_size);
-    let mut comparisons = Vec::new();
+    let mut pairs = Vec::new();
     for (i, a) in results.iter().enumerate() {
         for (j, b) in results[..i].iter().enumerate() {
             if fair(&a.setting, &b.setting) {
                 let (a, b) = (a.runs(&labels[i]), b.runs(&labels[j]));
                 let swap = results[j].setting.method == "pca" && results[i].setting.method != "pca";
-                let (a, b) = if swap { (b, a) } else { (a, b) };
-                comparisons.push(compare(a, b, val_images));
+                pairs.push(if swap { (b, a) } else { (a, b) });
             }
         }
     }
-    comparisons
+    compare_all(&pairs, val_images)
 }
 
 #[cfg(test)]
@@ -273,6 +305,40 @@ mod tests {
         let two = MethodResult::new(setting("pca", "2", 10), &classes(10), two, 1000).expect("runs");
         assert_eq!(two.top1_interval_of, IntervalOf::Seeds);
         assert_eq!(two.top1_interval, Some(Interval { low: 0.0, high: 100.0 }));
+    }
+
+    #[test]
+    fn runs_with_their_answers_get_the_interval_of_seeds_and_images() {
+        let result = |keep: bool| {
+            let correct = |right: usize| Some((0..200).map(|image| image < right).collect()).filter(|_| keep);
+            let runs = [60, 62, 64].into_iter().zip(0..);
+            let runs = runs
+                .map(|(right, seed)| RunOutcome { correct: correct(right), ..run(seed, right as f64 / 2.0) });
+            MethodResult::new(setting("pca", "2", 10), &classes(10), runs.collect(), 200).expect("runs")
+        };
+        let (both, seeds) = (result(true), result(false));
+        assert_eq!((both.top1_interval_of, seeds.top1_interval_of), (IntervalOf::Both, IntervalOf::Seeds));
+        assert_eq!((both.correct.len(), seeds.correct.len()), (3, 0));
+        let width = |of: &MethodResult| of.top1_interval.map_or(0.0, |interval| interval.high - interval.low);
+        assert!(width(&both) > 2.0 * width(&seeds), "{} {}", width(&both), width(&seeds));
+        let json = serde_json::to_value(&both).expect("plain data");
+        assert_eq!((&json["top1_interval_of"], &json["correct"]), (&"both".into(), &serde_json::Value::Null));
+        // Of one run the images are what is left.
+        let one = RunOutcome { correct: Some([true, false].into_iter().collect()), ..run(0, 50.0) };
+        let one = MethodResult::new(setting("pca", "2", 10), &classes(2), vec![one], 2).expect("a run");
+        assert_eq!(one.top1_interval_of, IntervalOf::Images);
+    }
+
+    #[test]
+    fn macro_accuracy_is_kept_where_every_run_has_it() {
+        let result = |second: Option<f64>| {
+            let macros = [Some(20.0), second].into_iter().zip(0..);
+            let runs =
+                macros.map(|(macro_top1, seed)| RunOutcome { macro_top1, ..run(seed, 40.0) }).collect();
+            MethodResult::new(setting("pca", "2", 10), &classes(2), runs, 100).expect("runs")
+        };
+        assert_eq!(result(Some(30.0)).macro_top1.map(|of| of.mean), Some(25.0));
+        assert_eq!(result(None).macro_top1, None);
     }
 
     #[test]

@@ -117,6 +117,9 @@ fn run(seed: u64, top1: f64) -> RunOutcome {
         seed,
         top1,
         soft_top1: None,
+        adapted_top1: None,
+        macro_top1: Some(top1),
+        correct: None,
         top5: Some(top1 + 50.0),
         per_class: (0..10).map(|class| (top1 + 6.0 * (f64::from(class) - 4.5)).clamp(0.0, 100.0)).collect(),
         seconds: 44.0,
@@ -136,6 +139,8 @@ fn findings() -> Findings {
             examples: vec![SharedWithVal {
                 train: path("n03028079_4"),
                 val: "val/church/n03028079_77.JPEG".into(),
+                same_file: false,
+                distance: 2,
             }],
         },
         suspected_labels: Found {

@@ -2,7 +2,7 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use super::{Report, words};
+use super::{Accuracy, Report, words};
 
 /// The results as aligned text, the outcome in words below; ends with a line break.
 ///
@@ -24,6 +24,10 @@ pub fn table(report: &Report) -> String {
 fn results(report: &Report) -> String {
     let top5 = report.results.iter().any(|result| result.top5.is_some());
     let mut header = vec!["method", "IPC", "grid", "view", "images", "size", "top-1 %", "95 % interval"];
+    let macros = report.shows_macro();
+    if macros {
+        header.push("macro top-1 %");
+    }
     if top5 {
         header.push("top-5 %");
     }
@@ -43,8 +47,13 @@ fn results(report: &Report) -> String {
                 .top1_interval
                 .map_or_else(String::new, |interval| format!("{:.1} to {:.1}", interval.low, interval.high)),
         ];
+        let cell =
+            |of: &Option<Accuracy>| of.as_ref().map_or_else(String::new, |of| words::spread(of.mean, of.sd));
+        if macros {
+            row.push(cell(&result.macro_top1));
+        }
         if top5 {
-            row.push(result.top5.as_ref().map_or_else(String::new, |top5| words::spread(top5.mean, top5.sd)));
+            row.push(cell(&result.top5));
         }
         row.push(words::seconds(result.seconds));
         rows.push(row);
@@ -109,7 +118,19 @@ random-composites   10  2     extract     100  833 kB  23.9 ± 1.4   20.5 to 27.
 el2n reaches 41.1 % top-1, the highest mean; guessing gives 10.0 %.
 ";
         assert!(text.starts_with(expected), "{text}");
-        assert!(text.contains("\npca is 11.2 points below el2n (95 % interval 3.3 to 19.1).\n"), "{text}");
+        assert!(text.contains("\npca against el2n is inconclusive on 3 shared seeds:"), "{text}");
+    }
+
+    #[test]
+    fn macro_accuracy_is_shown_where_it_says_something_of_its_own() {
+        let mut report = sample();
+        assert!(!table(&report).contains("macro"));
+        report.results[1].macro_top1 = Accuracy::of(vec![40.0, 41.0]);
+        let text = table(&report);
+        assert!(text.contains("95 % interval  macro top-1 %     top-5 %"), "{text}");
+        assert!(text.contains("38.8 to 43.5     40.5 ± 0.7  91.1 ± 0.9"), "{text}");
+        report.results[1].macro_top1 = Accuracy::of(vec![40.9, 41.0]);
+        assert!(!table(&report).contains("macro"), "less than half a point is not worth a column");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Numbers and outcomes in words, the same in a terminal and on the page.
 
-use super::{MethodResult, Report, Setting};
-use crate::evaluate::verdict::Verdict;
+use super::{Report, composites};
+use crate::evaluate::verdict::{Comparison, Verdict};
 
 /// A count with its thousands apart: `12,400`.
 pub fn count(value: u64) -> String {
@@ -106,16 +106,50 @@ pub fn outcome(report: &Report) -> Vec<Line> {
         .map(|(label, _)| label)
         .collect();
     let subjects = if subjects.is_empty() { vec![best_label] } else { subjects };
-    for comparison in &report.comparisons {
-        if subjects.contains(&&comparison.a) || subjects.contains(&&comparison.b) {
-            let text = format!("{}.", comparison.sentence);
-            lines.push(Line { verdict: Some(comparison.verdict), text });
-        }
+    let said =
+        |comparison: &&Comparison| subjects.contains(&&comparison.a) || subjects.contains(&&comparison.b);
+    let said: Vec<&Comparison> = report.comparisons.iter().filter(said).collect();
+    for comparison in &said {
+        let text = format!("{}.", comparison.sentence);
+        lines.push(Line { verdict: Some(comparison.verdict), text });
     }
-    if let Some(remark) = composites_lost(report, &labels) {
+    lines.extend(adjusted(report).map(Line::plain));
+    lines.extend(what_would_decide(&said).map(Line::plain));
+    if let Some(remark) = composites::lost(report, &labels) {
         lines.push(Line::plain(remark));
     }
     lines
+}
+
+/// What it means that intervals are adjusted, where several differences were tested.
+fn adjusted(report: &Report) -> Option<String> {
+    let tested = report.comparisons.iter().filter(|comparison| comparison.p.is_some()).count();
+    (tested > 1).then(|| {
+        format!(
+            "The {tested} differences are judged together (Holm): if all methods were equal, at most 5 of 100 such reports \
+             would call any of them better or worse."
+        )
+    })
+}
+
+/// What it would take to decide the inconclusive comparison that is nearest to it.
+fn what_would_decide(said: &[&Comparison]) -> Option<String> {
+    let open = || said.iter().filter(|comparison| comparison.verdict == Verdict::Inconclusive);
+    if let Some((seeds, of)) =
+        open().filter_map(|of| Some((of.seeds_needed?, of))).min_by_key(|&(seeds, _)| seeds)
+    {
+        return Some(format!(
+            "If difference and noise stay as they are, --repeats {seeds} would decide {} against {}.",
+            of.a, of.b
+        ));
+    }
+    let of_images = |of: &&&Comparison| of.noise.is_some_and(|noise| noise.images > noise.seeds);
+    let of = open().find(of_images)?;
+    Some(format!(
+        "More seeds would hardly decide {} against {}: most of that noise is in the choice of validation images, and more of \
+         those would.",
+        of.a, of.b
+    ))
 }
 
 fn without_results(report: &Report) -> String {
@@ -132,64 +166,6 @@ fn without_results(report: &Report) -> String {
         bytes(set.bytes),
         bytes(report.data.bytes),
     )
-}
-
-/// Advice where whole images clearly beat composites of images chosen by the same rule, and composites
-/// never beat them.
-fn composites_lost(report: &Report, labels: &[String]) -> Option<String> {
-    let find = |label: &String| labels.iter().position(|known| known == label).map(|i| &report.results[i]);
-    // The composites and the whole images of the first pair that is decided so.
-    let mut lost = None;
-    for comparison in &report.comparisons {
-        let (a, b) = (find(&comparison.a)?, find(&comparison.b)?);
-        let tiled = |result: &MethodResult| result.setting.grid.tiles() > 1;
-        if rule(&a.setting) != rule(&b.setting) || tiled(a) == tiled(b) {
-            continue;
-        }
-        let (a, b) = ((&comparison.a, a), (&comparison.b, b));
-        let (composites, whole, won) = match tiled(a.1) {
-            true => (a, b, Verdict::Better),
-            false => (b, a, Verdict::Worse),
-        };
-        if comparison.verdict == won {
-            return None;
-        }
-        if comparison.verdict != Verdict::Indistinguishable {
-            lost = lost.or(Some((composites, whole)));
-        }
-    }
-    let ((own, composites), (whole, images)) = lost?;
-    let asked = match (&composites.soft_top1, &images.soft_top1) {
-        (Some(of_own), Some(of_whole)) => {
-            let told = format!(
-                "asked about the same images as soft as a tile, {own} has {:.1} % and {whole} {:.1} %.",
-                of_own.mean, of_whole.mean
-            );
-            if of_own.mean > of_whole.mean {
-                format!(
-                    " Students that have only seen images so soft are at a loss before sharp ones: {told}"
-                )
-            } else {
-                format!(" That is not for want of sharpness alone: {told}")
-            }
-        }
-        _ => String::new(),
-    };
-    let lost = &composites.setting;
-    let tile = lost.grid.tile(lost.image_size.max(8), lost.grid.tiles() - 1);
-    Some(format!(
-        "Composites lose here: a tile keeps {} x {} pixels of an image.{asked} --grid 1 keeps whole images; a larger \
-         --image-size gives every tile more.",
-        tile.width, tile.height
-    ))
-}
-
-/// How a method chooses its images, whatever it makes of them.
-fn rule(setting: &Setting) -> &str {
-    match setting.method.as_str() {
-        "pca" => "el2n",
-        other => other.trim_end_matches("-composites"),
-    }
 }
 
 #[cfg(test)]
@@ -216,45 +192,108 @@ mod tests {
         assert_eq!(spread(29.93, None), "29.9");
     }
 
+    fn texts(report: &Report) -> Vec<String> {
+        outcome(report).into_iter().map(|line| line.text).collect()
+    }
+
+    /// The sample with some of its methods only, judged anew.
+    fn only(methods: &[&str]) -> Report {
+        let mut report = sample();
+        let mut results = report.results.clone();
+        results.retain(|result| methods.contains(&result.setting.method.as_str()));
+        report.set_results(results);
+        report
+    }
+
     #[test]
-    fn the_outcome_names_the_best_and_says_where_composites_lose() {
-        let lines = outcome(&sample());
-        let text: Vec<&str> = lines.iter().map(|line| line.text.as_str()).collect();
+    fn the_outcome_names_the_best_and_judges_all_pairs_together() {
         assert_eq!(
-            text,
+            texts(&sample()),
             [
                 "el2n reaches 41.1 % top-1, the highest mean; guessing gives 10.0 %.",
-                "pca and random are indistinguishable on 3 shared seeds (difference -6.2, 95 % interval -18.4 to \
-                 6.1 points).",
-                "pca is 11.2 points below el2n (95 % interval 3.3 to 19.1).",
-                "pca is 6.0 points above random-composites (95 % interval 3.1 to 8.9).",
-                "Composites lose here: a tile keeps 32 x 32 pixels of an image. --grid 1 keeps whole images; a \
-                 larger --image-size gives every tile more.",
+                "pca against random is inconclusive on 3 shared seeds: pca could be anything between 34.4 points below and \
+                 22.1 points above (difference -6.2, interval adjusted for 6 comparisons).",
+                "pca against el2n is inconclusive on 3 shared seeds: pca could be anything between 29.4 points below and \
+                 7.0 points above (difference -11.2, interval adjusted for 6 comparisons).",
+                "pca against random-composites is inconclusive on 3 shared seeds: pca could be anything between 0.6 points \
+                 below and 12.6 points above (difference 6.0, interval adjusted for 6 comparisons).",
+                "The 6 differences are judged together (Holm): if all methods were equal, at most 5 of 100 such reports would \
+                 call any of them better or worse.",
+                "If difference and noise stay as they are, --repeats 5 would decide pca against el2n.",
             ]
         );
     }
 
     #[test]
-    fn where_composites_lose_by_their_softness_it_is_said() {
-        let mut report = sample();
-        let mut with = |pca: f64, el2n: f64| {
-            for result in &mut report.results {
-                let soft = match result.setting.method.as_str() {
-                    "pca" => pca,
-                    "el2n" => el2n,
-                    _ => 20.0,
-                };
-                result.soft_top1 = Accuracy::of(vec![soft]);
-            }
-            outcome(&report).pop().expect("the last one is on composites").text
-        };
-        let soft = with(52.0, 24.26);
-        assert!(soft.contains("as soft as a tile, pca has 52.0 % and el2n 24.3 %."), "{soft}");
-        let beaten = with(30.0, 41.0);
-        assert!(
-            beaten.contains("not for want of sharpness alone") && beaten.contains("el2n 41.0 %"),
-            "{beaten}"
+    fn where_composites_lose_clearly_it_is_said() {
+        let report = only(&["el2n", "pca"]);
+        assert_eq!(
+            texts(&report)[1..],
+            [
+                "pca is 11.2 points below el2n (95 % interval 3.3 to 19.1).",
+                "Composites lose here: a tile keeps 32 x 32 pixels of an image. --grid 1 keeps whole images; a \
+                 larger --image-size gives every tile more.",
+            ]
         );
+        assert_eq!(outcome(&report)[1].verdict, Some(Verdict::Worse));
+        let undecided = texts(&sample());
+        assert!(!undecided.iter().any(|text| text.contains("Composites lose")), "{undecided:?}");
+    }
+
+    #[test]
+    fn one_run_has_no_mean_and_no_verdict() {
+        let mut report = sample();
+        let mut results = report.results.clone();
+        for result in &mut results {
+            result.seeds.truncate(1);
+            result.top1 = Accuracy::of(vec![result.top1.runs[0]]).expect("a run");
+        }
+        report.set_results(results.clone());
+        let told = texts(&report);
+        assert_eq!(told[0], "el2n reaches 40.4 % top-1 in one run, the highest; guessing gives 10.0 %.");
+        assert!(
+            told[1].starts_with("pca and random are untested: 0.5 points apart on a single seed"),
+            "{}",
+            told[1]
+        );
+        assert_eq!(told.len(), 4, "nothing was tested, and nothing needs adjusting: {told:?}");
+        results.truncate(1);
+        report.set_results(results);
+        assert_eq!(texts(&report), ["random reaches 33.2 % top-1; guessing gives 10.0 %."]);
+    }
+
+    #[test]
+    fn who_may_be_guessing_is_named() {
+        let mut report = sample();
+        let interval = |low| Some(crate::evaluate::stats::Interval { low, high: 40.0 });
+        report.results[0].top1_interval = interval(10.0);
+        report.results[1].top1_interval = interval(10.1);
+        let told = texts(&report);
+        assert!(told.contains(&"random is not clearly above guessing.".to_owned()), "{told:?}");
+        assert_eq!(told.iter().filter(|text| text.contains("not clearly above")).count(), 1);
+    }
+
+    #[test]
+    fn what_would_decide_is_more_seeds_or_more_images_or_nothing() {
+        let mut report = only(&["random", "pca"]);
+        let told = |report: &Report| texts(report).pop().expect("sentences");
+        assert_eq!(report.comparisons[0].verdict, Verdict::Inconclusive);
+        report.comparisons[0].seeds_needed = None;
+        assert!(told(&report).contains("inconclusive"), "{}", told(&report));
+        report.comparisons[0].seeds_needed = Some(10);
+        assert_eq!(
+            told(&report),
+            "If difference and noise stay as they are, --repeats 10 would decide pca against random."
+        );
+        report.comparisons[0].seeds_needed = None;
+        report.comparisons[0].noise = Some(crate::evaluate::Noise { seeds: 1.0, images: 2.0 });
+        assert_eq!(
+            told(&report),
+            "More seeds would hardly decide pca against random: most of that noise is in the choice of validation images, \
+             and more of those would."
+        );
+        report.comparisons[0].verdict = Verdict::Indistinguishable;
+        assert!(!told(&report).contains("hardly decide"), "{}", told(&report));
     }
 
     #[test]

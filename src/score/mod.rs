@@ -31,7 +31,7 @@ pub use proxy::{Proxy, ProxyError, When};
 #[cfg(feature = "engine")]
 pub use softmax::SoftmaxLog;
 pub use suspects::{Suspect, SuspectRule};
-pub use table::{ScoreRow, ScoreTable, parse_window, window_text};
+pub use table::{Metric, ScoreRow, ScoreTable, parse_window, window_text};
 
 pub(crate) use cells::{Cells, place};
 pub(crate) use paths::PathIndex;

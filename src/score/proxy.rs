@@ -13,6 +13,7 @@ use crate::data::ImageSet;
 use crate::device;
 use crate::kernel::dynamics::{dynamics, from_rows};
 use crate::model::ModelConfig;
+use crate::random::{Purpose, seed_for};
 use crate::train::{CheckpointError, READ_EVERY, Recipe, Student, Task, TrainError, eval_logits};
 
 /// Which forward pass scores.
@@ -89,6 +90,9 @@ impl Proxy {
 
     /// A fresh proxy. `recipe.length` should be whole epochs: each is recorded.
     ///
+    /// Its weights, order and views come of a seed of its own ([`Purpose::Proxy`]), so that it has nothing in common with a
+    /// student of the same `seed` which is trained on what it chose.
+    ///
     /// # Errors
     /// [`ProxyError`] when there is no image or no such network.
     pub fn new(
@@ -102,7 +106,7 @@ impl Proxy {
         let samples = task.images.len();
         let per_epoch = recipe.steps_per_epoch(samples).max(1);
         let epochs = recipe.steps(samples) / per_epoch;
-        let student = Student::new(model, recipe, task, seed, device)?;
+        let student = Student::new(model, recipe, task, seed_for(seed, Purpose::Proxy), device)?;
         let log = TrainingLog::new(epochs as u32, samples as u32);
         let (pending, classes) = (Vec::new(), model.classes);
         Ok(Self { student, device: device.clone(), when, log, softmax: None, pending, per_epoch, classes })
@@ -278,9 +282,9 @@ mod tests {
     use crate::device::Precision;
     use crate::model::golden::bits;
     use crate::model::{Architecture, Stem};
-    use crate::random::{Purpose, permutation};
+    use crate::random::permutation;
     use crate::score::Dynamics;
-    use crate::train::{Cosine, Length, Optimizer};
+    use crate::train::{Length, Preset, Schedule};
 
     const SAMPLES: usize = 70;
     const BATCH: usize = 16;
@@ -301,8 +305,14 @@ mod tests {
 
     fn recipe(lr: f64, epochs: usize) -> Recipe {
         let (length, horizon) = (Length::Epochs(epochs), Length::Epochs(2 * epochs));
-        let optimizer = Optimizer::AdamW;
-        Recipe { optimizer, lr, weight_decay: 0.01, batch: BATCH, length, horizon, cosine: Cosine::Step }
+        Recipe {
+            lr,
+            batch: BATCH,
+            length,
+            horizon,
+            schedule: Schedule::Step,
+            ..Preset::Small.settings().student
+        }
     }
 
     fn task(augmentation: Augmentation) -> Task {
@@ -315,6 +325,11 @@ mod tests {
     fn proxy(lr: f64, epochs: usize, augmentation: Augmentation, when: When, seed: u64) -> Proxy {
         Proxy::new(&model(), recipe(lr, epochs), task(augmentation), when, seed, &Device::flex())
             .expect("a valid proxy")
+    }
+
+    /// The seed that a proxy draws with.
+    fn own(seed: u64) -> u64 {
+        seed_for(seed, Purpose::Proxy)
     }
 
     fn finish(mut proxy: Proxy) -> Proxy {
@@ -358,9 +373,10 @@ mod tests {
         let seed = 4;
         let log = finish(proxy(0.0, 1, Augmentation::NONE, When::Train, seed)).into_log();
         let (task, device) = (task(Augmentation::NONE), Device::flex());
-        let mut network = model().init(seed, &device).expect("a valid network");
+        let own = own(seed);
+        let mut network = model().init(own, &device).expect("a valid network");
         // Batch statistics: the order decides who is scored beside whom.
-        for images in permutation(seed, Purpose::Shuffle, 0, SAMPLES).chunks(BATCH) {
+        for images in permutation(own, Purpose::Shuffle, 0, SAMPLES).chunks(BATCH) {
             let logits = network.forward_train(whole_images(&task, images, &device));
             let logits = block_on(device::read(logits)).expect("the CPU answers");
             for (row, &image) in logits.chunks(CLASSES).zip(images) {
@@ -372,13 +388,38 @@ mod tests {
     }
 
     #[test]
+    fn a_proxy_has_nothing_in_common_with_a_student_of_its_seed() {
+        let (recipe, device) = (recipe(0.02, 2), Device::flex());
+        let mut proxy = proxy(0.02, 2, Augmentation::default(), When::Train, 4);
+        let mut student = Student::new(&model(), recipe, task(Augmentation::default()), 4, &device)
+            .expect("a valid student");
+        let weights =
+            |student: &Student| block_on(crate::model::state(&student.network())).expect("the CPU answers");
+        let drawn = |name: &str| name.ends_with(".weight");
+        let mut compared = 0;
+        for (of_proxy, of_student) in weights(proxy.student()).iter().zip(&weights(&student)) {
+            // Weights of a norm are all 1.
+            if drawn(&of_proxy.name) && of_proxy.shape.len() > 1 {
+                assert_ne!(of_proxy.values, of_student.values, "{}", of_proxy.name);
+                compared += 1;
+            }
+        }
+        assert!(compared > 1, "{compared} tensors are drawn");
+        let first = proxy.student.step().images.to_vec();
+        assert_ne!(first, student.step().images, "the order of the first epoch");
+        // What decides the views is in the fingerprint of a run.
+        let aside = block_on(proxy.student.checkpoint()).expect("the CPU answers");
+        assert!(matches!(student.restore(&aside), Err(CheckpointError::OtherRun)));
+    }
+
+    #[test]
     fn scoring_after_an_epoch_records_the_evaluation_logits_of_that_moment() {
         let mut proxy = proxy(0.02, 2, Augmentation::default(), When::Eval, 4);
         let per_epoch = SAMPLES.div_ceil(BATCH);
         let mut moments = Vec::new();
         // The same student without a log, stopped after each epoch.
         let mut student =
-            Student::new(&model(), recipe(0.02, 2), task(Augmentation::default()), 4, &Device::flex())
+            Student::new(&model(), recipe(0.02, 2), task(Augmentation::default()), own(4), &Device::flex())
                 .expect("a valid student");
         for _ in 0..2 {
             block_on(student.advance(per_epoch)).expect("the CPU answers");
@@ -462,7 +503,7 @@ mod tests {
         let weights =
             |student: &Student| block_on(crate::model::state(&student.network())).expect("the CPU answers");
         let mut plain =
-            Student::new(&model(), recipe(0.02, 3), task(Augmentation::default()), 4, &Device::flex())
+            Student::new(&model(), recipe(0.02, 3), task(Augmentation::default()), own(4), &Device::flex())
                 .expect("a valid student");
         block_on(plain.advance(usize::MAX)).expect("the CPU answers");
         for when in [When::Train, When::Eval] {

@@ -10,12 +10,34 @@ use crate::random::Purpose;
 /// The scores of a data set; as a file `scores.csv`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScoreTable {
+    /// What the scores measure.
+    pub metric: Metric,
     /// The epochs that were summed, counted from 0; empty where a table does not tell.
     pub window: Range<u32>,
     /// Runs that were averaged.
     pub runs: u32,
     /// One row for each sample. [`ScoreTable::from_log`] keeps the order of the samples.
     pub rows: Vec<ScoreRow>,
+}
+
+/// What the scores of a table measure. Lower is easier, whatever it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Metric {
+    /// EL2N, summed over the window.
+    #[default]
+    El2n,
+    /// Whatever the column `score` of a table made elsewhere holds.
+    Other,
+}
+
+impl Metric {
+    /// The name of its column in `scores.csv`, and of methods that go by it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::El2n => "el2n",
+            Self::Other => "score",
+        }
+    }
 }
 
 /// What is known of one sample.
@@ -29,7 +51,7 @@ pub struct ScoreRow {
     pub hash: Option<ContentHash>,
     /// EL2N in each epoch.
     pub epochs: Vec<f32>,
-    /// The score: the sum of EL2N over the window. Lower is easier.
+    /// The score, by the table's metric: the sum of EL2N over the window, as a rule. Lower is easier.
     pub el2n: f64,
     /// Place in the class, 0 is the easiest.
     pub rank: u32,
@@ -79,7 +101,7 @@ impl ScoreTable {
                 correct: Some(log.correct_share(i, all)),
             }
         });
-        let mut table = Self { window, runs: log.runs(), rows };
+        let mut table = Self { metric: Metric::El2n, window, runs: log.runs(), rows };
         table.assign_ranks(seed);
         Ok(table)
     }

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::ops::Range;
 
 use super::cells::{Cells, place};
-use super::{ScoreError, ScoreRow, ScoreTable, parse_window, window_text};
+use super::{Metric, ScoreError, ScoreRow, ScoreTable, parse_window, window_text};
 
 const EPOCH_COLUMN: &str = "el2n_epoch_";
 
@@ -26,17 +26,27 @@ impl ScoreTable {
     /// - `el2n_epoch_k`: EL2N in epoch k, from 1.
     ///
     /// A table made elsewhere needs `path` and one of `el2n` and `score` (lower is easier); every other
-    /// column may be missing or empty, unknown ones are ignored, and the order of columns is free.
+    /// column may be missing or empty, unknown ones are ignored, and the order of columns is free. Scores that came
+    /// in a column `score` are written as such: nothing says that they are EL2N.
     ///
     /// # Errors
     /// [`ScoreError::Csv`] when the writer fails.
     pub fn write_csv(&self, writer: impl Write) -> Result<(), ScoreError> {
         let mut csv = csv::Writer::from_writer(writer);
         let epochs = self.rows.iter().map(|row| row.epochs.len()).max().unwrap_or(0);
-        let mut record: Vec<String> =
-            ["path", "class", "rank", "el2n", "aum", "correct", "hash", "el2n_window", "el2n_runs"]
-                .map(String::from)
-                .into();
+        let mut record: Vec<String> = [
+            "path",
+            "class",
+            "rank",
+            self.metric.name(),
+            "aum",
+            "correct",
+            "hash",
+            "el2n_window",
+            "el2n_runs",
+        ]
+        .map(String::from)
+        .into();
         record.extend((1..=epochs).map(|epoch| format!("{EPOCH_COLUMN}{epoch}")));
         csv.write_record(&record)?;
         let number = |value: Option<f64>| value.map(|v| format!("{v:?}")).unwrap_or_default();
@@ -74,7 +84,7 @@ impl ScoreTable {
         let mut csv = csv::ReaderBuilder::new().trim(csv::Trim::Headers).from_reader(reader);
         let header = csv.headers()?.clone();
         let columns = Columns::find(&header)?;
-        let mut table = Self { window: 0..0, runs: 1, rows: Vec::new() };
+        let mut table = Self { metric: columns.metric, window: 0..0, runs: 1, rows: Vec::new() };
         let mut lines: HashMap<String, u64> = HashMap::new();
         let mut all_ranked = columns.rank.is_some();
         let mut constants: Option<(Range<u32>, u32)> = None;
@@ -144,6 +154,7 @@ struct Columns {
     class: Option<usize>,
     rank: Option<usize>,
     score: usize,
+    metric: Metric,
     aum: Option<usize>,
     correct: Option<usize>,
     hash: Option<usize>,
@@ -156,11 +167,16 @@ impl Columns {
     fn find(header: &csv::StringRecord) -> Result<Self, ScoreError> {
         let place = |name: &str| place(header, name);
         let needs = |needs| ScoreError::Column { needs, has: Vec::from_iter(header.iter()).join(", ") };
+        let path = place("path").ok_or_else(|| needs("'path'"))?;
+        let by = |metric: Metric| Some((place(metric.name())?, metric));
+        let score = by(Metric::El2n).or_else(|| by(Metric::Other));
+        let (score, metric) = score.ok_or_else(|| needs("'el2n' or 'score'"))?;
         Ok(Self {
-            path: place("path").ok_or_else(|| needs("'path'"))?,
+            path,
             class: place("class"),
             rank: place("rank"),
-            score: place("el2n").or_else(|| place("score")).ok_or_else(|| needs("'el2n' or 'score'"))?,
+            score,
+            metric,
             aum: place("aum"),
             correct: place("correct"),
             hash: place("hash"),
@@ -213,6 +229,11 @@ mod tests {
         let rows = Vec::from_iter(table.rows.iter().map(|row| (row.path.as_str(), row.el2n, row.rank)));
         assert_eq!(rows, [("cat/a.png", 0.5, 1), ("cat/b, c.png", 0.001, 0)]);
         assert!(table.window.is_empty() && table.rows[0].class.is_empty());
+        // What it measures is not known, before and after it is written.
+        let mut bytes = Vec::new();
+        table.write_csv(&mut bytes).expect("memory takes it");
+        assert_eq!(table.metric, Metric::Other);
+        assert_eq!(ScoreTable::read_csv(&bytes[..]).expect("its own file"), table);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use safetensors::{SafeTensorError, SafeTensors};
 use serde::{Deserialize, Serialize};
 
 use super::course::CurvePoint;
+use super::recipe::Decay;
 use super::student::{Student, TrainError};
 use crate::device::{self, Precision, upload};
 use crate::model::{StateError, StateTensor, StateVisitor, load_state, state};
@@ -172,7 +173,15 @@ impl Student {
             "side": task.images.side(),
             "seed": self.batches.seed(),
         });
-        // Only then, so that what was written before there was a choice still fits.
+        // What was written before there was a choice still fits where the choice is what was done then.
+        if let Some(recipe) = asked["recipe"].as_object_mut() {
+            if self.recipe.decay == Decay::default() {
+                recipe.remove("decay");
+            }
+            if self.recipe.eta_min == 0.0 {
+                recipe.remove("eta_min");
+            }
+        }
         if self.model.precision == Precision::Mixed {
             asked["precision"] = serde_json::json!(Precision::Mixed);
         }
@@ -219,7 +228,7 @@ mod tests {
     use crate::data::ImageSet;
     use crate::model::{Architecture, ModelConfig, Stem};
     use crate::random::{Purpose, Stream};
-    use crate::train::{Cosine, Length, Optimizer, Recipe, Task};
+    use crate::train::{Length, Optimizer, Recipe, Schedule, Task};
 
     const SIDE: u32 = 16;
 
@@ -240,10 +249,12 @@ mod tests {
             optimizer,
             lr: 0.01,
             weight_decay: 0.02,
+            decay: Decay::default(),
             batch: 8,
             length,
             horizon: length,
-            cosine: Cosine::Step,
+            eta_min: 0.0,
+            schedule: Schedule::Step,
         };
         let task = Task {
             images: Arc::new(images),

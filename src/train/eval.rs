@@ -10,6 +10,17 @@ use crate::augment::{Layout, Normalise, normalise_into};
 use crate::data::ImageSet;
 use crate::device::{self, upload};
 use crate::model::Network;
+use crate::random::{Purpose, permutation};
+
+/// Where a network's BatchNorms take mean and variance from, while it is evaluated. Others have no such choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Statistics {
+    /// From training, as a network is used.
+    Running,
+    /// From each batch of the images it is asked about, drawn from all classes: what the network would say if its running
+    /// statistics were those of these images.
+    Batch,
+}
 
 /// Correct answers of a network on a labelled set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +52,13 @@ impl Evaluation {
         100.0 * self.top1 as f64 / self.images.max(1) as f64
     }
 
+    /// Macro top-1 accuracy in percent: the mean of the classes' accuracies, over the classes that have images.
+    pub fn macro_top1_percent(&self) -> f64 {
+        let seen = || self.per_class.iter().filter(|(seen, _)| *seen > 0);
+        let sum: f64 = seen().map(|&(seen, right)| right as f64 / seen as f64).sum();
+        100.0 * sum / seen().count().max(1) as f64
+    }
+
     /// Top-5 accuracy in percent.
     pub fn top5_percent(&self) -> f64 {
         100.0 * self.top5 as f64 / self.images.max(1) as f64
@@ -63,14 +81,16 @@ impl Evaluation {
         Some(Confusion { classes, counts: classes.map(|own| classes.map(|taken| count(own, taken))) })
     }
 
-    /// Adds the rows of `logits` (`[rows, classes]`) with their labels. Of equal logits the lowest class
-    /// wins, as in an argmax.
-    fn add(&mut self, logits: &[f32], labels: &[u32], classes: usize) {
+    /// Adds the rows of `logits` (`[rows, classes]`), one for each of `images` of a set with these labels. Of equal logits
+    /// the lowest class wins, as in an argmax.
+    fn add(&mut self, logits: &[f32], images: &[u32], labels: &[u32], classes: usize) {
         self.per_class.resize(classes, (0, 0));
-        for (row, &label) in logits.chunks_exact(classes).zip(labels) {
+        self.answers.resize(labels.len(), 0);
+        for (row, &image) in logits.chunks_exact(classes).zip(images) {
+            let label = labels[image as usize];
             let own = row[label as usize];
             let top = (0..classes).reduce(|top, class| if row[class] > row[top] { class } else { top });
-            self.answers.push(top.unwrap_or_default() as u32);
+            self.answers[image as usize] = top.unwrap_or_default() as u32;
             let rank = row
                 .iter()
                 .enumerate()
@@ -86,7 +106,7 @@ impl Evaluation {
     }
 }
 
-/// Evaluates a network on a set, in batches of `batch` whole images without augmentation.
+/// Evaluates a network on a set, in batches of up to `batch` whole images without augmentation.
 ///
 /// # Errors
 /// [`TrainError::Device`] when the device does not answer.
@@ -96,16 +116,26 @@ pub async fn evaluate(
     set: &ImageSet,
     normalise: &Normalise,
     batch: usize,
+    statistics: Statistics,
 ) -> Result<Evaluation, TrainError> {
     let mut evaluation = Evaluation::default();
     let mut network = network.clone();
-    let all: Vec<u32> = (0..set.len() as u32).collect();
-    for images in all.chunks(batch.max(1)) {
-        let logits = eval_logits(&mut network, on, set, images, normalise);
+    let count = set.len();
+    let batches = count.div_ceil(batch.max(1)).max(1);
+    let (order, length) = match statistics {
+        Statistics::Running => ((0..count as u32).collect(), batch.max(1)),
+        // Sets are ordered by class, and a batch should hold all of them. None is much smaller than the others.
+        Statistics::Batch => (permutation(0, Purpose::Adapt, 0, count), count.div_ceil(batches).max(1)),
+    };
+    for images in order.chunks(length) {
+        let input = whole_images(on, set, images, normalise);
+        let logits = match statistics {
+            Statistics::Running => network.forward_eval(input),
+            Statistics::Batch => network.forward_adapted(input),
+        };
         let classes = logits.dims()[1];
         let values = device::read(logits).await.map_err(TrainError::Device)?;
-        let labels: Vec<u32> = images.iter().map(|&image| set.labels()[image as usize]).collect();
-        evaluation.add(&values, &labels, classes);
+        evaluation.add(&values, images, set.labels(), classes);
     }
     Ok(evaluation)
 }
@@ -118,11 +148,15 @@ pub(crate) fn eval_logits(
     images: &[u32],
     normalise: &Normalise,
 ) -> Tensor<2> {
+    network.forward_eval(whole_images(device, set, images, normalise))
+}
+
+/// Some images of a set, normalised, `[B, H, W, 3]`.
+fn whole_images(device: &Device, set: &ImageSet, images: &[u32], normalise: &Normalise) -> Tensor<4> {
     let side = set.side() as usize;
     let mut pixels = vec![0.0f32; images.len() * 3 * side * side];
     normalise_into(set, images, normalise, Layout::Nhwc, &mut pixels);
-    let input = TensorData::new(pixels, [images.len(), side, side, 3]);
-    network.forward_eval(upload::floats(input, device))
+    upload::floats(TensorData::new(pixels, [images.len(), side, side, 3]), device)
 }
 
 #[cfg(test)]
@@ -137,11 +171,22 @@ mod tests {
             0.0, 3.0, 3.0, 2.0, -1.0, -2.0, // label 2: tied, the lower class wins
             5.0, 4.0, 3.0, 2.0, 1.0, 0.0, // label 5: sixth
         ];
-        evaluation.add(&logits, &[1, 2, 5], 6);
+        // The labels of the set, whose images are asked about in another order.
+        evaluation.add(&logits, &[2, 0, 1], &[2, 5, 1], 6);
         assert_eq!((evaluation.images, evaluation.top1, evaluation.top5), (3, 1, 2));
         assert_eq!(evaluation.per_class, [(0, 0), (1, 1), (1, 0), (0, 0), (0, 0), (1, 0)]);
         assert!((evaluation.top1_percent() - 100.0 / 3.0).abs() < 1e-12);
-        assert_eq!(evaluation.answers, [1, 1, 0]);
+        assert_eq!(evaluation.answers, [1, 0, 1]);
+        // Classes 1, 2 and 5 have images: all right, none, none.
+        assert!((evaluation.macro_top1_percent() - 100.0 / 3.0).abs() < 1e-12);
+        assert_eq!(Evaluation::default().macro_top1_percent(), 0.0);
+    }
+
+    #[test]
+    fn macro_accuracy_counts_classes_and_not_images() {
+        let per_class = vec![(90, 90), (10, 0), (0, 0)];
+        let evaluation = Evaluation { images: 100, top1: 90, per_class, ..Evaluation::default() };
+        assert_eq!((evaluation.top1_percent(), evaluation.macro_top1_percent()), (90.0, 50.0));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
-use super::recipe::{Optimizer, Recipe};
+use super::recipe::{Decay, Optimizer, Recipe};
 use crate::kernel::reshape::reshape;
 use crate::kernel::update::{AdamW, Sgd, adamw, sgd};
 use crate::model::Network;
@@ -15,10 +15,11 @@ const BETAS: [f64; 2] = [0.9, 0.999];
 const EPSILON: f64 = 1e-8;
 const MOMENTUM: f64 = 0.9;
 
-/// An optimiser and what it keeps of each parameter. Decay acts on parameters of more than one dimension only.
+/// An optimiser and what it keeps of each parameter.
 pub(super) struct OptimizerState {
     optimizer: Optimizer,
     weight_decay: f64,
+    decay: Decay,
     steps: i32,
     kept: HashMap<ParamId, Kept>,
 }
@@ -37,8 +38,8 @@ enum Kept {
 
 impl OptimizerState {
     pub(super) fn new(recipe: &Recipe) -> Self {
-        let Recipe { optimizer, weight_decay, .. } = *recipe;
-        Self { optimizer, weight_decay, steps: 0, kept: HashMap::new() }
+        let Recipe { optimizer, weight_decay, decay, .. } = *recipe;
+        Self { optimizer, weight_decay, decay, steps: 0, kept: HashMap::new() }
     }
 
     /// The network after a step at learning rate `rate`.
@@ -129,7 +130,7 @@ impl ModuleMapper for Step<'_> {
         let value = param.val().inner();
         let shape = value.dims();
         let length = shape.iter().product::<usize>();
-        let decay = if D > 1 { self.state.weight_decay } else { 0.0 };
+        let decay = if D > 1 || self.state.decay == Decay::All { self.state.weight_decay } else { 0.0 };
         let new = self.update(id, reshape(value, [length]), reshape(gradient, [length]), decay);
         Param::initialized(id, Tensor::from_inner(reshape(new, shape)).require_grad())
     }

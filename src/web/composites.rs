@@ -10,16 +10,17 @@ use wasm_bindgen::prelude::*;
 
 use super::error::WebError;
 use super::image::side;
-use super::prune::{selection, two_by_two};
+use super::prune::{RuleOption, rule_of, selection, two_by_two};
 use super::samples;
 use super::value::{GridOption, object, to_js, word};
+use crate::augment::AugmentError;
 use crate::combine::{
     Bytes, CombinePlan, Composer, CompositePlan, CompositeRecord, Counts, DATA, Format, Hashes, IpcCounts,
     METADATA, Made, Manifest, PickedSource, Recipe, SCHEMA, SOURCE_FILTER, Tool, about, make, picked_sources,
     selection_hash, source_set_hash, write_metadata,
 };
 use crate::data::{ContentHash, Fit, Limits, Resizer, Sample, decode};
-use crate::prune::Rule;
+use crate::score::Metric;
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
@@ -79,8 +80,12 @@ export interface AboutOptions {
     name: string;
     /** The rule the images were chosen by, for the dataset card. Default: by the list that was given. */
     rule?: "easy" | "hard" | "window" | "random";
+    /** Of the rule `"window"`. Default 0.1. */
+    windowStart?: number;
     /** Bytes of the files of all samples, for the card and the manifest. */
     sourceBytes?: number;
+    /** Smallest crop of the set's views as a share of the tile, for the torchvision transform. Default 0.5. */
+    minScale?: number;
     /** Options of yours that the manifest is to keep. */
     options?: object;
 }
@@ -121,14 +126,14 @@ struct About {
     #[serde(default)]
     rule: Option<RuleOption>,
     #[serde(default)]
+    window_start: Option<f64>,
+    #[serde(default)]
     source_bytes: u64,
+    #[serde(default)]
+    min_scale: Option<f64>,
     #[serde(default)]
     options: serde_json::Value,
 }
-
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct RuleOption(#[serde(deserialize_with = "word")] Rule);
 
 /// What is kept of a composite that was made.
 struct Kept {
@@ -314,7 +319,11 @@ impl Composites {
         &self,
         #[wasm_bindgen(unchecked_param_type = "AboutOptions")] options: JsValue,
     ) -> Result<JsValue, WebError> {
-        let About { name, rule, source_bytes, options } = super::value::options(options)?;
+        let About { name, rule, window_start, source_bytes, min_scale, options } =
+            super::value::options(options)?;
+        if let Some(scale) = min_scale.filter(|&scale| !(scale > 0.0 && scale <= 1.0)) {
+            return Err(AugmentError::MinScale(scale).into());
+        }
         let missing = self.made.iter().filter(|made| made.is_none()).count();
         if missing > 0 {
             return Err(WebError::usage(format_args!(
@@ -335,6 +344,7 @@ impl Composites {
             tool: Tool::this(),
             created: None,
             recipe: self.recipe.clone(),
+            min_scale,
             options: serde_json::json!({ "command": "combine", "given": options }),
             counts: Counts::of(&self.picks, self.samples.len(), made.len()),
             bytes: Bytes {
@@ -348,10 +358,13 @@ impl Composites {
             },
             files,
         };
-        let words = rule.map_or("by the list that was given", |rule| rule.0.in_words());
+        let words = match rule {
+            Some(RuleOption(rule)) => rule_of(rule, window_start)?.in_words(Metric::El2n),
+            None => "by the list that was given".to_owned(),
+        };
         let mut out = vec![SetFile { path: place(METADATA), text: String::from_utf8(metadata)? }];
         out.extend(
-            about(&mut manifest, &name, words).map(|(path, text)| SetFile { path: path.to_owned(), text }),
+            about(&mut manifest, &name, &words).map(|(path, text)| SetFile { path: path.to_owned(), text }),
         );
         to_js(&out)
     }

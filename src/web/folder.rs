@@ -1,12 +1,14 @@
 //! From the paths of a folder to classes and splits.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::*;
 
 use super::error::WebError;
 use super::value::to_js;
-use crate::data::{ClassMap, Entry, Folder, Ignored};
+use crate::data::{ClassMap, Entry, Folder, Ignored, Look, near_duplicates};
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
@@ -30,6 +32,11 @@ export interface FolderOptions {
     valFraction?: number;
     /** Decides which images are held out. Default 0. */
     seed?: number;
+    /**
+     * What the images look like, as `decodeImage` gives it, by their paths. Then copies are held out together or not at all, as by
+     * the program.
+     */
+    looks?: Record<string, string>;
 }
 "#;
 
@@ -38,11 +45,12 @@ export interface FolderOptions {
 struct Options {
     val_fraction: f64,
     seed: u64,
+    looks: BTreeMap<String, String>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { val_fraction: 0.2, seed: 0 }
+        Self { val_fraction: 0.2, seed: 0, looks: BTreeMap::new() }
     }
 }
 
@@ -67,7 +75,7 @@ pub fn read_folder(
     paths: Vec<String>,
     #[wasm_bindgen(unchecked_optional_param_type = "FolderOptions")] options: JsValue,
 ) -> Result<JsValue, WebError> {
-    let Options { val_fraction, seed } = super::value::options(options)?;
+    let Options { val_fraction, seed, looks } = super::value::options(options)?;
     if !(0.0..1.0).contains(&val_fraction) {
         return Err(WebError::usage(format_args!(
             "valFraction is {val_fraction}; give a share from 0 to below 1"
@@ -75,7 +83,8 @@ pub fn read_folder(
     }
     let folder = Folder::from_paths(paths)?;
     let val_origin = if folder.val.is_some() { "given" } else { "held-out" };
-    let folder = folder.hold_out(val_fraction, seed);
+    let copies = copies(&folder.train, &looks)?;
+    let folder = folder.hold_out_together(val_fraction, seed, &copies);
     to_js(&Labelled {
         classes: folder.classes,
         train: folder.train,
@@ -83,4 +92,37 @@ pub fn read_folder(
         val_origin,
         left_out: folder.ignored,
     })
+}
+
+/// Groups of entries that look the same, among those whose look is known.
+fn copies(entries: &[Entry], known: &BTreeMap<String, String>) -> Result<Vec<Vec<u32>>, WebError> {
+    let (mut places, mut looks) = (Vec::new(), Vec::new());
+    for (place, entry) in (0..).zip(entries) {
+        if let Some(text) = known.get(&entry.path) {
+            let look: Look = text
+                .parse()
+                .map_err(|why| WebError::usage(format_args!("looks of '{}': {why}", entry.path)))?;
+            places.push(place);
+            looks.push(look);
+        }
+    }
+    let of_entries = |group: Vec<u32>| group.into_iter().map(|look| places[look as usize]).collect();
+    Ok(near_duplicates(&looks).into_iter().map(of_entries).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Image;
+
+    #[test]
+    fn copies_are_found_among_the_images_whose_look_is_known() {
+        let entries = ["a/1", "a/2", "b/1", "b/2"].map(|path| Entry { path: path.to_owned(), class: 0 });
+        let look = |level| Look::of(&Image::filled(4, 4, [level; 3])).to_string();
+        let looks = [("a/2", look(9)), ("b/1", look(200)), ("b/2", look(9)), ("c/1", look(9))];
+        let mut looks = BTreeMap::from(looks.map(|(path, look)| (path.to_owned(), look)));
+        assert_eq!(copies(&entries, &looks).unwrap(), [[1, 3]]);
+        looks.insert("a/1".to_owned(), "9".to_owned());
+        assert!(copies(&entries, &looks).is_err());
+    }
 }

@@ -8,7 +8,6 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::*;
 
 use super::error::WebError;
-use super::samples::look_text;
 use super::value::{object, to_js};
 use crate::data::{self, Filter, Fit, Limits, Preparation, Resizer, prepare};
 
@@ -44,7 +43,7 @@ export interface DecodedImage {
     pixels: Uint8Array;
     /** BLAKE3 of the file. */
     hash: string;
-    /** Perceptual hash; those of near-duplicates differ in two bits at most. */
+    /** What the image looks like, before it is resized: `prune` and `readFolder` find copies by it. */
     look: string;
 }
 "#;
@@ -115,7 +114,7 @@ pub fn decode_image(
     Ok(object([
         ("pixels", Uint8Array::from(pixels.as_slice()).into()),
         ("hash", about.hash.to_string().into()),
-        ("look", look_text(about.look).into()),
+        ("look", about.look.to_string().into()),
     ]))
 }
 

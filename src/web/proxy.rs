@@ -26,7 +26,7 @@ export interface ProxyOptions extends ModelOptions {
     lr?: number;
     /** Which forward pass scores: the training pass itself, or one after each epoch. Default `"train"`. */
     when?: "train" | "eval";
-    /** Smallest crop as a share of an image. Default 0.25. */
+    /** Smallest crop of the proxy's views as a share of an image, whatever the students' is. Default 0.25. */
     minScale?: number;
     /** Default 0. */
     seed?: number;
@@ -116,7 +116,7 @@ impl ProxyRun {
         let recipe = overridden(recipe, None, batch, lr, None)?;
         let images = image_set(pixels, labels, model.image_size, config.classes)?;
         let per_epoch = recipe.steps_per_epoch(images.len()).max(1);
-        let task = Proxy::task(Arc::new(images), min_scale.unwrap_or(defaults.min_scale));
+        let task = Proxy::task(Arc::new(images), min_scale.unwrap_or(defaults.proxy_min_scale));
         let opened = device::open(&model.device).await?;
         let mut proxy = Proxy::new(&config, recipe, task, when, seed, &opened.device)?;
         if softmax {

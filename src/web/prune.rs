@@ -9,7 +9,7 @@ use super::samples::{self, Samples};
 use super::value::{GridOption, argument, to_js, word};
 use crate::combine::{Grid, IpcCounts, sources_per_class};
 use crate::data::ClassMap;
-use crate::prune::{self, Copies, Fill, Named, Pick, PruneRequest, Rule, Selection};
+use crate::prune::{self, Copies, Fill, Named, NamedShared, Pick, PruneRequest, Rule, Selection};
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
@@ -39,7 +39,7 @@ export interface PruneOptions {
     windowStart?: number;
     /** What to do about a class with too few images. Default `"error"`; `"cycle"` uses its images again. */
     fill?: "error" | "cycle";
-    /** Leave out near-duplicates, which needs `look` of every sample, and images that are also in `val`. */
+    /** Leave out near-duplicates, which needs `look` of every sample, and images that are also in `val` or look the same. */
     dedup?: boolean;
     /** Decides the random rule and the order of equal scores. Default 0. */
     seed?: number;
@@ -47,6 +47,16 @@ export interface PruneOptions {
 
 /** An image as a person finds it. */
 export interface NamedImage { path: string; class: string; }
+
+/** A training image that is in the validation set too. */
+export interface SharedImage extends NamedImage {
+    /** Path of the validation image. */
+    val: string;
+    /** Whether the files are equal; else the images look the same, such as after another encoding. */
+    sameFile: boolean;
+    /** Bits in which their difference hashes differ. */
+    distance: number;
+}
 
 /** The chosen images: the same number of every class, by class, then by rank. */
 export interface Pruned {
@@ -58,8 +68,8 @@ export interface Pruned {
     findings: {
         /** Groups of near-duplicates among the images that were kept. */
         nearDuplicates: NamedImage[][];
-        /** Kept images that are in the validation set too, which flatters accuracy. */
-        sharedWithVal: NamedImage[];
+        /** Kept images that are in the validation set too, which flatters accuracy; look-alikes where all have a `look`. */
+        sharedWithVal: SharedImage[];
         /** Images that `dedup` left out. */
         leftOut: NamedImage[];
     };
@@ -99,8 +109,41 @@ struct Pruned<'a> {
 #[serde(rename_all = "camelCase")]
 struct Findings<'a> {
     near_duplicates: &'a [Vec<Named>],
-    shared_with_val: &'a [Named],
+    shared_with_val: Vec<SharedImage<'a>>,
     left_out: &'a [Named],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SharedImage<'a> {
+    #[serde(flatten)]
+    image: &'a Named,
+    val: &'a str,
+    same_file: bool,
+    distance: u32,
+}
+
+impl<'a> From<&'a NamedShared> for SharedImage<'a> {
+    fn from(shared: &'a NamedShared) -> Self {
+        let NamedShared { image, val, same_file, distance } = shared;
+        Self { image, val, same_file: *same_file, distance: *distance }
+    }
+}
+
+/// A rule by its name.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(transparent)]
+pub(super) struct RuleOption(#[serde(deserialize_with = "word")] pub(super) Rule);
+
+/// A rule with its start, which no other than `window` has.
+pub(super) fn rule_of(rule: Rule, window_start: Option<f64>) -> Result<Rule, WebError> {
+    match (rule, window_start) {
+        (Rule::Window { .. }, Some(start)) => Ok(rule.with_window_start(start)),
+        (_, None) => Ok(rule),
+        (_, Some(_)) => Err(WebError::usage(format_args!(
+            "windowStart has no effect with the rule \"{rule}\"; give the rule \"window\" or leave it out"
+        ))),
+    }
 }
 
 /// Chooses the same number of images of every class. `scores` are those of the samples, in their order (lower is
@@ -126,25 +169,27 @@ pub fn prune_samples(
         samples::samples(val, &classes)?
     };
     let grid = options.grid.map_or(two_by_two(), |grid| grid.0);
-    let (_, per_class) = sources_per_class(options.ipc, grid, options.ipc_counts)?;
+    let (composites, per_class) = sources_per_class(options.ipc, grid, options.ipc_counts)?;
     if options.dedup && samples.looks.is_none() {
         return Err(WebError::usage(
-            "dedup needs the perceptual hash of every sample: give `look` as decodeImage gives it",
+            "dedup needs to know what every sample looks like: give `look` as decodeImage gives it",
         ));
     }
-    let rule = options.window_start.map_or(options.rule, |start| options.rule.with_window_start(start));
+    let rule = rule_of(options.rule, options.window_start)?;
     let request = PruneRequest {
         samples: &samples.samples,
         classes: &classes,
         scores: scores.as_deref(),
         per_class: per_class as usize,
+        composites: composites as usize,
         rule,
         fill: options.fill,
         seed: options.seed,
         leave_out: &[],
     };
     let looks = samples.looks.as_deref().unwrap_or(&[]);
-    let copies = Copies::find(looks, &samples.samples, &val.samples);
+    let val_looks = val.looks.as_deref().unwrap_or(&[]);
+    let copies = Copies::find(looks, &samples.samples, val_looks, &val.samples);
     let chosen = prune::choose(&request, &copies, options.dedup, &[])?;
     to_js(&Pruned {
         picks: &chosen.selection.picks,
@@ -152,7 +197,7 @@ pub fn prune_samples(
         repeated: chosen.selection.repeated(),
         findings: Findings {
             near_duplicates: &chosen.findings.near_duplicates,
-            shared_with_val: &chosen.findings.shared_with_val,
+            shared_with_val: chosen.findings.shared_with_val.iter().map(SharedImage::from).collect(),
             left_out: &chosen.findings.left_out,
         },
     })
@@ -227,7 +272,9 @@ mod tests {
         )
         .unwrap();
         assert_eq!(options.grid.unwrap().0, Grid::WHOLE);
-        assert_eq!(options.rule.with_window_start(0.2), Rule::Window { start: 0.2 });
+        assert_eq!(rule_of(options.rule, Some(0.2)).unwrap(), Rule::Window { start: 0.2 });
+        assert_eq!(rule_of(Rule::Hard, None).unwrap(), Rule::Hard);
+        assert!(rule_of(Rule::Hard, Some(0.2)).is_err());
         assert_eq!((options.fill, options.seed), (Fill::Cycle, 0));
         for wrong in [r#"{"ipc": 3, "grids": 2}"#, r#"{"ipc": 3, "rule": "soft"}"#, r#"{"grid": 2}"#] {
             assert!(serde_json::from_str::<Options>(wrong).is_err(), "{wrong}");

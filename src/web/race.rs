@@ -8,12 +8,15 @@ use wasm_bindgen::prelude::*;
 
 use super::device::{self, Opened};
 use super::error::WebError;
+use super::prune::{RuleOption, rule_of};
 use super::training::{Model, at_least_one, overridden, settings};
 use super::value::{GridOption, image_set, no_more, to_js};
-use super::views::default_crop;
-use crate::augment::{Augmentation, Crop, Cutout, MixKind, Normalise};
+use super::views::crop_of;
+use crate::augment::{Augmentation, CropChoice, Cutout, MixKind, Normalise};
 use crate::combine::Grid;
-use crate::evaluate::verdict::{self, Runs};
+use crate::evaluate::stats::{self, Interval, sample_sd};
+use crate::evaluate::verdict::{self, Runs, Verdict};
+use crate::evaluate::{Correct, Estimate, Method, Noise};
 use crate::model::ModelConfig;
 use crate::train::{
     Cohort, Confusion, Course, Evaluation, Exam, Length, Optimizer, READ_EVERY, Recipe, Student, Task,
@@ -32,13 +35,21 @@ export interface RaceOptions extends ModelOptions {
     opt?: "adamw" | "sgd";
     /** Learning rate at the start. Default 0.001 (AdamW) or 0.1 (SGD). */
     lr?: number;
+    /** AdamW's on tensors of more than one dimension, SGD's on all. Default 0.01 (AdamW) or 0.0001 (SGD). */
     weightDecay?: number;
 }
 
 /** What one student is, and how its views are made. */
 export interface Entrant extends Augmentation {
-    /** Name of its method; students of one name and different seeds are compared as one. */
-    name: string;
+    /**
+     * Name of its method; students of one name and different seeds are compared as one. Default: the program's name for
+     * its `rule` and `grid`, such as `"pca"` or `"el2n-hard"`.
+     */
+    name?: string;
+    /** Which images of a class it trains on, where that is to name it. */
+    rule?: "easy" | "hard" | "window" | "random";
+    /** Of the rule `"window"`. Default 0.1. */
+    windowStart?: number;
     /** Tiles of its images. Default 1: whole images. */
     grid?: number | string;
     /** Decides weights, order and views. Default 0. */
@@ -59,6 +70,10 @@ export interface Standing {
     top1: number;
     /** The same on these images at the sharpness of the smallest tile of an entrant; null without tiles. */
     softTop1: number | null;
+    /** The same on these images, BatchNorm taking mean and variance from them; null of a network without BatchNorm. */
+    adaptedTop1: number | null;
+    /** Mean of the accuracies of all classes that have images. */
+    macroTop1: number;
     /** Null below six classes. */
     top5: number | null;
     /** Accuracy in percent of each class; null for a class without images. */
@@ -67,16 +82,44 @@ export interface Standing {
     confused: { classes: [number, number]; counts: [[number, number], [number, number]] } | null;
 }
 
+/** The students of a name, all seeds together. */
+export interface MethodStanding {
+    name: string;
+    seeds: number;
+    /** Mean accuracy in percent. */
+    top1: number;
+    /** Standard deviation over the seeds; null of one. */
+    sd: number | null;
+    /** 95 % interval of the mean over seeds and images; of one student, over the images. */
+    interval: [number, number];
+    /** Whether the interval lies above what guessing gives. */
+    aboveChance: boolean;
+}
+
 /** Two methods on the seeds they share. */
 export interface Comparison {
     a: string;
     b: string;
     /** Mean of a − b, in percentage points. */
     difference: number;
-    /** Student's 95 % interval of it; null with fewer than two shared seeds. */
+    /** 95 % interval of it over seeds and images, as if it were the only one; null with fewer than two shared seeds. */
     interval: [number, number] | null;
+    /** The interval that the verdict follows: wider where several differences were judged together. */
+    adjustedInterval: [number, number] | null;
+    /** p-value of "no difference", alone and adjusted for all that were judged together (Holm). */
+    p: number | null;
+    adjustedP: number | null;
+    /** Standard errors in points: what other seeds and what other images would change. */
+    noise: { seeds: number; images: number } | null;
+    /** Shared seeds. */
     pairs: number;
-    verdict: "better" | "worse" | "indistinguishable";
+    /** How many seeds would decide an inconclusive comparison if difference and noise stay; null where 20 would not. */
+    seedsNeeded: number | null;
+    /**
+     * `"better"` or `"worse"` where the adjusted interval excludes 0; where it holds 0, `"indistinguishable"` within ±5
+     * points and `"inconclusive"` beyond; `"untested"` below two shared seeds.
+     */
+    verdict: "better" | "worse" | "indistinguishable" | "inconclusive" | "untested";
     sentence: string;
 }
 "#;
@@ -106,11 +149,16 @@ struct Options {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct EntrantOptions {
-    name: String,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    rule: Option<RuleOption>,
+    #[serde(default)]
+    window_start: Option<f64>,
     #[serde(default)]
     grid: Option<GridOption>,
     #[serde(default)]
-    crop: Option<Crop>,
+    crop: Option<CropChoice>,
     #[serde(default)]
     flip: Option<bool>,
     #[serde(default)]
@@ -121,10 +169,30 @@ struct EntrantOptions {
     seed: u64,
 }
 
+impl EntrantOptions {
+    /// What it is called: as asked, or by its rule and grid.
+    fn name(&self) -> Result<String, WebError> {
+        let rule = match (self.rule, self.window_start) {
+            (Some(RuleOption(rule)), start) => Some(rule_of(rule, start)?),
+            (None, Some(_)) => {
+                return Err(WebError::usage("windowStart has no effect without the rule \"window\""));
+            }
+            (None, None) => None,
+        };
+        match (&self.name, rule) {
+            (Some(name), None) => Ok(name.clone()),
+            (None, Some(rule)) => Ok(Method::of(rule, self.grid.map_or(Grid::WHOLE, |grid| grid.0)).name()),
+            (Some(_), Some(_)) => Err(WebError::usage("give the name of an entrant or its rule, not both")),
+            (None, None) => Err(WebError::usage("an entrant needs a name, or the rule of its images")),
+        }
+    }
+}
+
 struct Entrant {
     name: String,
     seed: u64,
-    top1: Option<f64>,
+    /// What it got right when it was last measured.
+    correct: Option<Correct>,
 }
 
 /// Students of different methods and seeds that train side by side on one device, with the same recipe.
@@ -196,14 +264,16 @@ impl Race {
         labels: Vec<u32>,
         #[wasm_bindgen(unchecked_param_type = "Entrant")] options: JsValue,
     ) -> Result<usize, WebError> {
-        let EntrantOptions { name, grid, crop, flip, cutout, mix, seed } = super::value::options(options)?;
+        let options: EntrantOptions = super::value::options(options)?;
+        let name = options.name()?;
+        let EntrantOptions { grid, crop, flip, cutout, mix, seed, .. } = options;
         if self.entrants.iter().any(|entrant| entrant.name == name && entrant.seed == seed) {
             return Err(WebError::usage(format_args!(
                 "there is a student '{name}' with seed {seed} already; give another seed"
             )));
         }
         let grid = grid.map_or(Grid::WHOLE, |grid| grid.0);
-        let crop = crop.unwrap_or_else(|| default_crop(grid, settings().min_scale));
+        let crop = crop_of(crop, grid, settings().min_scale);
         let images = image_set(pixels, labels, self.model.image_size as u32, self.model.classes)?;
         let augmentation = Augmentation { crop, flip: flip.unwrap_or(true), cutout, mix };
         // Seeds of one method bring the same images, which are kept once.
@@ -213,7 +283,7 @@ impl Race {
         let others = self.cohort.courses();
         let student = Student::beside(others, &self.model, self.recipe, task, seed, &self.opened.device)?;
         self.cohort.push(student);
-        self.entrants.push(Entrant { name, seed, top1: None });
+        self.entrants.push(Entrant { name, seed, correct: None });
         Ok(self.entrants.len() - 1)
     }
 
@@ -226,7 +296,7 @@ impl Race {
         let steps = steps.map_or(READ_EVERY, |steps| (steps as usize).min(READ_EVERY));
         for (entrant, course) in self.entrants.iter_mut().zip(self.cohort.courses()) {
             if !course.finished() {
-                entrant.top1 = None;
+                entrant.correct = None;
             }
         }
         self.cohort.advance(steps).await?;
@@ -279,13 +349,15 @@ impl Race {
             let outcome = answers.sharp;
             let percent =
                 |&(seen, right): &(usize, usize)| (seen > 0).then(|| 100.0 * right as f64 / seen as f64);
-            entrant.top1 = Some(outcome.top1_percent());
+            entrant.correct = Some(Correct::of(&outcome.answers, set.labels()));
             standings.push(Standing {
                 name: entrant.name.clone(),
                 seed: entrant.seed,
                 images: outcome.images,
                 top1: outcome.top1_percent(),
                 soft_top1: answers.soft.as_ref().map(Evaluation::top1_percent),
+                adapted_top1: answers.adapted.as_ref().map(Evaluation::top1_percent),
+                macro_top1: outcome.macro_top1_percent(),
                 top5: (self.model.classes > 5).then(|| outcome.top5_percent()),
                 per_class: outcome.per_class.iter().map(percent).collect(),
                 confused: outcome.most_confused(set.labels()),
@@ -302,7 +374,45 @@ impl Race {
     #[wasm_bindgen(unchecked_return_type = "Comparison")]
     pub fn compare(&self, a: &str, b: &str) -> Result<JsValue, WebError> {
         let (one, other) = (self.measured(a)?, self.measured(b)?);
-        to_js(&verdict::compare(one.runs(a), other.runs(b), self.measured_on))
+        to_js(&Comparison::from(verdict::compare(one.runs(a), other.runs(b), self.measured_on)))
+    }
+
+    /// Compares every two methods in the order they entered, the earlier against the later, and judges all together: if
+    /// all were equal, at most 5 of 100 such races would call any of them better or worse.
+    ///
+    /// # Errors
+    /// An `Error` whose code is `usage` for students that are not measured.
+    #[wasm_bindgen(unchecked_return_type = "Comparison[]", js_name = compareAll)]
+    pub fn compare_all(&self) -> Result<JsValue, WebError> {
+        let measured = self.methods()?;
+        let runs: Vec<Runs<'_>> = measured.iter().map(|(name, of)| of.runs(name)).collect();
+        let mut pairs = Vec::new();
+        for (i, &a) in runs.iter().enumerate() {
+            pairs.extend(runs[i + 1..].iter().map(|&b| (a, b)));
+        }
+        let compared = verdict::compare_all(&pairs, self.measured_on);
+        to_js(&compared.into_iter().map(Comparison::from).collect::<Vec<_>>())
+    }
+
+    /// How well the students of each name do together, in the order they entered.
+    ///
+    /// # Errors
+    /// An `Error` whose code is `usage` for students that are not measured.
+    #[wasm_bindgen(unchecked_return_type = "MethodStanding[]", js_name = methodStandings)]
+    pub fn method_standings(&self) -> Result<JsValue, WebError> {
+        let chance = 100.0 / self.model.classes as f64;
+        let standings = self.methods()?.into_iter().map(|(name, of)| {
+            let interval = of.interval();
+            MethodStanding {
+                name: name.to_owned(),
+                seeds: of.seeds.len(),
+                top1: stats::mean(&of.accuracies).unwrap_or_default(),
+                sd: sample_sd(&of.accuracies),
+                interval,
+                above_chance: interval.low > chance,
+            }
+        });
+        to_js(&standings.collect::<Vec<_>>())
     }
 
     /// A student as bytes, to go on with later.
@@ -321,7 +431,7 @@ impl Race {
     /// not.
     pub fn restore(&mut self, student: usize, bytes: &[u8]) -> Result<(), WebError> {
         self.entrant(student)?;
-        self.entrants[student].top1 = None;
+        self.entrants[student].correct = None;
         Ok(self.cohort.students()[student].restore(bytes)?)
     }
 
@@ -340,16 +450,28 @@ impl Race {
     fn measured(&self, name: &str) -> Result<Measured, WebError> {
         let mut measured = Measured::default();
         for entrant in self.entrants.iter().filter(|entrant| entrant.name == name) {
-            let top1 = entrant.top1.ok_or_else(|| {
+            let correct = entrant.correct.clone().ok_or_else(|| {
                 WebError::usage(format_args!("'{name}' has trained on since it was measured; evaluate first"))
             })?;
             measured.seeds.push(entrant.seed);
-            measured.accuracies.push(top1);
+            measured.accuracies.push(100.0 * correct.count() as f64 / correct.len().max(1) as f64);
+            measured.correct.push(correct);
         }
         if measured.seeds.is_empty() {
             return Err(WebError::usage(format_args!("there is no student named '{name}'")));
         }
         Ok(measured)
+    }
+
+    /// Every name with its students.
+    fn methods(&self) -> Result<Vec<(&str, Measured)>, WebError> {
+        let mut names: Vec<&str> = Vec::new();
+        for entrant in &self.entrants {
+            if !names.contains(&entrant.name.as_str()) {
+                names.push(&entrant.name);
+            }
+        }
+        names.into_iter().map(|name| Ok((name, self.measured(name)?))).collect()
     }
 
     fn entrant(&self, student: usize) -> Result<&Entrant, WebError> {
@@ -366,11 +488,71 @@ impl Race {
 struct Measured {
     seeds: Vec<u64>,
     accuracies: Vec<f64>,
+    correct: Vec<Correct>,
 }
 
 impl Measured {
     fn runs<'a>(&'a self, name: &'a str) -> Runs<'a> {
-        Runs { name, seeds: &self.seeds, accuracies: &self.accuracies }
+        Runs { name, seeds: &self.seeds, accuracies: &self.accuracies, correct: &self.correct }
+    }
+
+    /// 95 % interval of the mean accuracy.
+    fn interval(&self) -> Interval {
+        let of_images = || {
+            let run = self.correct.first()?;
+            let of = stats::wilson(run.count(), run.len())?;
+            Some(Interval { low: 100.0 * of.low, high: 100.0 * of.high })
+        };
+        let of_both = Estimate::accuracy(&self.correct).map(|of| of.accuracy_interval());
+        of_both.or_else(of_images).unwrap_or(Interval { low: 0.0, high: 100.0 })
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MethodStanding {
+    name: String,
+    seeds: usize,
+    top1: f64,
+    sd: Option<f64>,
+    interval: Interval,
+    above_chance: bool,
+}
+
+/// [`verdict::Comparison`] with the names and nulls of JavaScript.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Comparison {
+    a: String,
+    b: String,
+    difference: f64,
+    interval: Option<Interval>,
+    adjusted_interval: Option<Interval>,
+    p: Option<f64>,
+    adjusted_p: Option<f64>,
+    noise: Option<Noise>,
+    pairs: usize,
+    seeds_needed: Option<usize>,
+    verdict: Verdict,
+    sentence: String,
+}
+
+impl From<verdict::Comparison> for Comparison {
+    fn from(of: verdict::Comparison) -> Self {
+        Self {
+            a: of.a,
+            b: of.b,
+            difference: of.difference,
+            interval: of.interval,
+            adjusted_interval: of.adjusted_interval,
+            p: of.p,
+            adjusted_p: of.adjusted_p,
+            noise: of.noise,
+            pairs: of.pairs,
+            seeds_needed: of.seeds_needed,
+            verdict: of.verdict,
+            sentence: of.sentence,
+        }
     }
 }
 
@@ -397,7 +579,37 @@ struct Standing {
     images: usize,
     top1: f64,
     soft_top1: Option<f64>,
+    adapted_top1: Option<f64>,
+    macro_top1: f64,
     top5: Option<f64>,
     per_class: Vec<Option<f64>>,
     confused: Option<Confusion>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entrant_is_named_by_what_it_is_where_nobody_names_it() {
+        let name = |text: &str| serde_json::from_str::<EntrantOptions>(text).unwrap().name();
+        for (options, expected) in [
+            (r#"{"name": "mine", "grid": 2}"#, "mine"),
+            (r#"{"rule": "easy", "grid": 2}"#, "pca"),
+            (r#"{"rule": "easy"}"#, "el2n"),
+            (r#"{"rule": "hard", "grid": 3}"#, "el2n-hard-composites"),
+            (r#"{"rule": "random", "grid": "1x2"}"#, "random-composites"),
+            (r#"{"rule": "window", "windowStart": 0.5}"#, "el2n-window-0.5"),
+        ] {
+            assert_eq!(name(options).unwrap(), expected);
+        }
+        for wrong in [
+            "{}",
+            r#"{"name": "x", "rule": "easy"}"#,
+            r#"{"rule": "easy", "windowStart": 0.5}"#,
+            r#"{"name": "x", "windowStart": 0.5}"#,
+        ] {
+            assert!(name(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use wasm_bindgen::prelude::*;
 
 use super::error::WebError;
 use super::value::argument;
-use crate::data::{ClassMap, ContentHash, Sample};
+use crate::data::{ClassMap, ContentHash, Look, Sample};
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
@@ -18,12 +18,12 @@ export interface Sample {
     class: number;
     /** BLAKE3 of the file, 64 hexadecimal digits, as `decodeImage` gives it. */
     hash: string;
-    /** Perceptual hash, 16 hexadecimal digits, as `decodeImage` gives it; near-duplicates are found by it. */
+    /** What it looks like, 144 hexadecimal digits, as `decodeImage` gives it; copies in another encoding or size are found by it. */
     look?: string | null;
 }
 "#;
 
-/// A sample with its perceptual hash.
+/// A sample with its look.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct WebSample {
     path: String,
@@ -33,11 +33,11 @@ struct WebSample {
     look: Option<String>,
 }
 
-/// Samples of the core, and their perceptual hashes where all have one.
+/// Samples of the core, and their looks where all have one.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Samples {
     pub(super) samples: Vec<Sample>,
-    pub(super) looks: Option<Vec<u64>>,
+    pub(super) looks: Option<Vec<Look>>,
 }
 
 /// Reads a list of samples, each of a class that there is.
@@ -55,14 +55,10 @@ fn of_list(list: Vec<WebSample>, classes: &ClassMap) -> Result<Samples, WebError
                 classes.len()
             )));
         }
-        match look.map(|text| read_look(&text).ok_or(text)) {
+        match look.map(|text| text.parse()) {
             None => looks = None,
             Some(Ok(look)) => looks.iter_mut().for_each(|looks| looks.push(look)),
-            Some(Err(text)) => {
-                return Err(WebError::usage(format_args!(
-                    "'{path}' has the perceptual hash '{text}', which is not 16 hexadecimal digits"
-                )));
-            }
+            Some(Err(why)) => return Err(WebError::usage(format_args!("look of '{path}': {why}"))),
         }
         samples.push(Sample { path, class, hash });
     }
@@ -81,31 +77,14 @@ pub(super) fn classes(names: Vec<String>) -> Result<ClassMap, WebError> {
     }
 }
 
-/// A perceptual hash as text.
-pub(super) fn look_text(look: u64) -> String {
-    format!("{look:016x}")
-}
-
-fn read_look(text: &str) -> Option<u64> {
-    (text.len() == 16).then(|| u64::from_str_radix(text, 16).ok()).flatten()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::Image;
 
     fn sample(class: u32, look: Option<&str>) -> WebSample {
         let hash = ContentHash::of(b"x");
         WebSample { path: "a/1.jpg".to_owned(), class, hash, look: look.map(str::to_owned) }
-    }
-
-    #[test]
-    fn a_perceptual_hash_is_read_back_as_it_is_written() {
-        for look in [0, 1, u64::MAX, 0x0123_4567_89ab_cdef] {
-            assert_eq!(read_look(&look_text(look)), Some(look));
-        }
-        assert_eq!(read_look("12"), None);
-        assert_eq!(read_look("zzzzzzzzzzzzzzzz"), None);
     }
 
     #[test]
@@ -119,9 +98,10 @@ mod tests {
     #[test]
     fn copies_can_be_found_only_where_every_image_has_a_hash() {
         let two = classes(vec!["a".to_owned(), "b".to_owned()]).unwrap();
-        let look = look_text(5);
+        let five = Look::of(&Image::filled(5, 5, [5; 3]));
+        let look = five.to_string();
         let all = of_list(vec![sample(0, Some(&look)), sample(1, Some(&look))], &two).unwrap();
-        assert_eq!(all.looks, Some(vec![5, 5]));
+        assert_eq!(all.looks, Some(vec![five, five]));
         assert_eq!(of_list(vec![sample(0, Some(&look)), sample(1, None)], &two).unwrap().looks, None);
     }
 

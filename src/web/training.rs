@@ -19,7 +19,7 @@ export interface ModelOptions {
     imageSize: number;
     /** Number of classes. */
     classes: number;
-    /** Default `"convnet"`. */
+    /** Default `"convnet-d"`. */
     model?: "convnet" | "convnet-d" | "resnet18";
     /** Channels of a ConvNet. Default 32. */
     width?: number;
@@ -39,25 +39,25 @@ pub(super) struct Model {
     pub(super) device: String,
     pub(super) image_size: u32,
     classes: usize,
-    #[serde(default = "convnet", deserialize_with = "word")]
+    #[serde(default = "architecture", deserialize_with = "word")]
     model: Architecture,
     #[serde(default)]
     width: Option<usize>,
-    #[serde(default = "imagenet", deserialize_with = "word")]
-    stem: Stem,
+    #[serde(default)]
+    stem: Option<StemOption>,
 }
 
 fn auto() -> String {
     "auto".to_owned()
 }
 
-fn convnet() -> Architecture {
+fn architecture() -> Architecture {
     settings().architecture
 }
 
-fn imagenet() -> Stem {
-    settings().stem
-}
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(transparent)]
+struct StemOption(#[serde(deserialize_with = "word")] Stem);
 
 /// The preset that gives the defaults.
 pub(super) fn settings() -> Settings {
@@ -67,13 +67,21 @@ pub(super) fn settings() -> Settings {
 impl Model {
     /// The network's shape.
     pub(super) fn config(&self) -> Result<ModelConfig, WebError> {
-        let image_size = super::image::side(self.image_size)? as usize;
+        let settings = settings().with_image_size(super::image::side(self.image_size)?);
+        let resnet = self.model == Architecture::ResNet18;
+        let given = if resnet { self.width.map(|_| "width") } else { self.stem.map(|_| "stem") };
+        if let Some(option) = given {
+            return Err(WebError::usage(format_args!(
+                "{option} has no effect with the model \"{}\"; leave it out",
+                self.model
+            )));
+        }
         Ok(ModelConfig {
             architecture: self.model,
-            width: self.width.unwrap_or(settings().width),
-            stem: self.stem,
+            width: self.width.unwrap_or(settings.width),
+            stem: self.stem.map_or(settings.stem, |stem| stem.0),
             classes: self.classes,
-            image_size,
+            image_size: settings.image_size,
             precision: Precision::Full,
         })
     }
@@ -113,10 +121,22 @@ mod tests {
     fn what_is_not_said_is_the_preset_of_the_program() {
         let model: Model = serde_json::from_str(r#"{"imageSize": 64, "classes": 10}"#).unwrap();
         let config = model.config().unwrap();
-        assert_eq!((config.architecture, config.width), (Architecture::ConvNet, 32));
+        assert_eq!((config.architecture, config.width), (Architecture::ConvNetD, 32));
         assert_eq!(model.device, "auto");
         let recipe = overridden(settings().proxy, None, None, None, None).unwrap();
         assert_eq!(recipe, settings().proxy);
+    }
+
+    #[test]
+    fn an_option_that_the_network_does_not_have_is_refused() {
+        let config = |text: &str| {
+            let text = format!(r#"{{"imageSize": 64, "classes": 2, {text}}}"#);
+            serde_json::from_str::<Model>(&text).unwrap().config()
+        };
+        assert!(config(r#""width": 8"#).is_ok());
+        assert!(config(r#""model": "resnet18", "stem": "small""#).is_ok());
+        assert!(config(r#""stem": "small""#).is_err());
+        assert!(config(r#""model": "resnet18", "width": 8"#).is_err());
     }
 
     #[test]

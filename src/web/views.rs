@@ -7,7 +7,7 @@ use wasm_bindgen::{Clamped, JsValue};
 use super::error::WebError;
 use super::value::{GridOption, image_set, to_js};
 use crate::augment::{
-    Augmentation, Crop, Cutout, Executor, Layout, MixKind, Normalise, Planner, View, picture,
+    Augmentation, Crop, CropChoice, Cutout, Executor, Layout, MixKind, Normalise, Planner, View, picture,
 };
 use crate::combine::{Grid, Rect};
 use crate::data::ImageSet;
@@ -17,8 +17,9 @@ const TYPES: &str = r#"
 /** How training views are made. */
 export interface Augmentation {
     /**
-     * `"extract"` crops inside one tile, `"global"` anywhere, `"shuffle"` after RDED's shuffle of tiles; the first two
-     * with a smallest scale where another is wanted, as in `"extract:0.5"`. Default: `"extract"` for composites.
+     * `"extract"` crops inside one tile, `"global"` anywhere, `"shuffle"` after RDED's shuffle of tiles, `"none"` not at
+     * all; the first two with a smallest scale where another than 0.5 is wanted, as in `"extract:0.25"`. Default:
+     * `"extract"` for composites, `"global"` for whole images.
      */
     crop?: string;
     /** Mirror with probability 1/2. Default true. */
@@ -68,7 +69,7 @@ struct Options {
     #[serde(default)]
     seed: u64,
     #[serde(default)]
-    crop: Option<Crop>,
+    crop: Option<CropChoice>,
     #[serde(default = "yes")]
     flip: bool,
     #[serde(default)]
@@ -81,9 +82,12 @@ fn yes() -> bool {
     true
 }
 
-/// The crop of stored images where none is asked for: inside a tile of composites, anywhere in whole images.
-pub(super) fn default_crop(grid: Grid, min_scale: f64) -> Crop {
-    if grid == Grid::WHOLE { Crop::Global { min_scale } } else { Crop::Extract { min_scale } }
+/// The crop of stored images: the one asked for, or else inside a tile of composites and anywhere in whole images; with
+/// `min_scale` where the choice names no scale of its own.
+pub(super) fn crop_of(asked: Option<CropChoice>, grid: Grid, min_scale: f64) -> Crop {
+    let usual =
+        if grid == Grid::WHOLE { CropChoice::Global { min_scale: None } } else { CropChoice::default() };
+    asked.unwrap_or(usual).or_scale(min_scale)
 }
 
 /// The training views of stored images.
@@ -112,7 +116,7 @@ impl Views {
         let count = pixels.len() / (side as usize * side as usize * 3);
         let images = image_set(pixels, vec![0; count], side, 1)?;
         let grid = grid.map_or(super::prune::two_by_two(), |grid| grid.0);
-        let crop = crop.unwrap_or_else(|| default_crop(grid, Crop::EXTRACT_MIN_SCALE));
+        let crop = crop_of(crop, grid, Crop::MIN_SCALE);
         let policy = Augmentation { crop, flip, cutout, mix };
         let planner = Planner::new(policy, grid, side, seed)?.with_output(output);
         Ok(Self { images, planner, executor: Executor::new(output) })

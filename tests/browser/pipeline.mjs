@@ -3,7 +3,10 @@
 
 /** Reads a folder: classes, and for each split its samples, one block of pixels, and labels. */
 export async function readSet(api, paths, read, imageSize, options) {
-  const folder = api.readFolder(paths, options);
+  // What the images look like decides what is held out together.
+  const looks = {};
+  for (const { path } of api.readFolder(paths, { valFraction: 0 }).train) looks[path] = api.decodeImage(await read(path), { imageSize: 8 }).look;
+  const folder = api.readFolder(paths, { ...options, looks });
   const split = async (entries) => {
     const samples = [];
     const pixels = new Uint8Array(entries.length * imageSize * imageSize * 3);

@@ -142,7 +142,9 @@ for (const device of ['flex', 'webgpu']) {
     const right = pca.perClass.reduce((sum, percent) => sum + percent, 0) / 3;
     assert.ok(Math.abs(right - pca.top1) < 1e-9, 'the classes are equally large');
     if (pca.top1 < 100) assert.ok(pca.confused.counts[0][1] + pca.confused.counts[1][0] > 0);
-    assert.equal(race.comparison.verdict, 'indistinguishable', 'one seed proves nothing');
+    assert.equal(race.comparison.verdict, 'untested', 'one seed proves nothing');
+    assert.deepEqual(race.comparisons, [race.comparison], 'one pair is a family of its own');
+    assert.deepEqual(race.methods.map(({ name, seeds, sd }) => [name, seeds, sd]), [['pca', 1, null], ['random', 1, null]]);
     assert.equal(race.comparison.interval, null);
     assert.ok(Math.abs(race.comparison.difference - (pca.top1 - random.top1)) < 1e-9);
 

@@ -43,7 +43,7 @@ async function race({ device, imageSize, width, seed, student }, { classes, val 
   let progress = run.progress();
   while (!progress.finished) progress = await run.advance();
   const standings = await run.evaluate(val.pixels, val.labels);
-  return { progress, standings, curve: run.curve(0), comparison: run.compare('pca', 'random') };
+  return { progress, standings, curve: run.curve(0), comparison: run.compare('pca', 'random'), comparisons: run.compareAll(), methods: run.methodStandings() };
 }
 
 async function pipeline(job) {

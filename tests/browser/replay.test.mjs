@@ -65,12 +65,12 @@ test('the recorded run of a built-in set is watched to the end, and gives a real
 
   // What the recording does not cover is said, and undone.
   await through(page, 'Prune');
-  await page.getByText(/200 are kept: 20 of each class/).waitFor();
+  await page.getByText(/40 are kept: 4 of each class/).waitFor();
   await page.getByLabel(/Stored images per class/).fill('3');
-  await banner.getByText('images per class 3 (recorded: 5)').waitFor();
+  await banner.getByText('images per class 3 (recorded: 1)').waitFor();
   await clean(page, 'settings that are not recorded');
   await press(page, 'Back to its settings');
-  await page.getByText(/200 are kept: 20 of each class/).waitFor();
+  await page.getByText(/40 are kept: 4 of each class/).waitFor();
   await through(page, 'Combine');
   await page.locator('.composite').first().waitFor();
   await through(page, 'Augment', 'Compare');

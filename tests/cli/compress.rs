@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::world::{FAST, World};
+use crate::world::{FAST, FAST_STUDENTS, World};
 
 #[test]
 fn compress_leaves_the_files_that_others_script_against() {
@@ -41,7 +41,7 @@ fn the_defaults_are_those_of_the_small_preset() {
     assert_eq!(crate::world::size(&world.path("out/data/ant/0000.png")), (64, 64));
     assert_eq!(manifest["grid"], "2", "{manifest:#}");
     let settings = &manifest["options"]["settings"];
-    assert_eq!(settings["architecture"], "convnet", "{settings:#}");
+    assert_eq!(settings["architecture"], "convnet-d", "{settings:#}");
     assert_eq!(settings["width"], 32);
     assert_eq!(manifest["options"]["preset"], "small");
 }
@@ -120,12 +120,47 @@ fn images_lie_as_deep_in_their_class_as_they_like() {
 #[test]
 fn evaluate_in_the_same_command_reports_students() {
     let world = World::with_data();
-    let run =
-        world.ok_silently(&format!("compress --data data --out out --ipc 2 --evaluate --repeats 2 {FAST}"));
+    let run = world.ok_silently(&format!(
+        "compress --data data --out out --ipc 2 --evaluate --repeats 2 {FAST_STUDENTS}"
+    ));
     assert!(run.out.contains("95 % interval"), "{}", run.out);
     let results = &world.json("out/report.json")["results"];
     assert_eq!(results[0]["method"], "pca");
     assert_eq!(results[0]["top1"]["runs"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_set_is_called_by_what_was_done_to_make_it() {
+    let world = World::with_data();
+    for (options, name) in [
+        ("--rule random", "random-composites"),
+        ("--rule random --grid 1", "random"),
+        ("--rule hard --grid 1", "el2n-hard"),
+        ("--rule hard", "el2n-hard-composites"),
+        ("--rule window", "el2n-window-composites"),
+        ("--rule window --window-start 0.3 --grid 1", "el2n-window-0.3"),
+        ("--grid 1", "el2n"),
+        ("--grid 1x2", "pca"),
+    ] {
+        world.ok(&format!(
+            "compress --data data --out out --force --ipc 1 --evaluate {options} {FAST_STUDENTS}"
+        ));
+        assert_eq!(world.json("out/report.json")["results"][0]["method"], name, "{options}");
+    }
+}
+
+#[test]
+fn a_set_by_a_score_made_elsewhere_is_not_said_to_be_by_el2n() {
+    let world = World::with_data();
+    world.ok(&format!("compress --data data --out first --ipc 1 {FAST}"));
+    let scores = world.read("first/scores.csv").replacen("el2n", "score", 1);
+    world.write("scores.csv", &scores);
+    let compress = "compress --data data --out out --ipc 1 --scores scores.csv --image-size 16";
+    world.ok(compress);
+    assert!(world.read("out/README.md").contains("the easiest of each class by a score made elsewhere"));
+    // The scores that the folder keeps say so, too.
+    world.ok(&format!("{compress} --evaluate --width 4 --steps 4 --device cpu"));
+    assert_eq!(world.json("out/report.json")["results"][0]["method"], "score-composites");
 }
 
 #[test]
@@ -151,6 +186,6 @@ fn a_proxy_that_has_hardly_learned_is_warned_about_with_a_remedy() {
     let report = std::fs::read_to_string(world.path("out/report.json")).unwrap();
     assert!(report.contains("the proxy got only"));
     // Scores made elsewhere come from no proxy of ours.
-    let given = world.ok(&format!("compress --data data --out again --ipc 2 --scores out/scores.csv {FAST}"));
+    let given = world.ok("compress --data data --out again --ipc 2 --scores out/scores.csv --image-size 16");
     assert_eq!(given.proxy_warning, "");
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::world::{FAST, World, assert_same};
+use crate::world::{FAST, FAST_UNSCORED, World, assert_same};
 
 /// `compress` whose proxy trains for so long that there is time to stop it.
 const LONG: &str =
@@ -96,7 +96,7 @@ fn force_never_touches_the_data() {
     for out in ["data", "data/out", ".", "data/../data"] {
         let run = format!("compress --data data --out {out} --force --ipc 1 {FAST}");
         world.fails(&run, 3, &["--out"]);
-        let run = format!("compare --data data --out {out} --force --ipc 1 --methods random {FAST}");
+        let run = format!("compare --data data --out {out} --force --ipc 1 --methods random {FAST_UNSCORED}");
         world.fails(&run, 3, &["--out"]);
         assert_same(&before, &world.tree("data"));
     }

@@ -1,6 +1,6 @@
 //! What is printed, and the commands that look at something.
 
-use crate::world::{FAST, World, size};
+use crate::world::{FAST, FAST_STUDENTS, World, size};
 
 #[test]
 fn json_is_one_document_on_standard_output() {
@@ -14,7 +14,9 @@ fn json_is_one_document_on_standard_output() {
         "prune --data data --scores scored/scores.csv --out pruned --ipc 2".to_owned(),
         "combine --data data --selection pruned/selection.csv --out combined --image-size 16".to_owned(),
         "evaluate --set combined --data data --out evaluated --width 4 --steps 4 --device cpu".to_owned(),
-        format!("compare --data data --out compared --ipc 1 --methods random,pca --repeats 1 {FAST}"),
+        format!(
+            "compare --data data --out compared --ipc 1 --methods random,pca --repeats 1 {FAST_STUDENTS}"
+        ),
         "inspect data".to_owned(),
         "inspect set".to_owned(),
         "inspect set --tile bee/0001.png".to_owned(),

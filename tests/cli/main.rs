@@ -5,9 +5,11 @@
 mod by_hand;
 mod compare;
 mod compress;
+mod effect;
 mod going_on;
 mod looking;
 mod options;
 mod refusals;
 mod same_bytes;
+mod views;
 mod world;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::world::{FAST, World, size};
+use crate::world::{FAST, FAST_STUDENTS, FAST_UNSCORED, World, size};
 
 fn compress(world: &World, out: &str, more: &str) {
     world.ok(&format!("compress --data data --out {out} {FAST} {more}"));
@@ -141,7 +141,7 @@ fn duplicates_and_copies_shared_with_val_are_reported_or_left_out() {
     let run = world.ok(&format!("prune --data data --out list --rule random {all}"));
     assert!(run.err.contains("--rule random: 1 group of kept images look alike;"), "{}", run.err);
     let methods = "--methods random,pca --repeats 1";
-    let run = world.ok(&format!("compare --data data --out both {methods} {all} {FAST}"));
+    let run = world.ok(&format!("compare --data data --out both {methods} {all} {FAST_STUDENTS}"));
     for alike in
         ["random: 1 group of kept images look alike;", "pca: 1 group of kept images look alike (report"]
     {
@@ -160,6 +160,59 @@ fn duplicates_and_copies_shared_with_val_are_reported_or_left_out() {
 }
 
 #[test]
+fn copies_of_validation_images_in_another_encoding_are_reported_or_left_out() {
+    let world = World::new();
+    world.draw("data/train", &["ant", "bee"], 6);
+    world.draw("data/val", &["ant", "bee"], 1);
+    for (hue, class) in ["ant", "bee"].into_iter().enumerate() {
+        world.draw_one(&format!("data/val/{class}/00.png"), hue, 50);
+    }
+    world.copy_as_jpeg("data/train/ant/01.png", "data/val/ant/copy.jpg");
+    let methods = "--methods random,el2n --repeats 1";
+    let run = world.ok(&format!("compare --data data --out out {methods} --ipc 6 {FAST_STUDENTS}"));
+    let alike = "random: 1 kept image looks the same as one of the validation set in another encoding or size, such as \
+                 train/ant/01.png and val/ant/copy.jpg, which flatters accuracy; --dedup leaves them out";
+    assert!(run.err.contains(alike), "{}", run.err);
+    let report = world.json("out/report.json");
+    let shared = &report["findings"]["shared_with_val"];
+    assert_eq!(shared["count"], 1, "{shared:#}");
+    assert_eq!(shared["examples"][0]["same_file"], false);
+    assert!(shared["examples"][0]["distance"].as_u64().unwrap() <= 6);
+    assert!(world.read("out/report.html").contains("looks the same"));
+
+    let clean = format!("compare --data data --out clean {methods} --ipc 5 --dedup {FAST_STUDENTS}");
+    assert!(!world.ok(&clean).err.contains("warning"));
+    let run = format!("compare --data data --out more {methods} --ipc 6 --dedup {FAST_STUDENTS}");
+    world.fails(&run, 3, &["class 'ant'", "1 image left out by --dedup"]);
+}
+
+#[test]
+fn copies_stay_on_one_side_of_a_hold_out() {
+    let world = World::with_data();
+    for class in ["ant", "bee", "cow"] {
+        for image in 0..15 {
+            let from = format!("data/{class}/{image:02}.png");
+            if image % 2 == 0 {
+                world.copy_as_jpeg(&from, &format!("data/{class}/again-{image}.jpg"));
+            } else {
+                std::fs::copy(world.path(&from), world.path(&format!("data/{class}/again-{image}.png")))
+                    .unwrap();
+            }
+        }
+    }
+    for seed in 0..3 {
+        let compare = format!(
+            "compare --data data --out out --force --methods random --ipc 24 --repeats 1 {FAST_UNSCORED}"
+        );
+        let run = world.ok(&format!("{compare} --seed {seed}"));
+        // 6 of 30, three pairs, of each class; all that is left is kept.
+        assert_eq!(world.json("out/report.json")["data"]["val"], 18);
+        assert!(run.err.contains("36 groups of kept images look alike"), "{}", run.err);
+        assert!(!run.err.contains("validation"), "{}", run.err);
+    }
+}
+
+#[test]
 fn scores_made_elsewhere_decide_instead_of_a_proxy() {
     let world = World::with_data();
     let mut scores = "score,path\n".to_owned();
@@ -170,8 +223,8 @@ fn scores_made_elsewhere_decide_instead_of_a_proxy() {
         }
     }
     world.write("scores.csv", &scores);
-    let compress = format!("compress --data data --out out --ipc 1 --grid 1x2 --scores scores.csv {FAST}");
-    let run = world.ok_silently(&compress);
+    let compress = "compress --data data --out out --ipc 1 --grid 1x2 --scores scores.csv --image-size 16";
+    let run = world.ok_silently(compress);
     assert!(!run.out.contains("scored"), "{}", run.out);
     let train: BTreeSet<String> =
         world.csv("out/scores.csv").into_iter().map(|row| row["path"].clone()).collect();
@@ -184,7 +237,7 @@ fn scores_made_elsewhere_decide_instead_of_a_proxy() {
     }
     world.ok(&format!("{compress} -q"));
     world.write("scores.csv", &scores.replace("100,", "1,"));
-    world.fails(&compress, 3, &["score.file"]);
+    world.fails(compress, 3, &["score.file"]);
 }
 
 #[test]
@@ -199,4 +252,14 @@ fn a_config_file_gives_options_and_the_command_line_wins() {
     assert_eq!((&manifest["ipc"], &manifest["grid"]), (&2.into(), &"1x2".into()), "{manifest:#}");
     assert_eq!((&manifest["seed"], &manifest["side"]), (&9.into(), &16.into()), "{manifest:#}");
     world.ok("--config run.toml compress --out out --seed 9 --grid 1x2 --device cpu");
+}
+
+#[test]
+fn a_list_on_the_command_line_takes_the_place_of_that_in_the_config_file() {
+    let world = World::with_data();
+    world.write("run.toml", "methods = [\"random\", \"pca\"]\nrepeats = 1\n");
+    world.ok(&format!(
+        "compare --config run.toml --data data --out out --ipc 1 --methods random {FAST_UNSCORED}"
+    ));
+    assert_eq!(world.json("out/report.json")["results"].as_array().unwrap().len(), 1);
 }

@@ -15,7 +15,9 @@ fn wrong_usage_ends_with_2_and_names_the_flag() {
         (&format!("{compress} --grid 9"), "--grid"),
         (&format!("{compress} --image-size 4"), "--image-size"),
         (&format!("{compress} --val-fraction 1.5"), "--val-fraction"),
+        (&format!("{compress} --val-fraction 1"), "--val-fraction"),
         (&format!("{compress} --rule simple"), "--rule"),
+        ("compare --data data --out out --ipc 1 --tune-fraction 1", "--tune-fraction"),
         (&format!("{compress} --format gif"), "--format"),
         (&format!("{compress} --quality 0"), "--quality"),
         (&format!("{compress} --device gpu"), "--device"),
@@ -39,7 +41,6 @@ fn options_that_do_not_fit_each_other_end_with_2_before_anything_is_made() {
     let sources = "compress --data data --out out --ipc 6 --ipc-counts sources --grid 2";
     world.fails(sources, 2, &["--ipc 6", "--grid"]);
     world.fails("prune --data data --out out --ipc 1", 2, &["--rule easy", "--scores"]);
-    world.fails("compress --data data --out out --ipc 1 --quality 80", 2, &["--quality", "--format jpeg"]);
     assert!(!world.path("out").exists());
 }
 
@@ -47,12 +48,9 @@ fn options_that_do_not_fit_each_other_end_with_2_before_anything_is_made() {
 fn a_window_outside_the_scored_epochs_ends_with_2() {
     let world = World::with_data();
     for window in ["2..9", "0..1", "x"] {
-        world.fails(&format!("score --data data --out out --window {window} {SCORE}"), 2, &["--window"]);
+        world.fails(&format!("score --data data --out out --window {window} {FAST}"), 2, &["--window"]);
     }
 }
-
-/// [`FAST`] for `score`, which trains no students.
-const SCORE: &str = "--image-size 16 --width 4 --score-epochs 2 --device cpu";
 
 #[test]
 fn data_that_is_not_there_ends_with_3_and_is_named() {
@@ -174,7 +172,7 @@ fn an_output_that_is_a_file_or_cannot_be_made_ends_with_3() {
     world.write("file", "mine");
     for out in ["file", "file/out"] {
         world.fails(&format!("compress --data data --out {out} --ipc 1 --force {FAST}"), 3, &[out]);
-        let score = format!("score --data data --out {out} --force {SCORE}");
+        let score = format!("score --data data --out {out} --force {FAST}");
         world.fails(&score, 3, &[out]);
     }
     assert_eq!(world.read("file"), "mine");
@@ -183,13 +181,13 @@ fn an_output_that_is_a_file_or_cannot_be_made_ends_with_3() {
 #[test]
 fn a_score_file_that_is_missing_or_lacks_a_column_is_named_before_anything_is_made() {
     let world = World::with_data();
-    let compress = format!("compress --data data --out out --ipc 1 --scores scores.csv {FAST}");
-    world.fails(&compress, 3, &["scores.csv"]);
+    let compress = "compress --data data --out out --ipc 1 --scores scores.csv --image-size 16";
+    world.fails(compress, 3, &["scores.csv"]);
     world.write("scores.csv", "file,el2n\nant/00.png,1\n");
-    world.fails(&compress, 3, &["scores.csv", "'path'"]);
+    world.fails(compress, 3, &["scores.csv", "'path'"]);
     assert!(!world.path("out").exists());
     world.write("scores.csv", "path,el2n\nant/00.png,1\n");
-    world.fails(&compress, 3, &[" of 36 training images", "score this data folder"]);
+    world.fails(compress, 3, &[" of 36 training images", "score this data folder"]);
     assert!(!world.path("out").exists());
 }
 

@@ -7,8 +7,12 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-/// Small enough that a run takes a fraction of a second.
-pub(crate) const FAST: &str = "--image-size 16 --width 4 --score-epochs 2 --steps 4 --device cpu";
+/// Small enough that a run takes a fraction of a second: for commands that score and train no students.
+pub(crate) const FAST: &str = "--image-size 16 --width 4 --score-epochs 2 --device cpu";
+/// The same for commands that score and train students.
+pub(crate) const FAST_STUDENTS: &str = "--image-size 16 --width 4 --score-epochs 2 --steps 4 --device cpu";
+/// The same for commands that train students of images nobody scored.
+pub(crate) const FAST_UNSCORED: &str = "--image-size 16 --width 4 --steps 4 --device cpu";
 
 /// An empty folder in which programs are run; it goes when the test ends.
 pub(crate) struct World {
@@ -51,6 +55,15 @@ impl World {
         }
     }
 
+    /// The same with images that [`draw`](Self::draw) gives to no folder.
+    pub(crate) fn draw_others(&self, folder: &str, classes: &[&str], images: u32) {
+        for (hue, class) in classes.iter().enumerate() {
+            for image in 0..images {
+                self.draw_one(&format!("{folder}/{class}/{image:02}.png"), hue, 1000 + image);
+            }
+        }
+    }
+
     /// Draws one image, which differs from every other of another hue or number.
     pub(crate) fn draw_one(&self, path: &str, hue: usize, number: u32) {
         let path = self.path(path);
@@ -63,6 +76,18 @@ impl World {
             image::Rgb(pixel)
         });
         image.save(path).unwrap();
+    }
+
+    /// Copies an image in another encoding, three times as large.
+    pub(crate) fn copy_as_jpeg(&self, from: &str, to: &str) {
+        let image = image::open(self.path(from)).unwrap();
+        let (width, height) = (3 * image.width(), 3 * image.height());
+        let larger = image.resize_exact(width, height, image::imageops::FilterType::Nearest);
+        let mut bytes = Vec::new();
+        larger
+            .write_with_encoder(image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 90))
+            .unwrap();
+        fs::write(self.path(to), bytes).unwrap();
     }
 
     pub(crate) fn write(&self, path: &str, text: &str) {

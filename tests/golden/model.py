@@ -183,7 +183,7 @@ def order(seed, epoch, n):
     return items
 
 
-def train(optimizer, lr, decay, dtype, steps=8, horizon=12, images=24, batch=10, seed=5):
+def train(optimizer, lr, decay, on, eta_min, dtype, steps=8, horizon=12, images=24, batch=10, seed=5):
     shape = config("convnet", 4, 16)
     net = fill(build(shape)).to(dtype)
     x = torch.from_numpy((bits("pixels", images * 16 * 16 * 3) >> 24).astype(np.uint8)).reshape(images, 16, 16, 3)
@@ -192,11 +192,13 @@ def train(optimizer, lr, decay, dtype, steps=8, horizon=12, images=24, batch=10,
     y = torch.arange(images) * 3 % 4
     groups = [dict(params=[p for p in net.parameters() if p.dim() > 1], weight_decay=decay),
               dict(params=[p for p in net.parameters() if p.dim() <= 1], weight_decay=0.0)]
+    if on == "all":
+        groups = [dict(params=list(net.parameters()), weight_decay=decay)]
     if optimizer == "adamw":
         opt = torch.optim.AdamW(groups, lr, betas=(0.9, 0.999), eps=1e-8)
     else:
         opt = torch.optim.SGD(groups, lr, momentum=0.9)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(opt, horizon)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(opt, horizon, eta_min)
     losses, epoch = [], 0
     while len(losses) < steps:
         for b in torch.tensor(order(seed, epoch, images)).split(batch):
@@ -209,8 +211,20 @@ def train(optimizer, lr, decay, dtype, steps=8, horizon=12, images=24, batch=10,
             schedule.step()
             losses.append(loss.item())
         epoch += 1
-    return net, dict(config=shape, optimizer=optimizer, lr=lr, weight_decay=decay, steps=steps, horizon=horizon,
-                     images=images, batch=batch, seed=seed, losses=[float(f"{v:.9g}") for v in losses])
+    return net, dict(config=shape, optimizer=optimizer, lr=lr, weight_decay=decay, decay=on, eta_min=eta_min, steps=steps,
+                     horizon=horizon, images=images, batch=batch, seed=seed, losses=[float(f"{v:.9g}") for v in losses])
+
+
+def rates(lr, horizon, eta_min, steps):
+    """What the schedule of `Cosine::Step` comes to after so many steps."""
+    opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(opt, horizon, eta_min)
+    found = [lr]
+    for _ in range(max(steps)):
+        opt.step()
+        schedule.step()
+        found.append(schedule.get_last_lr()[0])
+    return [(step, found[step]) for step in steps]
 
 
 SMALL_STEM = config("resnet18", 3, 32, "small")
@@ -230,9 +244,10 @@ def main():
         golden["passes"].append(exact)
     for name in ("convnet", "convnet-d"):
         save_file(fill(build(config(name, 4, 16))).state_dict(), HERE / f"model_{name}.safetensors")
-    for name, lr, decay in [("adamw", 0.01, 0.5), ("sgd", 0.1, 0.05)]:
-        net, run = train(name, lr, decay, torch.float64)
-        single, other = train(name, lr, decay, torch.float32)
+    for name, *how in [("adamw", 0.01, 0.5, "weights", 0.0), ("sgd", 0.1, 0.05, "weights", 0.0),
+                       ("sgd-all", 0.1, 0.05, "all", 0.02)]:
+        net, run = train(name.split("-")[0], *how, torch.float64)
+        single, other = train(name.split("-")[0], *how, torch.float32)
         pairs = zip(single.state_dict().values(), net.state_dict().values())
         worst = max(((a.double() - b).abs().max() / b.abs().max()).item() for a, b in pairs)
         losses = max(abs(a - b) for a, b in zip(other["losses"], run["losses"]))
@@ -240,6 +255,7 @@ def main():
         state = {k: v.float() if v.is_floating_point() else v for k, v in net.state_dict().items()}
         save_file(state, HERE / f"model_{name}.safetensors")
         golden["runs"].append(run)
+    print("CosineAnnealingLR of the proxy of CCS:", rates(0.1, 2400, 1e-4, (0, 1, 399, 1200, 2400)))
     (HERE / "model.json").write_text(json.dumps(golden, separators=(",", ":")) + "\n")
 
 

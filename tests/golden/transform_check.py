@@ -121,6 +121,11 @@ def a_written_set_loads_in_torchvision():
         cut = PatchExtract.from_manifest(out / "manifest.json")
         assert (cut.grid, cut.size) == ((1, 2), 33)
         assert PatchExtract.from_manifest(out / "manifest.json", size=20, r=0.5).crop.scale == (0.5, 1.0)
+        assert cut.r == 0.5
+        # The run's own smallest crop, unless told otherwise.
+        (out / "run.json").write_text(json.dumps(dict(grid="2", side=64, min_scale=0.08)))
+        assert PatchExtract.from_manifest(out / "run.json").crop.scale == (0.08, 1.0)
+        assert PatchExtract.from_manifest(out / "run.json", r=0.5).crop.scale == (0.5, 1.0)
         (out / "square.json").write_text(json.dumps(dict(grid="3", side=64)))
         assert PatchExtract.from_manifest(out / "square.json").grid == (3, 3)
         steps = [cut, transforms.RandomHorizontalFlip(), transforms.ToTensor(), transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))]

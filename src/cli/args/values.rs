@@ -64,6 +64,14 @@ pub(super) fn share(text: &str) -> Result<f64, String> {
     }
 }
 
+/// A share that leaves something.
+pub(super) fn part(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(value) if value > 0.0 && value < 1.0 => Ok(value),
+        _ => Err(format!("'{text}' is not a part; give a number above 0 and below 1")),
+    }
+}
+
 pub(super) fn share_or_zero(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(value) if (0.0..1.0).contains(&value) => Ok(value),

@@ -1,6 +1,6 @@
 //! `tilepress combine`.
 
-use crate::cli::args::CombineCommand;
+use crate::cli::args::{CombineCommand, DataArgs};
 use crate::cli::console::Console;
 use crate::cli::dataset;
 use crate::cli::exit::InputError;
@@ -20,9 +20,10 @@ pub(in crate::cli) fn run(args: &CombineCommand, console: &Console) -> anyhow::R
     let settings = Preset::Small.settings();
     // Which images were held out when the list was made is not known here and does not matter: the list
     // says which to take.
-    let listing = data::list_whole(&args.data, console)?;
+    let data_args = DataArgs { data: args.data.clone(), val_fraction: None, on_error: args.on_error };
+    let listing = data::list_whole(&data_args, console)?;
     let side = settings.image_size as u32;
-    let data = data::load(listing, &args.data, side, settings.val_resize, console)?;
+    let data = data::load(listing, &data_args, side, settings.val_resize, console)?;
     let selection = Selection::join(&rows, &data.train.samples, &data.classes)?;
     let tiles = args.grid.tiles() as usize;
     let per_class = selection.per_class();
@@ -34,10 +35,10 @@ pub(in crate::cli) fn run(args: &CombineCommand, console: &Console) -> anyhow::R
         ))
         .into());
     }
-    write::empty_folder(&args.out, &args.data.data)?;
+    write::empty_folder(&args.out, &args.data)?;
     data.write_lists(&args.out.out, console)?;
     let ipc = (per_class / tiles) as u32;
-    let recipe = combine::recipe(&data.classes, args.grid, ipc, args.image_size, &args.combine)?;
+    let recipe = combine::recipe(&data.classes, args.grid, ipc, args.image_size, &args.combine);
     let picks = combine::picks(&selection, &data);
     let out = &args.out.out;
     let written = combine::write(out, &recipe, &picks, &data, &args.combine, console)?;
@@ -45,6 +46,7 @@ pub(in crate::cli) fn run(args: &CombineCommand, console: &Console) -> anyhow::R
         schema: SCHEMA,
         tool: Tool::this(),
         created: None,
+        min_scale: args.min_scale,
         options: as_json(&serde_json::json!({ "command": "combine" })),
         counts: Counts::of(&picks, data.train.samples.len(), written.records.len()),
         bytes: Bytes {

@@ -1,5 +1,6 @@
 //! `tilepress compare`: methods side by side, with the same pixels, steps, seeds and crop range.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Instant;
 
@@ -15,11 +16,12 @@ use crate::cli::stage::data::Dataset;
 use crate::cli::stage::prune::Copies;
 use crate::cli::stage::score::{self, Scored};
 use crate::cli::stage::students::{self, Job};
-use crate::cli::stage::{findings, pictures, prune, write};
+use crate::cli::stage::{findings, pictures, prune, tune, write};
 use crate::combine::{Recipe, source_set_hash};
 use crate::device::Opened;
-use crate::evaluate::Method;
+use crate::evaluate::{Method, unlike_views};
 use crate::report::{Bill, CompositePicture, Gallery, MethodResult, Picture, Report, Setting};
+use crate::score::Metric;
 use crate::train::Settings;
 
 /// What a comparison needs; the demo fills it, too.
@@ -45,7 +47,7 @@ pub(in crate::cli) fn run(args: &CompareArgs, console: &Console) -> anyhow::Resu
         out: &args.out.out,
         budget: &args.budget,
         methods: &args.methods,
-        repeats: args.repeats.get(),
+        repeats: args.repeats.map_or(args.model.preset.repeats(), NonZeroUsize::get),
         model: &args.model,
         score: &args.score,
         prune: &args.prune,
@@ -53,10 +55,13 @@ pub(in crate::cli) fn run(args: &CompareArgs, console: &Console) -> anyhow::Resu
         student: &args.student,
         first_log: None,
     };
-    let config = settings::resolve(&args.model, Some(&args.student), Some(&args.score));
-    let data = super::load(&args.data, &config, args.model.seed, console)?;
+    let config = settings::resolve(&args.model, Some(&args.student), Some(&args.score.proxy));
+    let mut data = super::load(&args.data, &config, args.model.seed, console)?;
+    if let Some(fraction) = args.tune_fraction {
+        data = tune::tune(data, &args.data, &config, fraction, args.model.seed, console)?;
+    }
     let report = compare(&comparison, &config, &data, &args.out, console)?;
-    write::report(&args.out.out, report, console)
+    write::report(&args.out.out, report, &data.val.samples, console)
 }
 
 /// One method with one seed: what it stores.
@@ -85,8 +90,8 @@ pub(in crate::cli) fn compare(
     }
     // What cannot be done is said before anything is replaced.
     for &method in &methods {
-        let per_class = stored_per_class(args)? * method.grid(args.budget.grid).tiles();
-        prune::ensure_enough(&data.train.samples, &data.classes, per_class as usize, args.prune)?;
+        let per_class = (stored_per_class(args)? * method.grid(args.budget.grid).tiles()) as usize;
+        prune::ensure_enough(&data.train.samples, &data.classes, per_class, method.rule, args.prune.fill)?;
     }
     let options = options(args, config, &methods);
     begin(out, args, &options, data, console)?;
@@ -100,6 +105,12 @@ pub(in crate::cli) fn compare(
     let seeds: Vec<u64> =
         (0..args.repeats as u64).map(|repeat| args.model.seed.wrapping_add(repeat)).collect();
 
+    warnings.extend(caveats(args, config, &methods, console));
+    if let Some(text) = tune::caveat(data) {
+        console.say(&text);
+        warnings.push(text);
+    }
+
     let scored = if methods.iter().any(|method| method.needs_scores()) {
         score_seeds(args, config, data, &seeds, &opened, console)?
     } else {
@@ -112,12 +123,12 @@ pub(in crate::cli) fn compare(
     let mut entries = Vec::new();
     let mut noticed = None;
     // The report shows the copies of one method.
-    let shown = methods.iter().find(|&&method| method == Method::Pca).or(methods.first());
+    let shown = methods.iter().find(|&&method| method == Method::PCA).or(methods.first());
     for &method in &methods {
         for (place, &seed) in seeds.iter().enumerate() {
             let scored = scored.get(place).or(scored.first());
             let (entry, chosen) = store(args, config, data, &copies, method, seed, scored)?;
-            if place == 0 && (noticed.is_none() || method == Method::Pca) {
+            if place == 0 && (noticed.is_none() || method == Method::PCA) {
                 let chooser = prune::Chooser { name: method.to_string(), reported: shown == Some(&method) };
                 warnings.extend(prune::warn(&chosen, &chooser, args.prune, console));
                 noticed = Some(chosen);
@@ -141,7 +152,7 @@ pub(in crate::cli) fn compare(
             name: format!("{}-{seed}", entry.method),
             images: entry.composed.images.clone(),
             grid: entry.recipe.grid,
-            augmentation: settings::augmentation(crop(args, config, entry.method), args.student)?,
+            augmentation: settings::augmentation(config, crop(args, config, entry.method), args.student)?,
             seed,
         })
     });
@@ -152,13 +163,14 @@ pub(in crate::cli) fn compare(
     let trained = students::train_all(jobs, Some(&keep), &model, config.student, val, &opened, console)?;
 
     let mut outcomes = trained.into_iter().map(|trained| trained.outcome);
+    let metric = scored.first().map_or(Metric::default(), |scored| scored.table.metric);
     let mut results = Vec::new();
     for of_method in entries.chunks(seeds.len()) {
         let entry = &of_method[0];
         let runs = outcomes.by_ref().take(seeds.len()).collect();
         let bytes = of_method.iter().map(|entry| entry.composed.bytes).sum::<u64>() / seeds.len() as u64;
         let setting = Setting {
-            method: entry.method.to_string(),
+            method: entry.method.name_by(metric),
             ipc: (entry.composed.images.len() / data.classes.len()) as u32,
             grid: entry.recipe.grid,
             augment: crop(args, config, entry.method).to_string(),
@@ -178,11 +190,11 @@ pub(in crate::cli) fn compare(
         train_seconds: Some(begun.elapsed().as_secs_f64()),
     };
     if let Some(chosen) = &noticed {
-        report.findings = findings::findings(&chosen.findings, &copies, data);
+        report.findings = findings::findings(&chosen.findings, data);
     }
     let pictured = {
         let find = |wanted: &dyn Fn(&Entry) -> bool| entries.iter().find(|entry| wanted(entry));
-        find(&|entry| entry.method == Method::Pca)
+        find(&|entry| entry.method == Method::PCA)
             .or_else(|| find(&|entry| entry.recipe.grid.tiles() > 1))
             .or(entries.first())
     };
@@ -250,18 +262,25 @@ fn score_seeds(
         return Ok(vec![score::from_file(file)?]);
     }
     let begun = Instant::now();
-    let runs = args.score.runs.get();
+    let runs = args.score.proxy.runs.get();
     // Proxies of one seed's average and of the next seed are all different.
     let all: Vec<u64> = seeds
         .iter()
         .flat_map(|&seed| (0..runs as u64).map(move |run| seed.wrapping_add(run * 1_000_003)))
         .collect();
-    let logs =
-        score::train_proxies(data, config, args.score, &all, Some(&args.out.join(LOGS)), opened, console)?;
+    let logs = score::train_proxies(
+        data,
+        config,
+        &args.score.proxy,
+        &all,
+        Some(&args.out.join(LOGS)),
+        opened,
+        console,
+    )?;
     let seconds = begun.elapsed().as_secs_f64();
     logs.chunks(runs)
         .zip(seeds)
-        .map(|(logs, &seed)| score::from_logs(data, args.score, logs, seed, seconds))
+        .map(|(logs, &seed)| score::from_logs(data, &args.score.proxy, logs, seed, seconds))
         .collect()
 }
 
@@ -277,8 +296,8 @@ fn store(
 ) -> anyhow::Result<(Entry, prune::Chosen)> {
     let grid = method.grid(args.budget.grid);
     let size = config.image_size as u32;
-    let recipe = combine::recipe(&data.classes, grid, stored_per_class(args)?, size, args.combine)?;
-    let (_, per_class) = recipe.per_class()?;
+    let recipe = combine::recipe(&data.classes, grid, stored_per_class(args)?, size, args.combine);
+    let (composites, per_class) = recipe.per_class()?;
     let scores = match scored.filter(|_| method.needs_scores()) {
         Some(scored) => Some(scored.table.join(&data.train.samples, &data.classes)?),
         None => None,
@@ -289,8 +308,9 @@ fn store(
         copies,
         args.prune,
         &prune::Choice {
-            rule: method.rule(),
+            rule: method.rule,
             per_class: per_class as usize,
+            composites: composites as usize,
             scores: scores.as_deref(),
             suspects,
             seed,
@@ -307,8 +327,27 @@ fn stored_per_class(args: &Comparison<'_>) -> anyhow::Result<u32> {
 }
 
 fn crop(args: &Comparison<'_>, config: &Settings, method: Method) -> crate::augment::Crop {
-    let composites = settings::composite_crop(config, args.student);
+    let composites = settings::crop(config, args.student, args.budget.grid);
     method.crop(args.budget.grid, composites, config.min_scale)
+}
+
+/// What keeps the comparison from being quite what it looks like, said and given for the report.
+fn caveats(args: &Comparison<'_>, config: &Settings, methods: &[Method], console: &Console) -> Vec<String> {
+    let mut caveats = Vec::new();
+    let of = |composites: bool| methods.iter().copied().find(|method| method.composites == composites);
+    if let (Some(composites), Some(whole)) = (of(true), of(false)) {
+        let crop = |method| crop(args, config, method);
+        caveats.extend(unlike_views(args.budget.grid, crop(composites), crop(whole)));
+    }
+    if args.score.scores.is_some() && args.repeats > 1 {
+        caveats.push(
+            "--scores: one table of scores serves all seeds, so the intervals lack the noise of scoring; without \
+             --scores every seed has a proxy of its own"
+                .to_owned(),
+        );
+    }
+    caveats.iter().for_each(|text| console.warn(text));
+    caveats
 }
 
 fn options(args: &Comparison<'_>, config: &Settings, methods: &[Method]) -> serde_json::Value {
@@ -322,14 +361,18 @@ fn options(args: &Comparison<'_>, config: &Settings, methods: &[Method]) -> serd
         "seed": args.model.seed,
         "preset": args.model.preset,
         "settings": config,
-        "augment": settings::composite_crop(config, args.student),
-        "flip": !args.student.no_flip,
+        "augment": settings::crop(config, args.student, args.budget.grid),
+        "flip": config.flip && !args.student.no_flip,
         "cutout": args.student.cutout.map(|choice| choice.0),
         "mix": args.student.mix.map(|choice| choice.0),
-        "format": args.combine.format().ok(),
+        "format": args.combine.format(),
         "fit": args.combine.fit,
         "scores": args.score.scores.as_deref().map(super::file_hash),
-        "score": { "runs": args.score.runs, "window": args.score.window, "when": args.score.when },
+        "score": {
+            "runs": args.score.proxy.runs,
+            "window": args.score.proxy.window,
+            "when": args.score.proxy.when,
+        },
         "prune": { "fill": args.prune.fill, "dedup": args.prune.dedup },
     }))
 }

@@ -6,7 +6,8 @@
 use std::path::Path;
 use std::time::Instant;
 
-use crate::augment::Crop;
+use anyhow::Context as _;
+
 use crate::cli::args::CompressArgs;
 use crate::cli::console::Console;
 use crate::cli::dataset::{self, DATA};
@@ -17,11 +18,12 @@ use crate::cli::stage::score::Scored;
 use crate::cli::stage::students::{self, Job};
 use crate::cli::stage::{combine, findings, pictures, prune, score, write};
 use crate::combine::{
-    Bytes, CombinePlan, Composer, CompositeRecord, Counts, Grid, Hashes, Manifest, Recipe, SCHEMA, Tool,
+    Bytes, CombinePlan, Composer, CompositeRecord, Counts, Hashes, Manifest, Recipe, SCHEMA, Tool,
     read_metadata, selection_hash, source_set_hash,
 };
 use crate::data::{ContentHash, Entry, ImageSet, Limits, Sample, decode};
 use crate::device::Opened;
+use crate::evaluate::Method;
 use crate::report::words::{bytes, counted};
 use crate::report::{Bill, Compressed, Gallery, MethodResult, Report, Setting};
 use crate::score::{SuspectRule, TrainingLog};
@@ -31,24 +33,26 @@ const SCORES: &str = "scores.csv";
 /// The training log of the proxies.
 pub(in crate::cli) const LOG: &str = "training-log.bin";
 
-/// The settings that have no part in the set.
-const STUDENT: &str = "student";
+/// The settings that have no part in the set, and those that have none where scores were made elsewhere.
+const OF_STUDENTS: [&str; 1] = ["student"];
+const OF_THE_PROXY: [&str; 6] = ["architecture", "width", "stem", "precision", "proxy", "proxy_min_scale"];
 
 /// Runs the command.
 pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> anyhow::Result<()> {
-    let config = settings::resolve(&args.model, Some(&args.student), Some(&args.score));
+    let config = settings::resolve(&args.model, Some(&args.student), Some(&args.score.proxy));
     let seed = args.model.seed;
     let listing = crate::cli::stage::data::list(&args.data, seed, console)?;
     let size = config.image_size as u32;
-    let recipe = combine::recipe(&listing.classes, args.budget.grid, args.budget.ipc, size, &args.combine)?;
+    let recipe = combine::recipe(&listing.classes, args.budget.grid, args.budget.ipc, size, &args.combine);
     let recipe = Recipe { seed, ipc_counts: args.budget.ipc_counts, ..recipe };
-    let (_, per_class) = recipe.per_class()?;
+    let (composites, per_class) = recipe.per_class()?;
     Composer::new(recipe.grid, recipe.side)?;
     // What can go wrong without reading or training anything does so now.
     let unread =
         |entry: &Entry| Sample { path: entry.path.clone(), class: entry.class, hash: ContentHash([0; 32]) };
     let unread: Vec<Sample> = listing.train.iter().map(unread).collect();
-    prune::ensure_enough(&unread, &listing.classes, per_class as usize, &args.prune)?;
+    let (rule, fill) = (args.rule.rule(), args.prune.fill);
+    prune::ensure_enough(&unread, &listing.classes, per_class as usize, rule, fill)?;
     let elsewhere = match &args.score.scores {
         Some(file) => Some(score::from_file(file)?),
         None => None,
@@ -76,23 +80,27 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> anyhow::Res
         );
         return Ok(());
     }
-    let opened = super::open(args.model.device, args.model.precision, console)?;
+    // With scores made elsewhere and no students there is nothing to compute on a device.
+    let opened = match elsewhere.is_none() || args.evaluate {
+        true => Some(super::open(args.model.device, args.model.precision, console)?),
+        false => None,
+    };
     let data = crate::cli::stage::data::load(listing, &args.data, recipe.side, config.val_resize, console)?;
-    prune::ensure_enough(&data.train.samples, &data.classes, per_class as usize, &args.prune)?;
+    prune::ensure_enough(&data.train.samples, &data.classes, per_class as usize, rule, fill)?;
     if let Some(scored) = &elsewhere {
         scored.table.join(&data.train.samples, &data.classes)?;
     }
-    let mut manifest = draft(recipe, options(args, &config), &data);
+    let mut manifest = draft(recipe, &config, options(args, &config), &data);
     let out = args.out.out.as_path();
     let finished = prepare(args, &manifest, console)?;
     let mut warnings = data.write_lists(out, console)?;
 
-    let scored = scores(args, elsewhere, &config, &data, &opened, console)?;
+    let scored = scores(args, elsewhere, &config, &data, opened.as_ref(), console)?;
+    let metric = scored.table.metric;
     warnings.extend(score::warn(&scored.report, &data, console));
     let joined = scored.table.join(&data.train.samples, &data.classes)?;
     let begun = Instant::now();
     let copies = prune::copies(&data);
-    let rule = prune::rule(&args.prune);
     let chosen = prune::choose(
         &data,
         &copies,
@@ -100,6 +108,7 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> anyhow::Res
         &prune::Choice {
             rule,
             per_class: per_class as usize,
+            composites: composites as usize,
             scores: Some(&joined),
             suspects: &scored.suspects,
             seed,
@@ -127,7 +136,7 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> anyhow::Res
             manifest.bytes.out = written.composite_bytes;
             manifest.hashes.selection = selection_hash(&picks);
             manifest.files = written.files;
-            dataset::write_about(out, &mut manifest, &name_of(&data.root), rule.in_words())?;
+            dataset::write_about(out, &mut manifest, &name_of(&data.root), &rule.in_words(metric))?;
             written.records
         }
     };
@@ -143,11 +152,11 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> anyhow::Res
 
     let mut options = manifest.options.clone();
     if args.evaluate {
-        options["settings"][STUDENT] = as_json(&config.student);
+        options["settings"] = as_json(&config);
     }
     let mut report = Report::new(data.summary(), options);
     report.compressed = Some(compressed(&manifest, records.iter().map(|record| record.tiles.len()).sum()));
-    report.findings = findings::findings(&chosen.findings, &copies, &data);
+    report.findings = findings::findings(&chosen.findings, &data);
     report.gallery = Gallery {
         classes: pictures::ends_of_classes(&data, &scored.table),
         composites: pictures::composites(&out.join(DATA), &records),
@@ -161,15 +170,16 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> anyhow::Res
     let mut scoring = scored.report;
     scoring.el2n_histogram = scoring.el2n_histogram.map(|histogram| histogram.with_kept(&kept));
     report.scoring = Some(scoring);
-    if args.evaluate {
+    if let Some(opened) = opened.filter(|_| args.evaluate) {
         let begun = Instant::now();
         let set = read_set(out, &records, &manifest)?;
-        let result = evaluate(args, &config, &data, set, &manifest, &opened, console)?;
+        let name = Method::of(rule, manifest.recipe.grid).name_by(metric);
+        let result = evaluate(args, &config, &data, (name, set), &manifest, &opened, console)?;
         report.bill.train_seconds = Some(begun.elapsed().as_secs_f64());
         report.set_results(result.into_iter().collect());
     }
     report.warnings = warnings;
-    write::report(out, report, console)
+    write::report(out, report, &data.val.samples, console)
 }
 
 /// What a manifest compares to tell whether a run is the same: everything but paths, threads and how
@@ -177,22 +187,24 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> anyhow::Res
 fn options(args: &CompressArgs, config: &Settings) -> serde_json::Value {
     let mut settings = as_json(config);
     if let Some(fields) = settings.as_object_mut() {
-        fields.remove(STUDENT);
+        let elsewhere = args.score.scores.is_some();
+        let unused = OF_STUDENTS.iter().chain(OF_THE_PROXY.iter().filter(|_| elsewhere));
+        unused.for_each(|name| drop(fields.remove(*name)));
     }
     as_json(&serde_json::json!({
         "command": "compress",
         "preset": args.model.preset,
         "settings": settings,
-        "val_fraction": args.data.val_fraction,
+        "val_fraction": args.data.val_fraction(),
         "on_error": args.data.on_error,
         "score": {
             "file": args.score.scores.as_deref().map(super::file_hash),
-            "runs": args.score.runs,
-            "window": args.score.window,
-            "when": args.score.when,
+            "runs": args.score.proxy.runs,
+            "window": args.score.proxy.window,
+            "when": args.score.proxy.when,
         },
         "prune": {
-            "rule": prune::rule(&args.prune),
+            "rule": args.rule.rule(),
             "fill": args.prune.fill,
             "dedup": args.prune.dedup,
         },
@@ -200,12 +212,13 @@ fn options(args: &CompressArgs, config: &Settings) -> serde_json::Value {
 }
 
 /// A manifest as it is before anything is made.
-fn draft(recipe: Recipe, options: serde_json::Value, data: &Dataset) -> Manifest {
+fn draft(recipe: Recipe, config: &Settings, options: serde_json::Value, data: &Dataset) -> Manifest {
     Manifest {
         schema: SCHEMA,
         tool: Tool::this(),
         created: None,
         recipe,
+        min_scale: Some(config.min_scale),
         options,
         counts: Counts::default(),
         bytes: Bytes { source: data.train.bytes, ..Bytes::default() },
@@ -253,7 +266,7 @@ fn scores(
     elsewhere: Option<Scored>,
     config: &Settings,
     data: &Dataset,
-    opened: &Opened,
+    opened: Option<&Opened>,
     console: &Console,
 ) -> anyhow::Result<Scored> {
     let out = args.out.out.as_path();
@@ -273,7 +286,10 @@ fn scores(
     }
     let scored = match elsewhere {
         Some(scored) => scored,
-        None => score::score(data, config, &args.score, args.model.seed, opened, console)?,
+        None => {
+            let opened = opened.context("a proxy needs a device")?;
+            score::score(data, config, &args.score.proxy, args.model.seed, opened, console)?
+        }
     };
     if let Some(bytes) = &scored.log {
         crate::cli::output::write_atomic(&log, bytes)?;
@@ -314,18 +330,14 @@ fn evaluate(
     args: &CompressArgs,
     config: &Settings,
     data: &Dataset,
-    set: ImageSet,
+    (method, set): (String, ImageSet),
     manifest: &Manifest,
     opened: &Opened,
     console: &Console,
 ) -> anyhow::Result<Option<MethodResult>> {
     let grid = manifest.recipe.grid;
-    let crop = if grid == Grid::WHOLE {
-        Crop::Global { min_scale: config.min_scale }
-    } else {
-        settings::composite_crop(config, &args.student)
-    };
-    let augmentation = settings::augmentation(crop, &args.student)?;
+    let crop = settings::crop(config, &args.student, grid);
+    let augmentation = settings::augmentation(config, crop, &args.student)?;
     let images = std::sync::Arc::new(set);
     let count = images.len();
     let jobs = (0..args.repeats.get() as u64).map(|repeat| Job {
@@ -339,7 +351,7 @@ fn evaluate(
     let trained =
         students::train_all(jobs.collect(), None, &model, config.student, &data.val.images, opened, console)?;
     let setting = Setting {
-        method: if grid == Grid::WHOLE { "el2n" } else { "pca" }.to_owned(),
+        method,
         ipc: (manifest.counts.composites / manifest.counts.classes.max(1)) as u32,
         grid,
         augment: crop.to_string(),

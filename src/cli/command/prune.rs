@@ -10,7 +10,7 @@ use crate::train::Preset;
 
 /// Chooses images and writes `selection.csv`.
 pub(in crate::cli) fn run(args: &PruneCommand, console: &Console) -> anyhow::Result<()> {
-    let rule = prune::rule(&args.prune);
+    let rule = args.rule.rule();
     if args.scores.is_none() && rule != Rule::Random {
         return Err(UsageError(format!(
             "--rule {rule} needs --scores FILE.csv; `tilepress score` writes one"
@@ -20,7 +20,8 @@ pub(in crate::cli) fn run(args: &PruneCommand, console: &Console) -> anyhow::Res
     // Pixels are read for content hashes and perceptual hashes only; a small size will do.
     let settings = Preset::Small.settings();
     let data = super::load(&args.data, &settings, args.seed, console)?;
-    let (_, per_class) = sources_per_class(args.budget.ipc, args.budget.grid, args.budget.ipc_counts)?;
+    let (composites, per_class) =
+        sources_per_class(args.budget.ipc, args.budget.grid, args.budget.ipc_counts)?;
     let scores = match &args.scores {
         Some(file) => Some(score::from_file(file)?.table.join(&data.train.samples, &data.classes)?),
         None => None,
@@ -33,6 +34,7 @@ pub(in crate::cli) fn run(args: &PruneCommand, console: &Console) -> anyhow::Res
         &prune::Choice {
             rule,
             per_class: per_class as usize,
+            composites: composites as usize,
             scores: scores.as_deref(),
             suspects: &[],
             seed: args.seed,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::cli::args::CombineArgs;
 use crate::cli::console::Console;
 use crate::cli::dataset::{self, DatasetError, WrittenDataset};
-use crate::cli::exit::{InputError, UsageError, check_interrupt};
+use crate::cli::exit::{InputError, check_interrupt};
 use crate::cli::stage::data::Dataset;
 use crate::combine::{
     Composer, Grid, IpcCounts, PickedSource, Recipe, SOURCE_FILTER, make, picked_sources, plan_composites,
@@ -15,17 +15,14 @@ use crate::data::{self, ClassMap, Image, ImageSet, Limits, Resizer};
 use crate::prune::Selection;
 
 /// The recipe of `ipc` composites a class, from the flags.
-///
-/// # Errors
-/// Flags that contradict each other.
 pub(in crate::cli) fn recipe(
     classes: &ClassMap,
     grid: Grid,
     ipc: u32,
     side: u32,
     args: &CombineArgs,
-) -> Result<Recipe, UsageError> {
-    Ok(Recipe {
+) -> Recipe {
+    Recipe {
         seed: 0,
         ipc,
         ipc_counts: IpcCounts::Composites,
@@ -33,9 +30,9 @@ pub(in crate::cli) fn recipe(
         side,
         fit: args.fit.to_string(),
         filter: SOURCE_FILTER.to_string(),
-        format: args.format()?,
+        format: args.format(),
         classes: classes.clone(),
-    })
+    }
 }
 
 /// The chosen images by class, in the order of their ranks.

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use crate::cli::args::DataArgs;
 use crate::cli::console::Console;
-use crate::cli::exit::{InputError, check_interrupt};
+use crate::cli::exit::{InputError, UsageError, check_interrupt};
 use crate::cli::folder::{self, LoadOptions, Loaded, Problem};
 use crate::cli::output;
-use crate::data::{ClassMap, Entry, Filter, Folder, ImageSet, Preparation, Sample};
+use crate::data::{
+    ClassMap, Entry, Filter, Folder, ImageSet, Look, Preparation, Sample, hold_out_together, near_duplicates,
+};
 use crate::report::words::{count, counted};
 use crate::report::{DataSummary, ValOrigin};
 
@@ -40,7 +42,8 @@ pub(in crate::cli) struct Dataset {
 pub(in crate::cli) struct Split {
     pub(in crate::cli) images: Arc<ImageSet>,
     pub(in crate::cli) samples: Vec<Sample>,
-    pub(in crate::cli) hashes: Vec<u64>,
+    /// What each looks like.
+    pub(in crate::cli) looks: Vec<Look>,
     pub(in crate::cli) bytes: u64,
 }
 
@@ -58,8 +61,16 @@ fn list_and_split(args: &DataArgs, seed: Option<u64>, console: &Console) -> anyh
     let scan = folder::scan(&args.data)?;
     let folder = Folder::from_paths(scan.paths)?;
     let given = folder.val.is_some();
+    if given && args.val_fraction.is_some() {
+        return Err(UsageError(format!(
+            "--val-fraction has no effect: {} has a val/ folder to measure on; leave the option out, or move the folder \
+             away to have images held out",
+            args.data.display()
+        ))
+        .into());
+    }
     let folder = match seed {
-        Some(seed) => folder.hold_out(args.val_fraction, seed),
+        Some(seed) => folder.hold_out(args.val_fraction(), seed),
         None => folder,
     };
     let problems = scan.problems;
@@ -68,13 +79,12 @@ fn list_and_split(args: &DataArgs, seed: Option<u64>, console: &Console) -> anyh
     let (classes, train, val) = (folder.classes, folder.train, folder.val.unwrap_or_default());
     let val_origin = match seed {
         _ if given => Some(ValOrigin::Given),
-        Some(seed) => Some(ValOrigin::HeldOut { fraction: args.val_fraction, seed }),
+        Some(seed) => Some(ValOrigin::HeldOut { fraction: args.val_fraction(), seed }),
         None => None,
     };
     let shown = args.data.display();
     let (n, t, v) = (classes.len(), train.len() as u64, count(val.len() as u64));
     console.say(match val_origin {
-        None => format!("{shown}: {n} classes, {}", counted(t, "image", "images")),
         Some(ValOrigin::Given) => {
             format!("{shown}: {n} classes, {} training and {v} validation images", count(t))
         }
@@ -83,6 +93,9 @@ fn list_and_split(args: &DataArgs, seed: Option<u64>, console: &Console) -> anyh
              (--val-fraction {fraction}; there is no val/ folder)",
             counted(t, "training image", "training images")
         ),
+        None | Some(ValOrigin::Tune { .. }) => {
+            format!("{shown}: {n} classes, {}", counted(t, "image", "images"))
+        }
     });
     say_classes(&classes, console);
     if let Some(first) = ignored.first() {
@@ -116,22 +129,44 @@ pub(in crate::cli) fn load(
         console.say(format_args!("the images take {:.1} GB of memory at {side} px", memory as f64 / 1e9));
     }
     let stage = console.stage("read", "images", train.len() + val.len());
-    let mut read = |entries: &[Entry], val_short: Option<u32>| -> anyhow::Result<Split> {
+    let read = |entries: &[Entry], val_short: Option<u32>| -> anyhow::Result<Loaded> {
         let how = Preparation::whole(side);
         // The protocol that resizes to 256 and crops the centre is torchvision's, bilinear.
         let filter = if val_short.is_some() { Filter::Bilinear } else { how.filter };
         let options = LoadOptions { how: Preparation { filter, val_short, ..how }, on_error: args.on_error };
-        let Loaded { images, samples, hashes, bytes, problems: more } =
-            folder::load(&root, entries, &options, &|| {
-                stage.add(1);
-                check_interrupt().is_ok()
-            })?;
-        problems.extend(more);
-        Ok(Split { images: Arc::new(images), samples, hashes, bytes })
+        folder::load(&root, entries, &options, &|| {
+            stage.add(1);
+            check_interrupt().is_ok()
+        })
     };
-    let train_split = read(&train, None)?;
-    let val_split = read(&val, val_short)?;
+    let (train, val) = match val_origin {
+        Some(ValOrigin::HeldOut { fraction, seed }) => {
+            let listed = val.len();
+            let mut all = [train, val].concat();
+            all.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+            let mut whole = read(&all, None)?;
+            let (held, apart) = hold_copies_together(&all, &whole, classes.len(), fraction, seed);
+            if held != listed {
+                console.say(format_args!("copies stay together: {} held out", count(held as u64)));
+            }
+            let mut val = whole.split_off(&apart)?;
+            if val_short.is_some() {
+                // Cut as validation images are; few are read twice.
+                let held: Vec<Entry> = val.samples.iter().map(entry_of).collect();
+                val = read(&held, val_short)?;
+            }
+            (whole, val)
+        }
+        _ => (read(&train, None)?, read(&val, val_short)?),
+    };
     stage.finish();
+    let mut split = |loaded: Loaded| {
+        let bytes = loaded.bytes();
+        let Loaded { images, samples, looks, problems: more, .. } = loaded;
+        problems.extend(more);
+        Split { images: Arc::new(images), samples, looks, bytes }
+    };
+    let (train_split, val_split) = (split(train), split(val));
     problems.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     for (class, name) in (0..).zip(classes.names()) {
         if !train_split.images.labels().contains(&class) {
@@ -142,6 +177,38 @@ pub(in crate::cli) fn load(
         }
     }
     Ok(Dataset { root, classes, train: train_split, val: val_split, val_origin, problems, ignored })
+}
+
+fn entry_of(sample: &Sample) -> Entry {
+    Entry { path: sample.path.clone(), class: sample.class }
+}
+
+/// Which images of a folder without `val/` are held out: the share of [`Folder::hold_out`], and copies together, since a student
+/// must not be measured on what it was taught. `all` are the entries that `read` came from; how many of them are held out, and a mark
+/// for each that was read.
+fn hold_copies_together(
+    all: &[Entry],
+    read: &Loaded,
+    classes: usize,
+    fraction: f64,
+    seed: u64,
+) -> (usize, Vec<bool>) {
+    // Files that cannot be read take part in the draw, as they do where there are no copies.
+    let labels: Vec<u32> = all.iter().map(|entry| entry.class).collect();
+    let mut places = Vec::with_capacity(read.samples.len());
+    for (place, entry) in (0..).zip(all) {
+        if read.samples.get(places.len()).is_some_and(|sample| sample.path == entry.path) {
+            places.push(place);
+        }
+    }
+    let place = |sample: u32| -> u32 { places[sample as usize] };
+    let groups: Vec<Vec<u32>> = near_duplicates(&read.looks)
+        .into_iter()
+        .map(|group| group.into_iter().map(place).collect())
+        .collect();
+    let held = hold_out_together(&labels, classes, fraction, seed, &groups);
+    let marks = places.iter().map(|&place| held[place as usize]).collect();
+    (held.into_iter().filter(|&held| held).count(), marks)
 }
 
 impl Dataset {

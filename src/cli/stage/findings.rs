@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use crate::cli::stage::data::Dataset;
-use crate::cli::stage::prune::Copies;
 use crate::prune;
 use crate::report::{Duplicate, Findings, Found, SharedWithVal, SuspectedLabel};
 
@@ -11,10 +10,11 @@ use crate::report::{Duplicate, Findings, Found, SharedWithVal, SuspectedLabel};
 const EXAMPLES: usize = 20;
 
 /// The report's findings.
-pub(in crate::cli) fn findings(found: &prune::Findings, copies: &Copies, data: &Dataset) -> Findings {
+pub(in crate::cli) fn findings(found: &prune::Findings, data: &Dataset) -> Findings {
     let place: BTreeMap<&str, usize> =
         data.train.samples.iter().enumerate().map(|(i, sample)| (sample.path.as_str(), i)).collect();
-    let hash = |path: &str| place.get(path).map_or(0, |&i| data.train.hashes[i]);
+    let look = |path: &str| place.get(path).map(|&i| data.train.looks[i]);
+    let distance = |one: &str, other: &str| look(one).zip(look(other)).map_or(0, |(a, b)| a.distance(&b));
     let duplicates: Vec<Duplicate> = found
         .near_duplicates
         .iter()
@@ -23,20 +23,18 @@ pub(in crate::cli) fn findings(found: &prune::Findings, copies: &Copies, data: &
             others.iter().map(|other| Duplicate {
                 path: first.path.clone(),
                 other: other.path.clone(),
-                distance: (hash(&first.path) ^ hash(&other.path)).count_ones(),
+                distance: distance(&first.path, &other.path),
             })
         })
         .collect();
     let shared: Vec<SharedWithVal> = found
         .shared_with_val
         .iter()
-        .filter_map(|image| {
-            let train = *place.get(image.path.as_str())?;
-            let (_, val) = copies.shared.iter().find(|&&(ours, _)| ours as usize == train)?;
-            Some(SharedWithVal {
-                train: image.path.clone(),
-                val: data.val.samples[*val as usize].path.clone(),
-            })
+        .map(|shared| SharedWithVal {
+            train: shared.image.path.clone(),
+            val: shared.val.clone(),
+            same_file: shared.same_file,
+            distance: shared.distance,
         })
         .collect();
     let suspected: Vec<SuspectedLabel> = found

@@ -7,4 +7,5 @@ pub(super) mod pictures;
 pub(super) mod prune;
 pub(super) mod score;
 pub(super) mod students;
+pub(super) mod tune;
 pub(super) mod write;

@@ -4,13 +4,13 @@ use crate::cli::args::PruneArgs;
 use crate::cli::console::Console;
 use crate::cli::stage::data::Dataset;
 pub(in crate::cli) use crate::prune::{Chosen, Copies};
-use crate::prune::{PruneRequest, Rule, select};
+use crate::prune::{Fill, PruneRequest, Rule, select};
 use crate::report::words::counted;
 use crate::score::Suspect;
 
 /// Finds the copies of a dataset.
 pub(in crate::cli) fn copies(data: &Dataset) -> Copies {
-    Copies::find(&data.train.hashes, &data.train.samples, &data.val.samples)
+    Copies::find(&data.train.looks, &data.train.samples, &data.val.looks, &data.val.samples)
 }
 
 /// What to choose, apart from the data and the flags.
@@ -18,6 +18,8 @@ pub(in crate::cli) struct Choice<'a> {
     pub(in crate::cli) rule: Rule,
     /// Images of every class.
     pub(in crate::cli) per_class: usize,
+    /// Composites of every class.
+    pub(in crate::cli) composites: usize,
     /// The score of every training image; the random rule needs none.
     pub(in crate::cli) scores: Option<&'a [f64]>,
     pub(in crate::cli) suspects: &'a [Suspect],
@@ -31,12 +33,13 @@ pub(in crate::cli) fn choose(
     args: &PruneArgs,
     choice: &Choice<'_>,
 ) -> anyhow::Result<Chosen> {
-    let &Choice { rule, per_class, scores, suspects, seed } = choice;
+    let &Choice { rule, per_class, composites, scores, suspects, seed } = choice;
     let request = PruneRequest {
         samples: &data.train.samples,
         classes: &data.classes,
         scores,
         per_class,
+        composites,
         rule,
         fill: args.fill,
         seed,
@@ -53,7 +56,8 @@ pub(in crate::cli) fn ensure_enough(
     samples: &[crate::data::Sample],
     classes: &crate::data::ClassMap,
     per_class: usize,
-    args: &PruneArgs,
+    rule: Rule,
+    fill: Fill,
 ) -> anyhow::Result<()> {
     // All scores equal: which images are taken is not looked at, only how many there are.
     let scores = vec![0.0; samples.len()];
@@ -62,17 +66,13 @@ pub(in crate::cli) fn ensure_enough(
         classes,
         scores: Some(&scores),
         per_class,
-        rule: rule(args),
-        fill: args.fill,
+        composites: per_class,
+        rule,
+        fill,
         seed: 0,
         leave_out: &[],
     })?;
     Ok(())
-}
-
-/// The rule of the flags.
-pub(in crate::cli) fn rule(args: &PruneArgs) -> Rule {
-    args.window_start.map_or(args.rule, |start| args.rule.with_window_start(start))
 }
 
 /// Whose choice a warning is about.
@@ -110,11 +110,21 @@ pub(in crate::cli) fn warn(
                 if *reported { " (report.html shows them)" } else { "" }
             ));
         }
-        let shared = findings.shared_with_val.len();
-        if shared > 0 {
+        let (files, alike): (Vec<_>, Vec<_>) =
+            findings.shared_with_val.iter().partition(|shared| shared.same_file);
+        if !files.is_empty() {
             warnings.push(format!(
                 "{name}: {} also in the validation set, which flatters accuracy; --dedup leaves them out",
-                counted(shared as u64, "kept image is", "kept images are")
+                counted(files.len() as u64, "kept image is", "kept images are")
+            ));
+        }
+        if let Some(first) = alike.first() {
+            warnings.push(format!(
+                "{name}: {} the same as one of the validation set in another encoding or size, such as {} and {}, \
+                 which flatters accuracy; --dedup leaves them out",
+                counted(alike.len() as u64, "kept image looks", "kept images look"),
+                first.image.path,
+                first.val
             ));
         }
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use crate::cli::args::ScoreArgs;
+use crate::cli::args::ProxyArgs;
 use crate::cli::console::Console;
 use crate::cli::exit::{InputError, UsageError, check_interrupt};
 use crate::cli::output::write_atomic;
@@ -29,13 +29,13 @@ pub(in crate::cli) struct Scored {
 pub(in crate::cli) fn train_proxies(
     data: &Dataset,
     config: &Settings,
-    args: &ScoreArgs,
+    args: &ProxyArgs,
     seeds: &[u64],
     keep: Option<&Path>,
     opened: &Opened,
     console: &Console,
 ) -> anyhow::Result<Vec<TrainingLog>> {
-    let task = Proxy::task(data.train.images.clone(), config.min_scale);
+    let task = Proxy::task(data.train.images.clone(), config.proxy_min_scale);
     let model = settings::model(config, data.classes.len());
     let images = data.train.samples.len();
     let steps = config.proxy.steps(images);
@@ -74,7 +74,7 @@ pub(in crate::cli) fn train_proxies(
 /// The scores that logs of one or several proxies come to.
 pub(in crate::cli) fn from_logs(
     data: &Dataset,
-    args: &ScoreArgs,
+    args: &ProxyArgs,
     logs: &[TrainingLog],
     seed: u64,
     seconds: f64,
@@ -97,18 +97,15 @@ pub(in crate::cli) fn from_logs(
     Ok(Scored { table, suspects, report, log: Some(log.to_bytes()) })
 }
 
-/// Scores a dataset as the flags say: by proxies, or from a file.
+/// Scores a dataset by proxies.
 pub(in crate::cli) fn score(
     data: &Dataset,
     config: &Settings,
-    args: &ScoreArgs,
+    args: &ProxyArgs,
     seed: u64,
     opened: &Opened,
     console: &Console,
 ) -> anyhow::Result<Scored> {
-    if let Some(file) = &args.scores {
-        return from_file(file);
-    }
     let begun = Instant::now();
     let seeds: Vec<u64> = (0..args.runs.get() as u64).map(|run| seed.wrapping_add(run)).collect();
     let logs = train_proxies(data, config, args, &seeds, None, opened, console)?;

@@ -12,6 +12,7 @@ use crate::cli::output::write_atomic;
 use crate::combine::Grid;
 use crate::data::ImageSet;
 use crate::device::Opened;
+use crate::evaluate::Correct;
 use crate::model::{ModelConfig, Network};
 use crate::report::{Curve, RunOutcome};
 use crate::train::{Cohort, Course, Evaluation, Exam, READ_EVERY, Recipe, Student, Task};
@@ -140,6 +141,9 @@ fn measure(
         seed,
         top1: evaluation.top1_percent(),
         soft_top1: answers.soft.as_ref().map(Evaluation::top1_percent),
+        adapted_top1: answers.adapted.as_ref().map(Evaluation::top1_percent),
+        macro_top1: Some(evaluation.macro_top1_percent()),
+        correct: Some(Correct::of(&evaluation.answers, exam.labels())),
         top5: (evaluation.per_class.len() > 5).then(|| evaluation.top5_percent()),
         per_class,
         seconds,

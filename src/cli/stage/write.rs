@@ -7,6 +7,7 @@ use crate::cli::args::OutArgs;
 use crate::cli::console::Console;
 use crate::cli::exit::InputError;
 use crate::cli::output::{ensure_apart, write_atomic};
+use crate::data::Sample;
 use crate::report::{self, Report};
 
 /// Makes sure that [`empty_folder`] will find nothing in its way, before any work is done. The folder is
@@ -96,12 +97,25 @@ pub(in crate::cli) fn file<E: Into<anyhow::Error>>(
     Ok(write_atomic(path, &bytes)?)
 }
 
-/// Writes `report.json`, `report.csv` and `report.html`, and shows the result.
-pub(in crate::cli) fn report(out: &Path, mut report: Report, console: &Console) -> anyhow::Result<()> {
+/// Writes `report.json`, `report.csv`, `report.html` and, where students were examined on `val`, `answers.csv`; and shows the
+/// result.
+pub(in crate::cli) fn report(
+    out: &Path,
+    mut report: Report,
+    val: &[Sample],
+    console: &Console,
+) -> anyhow::Result<()> {
     report.created = Some(now());
     file(&out.join("report.json"), |bytes| report.write_json(bytes))?;
     file(&out.join("report.csv"), |bytes| report::write_csv(&report, bytes))?;
     write_atomic(&out.join("report.html"), report::html(&report).as_bytes())?;
+    let (mut answers, file) = (Vec::new(), out.join("answers.csv"));
+    if report::write_answers(&report, val.iter().map(|sample| sample.path.as_str()), &mut answers)? {
+        write_atomic(&file, &answers)?;
+    } else if file.exists() {
+        // Those of an earlier report.
+        std::fs::remove_file(&file)?;
+    }
     let json = if console.json() { serde_json::to_value(&report)? } else { serde_json::Value::Null };
     if console.json() || !report.results.is_empty() {
         console.result(&json, report::table(&report));

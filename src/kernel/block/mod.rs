@@ -18,6 +18,7 @@ use burn::backend::{Backend, Dispatch, ExtensionType, backend_extension};
 use burn::tensor::Tensor;
 
 use super::convolution::Window;
+pub(crate) use super::pooling::Pooling;
 
 /// PyTorch's epsilon of BatchNorm, InstanceNorm and GroupNorm.
 pub(crate) const EPSILON: f64 = 1e-5;
@@ -29,15 +30,6 @@ pub(crate) enum Norm {
     Batch,
     /// Each image's own (`torch.nn.GroupNorm(C, C)`).
     Instance,
-}
-
-/// A pool of 2×2 pixels, which leaves out an odd last row or column.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) enum Pooling {
-    #[default]
-    None,
-    Max,
-    Average,
 }
 
 /// What a block does besides convolving.

@@ -2,6 +2,8 @@
 
 use maud::{Markup, html};
 
+use crate::evaluate::verdict::{MARGIN, points};
+
 use super::{
     super::{
         IntervalOf, MethodResult, Report,
@@ -27,6 +29,7 @@ pub(super) fn results(report: &Report) -> Option<Markup> {
         IntervalOf::Images => {
             "95 % interval of one run over the validation images (Wilson); it knows nothing of the noise between seeds"
         }
+        IntervalOf::Both => "95 % interval of the mean over seeds and validation images",
     };
     Some(html! {
         (table(report, &labels))
@@ -71,6 +74,7 @@ fn spoken(label: &str, result: &MethodResult) -> String {
 fn table(report: &Report, labels: &[String]) -> Markup {
     let best = report.results.iter().map(|result| result.top1.mean).fold(f64::MIN, f64::max);
     let top5 = report.results.iter().any(|result| result.top5.is_some());
+    let macros = report.shows_macro();
     let repeats = report.results.iter().map(|result| result.seeds.len()).max().unwrap_or(0);
     let first = report.results.first().map(|result| &result.setting);
     html! {
@@ -89,6 +93,7 @@ fn table(report: &Report, labels: &[String]) -> Markup {
                         th.text scope="col" { "method" }
                         th scope="col" { "top-1" }
                         th scope="col" { "95 % interval" }
+                        @if macros { th scope="col" { "macro top-1" } }
                         @if top5 { th scope="col" { "top-5" } }
                         th scope="col" { "IPC" }
                         th scope="col" { "grid" }
@@ -104,6 +109,7 @@ fn table(report: &Report, labels: &[String]) -> Markup {
                             th scope="row" { (label) }
                             td { (words::spread(result.top1.mean, result.top1.sd)) }
                             td { @if let Some(interval) = result.top1_interval { (format!("{:.1} to {:.1}", interval.low, interval.high)) } }
+                            @if macros { td { @if let Some(of) = &result.macro_top1 { (words::spread(of.mean, of.sd)) } } }
                             @if top5 { td { @if let Some(top5) = &result.top5 { (words::spread(top5.mean, top5.sd)) } } }
                             td { (result.setting.ipc) }
                             td { (result.setting.grid) }
@@ -122,7 +128,7 @@ fn table(report: &Report, labels: &[String]) -> Markup {
 fn runs(report: &Report, labels: &[String]) -> Markup {
     html! {
         table {
-            thead { tr { th.text scope="col" { "method" } th scope="col" { "seed" } th scope="col" { "top-1 (%)" } th scope="col" { "top-5 (%)" } } }
+            thead { tr { th.text scope="col" { "method" } th scope="col" { "seed" } th scope="col" { "top-1 (%)" } th scope="col" { "macro top-1 (%)" } th scope="col" { "top-5 (%)" } } }
             tbody {
                 @for (result, label) in report.results.iter().zip(labels) {
                     @for (run, (seed, top1)) in result.seeds.iter().zip(&result.top1.runs).enumerate() {
@@ -130,6 +136,7 @@ fn runs(report: &Report, labels: &[String]) -> Markup {
                             th scope="row" { (label) }
                             td { (seed) }
                             td { (format!("{top1:.2}")) }
+                            td { @if let Some(of) = result.macro_top1.as_ref().and_then(|of| of.runs.get(run)) { (format!("{of:.2}")) } }
                             td { @if let Some(top5) = result.top5.as_ref().and_then(|top5| top5.runs.get(run)) { (format!("{top5:.2}")) } }
                         }
                     }
@@ -139,17 +146,31 @@ fn runs(report: &Report, labels: &[String]) -> Markup {
     }
 }
 
-/// One decimal with its sign, a true minus among them.
+/// Points with their sign, a true minus among them.
 fn signed(value: f64) -> String {
-    format!("{value:+.1}").replace('-', "\u{2212}")
+    let text = points(value).replace('-', "\u{2212}");
+    if value > 0.0 { format!("+{text}") } else { text }
+}
+
+/// A p-value in three decimals.
+fn probability(p: f64) -> String {
+    if p < 0.0005 { "< 0.001".to_owned() } else { format!("{p:.3}") }
 }
 
 fn comparisons(report: &Report) -> Markup {
+    let by_image = report.comparisons.iter().any(|of| of.noise.is_some_and(|noise| noise.images > 0.0));
+    let covered = if by_image {
+        "Intervals cover the choice of seeds and of validation images."
+    } else {
+        "Intervals cover the choice of seeds, not that of validation images."
+    };
     html! {
         h3 { "Differences on shared seeds" }
         p.quiet {
-            "Percentage points, first method minus second. An interval that holds zero is called indistinguishable. Intervals "
-            "cover the seeds, not the choice of validation images, and are not corrected for the number of comparisons."
+            "Percentage points, first method minus second. " (covered) " Where several differences are judged, intervals and "
+            "p-values are adjusted for their number (Holm): if all methods were equal, at most 5 of 100 such reports would call "
+            "any better or worse. An interval within ±" (MARGIN) " points that holds zero is called indistinguishable, a wider "
+            "one inconclusive."
         }
         (scroll("differences on shared seeds", html! {
             table {
@@ -158,7 +179,8 @@ fn comparisons(report: &Report) -> Markup {
                         th.text scope="col" { "method" }
                         th.text scope="col" { "compared with" }
                         th scope="col" { "difference" }
-                        th scope="col" { "95 % interval" }
+                        th scope="col" { "interval" }
+                        th scope="col" { "p" }
                         th scope="col" { "seeds" }
                         th.text scope="col" { "verdict" }
                     }
@@ -170,11 +192,12 @@ fn comparisons(report: &Report) -> Markup {
                             td.text { (comparison.b) }
                             td { (signed(comparison.difference)) }
                             td {
-                                @match comparison.interval {
+                                @match comparison.adjusted_interval.or(comparison.interval) {
                                     Some(interval) => { (signed(interval.low)) " to " (signed(interval.high)) }
                                     None => "none",
                                 }
                             }
+                            td { @if let Some(p) = comparison.adjusted_p { (probability(p)) } }
                             td { (comparison.pairs) }
                             td.text { (tag(comparison.verdict)) }
                         }

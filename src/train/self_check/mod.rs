@@ -13,7 +13,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use serde::Serialize;
 
 use super::optimizer::OptimizerState;
-use super::recipe::{Cosine, Length, Optimizer, Recipe};
+use super::recipe::{Decay, Length, Optimizer, Recipe, Schedule};
 use crate::device::{Precision, upload};
 use crate::kernel::convolution::reference::OF_HALVES;
 use crate::kernel::cross_entropy::{Target, mixed_cross_entropy};
@@ -149,10 +149,12 @@ async fn train(device: &Device, precision: Precision) -> Result<(f64, f64), Chec
         optimizer: Optimizer::AdamW,
         lr: 0.02,
         weight_decay: 1e-4,
+        decay: Decay::Weights,
         batch: BATCH,
         length: Length::Steps(STEPS),
         horizon: Length::Steps(STEPS),
-        cosine: Cosine::Step,
+        eta_min: 0.0,
+        schedule: Schedule::Step,
     };
     let mut optimizer = OptimizerState::new(&recipe);
     let mut stream = Stream::new(1, Purpose::Test, 0, 0);

@@ -10,7 +10,7 @@ use crate::combine::Rect;
 use crate::device::Precision;
 use crate::model::golden::{CONVNET, bits, distance, golden, numbers};
 use crate::model::{Architecture, StateTensor, Stem, state};
-use crate::train::recipe::{Cosine, Length, Optimizer};
+use crate::train::recipe::{Decay, Length, Optimizer, Schedule};
 
 const SIDE: usize = 16;
 const CLASSES: usize = 4;
@@ -44,10 +44,12 @@ pub(in crate::train) fn recipe(steps: usize) -> Recipe {
         optimizer: Optimizer::AdamW,
         lr: 0.01,
         weight_decay: 0.01,
+        decay: Decay::Weights,
         batch: 10,
         length: Length::Steps(steps),
         horizon: Length::Steps(steps),
-        cosine: Cosine::Step,
+        eta_min: 0.0,
+        schedule: Schedule::Step,
     }
 }
 
@@ -66,6 +68,8 @@ struct Run {
     optimizer: Optimizer,
     lr: f64,
     weight_decay: f64,
+    decay: Decay,
+    eta_min: f64,
     steps: usize,
     horizon: usize,
     images: usize,
@@ -79,9 +83,10 @@ struct Run {
 #[test]
 fn adamw_and_sgd_make_the_steps_of_pytorch() {
     let runs: Vec<Run> = golden("runs");
-    let ends: [&[u8]; 2] = [
+    let ends: [&[u8]; 3] = [
         include_bytes!("../../../tests/golden/model_adamw.safetensors"),
         include_bytes!("../../../tests/golden/model_sgd.safetensors"),
+        include_bytes!("../../../tests/golden/model_sgd-all.safetensors"),
     ];
     assert_eq!(runs.len(), ends.len());
     for (run, end) in runs.iter().zip(ends) {
@@ -89,10 +94,12 @@ fn adamw_and_sgd_make_the_steps_of_pytorch() {
             optimizer: run.optimizer,
             lr: run.lr,
             weight_decay: run.weight_decay,
+            decay: run.decay,
             batch: run.batch,
             length: Length::Steps(run.steps),
             horizon: Length::Steps(run.horizon),
-            cosine: Cosine::Step,
+            eta_min: run.eta_min,
+            schedule: Schedule::Step,
         };
         let task = task(run.images, Augmentation::NONE);
         let mut student =
@@ -103,14 +110,14 @@ fn adamw_and_sgd_make_the_steps_of_pytorch() {
         }
         let losses: Vec<f32> = student.curve().iter().map(|point| point.loss).collect();
         let error = distance(&losses, &run.losses, 1.0);
-        assert!(error < 1e-5, "{:?}: losses are {error:e} off: {losses:?}", run.optimizer);
+        assert!(error < 1e-5, "{:?} of {:?}: losses are {error:e} off: {losses:?}", run.optimizer, run.decay);
 
         let mut expected = run.config.init(0, &Device::flex()).expect("a valid network");
         expected.load_safetensors(end).expect("the file fits");
         let expected = block_on(state(&expected)).expect("the CPU answers");
         for (got, want) in weights(&student).iter().zip(&expected) {
             let error = distance(&got.values, &want.values, 0.0);
-            assert!(error < 1e-4, "{:?}: {} is {error:e} off", run.optimizer, want.name);
+            assert!(error < 1e-4, "{:?} of {:?}: {} is {error:e} off", run.optimizer, run.decay, want.name);
         }
     }
 }

@@ -8,10 +8,11 @@ import type {
   DeviceInfo,
   DeviceName,
   MemoryEstimate,
+  MethodStanding,
   Pick,
   Pruned,
   Rect,
-  Standing,
+  Standing as Measured,
   Suspect,
 } from 'tilepress';
 
@@ -157,8 +158,13 @@ export interface RaceOptions {
   minScale: number;
 }
 
+/** What the page shows of a student's measurement. */
+export type Standing = Omit<Measured, 'macroTop1' | 'adaptedTop1'>;
+
 export interface Outcome {
   standings: Standing[];
+  /** Empty in a recording of an earlier page. */
+  methods: MethodStanding[];
   comparisons: Comparison[];
   stored: { name: string; images: number; bytes: number }[];
   stopped: boolean;
@@ -167,6 +173,8 @@ export interface Outcome {
 
 export interface SaveOptions {
   choice: Choice;
+  /** Smallest crop of the views, for the set's transform. */
+  minScale: number;
   name: string;
   report: string;
   options: object;

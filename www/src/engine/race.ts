@@ -64,11 +64,12 @@ export async function race(session: Session, options: Jobs['race']['takes'], rep
   }
   reports.progress({ label: 'Measuring the students', done: 0, total: 0 });
   const standings = await run.evaluate(val.pixels, val.labels);
-  const names = entrants.map(({ name }) => name);
-  const comparisons = names.flatMap((a, at) => names.slice(at + 1).map((b) => run.compare(a, b)));
+  const comparisons = run.compareAll();
+  const methods = run.methodStandings();
   run.free();
   return {
     standings,
+    methods,
     comparisons,
     stored: entrants.map(({ name, set }) => ({ name, images: set.records.length, bytes: set.bytes })),
     stopped,

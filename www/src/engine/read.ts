@@ -19,8 +19,9 @@ export async function read(session: Session, { source, valFraction, seed }: Jobs
   reports.progress({ label: 'Looking at the files', done: 0, total: 0 });
   const { name, files } = await open(source, session.base);
   if (files.size === 0) throw new DataError(`${name} is empty: no file was found in it.`);
-  const options = { valFraction, seed };
-  const first = api.readFolder([...files.keys()], options);
+  const first = api.readFolder([...files.keys()], { valFraction, seed });
+  // Copies must not be held out apart, so that is drawn when all are known.
+  const looks: Record<string, string> = {};
   const bad: { path: string; reason: string }[] = [];
   const entries = [...first.train, ...first.val];
   let bytes = 0;
@@ -28,6 +29,13 @@ export async function read(session: Session, { source, valFraction, seed }: Jobs
   for (const [place, { path }] of entries.entries()) {
     if (place % 16 === 0) await session.breathe(reports, 'Looking at the files', place, entries.length);
     const file = files.get(path) as Blob | Bytes;
+    if (first.valOrigin === 'held-out') {
+      try {
+        looks[path] = api.decodeImage(await bytesOf(file), { imageSize: 8 }).look;
+      } catch {
+        // Said below, or when all are decoded.
+      }
+    }
     if (trusted) {
       bytes += lengthOf(file);
       continue;
@@ -41,7 +49,8 @@ export async function read(session: Session, { source, valFraction, seed }: Jobs
     }
   }
   const reasons = new Set(bad.map(({ path }) => path));
-  const folder = bad.length ? api.readFolder([...files.keys()].filter((path) => !reasons.has(path)), options) : first;
+  const usable = [...files.keys()].filter((path) => !reasons.has(path));
+  const folder = first.valOrigin === 'held-out' || bad.length ? api.readFolder(usable, { valFraction, seed, looks }) : first;
   session.files = files;
   session.folder = folder;
   session.leftOut = [...folder.leftOut, ...bad];

@@ -73,7 +73,16 @@ export function example(): Recording {
           { ...standing, name: 'pca', seed: 0, top1: 50 },
           { ...standing, name: 'random', seed: 0, top1: 40 },
         ],
-        comparisons: [{ a: 'pca', b: 'random', difference: 10, interval: null, pairs: 1, verdict: 'indistinguishable', sentence: 'One seed tells nothing.' }],
+        methods: [
+          { name: 'pca', seeds: 1, top1: 50, sd: null, interval: [10, 90], aboveChance: false },
+          { name: 'random', seeds: 1, top1: 40, sd: null, interval: [5, 85], aboveChance: false },
+        ],
+        comparisons: [
+          {
+            ...{ a: 'pca', b: 'random', difference: 10, interval: null, adjustedInterval: null, p: null, adjustedP: null, noise: null },
+            ...{ pairs: 1, seedsNeeded: null, verdict: 'untested', sentence: 'One seed tells nothing.' },
+          },
+        ],
         stored: [
           { name: 'pca', images: 2, bytes: 100 },
           { name: 'random', images: 2, bytes: 100 },

@@ -50,6 +50,26 @@ test('what a long job said is thinned, with its first and its last', async () =>
   expect([score.marks.length, score.curve.length]).toEqual([MOST, MOST]);
 });
 
+test('a recording of the first format is read, and what it called indistinguishable is called what it was', async () => {
+  const blob = new Response((await write(example())).stream().pipeThrough(new DecompressionStream('gzip')));
+  const told = (await blob.json()) as { version: number; race: { outcome: Record<string, unknown> } };
+  told.version = 1;
+  delete told.race.outcome.methods;
+  const old = { a: 'pca', b: 'random', difference: 1, pairs: 3, verdict: 'indistinguishable', sentence: '' };
+  told.race.outcome.comparisons = [
+    { ...old, interval: null, pairs: 1 },
+    { ...old, interval: [-3, 4] },
+    { ...old, interval: [-46, 47] },
+    { ...old, interval: [0.5, 1.5], verdict: 'better' },
+  ];
+  const { race } = await read(file(told), 'a');
+  expect(race?.outcome.comparisons.map(({ verdict }) => verdict)).toEqual(['untested', 'indistinguishable', 'inconclusive', 'better']);
+  expect(race?.outcome.comparisons[1]).toMatchObject({ adjustedInterval: [-3, 4], noise: null, seedsNeeded: null });
+  expect(race?.outcome.methods).toEqual([]);
+  await expect(read(file({ ...told, race: { ...told.race, outcome: { comparisons: 1 } } }), 'a')).rejects.toThrow('damaged');
+  await expect(read(file({ ...told, race: { ...told.race, outcome: { ...told.race.outcome, comparisons: [null] } } }), 'a')).rejects.toThrow('damaged');
+});
+
 describe('a file is refused, with its name and the reason', () => {
   test('that is something else', async () => {
     await expect(read(new Blob(['PK hello']), 'a.zip')).rejects.toMatchObject({ code: 'data', message: 'a.zip is not a recording of tilepress.' });
@@ -70,7 +90,7 @@ describe('a file is refused, with its name and the reason', () => {
   });
 
   test('of a newer page', async () => {
-    await expect(read(file({ format: 'tilepress-run', version: 2 }), 'x')).rejects.toThrow(/x was made by a newer tilepress \(format 2;/);
+    await expect(read(file({ format: 'tilepress-run', version: 3 }), 'x')).rejects.toThrow(/x was made by a newer tilepress \(format 3;/);
   });
 
   const spoilt: [string, (recording: Recording) => void][] = [

@@ -12,7 +12,9 @@ import {
 } from './protocol';
 
 const FORMAT = 'tilepress-run';
-const VERSION = 1;
+const VERSION = 2;
+/** Points; as in the program's verdicts. */
+const MARGIN = 5;
 export const ENDING = '.tilepress-run';
 /** More says nothing that a chart can show. */
 export const MOST = 120;
@@ -198,8 +200,22 @@ const SHAPE: Shape = {
     students: [{ name: METHODS, seed: 0, curve }],
     outcome: {
       standings: [{ name: METHODS, seed: 0, images: 0, top1: 0, softTop1: orNull(0), top5: orNull(0), perClass: [orNull(0)], confused: orNull({ classes: [0], counts: [[0]] }) }],
+      methods: [{ name: METHODS, seeds: 0, top1: 0, sd: orNull(0), interval: [0], aboveChance: one(true, false) }],
       comparisons: [
-        { a: METHODS, b: METHODS, difference: 0, interval: orNull([0]), pairs: 0, verdict: one('better', 'worse', 'indistinguishable'), sentence: '' },
+        {
+          a: METHODS,
+          b: METHODS,
+          difference: 0,
+          interval: orNull([0]),
+          adjustedInterval: orNull([0]),
+          p: orNull(0),
+          adjustedP: orNull(0),
+          noise: orNull({ seeds: 0, images: 0 }),
+          pairs: 0,
+          seedsNeeded: orNull(0),
+          verdict: one('better', 'worse', 'indistinguishable', 'inconclusive', 'untested'),
+          sentence: '',
+        },
       ],
       stored: [{ name: METHODS, images: 0, bytes: 0 }],
       stopped: false,
@@ -207,6 +223,29 @@ const SHAPE: Shape = {
     },
   }),
 };
+
+interface Version1 {
+  race?: { outcome?: { comparisons?: ({ interval?: [number, number] | null; verdict?: unknown } | null)[] } } | null;
+}
+
+/**
+ * Fills in what the first format did not have. It called everything indistinguishable whose interval held zero, one seed and
+ * wide intervals too; its intervals were those of the seeds, each as if it were the only one.
+ */
+function sinceVersion1({ race }: Version1) {
+  const outcome = race?.outcome;
+  if (!outcome || !Array.isArray(outcome.comparisons)) return;
+  const open = (interval: [number, number] | null | undefined) =>
+    !interval ? 'untested' : interval[0] > -MARGIN && interval[1] < MARGIN ? 'indistinguishable' : 'inconclusive';
+  Object.assign(outcome, {
+    methods: [],
+    comparisons: outcome.comparisons.map((of) => ({
+      ...{ adjustedInterval: of?.interval, p: null, adjustedP: null, noise: null, seedsNeeded: null },
+      ...of,
+      verdict: of?.verdict === 'indistinguishable' ? open(of.interval) : of?.verdict,
+    })),
+  });
+}
 
 /** Reads a recording; what it cannot read it refuses with an `EngineError` that says why. */
 export async function read(blob: Blob, name: string): Promise<Recording> {
@@ -234,6 +273,7 @@ export async function read(blob: Blob, name: string): Promise<Recording> {
       `was made by a newer tilepress (format ${told.version}; this page reads up to ${VERSION}). Reload the page with a network, to get its newest version.`,
     );
   }
+  if (told.version < 2) sinceVersion1(told as unknown as Version1);
   if (!like(told, SHAPE)) throw refuse(damaged);
   const { made, set, score, race } = told as unknown as Recording;
   let scored: Scored;

@@ -71,7 +71,7 @@ export async function save(session: Session, options: SaveOptions, reports: Repo
 /** How many stored images were packed. */
 async function pack(
   session: Session,
-  { choice, name, report, options }: SaveOptions,
+  { choice, minScale, name, report, options }: SaveOptions,
   reports: Reports,
   packer: Packer,
 ): Promise<Saved['composites']> {
@@ -79,7 +79,9 @@ async function pack(
   try {
     const made = await make(session, set, choice.grid, reports, 'Packing the zip', ({ path, file }) => packer.add(path, file));
     const sourceBytes = session.sizeOf(need(session.train).samples.map(({ path }) => path));
-    for (const { path, text } of set.finish({ name, rule: choice.rule, sourceBytes, options })) await packer.text(path, text);
+    const { rule, windowStart } = choice;
+    const about = { name, rule, sourceBytes, minScale, options, ...(rule === 'window' ? { windowStart } : {}) };
+    for (const { path, text } of set.finish(about)) await packer.text(path, text);
     await packer.text('selection.csv', selection(session, choice).csv);
     await packer.text('scores.csv', session.csv);
     await packer.text('report.html', report);

@@ -150,6 +150,7 @@ describe.skipIf(!existsSync(wasm))('the worker', () => {
 
   const save = (to?: SlowFile) => ({
     choice: { ipc: 2, grid: 2, rule: 'easy', windowStart: 0, seed: 0 } as const,
+    minScale: 0.5,
     name: 'set',
     report: '<p>A report</p>',
     options: {},
@@ -167,6 +168,7 @@ describe.skipIf(!existsSync(wasm))('the worker', () => {
     const [there, here] = [Buffer.concat(to.chunks), Buffer.from(await (zip as Blob).arrayBuffer())].map((all) => unzipSync(all));
     // Entries carry the time at which they were made, the files none.
     expect(there).toEqual(here);
+    expect(JSON.parse(new TextDecoder().decode(there?.['manifest.json']))).toMatchObject({ min_scale: 0.5 });
     expect(Object.keys(there ?? {})).toEqual(expect.arrayContaining(['data/dark/0000.png', 'selection.csv', 'report.html', 'scores.csv']));
   });
 

@@ -13,25 +13,30 @@ export interface Told {
   reasons: string[];
 }
 
-/** Student's t at 97.5 %, for two seeds and more. */
-const T = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262];
-const t = (seeds: number) => T[seeds - 2] ?? 2;
-/** Numbers of seeds to be proposed. */
-const MORE = [5, 10];
 /** A class that takes all: so many percent of its own images are right, and so few of all others. */
 const ALL = 80;
 const NONE = 5;
 
-export const nameOf = (name: string, { grid, rule }: Settings): string =>
-  name !== 'pca' ? (METHODS[name] ?? name) : grid === 1 ? `Whole ${rule} images` : `PCA: ${rule}, ${grid}×${grid}`;
+export const nameOf = (name: string, { grid, rule }: Settings): string => {
+  if (name !== 'pca') return METHODS[name] ?? name;
+  if (grid === 1) return `Whole ${rule} images`;
+  // The paper's method keeps the easiest; what keeps others is not called by its name.
+  return rule === 'easy' ? `PCA: easy, ${grid}×${grid}` : `Composites of ${rule} images, ${grid}×${grid}`;
+};
 
 const lower = (title: string) => (title.startsWith('PCA') ? title : title.toLowerCase());
 /** Points with one decimal, and a real minus. */
 export const points = (value: number) => value.toFixed(1).replace('-', '−');
-const within = ({ interval }: Comparison) =>
-  interval ? `the 95 % interval from ${points(interval[0])} to ${points(interval[1])} holds zero` : 'one seed has no interval';
+/** Whether one of the two is better. */
+export const decided = ({ verdict }: Comparison) => verdict === 'better' || verdict === 'worse';
+/** What a difference that is not decided amounts to. */
+const open = ({ adjustedInterval: interval, verdict }: Comparison) => {
+  if (!interval) return 'which may be chance: one seed has no interval';
+  const range = `the interval from ${points(interval[0])} to ${points(interval[1])}`;
+  return verdict === 'indistinguishable' ? `too little to matter: ${range} stays within 5 points` : `which may be chance: ${range} holds zero`;
+};
 
-export function tell(outcome: Outcome, settings: Settings, classes: string[], images: number, curves: Curves): Told {
+export function tell(outcome: Outcome, settings: Settings, classes: string[], curves: Curves): Told {
   const { comparisons, standings, chance } = outcome;
   const { grid, rule, size } = settings;
   const whole = grid === 1;
@@ -47,22 +52,28 @@ export function tell(outcome: Outcome, settings: Settings, classes: string[], im
     if (found) return found;
     const turned = comparisons.find((one) => one.a === b && one.b === a);
     if (!turned) return null;
-    const { difference, interval, verdict } = turned;
-    const other = { better: 'worse', worse: 'better', indistinguishable: 'indistinguishable' } as const;
-    return { ...turned, a, b, difference: -difference, interval: interval && [-interval[1], -interval[0]], verdict: other[verdict] };
+    const { difference, interval, adjustedInterval, verdict } = turned;
+    const flip = (of: [number, number] | null): [number, number] | null => of && [-of[1], -of[0]];
+    const other = verdict === 'better' ? 'worse' : verdict === 'worse' ? 'better' : verdict;
+    return { ...turned, a, b, difference: -difference, interval: flip(interval), adjustedInterval: flip(adjustedInterval), verdict: other };
   };
 
   const pairs = comparisons.filter(({ a, b }) => a === best.name || b === best.name);
-  const ties = pairs.filter(({ verdict }) => verdict === 'indistinguishable').map(({ a, b }) => title(a === best.name ? b : a));
-  const open = comparisons.every(({ verdict }) => verdict === 'indistinguishable');
-  const verdict = open
-    ? `No winner: with ${plural(of(best.name).length, 'seed')} the students are indistinguishable.`
-    : ties.length
-      ? `${title(best.name)} is ahead, but indistinguishable from ${ties.join(' and ')}.`
-      : `${title(best.name)} wins, and by more than the noise.`;
+  const ties = pairs.filter((one) => !decided(one)).map(({ a, b }) => title(a === best.name ? b : a));
+  const none = !comparisons.some(decided);
+  const seeds = plural(of(best.name).length, 'seed');
+  const verdict = comparisons.every((one) => one.verdict === 'untested')
+    ? `No winner: with ${seeds} nothing can be told from chance.`
+    : comparisons.every((one) => one.verdict === 'indistinguishable')
+      ? `No winner: with ${seeds} the students are indistinguishable.`
+      : none
+        ? `No winner: with ${seeds} every difference may be chance.`
+        : ties.length
+          ? `${title(best.name)} is ahead, but not clearly of ${ties.join(' and ')}.`
+          : `${title(best.name)} wins, and by more than the noise.`;
 
   const reasons: string[] = [];
-  const guessing = names.filter((name) => guesses(of(name).map(({ top1 }) => top1), chance, images));
+  const guessing = outcome.methods.filter(({ aboveChance }) => !aboveChance).map(({ name }) => name);
   if (guessing.includes('pca')) reasons.push(guessed());
   const sharpness = whole ? null : sharp();
   if (sharpness) reasons.push(sharpness);
@@ -70,8 +81,8 @@ export function tell(outcome: Outcome, settings: Settings, classes: string[], im
   const pruned = whole ? pair('pca', 'random') : rule === 'easy' ? pair('easy', 'random') : null;
   if (pruned) {
     const kept = `${rule === 'random' ? 'the drawn' : rule} images`;
-    if (pruned.verdict === 'indistinguishable') {
-      reasons.push(`Prune: ${kept} are ${points(Math.abs(pruned.difference))} points ${pruned.difference < 0 ? 'behind' : 'ahead of'} random ones, which may be chance: ${within(pruned)}.`);
+    if (!decided(pruned)) {
+      reasons.push(`Prune: ${kept} are ${points(Math.abs(pruned.difference))} points ${pruned.difference < 0 ? 'behind' : 'ahead of'} random ones, ${open(pruned)}.`);
     } else if (pruned.verdict === 'better') {
       reasons.push(`Prune: ${kept} taught ${points(pruned.difference)} points more than random ones.`);
     } else {
@@ -83,25 +94,25 @@ export function tell(outcome: Outcome, settings: Settings, classes: string[], im
   if (combined) {
     const [times, side] = [grid ** 2, Math.floor(size / grid)];
     const than = lower(title(combined.b));
-    if (combined.verdict === 'indistinguishable') {
-      reasons.push(`Combine: ${times} times as many images in tiles of ${side} pixels are ${points(Math.abs(combined.difference))} points ${combined.difference < 0 ? 'behind' : 'ahead of'} ${than}, which may be chance: ${within(combined)}.`);
+    if (!decided(combined)) {
+      reasons.push(`Combine: ${times} times as many images in tiles of ${side} pixels are ${points(Math.abs(combined.difference))} points ${combined.difference < 0 ? 'behind' : 'ahead of'} ${than}, ${open(combined)}.`);
     } else if (combined.verdict === 'better') {
-      reasons.push(`Combine: ${times} times as many images brought ${points(combined.difference)} points over ${than}, more than the detail that their tiles of ${side} pixels lost.`);
+      reasons.push(`Combine: ${times} times as many images brought ${points(combined.difference)} points over ${than}, though each has a tile of ${side} pixels only.`);
     } else {
-      reasons.push(`Combine: it cost ${points(-combined.difference)} points against ${than}. A tile has ${side} pixels a side instead of ${size}, and ${times} times as many images do not make up for the lost detail. The paper’s images are 224 pixels wide, and there combining wins; on images this small, whole ones are the better buy.`);
+      reasons.push(`Combine: it cost ${points(-combined.difference)} points against ${than}. A tile has ${side} pixels a side instead of ${size}, and ${times} times as many images do not make up for it here. The fewer images are stored, the more combining gains: try one a class.`);
     }
   }
 
   const top = second && pair(best.name, second.name);
-  if (top?.verdict === 'indistinguishable') {
+  if (top && !decided(top)) {
     // Where nothing is decided, the pair that would be first.
     const first = [...comparisons].sort((a, b) => clear(b) - clear(a))[0];
-    const asked = open && first ? first : top;
+    const asked = none && first ? first : top;
     reasons.push(`${title(asked.a)} and ${lower(title(asked.b))}: ${more(asked)}`);
   }
   return { verdict, reasons };
 
-  /** What is lost because composites are seen at the sharpness of a tile only, where that is much. */
+  /** Whether students of composites do better on images as blurred as their tiles, where they are behind on sharp ones. */
   function sharp(): string | null {
     const side = Math.floor(size / grid);
     const at = (name: string) => mean(of(name).map(({ softTop1 }) => softTop1 ?? NaN));
@@ -110,10 +121,11 @@ export function tell(outcome: Outcome, settings: Settings, classes: string[], im
     if (!rival || !own || own.mean >= rival.mean) return null;
     const [ours, theirs] = [at('pca'), at(rival.name)];
     if (Number.isNaN(ours) || Number.isNaN(theirs)) return null;
+    const all = of('pca').every(({ top1, softTop1 }) => (softTop1 ?? 0) > top1);
     const asked = `Sharpness: asked about the same unseen images as a tile shows them, ${side} pixels enlarged to ${size}, ${title('pca')} has ${ours.toFixed(0)} % and ${lower(title(rival.name))} ${theirs.toFixed(0)} %.`;
-    return ours > theirs
-      ? `${asked} So its students did learn the classes, from more images; but they have only ever seen them at that sharpness, and sharp ones are strange to them. Larger tiles are the remedy.`
-      : `${asked} So it is not sharpness alone.`;
+    return all
+      ? `${asked} So its students have learned the classes at the sharpness of a tile, and lose ${points(ours - own.mean)} points where images are sharper. Larger tiles are the remedy.`
+      : `${asked} So sharpness is not what they lose by.`;
   }
 
   /** Why students may be no better than chance. */
@@ -131,21 +143,16 @@ export function tell(outcome: Outcome, settings: Settings, classes: string[], im
   }
 }
 
-/** Whether every accuracy lies where guessing might. */
-export function guesses(top1: number[], chance: number, images: number): boolean {
-  const spread = Math.sqrt((chance * (100 - chance)) / Math.max(1, images));
-  return top1.every((value) => value < chance + 2 * spread);
-}
-
 /** A difference in widths of its interval. */
-const clear = ({ difference, interval }: Comparison) => (interval ? Math.abs(difference) / (interval[1] - interval[0] || 1) : 0);
+const clear = ({ difference, adjustedInterval: interval }: Comparison) => (interval ? Math.abs(difference) / (interval[1] - interval[0] || 1) : 0);
 
-/** How many seeds would show a difference of this size, if it stays and so does its spread. */
-export function more({ difference, interval, pairs }: Comparison): string {
-  if (!interval) return 'one seed cannot tell chance from merit; three or more can.';
-  const sd = (((interval[1] - interval[0]) / 2) * Math.sqrt(pairs)) / t(pairs);
-  const enough = MORE.find((seeds) => seeds > pairs && (t(seeds) * sd) / Math.sqrt(seeds) < Math.abs(difference));
-  return enough
-    ? `another seed changes each by about as much as they differ. If the difference stays, ${enough} seeds would show it.`
-    : 'another seed changes each by more than they differ, and ten seeds would hardly tell them apart: these sets teach about the same.';
+/** What it would take to tell two apart. */
+export function more({ verdict, seedsNeeded, noise }: Comparison): string {
+  if (verdict === 'untested') return 'one seed cannot tell chance from merit; three or more can.';
+  if (verdict === 'indistinguishable') return 'whichever is ahead, it is by less than 5 points: these sets teach about the same.';
+  if (seedsNeeded) return `another seed changes each by about as much as they differ. If the difference stays, ${seedsNeeded} seeds would show it.`;
+  if (!noise) return 'more seeds would tell more.';
+  return noise.images > noise.seeds
+    ? 'there are too few unseen images to tell them apart, and more seeds would hardly help.'
+    : 'another seed changes each by more than they differ, and twenty seeds would hardly tell them apart.';
 }

@@ -17,6 +17,7 @@ test('the command names what differs from the program’s defaults, and quotes a
   expect(line).toContain(`--data 'it'\\''s mine'`);
   expect(line).toContain('--rule window --window-start 0.1');
   expect(line).toContain('--val-fraction 0.2');
+  expect(line).toContain(`--min-scale ${DEFAULTS.r}`);
 });
 
 test('a link takes the place of the hash that the page was opened with', () => {

@@ -35,7 +35,7 @@ export const DEFAULTS: Settings = {
   width: 16,
   batch: 16,
   seed: 0,
-  ipc: 5,
+  ipc: 1,
   grid: 2,
   rule: 'easy',
   window: 0.1,
@@ -103,13 +103,13 @@ export const linkTo = (hash: string): string => new URL(hash, location.href.repl
 
 const quote = (text: string) => (/^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
-/** What the program is called with for the same scores, selection and composites. */
+/** What the program is called with for the same scores, selection, composites and transform. */
 export function command(settings: Settings, folder: string, given: boolean): string {
-  const { ipc, grid, rule, window, size, width, epochs, batch, seed, val, scorelr } = settings;
+  const { ipc, grid, rule, window, size, width, epochs, batch, seed, val, scorelr, r } = settings;
   return [
     `tilepress compress --data ${quote(folder)} --out small`,
     `--ipc ${ipc} --grid ${grid} --rule ${rule}${rule === 'window' ? ` --window-start ${window}` : ''}`,
-    `--image-size ${size} --width ${width} --score-epochs ${epochs} --score-batch-size ${batch} --score-lr ${scorelr} --seed ${seed}`,
+    `--image-size ${size} --width ${width} --score-epochs ${epochs} --score-batch-size ${batch} --score-lr ${scorelr} --min-scale ${r} --seed ${seed}`,
     `--device cpu --on-error skip${given ? '' : ` --val-fraction ${val}`}`,
   ].join(' \\\n  ');
 }

@@ -3,8 +3,8 @@
 use super::super::isa::available;
 use super::super::testing::{Random, error, in_pool};
 use super::*;
-use crate::kernel::block::Pooling;
 use crate::kernel::cpu::convolution::{Convolution, forward, weight_gradient};
+use crate::kernel::pooling::Pooling;
 
 const EPSILON: f64 = 1e-5;
 

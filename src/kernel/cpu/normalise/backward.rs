@@ -3,7 +3,7 @@
 use super::super::lanes::{Lanes, by_lanes};
 use super::forward::{largest, window};
 use super::{Backward, Incoming, Sums};
-use crate::kernel::block::Pooling;
+use crate::kernel::pooling::Pooling;
 
 /// # Safety
 /// As [`moments`](super::moments).

@@ -2,7 +2,7 @@
 
 use super::super::lanes::{Lanes, by_lanes};
 use super::{Forward, Plane};
-use crate::kernel::block::Pooling;
+use crate::kernel::pooling::Pooling;
 
 /// # Safety
 /// As [`moments`](super::moments).

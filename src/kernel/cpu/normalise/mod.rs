@@ -12,7 +12,7 @@ pub(super) use backward::{backward, sums};
 pub(super) use forward::forward;
 pub(super) use moments::moments;
 
-use crate::kernel::block::Pooling;
+use crate::kernel::pooling::Pooling;
 
 /// What follows the convolution in a block, and the size of the images it works on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

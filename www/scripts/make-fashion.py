@@ -1,9 +1,9 @@
-"""Packs the demo's images into one contact sheet, and checks that every pixel can be had back.
+"""Packs the images of the page's set into one contact sheet, and checks that every pixel can be had back.
 
-    python assets/demo/make.py FOLDER
+    python scripts/make-fashion.py FOLDER
 
 FOLDER holds train/<class>/<name>.png and val/<class>/<name>.png, all 8-bit gray and 28 x 28. Written
-beside this file:
+into public/sets:
 
     fashion-mnist.png  a sheet of 28 x 28 cells, 100 to a row, filled left to right, then downwards
     fashion-mnist.txt  one line a folder, in byte order: the folder, then its file names without ".png";
@@ -23,7 +23,7 @@ CELL, COLUMNS = 28, 100
 
 
 def main(folder: Path) -> None:
-    here = Path(__file__).parent
+    here = Path(__file__).parent.parent / "public" / "sets"
     folders = sorted(
         (path for split in ("train", "val") for path in (folder / split).iterdir()),
         key=lambda path: path.relative_to(folder).as_posix().encode(),
