@@ -109,7 +109,7 @@ fn doctor_finds_the_numbers_of_the_cpu_right() {
 #[test]
 fn a_profile_accounts_for_the_work_of_every_operator() {
     let world = World::new();
-    let run = world.ok("profile --width 8 --image-size 16 --batch 4 --steps 2 --json");
+    let run = world.ok("profile --model convnet --width 8 --image-size 16 --batch 4 --steps 2 --json");
     let json: serde_json::Value = serde_json::from_str(&run.out).expect("one JSON object");
     let step = |key: &str| json["train_step_ms"][key].as_f64().expect("milliseconds");
     assert!(0.0 < step("min") && step("min") <= step("median") && step("median") <= step("max"));
@@ -140,6 +140,11 @@ fn a_profile_accounts_for_the_work_of_every_operator() {
     );
     let sum: f64 = operators.iter().map(|row| row["share"].as_f64().expect("a share")).sum();
     assert!((sum - 1.0).abs() < 0.5, "{sum}");
+    // The default network's blocks are one operation each.
+    let run = world.ok("profile --width 8 --image-size 16 --batch 4 --steps 2 --json");
+    for block in ["16x16x3 -> 8, 3x3, ReLU, average 2x2", "8x8x8 -> 8, 3x3, ReLU, average 2x2"] {
+        assert!(run.out.contains(block), "no {block} in {}", run.out);
+    }
     world.fails("profile --image-size 7", 2, &["--image-size"]);
     // The CPU has kernels of ours only, and most builds have none of burn's.
     world.fails("profile --beside-burn", 2, &["--beside-burn"]);
