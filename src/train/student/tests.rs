@@ -161,6 +161,24 @@ fn a_student_can_be_put_aside_after_any_step() {
 }
 
 #[test]
+fn a_bias_in_front_of_an_instance_norm_stays_where_it_began() {
+    let model = ModelConfig { architecture: Architecture::ConvNetD, ..model() };
+    let mut student = Student::new(&model, recipe(5), task(24, lively()), 2, &Device::flex()).expect("valid");
+    let before = weights(&student);
+    block_on(student.advance(5)).expect("trains");
+    let after = weights(&student);
+    // Each fourth layer of the features is a convolution.
+    let stays = |name: &str| match name.split('.').collect::<Vec<_>>()[..] {
+        ["features", layer, "bias"] => layer.parse::<usize>().is_ok_and(|layer| layer.is_multiple_of(4)),
+        _ => false,
+    };
+    assert_eq!(before.iter().filter(|tensor| stays(&tensor.name)).count(), model.depth());
+    for (before, after) in before.iter().zip(&after) {
+        assert_eq!(before == after, stays(&before.name), "{}", before.name);
+    }
+}
+
+#[test]
 fn the_number_of_threads_changes_no_weight() {
     // Large enough for the CPU backend to split convolutions and sums between threads.
     let model = ModelConfig { width: 32, image_size: 32, ..model() };
