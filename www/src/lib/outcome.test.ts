@@ -12,7 +12,7 @@ const WIDTH = { better: 1, worse: 1, indistinguishable: 2, inconclusive: 20 };
 /** A comparison of three seeds. */
 function compared([a, b, difference, verdict]: Pair): Comparison {
   const width = verdict === 'untested' ? null : WIDTH[verdict];
-  const interval: Comparison['interval'] = width && [difference - width, difference + width];
+  const interval: Comparison['interval'] = width ? [difference - width, difference + width] : null;
   const noise = interval && { seeds: 2, images: 1 };
   return { a, b, difference, interval, adjustedInterval: interval, p: null, adjustedP: null, noise, pairs: 3, seedsNeeded: null, verdict, sentence: '' };
 }
