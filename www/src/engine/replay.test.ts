@@ -105,6 +105,21 @@ test('a pause holds, a step is one moment, and then it goes on', async () => {
   expect(inner.commands).toEqual(['pause', 'step', 'resume']);
 });
 
+test('a step shows another step, however slow the run was there', async () => {
+  replay.recording = { ...recording, race: recording.race && { ...recording.race, marks: [[0, 1, 5], [9_000, 2, 5], [10_000, 40, 5]] } };
+  const job = race();
+  await pass(2000);
+  replay.pause();
+  await pass(1000);
+  expect(steps().at(-1)).toBe(1);
+  replay.step();
+  await pass(1000);
+  expect(steps().at(-1)).toBeGreaterThan(1);
+  replay.resume();
+  await pass(2 * PLAY);
+  expect(await job).toEqual(recording.race?.outcome);
+});
+
 test('skipping jumps to the end, from a pause too', async () => {
   const job = race();
   await pass(1000);

@@ -174,6 +174,7 @@ export class Replay implements Runs {
     const control = this.#control as Control;
     const [first, last] = [marks[0] as Mark, marks.at(-1) as Mark];
     const ticks = Math.max(1, Math.min(MOST, last[1]));
+    const moment = (tick: number) => between(marks, first[0] + (tick / ticks) * (last[0] - first[0]));
     let step = 0;
     for (let tick = 1; tick <= ticks; tick += 1) {
       const { go, single } = await control.turn();
@@ -183,8 +184,9 @@ export class Replay implements Runs {
       }
       if (control.stopped) return step;
       if (this.#skip) tick = ticks;
-      const at = first[0] + (tick / ticks) * (last[0] - first[0]);
-      const [, exact, speed] = between(marks, at);
+      // Where the run was slow, several moments show one step, and who asks for a step wants to see the next.
+      while (single && tick < ticks && Math.floor(moment(tick)[1]) <= step) tick += 1;
+      const [, exact, speed] = moment(tick);
       step = tick === ticks ? last[1] : Math.floor(exact);
       show(step, speed, PLAY * (1 - tick / ticks));
     }
