@@ -80,7 +80,7 @@ mod tests {
     use crate::augment::{Augmentation, Crop};
     use crate::model::{Architecture, ModelConfig};
     use crate::random::{Purpose, Stream};
-    use crate::train::{Length, Preset, Recipe, Student, Task};
+    use crate::train::{Length, Preset, Recipe, Settings, Student, Task};
 
     const SIDE: u32 = 16;
     const CLASSES: usize = 4;
@@ -106,18 +106,16 @@ mod tests {
         ImageSet::from_parts(SIDE, pixels, labels).expect("sizes fit")
     }
 
+    fn model(architecture: Architecture) -> ModelConfig {
+        let Settings { stem, precision, .. } = Preset::Small.settings();
+        ModelConfig { architecture, width: 8, stem, classes: CLASSES, image_size: SIDE as usize, precision }
+    }
+
     /// Top-1 of a student that has learned from images as soft as a tile, on sharp ones: plain, and with the statistics of
     /// these images.
     fn plain_and_adapted(architecture: Architecture) -> (f64, f64) {
         let settings = Preset::Small.settings();
-        let model = ModelConfig {
-            architecture,
-            width: 8,
-            stem: settings.stem,
-            classes: CLASSES,
-            image_size: SIDE as usize,
-            precision: settings.precision,
-        };
+        let model = model(architecture);
         let task = Task {
             images: Arc::new(textured(200, 0).softened(SIDE / 2, SIDE / 2)),
             grid: Grid::WHOLE,
@@ -160,17 +158,8 @@ mod tests {
         let set = textured(8, 0);
         let exam = Exam::new(&set, [Grid::WHOLE]);
         for (architecture, keeps) in [(Architecture::ConvNet, true), (Architecture::ConvNetD, false)] {
-            let settings = Preset::Small.settings();
-            let model = ModelConfig {
-                architecture,
-                width: 4,
-                stem: settings.stem,
-                classes: CLASSES,
-                image_size: SIDE as usize,
-                precision: settings.precision,
-            };
             let device = Device::flex();
-            let network = model.init(0, &device).expect("a valid network");
+            let network = model(architecture).init(0, &device).expect("a valid network");
             let answers = block_on(exam.ask(&network, &device)).expect("the CPU answers");
             assert_eq!(answers.adapted.is_some(), keeps, "{architecture}");
         }
