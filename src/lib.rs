@@ -18,9 +18,11 @@ pub mod data;
 pub mod evaluate;
 pub mod fault;
 mod parallel;
+pub mod pipeline;
 pub mod prune;
 pub mod random;
 pub mod report;
+pub mod run;
 pub mod score;
 mod words;
 
@@ -43,5 +45,7 @@ pub mod train;
 
 #[cfg(all(feature = "cli", not(target_family = "wasm")))]
 pub mod cli;
+#[cfg(all(feature = "fs", not(target_family = "wasm")))]
+pub mod fs;
 #[cfg(any(feature = "web", target_family = "wasm"))]
 pub mod web;
