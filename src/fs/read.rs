@@ -226,6 +226,19 @@ pub fn load(
     Ok(Dataset { name, classes, train, val, val_origin, problems, ignored, originals })
 }
 
+/// Lists and reads a folder: [`list`], then [`load`].
+///
+/// # Errors
+/// Those of both.
+pub fn read_folder(
+    options: &ReadOptions,
+    reading: Reading,
+    seed: u64,
+    observer: &dyn Observer,
+) -> Result<Dataset, FolderError> {
+    load(list(options, seed, observer)?, options.on_error, reading, observer)
+}
+
 fn entry_of(sample: &Sample) -> Entry {
     Entry { path: sample.path.clone(), class: sample.class }
 }

@@ -22,7 +22,5 @@ use crate::train::Settings;
 
 /// Lists and reads a data folder at the size of the settings.
 fn load(args: &DataArgs, settings: &Settings, seed: u64, console: &Console) -> Result<Dataset> {
-    let options = request::read_options(args);
-    let listing = fs::list(&options, seed, console)?;
-    Ok(fs::load(listing, options.on_error, request::reading(settings), console)?)
+    Ok(fs::read_folder(&request::read_options(args), request::reading(settings), seed, console)?)
 }
