@@ -377,3 +377,77 @@ fn read_set(
     }
     Ok(set)
 }
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use super::*;
+    use crate::data::OnError;
+    use crate::device::{DeviceChoice, Precision};
+    use crate::fault::{Fault, Faulty as _};
+    use crate::pipeline::testing::{common, dataset};
+    use crate::prune::Rule;
+    use crate::run::memory::Memory;
+    use crate::run::{Silent, open};
+
+    fn request() -> CompressRequest {
+        CompressRequest {
+            common: common(),
+            rule: Rule::Easy,
+            students: None,
+            val_fraction: 0.2,
+            on_error: OnError::Skip,
+        }
+    }
+
+    fn made(out: &Memory) -> Result<Report, PipelineError> {
+        let opened = open(DeviceChoice::Cpu, Precision::Full, &Silent).expect("the CPU opens");
+        compress(&request(), &dataset(), (out, false), Some(&opened), &Silent)
+    }
+
+    #[test]
+    fn a_run_whose_disk_is_full_at_any_write_ends_with_the_same_files_when_it_goes_on() {
+        let whole = Memory::default();
+        made(&whole).expect("memory takes all");
+        let names = whole.names();
+        for expected in ["data/metadata.jsonl", MANIFEST, SCORES, SELECTION, LOG] {
+            assert!(names.contains(&expected.to_owned()), "{names:?}");
+        }
+        for writes in 1.. {
+            let out = Memory::failing_after(writes);
+            let Err(error) = made(&out) else {
+                assert!(writes >= names.len(), "{writes} writes were all");
+                break;
+            };
+            assert_eq!(error.fault(), Fault::Run, "{error}");
+            let again = out.healed();
+            made(&again).expect("there is room again");
+            assert_eq!(*again.files.lock().unwrap(), *whole.files.lock().unwrap(), "after {writes} writes");
+        }
+    }
+
+    #[test]
+    fn what_lies_in_the_way_is_left_alone_unless_it_is_to_be_replaced() {
+        let out = Memory::default();
+        out.write("holiday.txt", b"sun").expect("memory takes all");
+        let error = made(&out).expect_err("something is there");
+        assert!(matches!(error, PipelineError::Occupied { .. }), "{error}");
+        assert_eq!((error.fault(), out.names()), (Fault::Data, vec!["holiday.txt".to_owned()]));
+    }
+
+    #[test]
+    fn a_class_that_is_too_small_is_named_before_anything_is_read() {
+        let mut request = request();
+        request.common.budget.ipc = 9;
+        let data = dataset();
+        let entries = |part: &crate::pipeline::Split| -> Vec<Entry> {
+            let entry = |sample: &Sample| Entry { path: sample.path.clone(), class: sample.class };
+            part.samples.iter().map(entry).collect()
+        };
+        let error = request.check(&data.classes, &entries(&data.train), &[]).expect_err("36 of 12 images");
+        assert!(error.to_string().contains("'left'"), "{error}");
+        request.common.budget.ipc = 3;
+        let cost = request.check(&data.classes, &entries(&data.train), &entries(&data.val)).expect("12 of 12");
+        assert_eq!((cost.plan.composites, cost.proxy_steps), (6, 2));
+        assert_eq!(cost.memory_bytes, 36 * 16 * 16 * 3);
+    }
+}
