@@ -3,6 +3,8 @@
 #[cfg(feature = "cuda")]
 mod cuda;
 mod precision;
+#[cfg(all(test, feature = "wgpu"))]
+pub(crate) mod testing;
 pub(crate) mod upload;
 #[cfg(feature = "wgpu")]
 mod watch;
@@ -11,8 +13,6 @@ use burn::tensor::{Device, Tensor};
 use serde::Serialize;
 
 pub use self::precision::{MatrixUnits, NoMatrixUnits, Precision};
-use crate::kernel::copy::joined;
-use crate::kernel::reshape::reshape;
 
 /// A device as a user names it: `auto`, `cpu`, `wgpu[:n]`, `vulkan[:n]`, `cuda[:n]`, `metal`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -275,18 +275,6 @@ fn reason(report: &str) -> String {
     let report = report.split("Backtrace:").next().unwrap_or_default();
     let lines = report.lines().map(str::trim).filter(|line| !line.is_empty());
     lines.collect::<Vec<_>>().join(" ")
-}
-
-/// The values of several tensors, one after the other, in one transfer.
-///
-/// # Errors
-/// As [`read`].
-pub async fn read_all<const D: usize>(tensors: Vec<Tensor<D>>) -> Result<Vec<f32>, String> {
-    let vector = |tensor: Tensor<D>| {
-        let length = tensor.shape().num_elements();
-        reshape(tensor, [length])
-    };
-    read(joined(tensors.into_iter().map(vector).collect())).await
 }
 
 #[cfg(test)]

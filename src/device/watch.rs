@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn a_refused_shader_is_an_error_of_the_next_reading_from_that_gpu() {
-        let Some(device) = crate::kernel::testing::wgpu() else { return };
+        let Some(device) = crate::device::testing::wgpu() else { return };
         let on_gpu = || block_on(read(Tensor::<1>::ones([3], &*device)));
         assert!(on_gpu().is_ok());
         let watched =
@@ -73,7 +73,7 @@ mod tests {
     #[test]
     #[cfg(feature = "flex")]
     fn a_fault_of_the_gpu_is_none_of_the_cpu() {
-        let Some(_turn) = crate::kernel::testing::wgpu() else { return };
+        let Some(_turn) = crate::device::testing::wgpu() else { return };
         record("gone".to_owned());
         let read = block_on(read(Tensor::<1>::ones([3], &burn::tensor::Device::flex())));
         *slot() = None;

@@ -10,10 +10,11 @@ use super::{ScoreError, TrainingLog};
 use crate::augment::{Augmentation, Crop, Normalise};
 use crate::combine::Grid;
 use crate::data::ImageSet;
-use crate::device;
-use crate::kernel::dynamics::{dynamics, from_rows};
+use crate::kernel::dynamics::dynamics;
+use crate::kernel::read_all;
 use crate::model::ModelConfig;
 use crate::random::{Purpose, seed_for};
+use crate::train::dynamics::from_rows;
 use crate::train::{CheckpointError, READ_EVERY, Recipe, Student, Task, TrainError, eval_logits};
 
 /// Which forward pass scores.
@@ -240,10 +241,10 @@ impl Proxy {
         rows: Vec<Tensor<2>>,
         logits: Vec<Tensor<2>>,
     ) -> Result<(), ProxyError> {
-        let rows = device::read_all(rows).await.map_err(TrainError::Device)?;
+        let rows = read_all(rows).await.map_err(TrainError::Device)?;
         self.log.record(epoch, images, &from_rows(&rows)?)?;
         if let (Some(softmax), false) = (&mut self.softmax, logits.is_empty()) {
-            let logits = device::read_all(logits).await.map_err(TrainError::Device)?;
+            let logits = read_all(logits).await.map_err(TrainError::Device)?;
             softmax.record(epoch, images, &logits);
         }
         Ok(())
@@ -279,7 +280,7 @@ mod tests {
     use crate::augment::{Augmentation, Layout, Normalise, normalise_into};
     use crate::combine::Grid;
     use crate::data::ImageSet;
-    use crate::device::Precision;
+    use crate::device::{self, Precision};
     use crate::model::golden::bits;
     use crate::model::{Architecture, Stem};
     use crate::random::permutation;

@@ -11,11 +11,11 @@ use burn::tensor::{DType, Tensor};
 use super::checkpoint::CheckpointError;
 use super::course::{Course, targets};
 use super::optimizer::OptimizerState;
+use super::resident::Resident;
 use super::student::{READ_EVERY, Student, TrainError, learn};
 use crate::augment::View;
-use crate::device;
 use crate::kernel::copy::joined;
-use crate::kernel::views::Resident;
+use crate::kernel::read_all;
 use crate::model::{Network, share};
 
 /// Floats of a stack's largest activation, at most: WebGPU's default limit of what a kernel may bind. A student that
@@ -177,7 +177,7 @@ impl Stack {
         }
         let losses: Vec<Tensor<1>> = (0..steps).map(|_| self.step(students)).collect();
         let batches: Vec<usize> = losses.iter().map(|loss| loss.dims()[0] / self.members.len()).collect();
-        let shares = device::read_all(losses).await.map_err(TrainError::Device)?;
+        let shares = read_all(losses).await.map_err(TrainError::Device)?;
         for (place, &member) in self.members.iter().enumerate() {
             let (mut own, mut from) = (Vec::new(), 0);
             for batch in &batches {

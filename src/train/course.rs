@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::batch::{Batch, Batches};
 use super::recipe::Recipe;
+use super::resident::Resident;
 use super::student::{Task, TrainError};
 use crate::device;
 use crate::kernel::cross_entropy::Target;
-use crate::kernel::views::Resident;
 use crate::model::ModelConfig;
 
 /// A point of a training curve.

@@ -11,12 +11,13 @@ use super::batch::Batch;
 use super::course::{Course, targets};
 use super::optimizer::OptimizerState;
 use super::recipe::Recipe;
+use super::resident::Resident;
 use crate::augment::{AugmentError, Augmentation, Normalise};
 use crate::combine::Grid;
 use crate::data::ImageSet;
-use crate::device::{self, upload};
+use crate::device::upload;
 use crate::kernel::cross_entropy::{Target, mixed_cross_entropy};
-use crate::kernel::views::Resident;
+use crate::kernel::read_all;
 use crate::model::{ModelConfig, ModelError, Network};
 use crate::parallel::both;
 
@@ -180,7 +181,7 @@ impl Student {
         }
         let losses = std::mem::take(&mut self.losses);
         let steps = losses.len();
-        let shares = device::read_all(losses).await.map_err(TrainError::Device)?;
+        let shares = read_all(losses).await.map_err(TrainError::Device)?;
         self.course.note(&shares, steps)
     }
 }

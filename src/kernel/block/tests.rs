@@ -264,7 +264,7 @@ fn gpu_cases() -> Vec<Case> {
 #[test]
 #[cfg(feature = "wgpu")]
 fn a_block_on_a_gpu_agrees_with_the_cpu() {
-    let Some(device) = crate::kernel::testing::wgpu() else { return };
+    let Some(device) = crate::device::testing::wgpu() else { return };
     for case in gpu_cases() {
         let operands = case.operands();
         let found = ours(&case, &operands, &device);

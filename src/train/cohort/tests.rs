@@ -90,7 +90,7 @@ mod on_a_gpu {
 
     #[test]
     fn stacked_students_learn_bit_for_bit_what_they_learn_alone() {
-        let Some(gpu) = crate::kernel::testing::wgpu() else { return };
+        let Some(gpu) = crate::device::testing::wgpu() else { return };
         let small = |architecture| ModelConfig { architecture, ..model() };
         for (model, optimizer) in [
             (small(Architecture::ConvNet), Optimizer::AdamW),
@@ -105,7 +105,7 @@ mod on_a_gpu {
 
     #[test]
     fn so_do_stacked_students_in_mixed_precision() {
-        let Some((gpu, _)) = crate::kernel::testing::matrix_units() else { return };
+        let Some((gpu, _)) = crate::device::testing::matrix_units() else { return };
         for architecture in [Architecture::ConvNet, Architecture::ResNet18] {
             let model = ModelConfig { architecture, precision: Precision::Mixed, ..model() };
             assert_as_alone(&model, Optimizer::AdamW, &gpu);
@@ -114,7 +114,7 @@ mod on_a_gpu {
 
     #[test]
     fn a_student_put_aside_in_a_stack_goes_on_alone() {
-        let Some(gpu) = crate::kernel::testing::wgpu() else { return };
+        let Some(gpu) = crate::device::testing::wgpu() else { return };
         let fresh = || students(&model(), recipe(6), &gpu);
         let mut cohort = Cohort::new(fresh());
         block_on(cohort.advance(4)).expect("the GPU answers");
@@ -129,7 +129,7 @@ mod on_a_gpu {
 
     #[test]
     fn students_of_other_shapes_or_steps_are_not_stacked() {
-        let Some(gpu) = crate::kernel::testing::wgpu() else { return };
+        let Some(gpu) = crate::device::testing::wgpu() else { return };
         let new = |model: &ModelConfig, recipe, count| {
             Student::new(model, recipe, task(count, lively()), 1, &gpu).expect("a valid student")
         };
@@ -153,7 +153,7 @@ mod on_a_gpu {
 
     #[test]
     fn a_student_that_fills_the_gpu_alone_is_not_stacked() {
-        let Some(gpu) = crate::kernel::testing::wgpu() else { return };
+        let Some(gpu) = crate::device::testing::wgpu() else { return };
         let recipe = Recipe { batch: 24, ..recipe(2) };
         // A batch of 24 images of 16 x 16 pixels: two students of this width would pass the limit, one does not.
         let model = ModelConfig { width: MOST / (24 * 16 * 16) / 2 + 1, ..model() };
@@ -167,7 +167,7 @@ mod on_a_gpu {
 
     #[test]
     fn students_beside_one_another_bring_their_images_to_a_gpu_once() {
-        let Some(gpu) = crate::kernel::testing::wgpu() else { return };
+        let Some(gpu) = crate::device::testing::wgpu() else { return };
         let shared = task(24, lively());
         let mut cohort = Cohort::default();
         // Views may differ, but neither the images nor what they are normalised by.

@@ -17,6 +17,7 @@ use super::recipe::{Decay, Length, Optimizer, Recipe, Schedule};
 use crate::device::{Precision, upload};
 use crate::kernel::convolution::reference::OF_HALVES;
 use crate::kernel::cross_entropy::{Target, mixed_cross_entropy};
+use crate::kernel::read_all;
 use crate::model::{Architecture, ModelConfig, Stem};
 use crate::random::{Purpose, Stream};
 
@@ -174,7 +175,7 @@ async fn train(device: &Device, precision: Precision) -> Result<(f64, f64), Chec
     // The last network must be usable off the graph, too: evaluation runs there.
     let logits = network.valid().forward_eval(input.inner());
     let finite = read(logits).await?.iter().all(|z| z.is_finite());
-    let shares = crate::device::read_all(losses).await.map_err(CheckError::Device)?;
+    let shares = read_all(losses).await.map_err(CheckError::Device)?;
     let losses: Vec<f64> =
         shares.chunks(BATCH).map(|shares| shares.iter().map(|&s| f64::from(s)).sum()).collect();
     let last = if finite { losses[STEPS] } else { f64::INFINITY };
@@ -196,7 +197,7 @@ mod tests {
     #[test]
     #[cfg(feature = "wgpu")]
     fn a_gpu_passes_the_check() {
-        let Some(device) = crate::kernel::testing::wgpu() else { return };
+        let Some(device) = crate::device::testing::wgpu() else { return };
         let check = pollster::block_on(self_check(&device, Precision::Full)).expect("the GPU answers");
         assert!(check.ok && check.worst_product.is_none(), "{check:?}");
     }
@@ -204,7 +205,7 @@ mod tests {
     #[test]
     #[cfg(feature = "wgpu")]
     fn matrix_units_pass_the_check_in_mixed_precision() {
-        let Some((device, _)) = crate::kernel::testing::matrix_units() else { return };
+        let Some((device, _)) = crate::device::testing::matrix_units() else { return };
         let check = pollster::block_on(self_check(&device, Precision::Mixed)).expect("the GPU answers");
         assert!(check.ok, "{check:?}");
         // Products in full precision would have hardly an error.

@@ -18,8 +18,8 @@ use crate::kernel::dynamics::dynamics;
 use crate::kernel::max_pool::{PoolWindow, max_pool};
 use crate::kernel::reshape::reshape;
 use crate::kernel::update::{AdamW, Sgd, adamw, running, sgd};
-use crate::kernel::views::Resident;
 use crate::random::{Purpose, Stream};
+use crate::train::resident::Resident;
 
 /// The numbers of each operation's results, those of one student after those of the other.
 type Results = Vec<Vec<f32>>;

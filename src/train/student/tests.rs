@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::*;
 use crate::augment::{Crop, Mix, MixKind, Planner, View};
 use crate::combine::Rect;
-use crate::device::Precision;
+use crate::device::{self, Precision};
 use crate::model::golden::{CONVNET, bits, distance, golden, numbers};
 use crate::model::{Architecture, StateTensor, Stem, state};
 use crate::train::recipe::{Decay, Length, Optimizer, Schedule};
@@ -291,7 +291,7 @@ fn nothing_to_train_on_is_an_error() {
 #[test]
 #[cfg(feature = "wgpu")]
 fn a_gpu_trains_a_student_as_the_cpu_does() {
-    let Some(gpu) = crate::kernel::testing::wgpu() else { return };
+    let Some(gpu) = crate::device::testing::wgpu() else { return };
     let losses = |device: &Device| {
         let recipe = Recipe { lr: 0.002, ..recipe(12) };
         let mut student =
@@ -311,7 +311,7 @@ fn a_gpu_trains_a_student_as_the_cpu_does() {
 #[test]
 #[cfg(feature = "wgpu")]
 fn mixed_precision_trains_a_student_as_full_precision_does() {
-    let Some((gpu, _)) = crate::kernel::testing::matrix_units() else { return };
+    let Some((gpu, _)) = crate::device::testing::matrix_units() else { return };
     // AdamW's first step goes by the signs of gradients only, and a ResNet of such small images has many near zero.
     for (architecture, optimizer, steps, tolerance) in [
         (Architecture::ConvNet, Optimizer::AdamW, 12, 1e-3),

@@ -13,9 +13,10 @@ use crate::cli::console::Console;
 use crate::cli::exit::{UsageError, check_interrupt};
 use crate::cli::lanes;
 use crate::device::{Precision, read};
-use crate::kernel::dynamics::{dynamics, from_rows};
+use crate::kernel::dynamics::dynamics;
 use crate::kernel::probe::{self, Record};
 use crate::model::{Architecture, ModelConfig, Stem};
+use crate::train::dynamics::from_rows;
 use crate::train::{Cohort, READ_EVERY, Student, TrainError, on_noise};
 
 /// Steps that are not measured: the first ones allocate.

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use burn::tensor::Device;
 
-use crate::device::{DeviceChoice, MatrixUnits, open};
+use super::{DeviceChoice, MatrixUnits, open};
 
 /// A turn on the GPU: one test at a time, as a fault of the device is one for all.
 pub(crate) struct Gpu {
