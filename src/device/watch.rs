@@ -20,7 +20,7 @@ pub(super) fn watch(device: &wgpu::Device) {
     WATCHED.lock().unwrap_or_else(PoisonError::into_inner).replace(device.clone());
     device.on_uncaptured_error(Arc::new(|error: wgpu::Error| {
         let what = match &error {
-            wgpu::Error::OutOfMemory { .. } => super::MEMORY,
+            wgpu::Error::OutOfMemory { .. } => super::report::MEMORY,
             wgpu::Error::Validation { .. } => "it refused a kernel",
             wgpu::Error::Internal { .. } => "its driver failed",
         };

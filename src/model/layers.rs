@@ -7,7 +7,7 @@ use super::init::Initializer;
 use super::state::StateVisitor;
 use crate::device::Precision;
 use crate::kernel::average_pool::average_pool;
-use crate::kernel::block::{Layout, Norm, Operands, Pooling, block_eval, block_train};
+use crate::kernel::block::{Form, Normed, Operands, Pooling, block_eval, block_train};
 use crate::kernel::convolution::{Window, convolution};
 use crate::kernel::reshape::reshape;
 use crate::kernel::update::running;
@@ -143,21 +143,17 @@ pub(crate) fn block(
     mode: Mode,
 ) -> Tensor<4> {
     let pool = if then.pool { Pooling::Max } else { Pooling::None };
-    let layout = Layout { window: conv.window(mode), norm: Norm::Batch, relu: then.relu, pool };
-    let operands = Operands {
-        images,
-        weights: conv.weight.val(),
-        scale: norm.weight.val(),
-        shift: norm.bias.val(),
-        shortcut: then.shortcut,
-        bias: None,
-    };
+    let form = Form { window: conv.window(mode), relu: then.relu, pool };
+    let operands =
+        Operands { images, weights: conv.weight.val(), scale: norm.weight.val(), shift: norm.bias.val() };
     if mode == Mode::Eval {
-        return block_eval(operands, norm.running_mean.val(), norm.running_var.val(), layout);
+        let moments = [norm.running_mean.val(), norm.running_var.val()];
+        return block_eval(operands, then.shortcut, moments, form);
     }
     let [batch, height, width, _] = operands.images.dims();
     let n = (batch / mode.students() * conv.output(height) * conv.output(width)) as f64;
-    let (output, mean, variance) = block_train(operands, layout);
+    let normed = Normed::Batch { shortcut: then.shortcut };
+    let (output, mean, variance) = block_train(operands, normed, form);
     if mode == Mode::Adapted {
         return output;
     }
@@ -195,16 +191,11 @@ impl InstanceNorm {
 /// in evaluation. The convolution's bias is learned and saved as PyTorch's is, but changes nothing here.
 pub(crate) fn instance_block(conv: &Conv, norm: &InstanceNorm, images: Tensor<4>, mode: Mode) -> Tensor<4> {
     let window = conv.window(mode);
-    let layout = Layout { window, norm: Norm::Instance, relu: true, pool: Pooling::Average };
-    let operands = Operands {
-        images,
-        weights: conv.weight.val(),
-        scale: norm.weight.val(),
-        shift: norm.bias.val(),
-        shortcut: None,
-        bias: conv.bias.as_ref().map(Param::val),
-    };
-    block_train(operands, layout).0
+    let form = Form { window, relu: true, pool: Pooling::Average };
+    let operands =
+        Operands { images, weights: conv.weight.val(), scale: norm.weight.val(), shift: norm.bias.val() };
+    let normed = Normed::Instance { bias: conv.bias.as_ref().map(Param::val) };
+    block_train(operands, normed, form).0
 }
 
 /// The classifier: a linear layer with `torch.nn.Linear`'s initial weights and layout, `[output, input]`.

@@ -10,7 +10,7 @@ use crate::combine::Grid;
 use crate::data::ImageSet;
 use crate::device::{Precision, upload};
 use crate::kernel::average_pool::average_pool;
-use crate::kernel::block::{Layout, Norm, Operands, Pooling, block_eval, block_train};
+use crate::kernel::block::{Form, Norm, Normed, Operands, Pooling, block_eval, block_train};
 use crate::kernel::convolution::{Window, convolution};
 use crate::kernel::copy::{joined, part};
 use crate::kernel::cross_entropy::{Target, mixed_cross_entropy};
@@ -100,8 +100,8 @@ async fn results(device: &Device, students: Range<usize>) -> Result<Results, Che
         ([2, 24, 24, 3], 7, 3, 1, instance, true, Pooling::Average, false),
     ] {
         let window = Window { stride, padding: kernel / 2, students: count, precision: Precision::Full };
-        let layout = Layout { window, norm, relu, pool };
-        blocks(device, &students, images, output, kernel, layout, shortcut, &mut found).await?;
+        let form = Form { window, relu, pool };
+        blocks(device, &students, images, output, kernel, (norm, form), shortcut, &mut found).await?;
     }
     let autodiff = device.clone().autodiff();
     let mut operand = Operand::new(&autodiff, &students, 12);
@@ -184,37 +184,41 @@ async fn blocks(
     images: [usize; 4],
     output: usize,
     kernel: usize,
-    layout: Layout,
+    (norm, form): (Norm, Form),
     shortcut: bool,
     found: &mut Results,
 ) -> Result<(), CheckError> {
     let autodiff = device.clone().autodiff();
     let mut operand = Operand::new(&autodiff, students, 11);
-    let side = |length: usize| (length + 2 * layout.window.padding - kernel) / layout.window.stride + 1;
+    let side = |length: usize| (length + 2 * form.window.padding - kernel) / form.window.stride + 1;
     let operands = Operands {
         images: operand.next(images).require_grad(),
         weights: operand.next([output, images[3], kernel, kernel]).require_grad(),
         scale: operand.next([output]).require_grad(),
         shift: operand.next([output]).require_grad(),
-        shortcut: shortcut
-            .then(|| operand.next([images[0], side(images[1]), side(images[2]), output]).require_grad()),
-        bias: (layout.norm == Norm::Instance).then(|| operand.next([output]).require_grad()),
     };
-    let (made, mean, variance) = block_train(operands.clone(), layout);
+    let normed = match norm {
+        Norm::Batch => {
+            let shape = [images[0], side(images[1]), side(images[2]), output];
+            Normed::Batch { shortcut: shortcut.then(|| operand.next(shape).require_grad()) }
+        }
+        Norm::Instance => Normed::Instance { bias: Some(operand.next([output]).require_grad()) },
+    };
+    let (made, mean, variance) = block_train(operands.clone(), normed.clone(), form);
     let gradients = loss(&made, students.len()).backward();
-    if layout.norm == Norm::Batch {
-        found.push(read(block_eval(operands.clone(), mean.clone(), variance.clone(), layout)).await?);
+    if let Normed::Batch { shortcut } = &normed {
+        let moments = [mean.clone(), variance.clone()];
+        found.push(read(block_eval(operands.clone(), shortcut.clone(), moments, form)).await?);
     }
     found.extend([read(made).await?, read(mean).await?, read(variance).await?]);
     found.push(gradient(&operands.images, &gradients).await?);
     found.push(gradient(&operands.weights, &gradients).await?);
     found.push(gradient(&operands.scale, &gradients).await?);
     found.push(gradient(&operands.shift, &gradients).await?);
-    if let Some(shortcut) = &operands.shortcut {
-        found.push(gradient(shortcut, &gradients).await?);
-    }
-    if let Some(bias) = &operands.bias {
-        found.push(gradient(bias, &gradients).await?);
+    match &normed {
+        Normed::Batch { shortcut: Some(shortcut) } => found.push(gradient(shortcut, &gradients).await?),
+        Normed::Instance { bias: Some(bias) } => found.push(gradient(bias, &gradients).await?),
+        Normed::Batch { shortcut: None } | Normed::Instance { bias: None } => {}
     }
     Ok(())
 }
