@@ -23,7 +23,7 @@ use burn::tensor::{DType, Tensor, TensorData};
 use common::{Args, median, pool};
 use tilepress::augment::{Executor, Layout, Planner};
 use tilepress::device::{DeviceChoice, Opened, Precision, open, read};
-use tilepress::model::{Architecture, ModelConfig, Stem};
+use tilepress::model::{Architecture, Choices, ModelConfig, Stem};
 use tilepress::random::{Purpose, Stream};
 use tilepress::train::{Student, Task, on_noise};
 
@@ -106,9 +106,7 @@ fn parse(text: &str) -> ModelConfig {
     let width: usize = part().parse().unwrap();
     let image_size = part().parse().unwrap();
     ModelConfig {
-        architecture,
-        width: width.max(1),
-        stem: Stem::ImageNet,
+        network: architecture.with(Choices { width: width.max(1), stem: Stem::ImageNet }),
         classes: CLASSES,
         image_size,
         precision: Precision::Full,

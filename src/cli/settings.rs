@@ -6,7 +6,7 @@ use super::args::{ModelArgs, ProxyArgs, StudentArgs};
 use super::exit::UsageError;
 use crate::augment::{Augmentation, Crop, CropChoice};
 use crate::combine::Grid;
-use crate::model::ModelConfig;
+use crate::model::{Choices, ModelConfig};
 use crate::train::{Length, Settings};
 
 /// The preset with the user's overrides.
@@ -55,10 +55,9 @@ fn override_student(settings: &mut Settings, student: &StudentArgs) {
 
 /// The network of a student or proxy.
 pub(super) fn model(settings: &Settings, classes: usize) -> ModelConfig {
+    let choices = Choices { width: settings.width, stem: settings.stem };
     ModelConfig {
-        architecture: settings.architecture,
-        width: settings.width,
-        stem: settings.stem,
+        network: settings.architecture.with(choices),
         classes,
         image_size: settings.image_size,
         precision: settings.precision,

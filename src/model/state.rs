@@ -7,27 +7,10 @@ use burn::tensor::{Tensor, TensorData};
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensorError, SafeTensors};
 
-use super::Network;
+use super::registry::Network;
+use super::visit::StateVisitor;
 use crate::device::upload;
 use crate::kernel::reshape::reshape;
-
-/// Visits the tensors of a network in the order and under the names of its PyTorch twin.
-pub(crate) trait StateVisitor {
-    /// A tensor that PyTorch keeps in the same layout.
-    fn tensor<const D: usize>(&mut self, name: &str, param: &mut Param<Tensor<D>>);
-    /// BatchNorm's count of batches, which only PyTorch keeps. It reads it when momentum is `None` alone.
-    fn batch_counter(&mut self, name: &str);
-}
-
-impl Network {
-    pub(crate) fn visit_state<V: StateVisitor>(&mut self, visitor: &mut V) {
-        match self {
-            Self::ConvNet(net) => net.state(visitor),
-            Self::ConvNetD(net) => net.state(visitor),
-            Self::ResNet18(net) => net.state(visitor),
-        }
-    }
-}
 
 /// One tensor of a network's state.
 #[derive(Clone, Debug, PartialEq)]

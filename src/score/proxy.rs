@@ -281,8 +281,8 @@ mod tests {
     use crate::combine::Grid;
     use crate::data::ImageSet;
     use crate::device::{self, Precision};
+    use crate::model::NetworkKind;
     use crate::model::golden::bits;
-    use crate::model::{Architecture, Stem};
     use crate::random::permutation;
     use crate::score::Dynamics;
     use crate::train::{Length, Preset, Schedule};
@@ -293,11 +293,8 @@ mod tests {
     const SIDE: usize = 8;
 
     fn model() -> ModelConfig {
-        let (architecture, stem) = (Architecture::ConvNet, Stem::ImageNet);
         ModelConfig {
-            architecture,
-            width: 4,
-            stem,
+            network: NetworkKind::ConvNet { width: 4 },
             classes: CLASSES,
             image_size: SIDE,
             precision: Precision::Full,

@@ -226,7 +226,7 @@ mod tests {
     use crate::augment::{Augmentation, MixKind, Normalise};
     use crate::combine::Grid;
     use crate::data::ImageSet;
-    use crate::model::{Architecture, ModelConfig, Stem};
+    use crate::model::{Architecture, Choices, ModelConfig, Stem};
     use crate::random::{Purpose, Stream};
     use crate::train::{Length, Optimizer, Recipe, Schedule, Task};
 
@@ -237,9 +237,7 @@ mod tests {
         let pixels = (0..26 * SIDE * SIDE * 3).map(|_| stream.next_u32() as u8).collect();
         let images = ImageSet::from_parts(SIDE, pixels, (0..26).map(|i| i % 4).collect()).expect("26 images");
         let model = ModelConfig {
-            architecture,
-            width: 6,
-            stem: Stem::Small,
+            network: architecture.with(Choices { width: 6, stem: Stem::Small }),
             classes: 4,
             image_size: SIDE as usize,
             precision: Precision::Full,

@@ -78,7 +78,7 @@ mod tests {
 
     use super::*;
     use crate::augment::{Augmentation, Crop};
-    use crate::model::{Architecture, ModelConfig};
+    use crate::model::{Architecture, Choices, ModelConfig};
     use crate::random::{Purpose, Stream};
     use crate::train::{Length, Preset, Recipe, Settings, Student, Task};
 
@@ -108,7 +108,8 @@ mod tests {
 
     fn model(architecture: Architecture) -> ModelConfig {
         let Settings { stem, precision, .. } = Preset::Small.settings();
-        ModelConfig { architecture, width: 8, stem, classes: CLASSES, image_size: SIDE as usize, precision }
+        let network = architecture.with(Choices { width: 8, stem });
+        ModelConfig { network, classes: CLASSES, image_size: SIDE as usize, precision }
     }
 
     /// Top-1 of a student that has learned from images as soft as a tile, on sharp ones: plain, and with the statistics of

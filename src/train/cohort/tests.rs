@@ -34,7 +34,7 @@ mod on_a_gpu {
     use super::*;
     use crate::augment::{Augmentation, MixKind, Normalise};
     use crate::device::Precision;
-    use crate::model::{Architecture, ModelConfig};
+    use crate::model::{Architecture, ModelConfig, Stem};
     use crate::train::{Optimizer, Recipe, Task};
 
     type Learned = (Vec<CurvePoint>, Vec<StateTensor>);
@@ -65,7 +65,7 @@ mod on_a_gpu {
     /// Trains students of this shape together and one by one.
     fn assert_as_alone(model: &ModelConfig, optimizer: Optimizer, gpu: &Device) {
         // Three batches an epoch, the last of them smaller.
-        let steps = if model.architecture == Architecture::ResNet18 { 3 } else { 7 };
+        let steps = if model.network.architecture() == Architecture::ResNet18 { 3 } else { 7 };
         let recipe = Recipe { optimizer, ..recipe(steps) };
         let mut alone = students(model, recipe, gpu);
         for student in &mut alone {
@@ -91,11 +91,11 @@ mod on_a_gpu {
     #[test]
     fn stacked_students_learn_bit_for_bit_what_they_learn_alone() {
         let Some(gpu) = crate::device::testing::wgpu() else { return };
-        let small = |architecture| ModelConfig { architecture, ..model() };
+        let small = |architecture| of(architecture, Stem::ImageNet);
         for (model, optimizer) in [
             (small(Architecture::ConvNet), Optimizer::AdamW),
             // Channels and classes that fill no vector.
-            (ModelConfig { width: 7, classes: 5, ..model() }, Optimizer::Sgd),
+            (ModelConfig { classes: 5, ..wide(7) }, Optimizer::Sgd),
             (small(Architecture::ConvNetD), Optimizer::AdamW),
             (small(Architecture::ResNet18), Optimizer::AdamW),
         ] {
@@ -107,7 +107,7 @@ mod on_a_gpu {
     fn so_do_stacked_students_in_mixed_precision() {
         let Some((gpu, _)) = crate::device::testing::matrix_units() else { return };
         for architecture in [Architecture::ConvNet, Architecture::ResNet18] {
-            let model = ModelConfig { architecture, precision: Precision::Mixed, ..model() };
+            let model = ModelConfig { precision: Precision::Mixed, ..of(architecture, Stem::ImageNet) };
             assert_as_alone(&model, Optimizer::AdamW, &gpu);
         }
     }
@@ -133,7 +133,7 @@ mod on_a_gpu {
         let new = |model: &ModelConfig, recipe, count| {
             Student::new(model, recipe, task(count, lively()), 1, &gpu).expect("a valid student")
         };
-        let wide = ModelConfig { width: 9, ..model() };
+        let wide = wide(9);
         let mut cohort = Cohort::new(vec![
             new(&model(), recipe(6), 24),
             new(&wide, recipe(6), 24),
@@ -156,11 +156,12 @@ mod on_a_gpu {
         let Some(gpu) = crate::device::testing::wgpu() else { return };
         let recipe = Recipe { batch: 24, ..recipe(2) };
         // A batch of 24 images of 16 x 16 pixels: two students of this width would pass the limit, one does not.
-        let model = ModelConfig { width: MOST / (24 * 16 * 16) / 2 + 1, ..model() };
+        let width = MOST / (24 * 16 * 16) / 2 + 1;
+        let model = wide(width);
         let course =
             |seed| Course::new([], &model, recipe, task(24, lively()), seed, &gpu).expect("a valid course");
         assert_eq!(together(&course(1)), 1);
-        let narrow = ModelConfig { width: model.width - 1, ..model };
+        let narrow = wide(width - 1);
         let course = Course::new([], &narrow, recipe, task(24, lively()), 1, &gpu).expect("a valid course");
         assert_eq!(together(&course), 2);
     }

@@ -18,7 +18,7 @@ use crate::device::{Precision, upload};
 use crate::kernel::convolution::reference::OF_HALVES;
 use crate::kernel::cross_entropy::{Target, mixed_cross_entropy};
 use crate::kernel::read_all;
-use crate::model::{Architecture, ModelConfig, Stem};
+use crate::model::{ModelConfig, NetworkKind};
 use crate::random::{Purpose, Stream};
 
 /// What a device showed.
@@ -136,9 +136,7 @@ async fn train(device: &Device, precision: Precision) -> Result<(f64, f64), Chec
     const BATCH: usize = 24;
     const CLASSES: usize = 4;
     let config = ModelConfig {
-        architecture: Architecture::ConvNet,
-        width: 8,
-        stem: Stem::ImageNet,
+        network: NetworkKind::ConvNet { width: 8 },
         classes: CLASSES,
         image_size: SIDE,
         precision,

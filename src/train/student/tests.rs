@@ -8,22 +8,26 @@ use super::*;
 use crate::augment::{Crop, Mix, MixKind, Planner, View};
 use crate::combine::Rect;
 use crate::device::{self, Precision};
-use crate::model::golden::{CONVNET, bits, distance, golden, numbers};
-use crate::model::{Architecture, StateTensor, Stem, state};
+use crate::model::golden::{CONVNET, bits, config, distance, golden, numbers};
+use crate::model::{Architecture, Choices, NetworkKind, StateTensor, Stem, state};
 use crate::train::recipe::{Decay, Length, Optimizer, Schedule};
 
 const SIDE: usize = 16;
 const CLASSES: usize = 4;
 
 pub(in crate::train) fn model() -> ModelConfig {
-    ModelConfig {
-        architecture: Architecture::ConvNet,
-        width: 8,
-        stem: Stem::ImageNet,
-        classes: CLASSES,
-        image_size: SIDE,
-        precision: Precision::Full,
-    }
+    of(Architecture::ConvNet, Stem::ImageNet)
+}
+
+/// A small network.
+pub(in crate::train) fn of(architecture: Architecture, stem: Stem) -> ModelConfig {
+    let network = architecture.with(Choices { width: 8, stem });
+    ModelConfig { network, classes: CLASSES, image_size: SIDE, precision: Precision::Full }
+}
+
+/// The small ConvNet in another width.
+pub(in crate::train) fn wide(width: usize) -> ModelConfig {
+    ModelConfig { network: NetworkKind::ConvNet { width }, ..model() }
 }
 
 pub(in crate::train) fn task(count: usize, augmentation: Augmentation) -> Task {
@@ -64,6 +68,7 @@ pub(in crate::train) fn weights(student: &Student) -> Vec<StateTensor> {
 
 #[derive(Deserialize)]
 struct Run {
+    #[serde(deserialize_with = "config")]
     config: ModelConfig,
     optimizer: Optimizer,
     lr: f64,
@@ -162,7 +167,7 @@ fn a_student_can_be_put_aside_after_any_step() {
 
 #[test]
 fn a_bias_in_front_of_an_instance_norm_stays_where_it_began() {
-    let model = ModelConfig { architecture: Architecture::ConvNetD, ..model() };
+    let model = of(Architecture::ConvNetD, Stem::ImageNet);
     let mut student = Student::new(&model, recipe(5), task(24, lively()), 2, &Device::flex()).expect("valid");
     let before = weights(&student);
     block_on(student.advance(5)).expect("trains");
@@ -181,7 +186,7 @@ fn a_bias_in_front_of_an_instance_norm_stays_where_it_began() {
 #[test]
 fn the_number_of_threads_changes_no_weight() {
     // Large enough for the CPU backend to split convolutions and sums between threads.
-    let model = ModelConfig { width: 32, image_size: 32, ..model() };
+    let model = ModelConfig { image_size: 32, ..wide(32) };
     let recipe = Recipe { batch: 50, ..recipe(2) };
     let pixels = bits("pixels", 50 * 3 * 32 * 32).map(|x| (x >> 24) as u8).collect();
     let images = ImageSet::from_parts(32, pixels, [0, 1, 2, 3, 1].repeat(10)).expect("a valid set");
@@ -319,7 +324,7 @@ fn mixed_precision_trains_a_student_as_full_precision_does() {
     ] {
         let train = |precision| {
             let recipe = Recipe { optimizer, lr: 0.002, ..recipe(steps) };
-            let model = ModelConfig { architecture, precision, stem: Stem::Small, ..model() };
+            let model = ModelConfig { precision, ..of(architecture, Stem::Small) };
             let mut student =
                 Student::new(&model, recipe, task(24, lively()), 1, &gpu).expect("a valid student");
             while !student.finished() {

@@ -15,7 +15,7 @@ use crate::cli::lanes;
 use crate::device::{Precision, read};
 use crate::kernel::dynamics::dynamics;
 use crate::kernel::probe::{self, Record};
-use crate::model::{Architecture, ModelConfig, Stem};
+use crate::model::{Choices, ModelConfig, Stem};
 use crate::train::dynamics::from_rows;
 use crate::train::{Cohort, READ_EVERY, Student, TrainError, on_noise};
 
@@ -74,9 +74,7 @@ pub(in crate::cli) fn run(args: &ProfileArgs, console: &Console) -> anyhow::Resu
         return refuse("only a GPU's kernels are compared; give --device");
     }
     let model = ModelConfig {
-        architecture: args.model,
-        width: args.width.get(),
-        stem: args.stem,
+        network: args.model.with(Choices { width: args.width.get(), stem: args.stem }),
         classes: CLASSES,
         image_size: args.image_size as usize,
         precision: args.precision,
@@ -99,10 +97,11 @@ pub(in crate::cli) fn run(args: &ProfileArgs, console: &Console) -> anyhow::Resu
     let threads = rayon::current_num_threads();
     let ceilings = opened.is_cpu.then(|| ceilings(threads)).flatten();
     let operators = rows(&recorded, ceilings.as_ref());
+    let has = |choice| args.model.choices().contains(&choice);
     let profile = Profile {
         model: args.model.to_string(),
-        width: (args.model != Architecture::ResNet18).then_some(model.width),
-        stem: (args.model == Architecture::ResNet18).then_some(args.stem),
+        width: has("width").then_some(args.width.get()),
+        stem: has("stem").then_some(args.stem),
         image_size: model.image_size,
         batch,
         students: count,
