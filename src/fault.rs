@@ -63,21 +63,21 @@ impl Fault {
 
     #[cfg(feature = "engine")]
     fn of_the_engine(error: &(dyn std::error::Error + 'static)) -> Option<Self> {
-        use crate::device::{DeviceError, NoMatrixUnits};
+        use crate::device::DeviceError;
         use crate::model::{ModelError, StateError};
         use crate::score::ProxyError;
         use crate::train::{CheckpointError, TrainError};
 
         if let Some(error) = error.downcast_ref() {
             return Some(match error {
-                ModelError::Precision(_) => Self::Device,
+                ModelError::Device(_) => Self::Device,
                 _ => Self::Usage,
             });
         }
         if error.is::<StateError>() {
             return Some(Self::Data);
         }
-        if error.is::<DeviceError>() || error.is::<NoMatrixUnits>() {
+        if error.is::<DeviceError>() {
             return Some(Self::Device);
         }
         if let Some(error) = error.downcast_ref() {
@@ -128,11 +128,11 @@ mod tests {
     #[test]
     #[cfg(feature = "engine")]
     fn a_precision_that_a_device_lacks_is_the_devices_fault_wherever_it_is_noticed() {
-        use crate::device::NoMatrixUnits;
+        use crate::device::DeviceError::NoMatrixUnits;
         use crate::model::ModelError;
         use crate::train::TrainError;
         assert_eq!(Fault::of(&NoMatrixUnits), Some(Fault::Device));
-        assert_eq!(Fault::of(&TrainError::Model(NoMatrixUnits.into())), Some(Fault::Device));
+        assert_eq!(Fault::of(&TrainError::Model(ModelError::Device(NoMatrixUnits))), Some(Fault::Device));
         assert_eq!(Fault::of(&TrainError::Model(ModelError::Empty)), Some(Fault::Usage));
     }
 }

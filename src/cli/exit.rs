@@ -84,6 +84,7 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
 mod tests {
     use super::*;
     use crate::combine::CombineError;
+    use crate::device::DeviceError;
     use crate::prune::PruneError;
     use crate::score::ProxyError;
     use crate::train::TrainError;
@@ -96,7 +97,7 @@ mod tests {
             (anyhow::Error::from(InputError("x".into())).context("while reading"), 3),
             (PruneError::Nothing.into(), 2),
             (CombineError::Classes { given: 1, expected: 2 }.into(), 3),
-            (TrainError::Device("lost".into()).into(), 4),
+            (TrainError::Device(DeviceError::Failed("lost".into())).into(), 4),
             (ProxyError::Train(TrainError::Diverged { step: 1, loss: f32::NAN }).into(), 1),
             (Interrupted.into(), 130),
         ];

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::tensor::wgpu::wgpu;
 
+use super::error::DeviceError;
+
 static FAULT: Mutex<Option<String>> = Mutex::new(None);
 
 /// The device of the tests, for them to break.
@@ -39,8 +41,8 @@ fn record(what: String) {
 }
 
 /// The fault of the GPU, if it had one. Its results are not to be believed from then on.
-pub(super) fn check() -> Result<(), String> {
-    slot().clone().map_or(Ok(()), Err)
+pub(super) fn check() -> Result<(), DeviceError> {
+    slot().clone().map_or(Ok(()), |what| Err(DeviceError::Failed(what)))
 }
 
 #[cfg(test)]
@@ -65,7 +67,7 @@ mod tests {
         record("a consequence".to_owned());
         let why = on_gpu();
         *slot() = None;
-        let why = why.expect_err("a shader was refused");
+        let why = why.expect_err("a shader was refused").to_string();
         assert!(why.contains("refused a kernel"), "{why}");
         assert!(on_gpu().is_ok());
     }

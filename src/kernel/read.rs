@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 use super::copy::joined;
 use super::reshape::reshape;
-use crate::device::read;
+use crate::device::{DeviceError, read};
 
 /// The values of several tensors, one after the other, in one transfer.
 ///
@@ -13,7 +13,7 @@ use crate::device::read;
 ///
 /// # Panics
 /// Without any.
-pub async fn read_all<const D: usize>(tensors: Vec<Tensor<D>>) -> Result<Vec<f32>, String> {
+pub async fn read_all<const D: usize>(tensors: Vec<Tensor<D>>) -> Result<Vec<f32>, DeviceError> {
     let vector = |tensor: Tensor<D>| {
         let length = tensor.shape().num_elements();
         reshape(tensor, [length])

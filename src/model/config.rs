@@ -5,7 +5,7 @@ use burn::tensor::Device;
 use super::init::Initializer;
 use super::net::Sizes;
 use super::registry::{Architecture, Network, NetworkKind};
-use crate::device::{NoMatrixUnits, Precision};
+use crate::device::{DeviceError, Precision};
 
 /// Everything that determines a network's shape, and in what precision it computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,9 +37,9 @@ pub enum ModelError {
     /// A width or number of classes of 0.
     #[error("a model needs at least one channel and two classes")]
     Empty,
-    /// A precision that the device does not have.
+    /// A device that it cannot compute on.
     #[error(transparent)]
-    Precision(#[from] NoMatrixUnits),
+    Device(#[from] DeviceError),
 }
 
 impl ModelConfig {

@@ -9,7 +9,7 @@ use safetensors::{SafeTensorError, SafeTensors};
 
 use super::registry::Network;
 use super::visit::StateVisitor;
-use crate::device::upload;
+use crate::device::{DeviceError, read, upload};
 use crate::kernel::reshape::reshape;
 
 /// One tensor of a network's state.
@@ -28,8 +28,8 @@ pub struct StateTensor {
 #[non_exhaustive]
 pub enum StateError {
     /// The device did not answer.
-    #[error("the weights could not be read from the device: {0}")]
-    Device(String),
+    #[error("the weights could not be read from the device: {}", .0.reason())]
+    Device(DeviceError),
     /// Not a safetensors file, or a broken one.
     #[error("not a readable safetensors file: {0}")]
     Format(#[from] SafeTensorError),
@@ -46,6 +46,12 @@ pub enum StateError {
         /// Shape and type the network needs.
         expected: String,
     },
+}
+
+impl From<DeviceError> for StateError {
+    fn from(error: DeviceError) -> Self {
+        Self::Device(error)
+    }
 }
 
 struct Collect {
@@ -71,7 +77,7 @@ async fn collect(network: &Network) -> Result<(Vec<StateTensor>, Vec<String>), S
     network.clone().visit_state(&mut collect);
     let mut state = Vec::with_capacity(collect.tensors.len());
     for (name, shape, tensor) in collect.tensors {
-        let values = crate::device::read(tensor).await.map_err(StateError::Device)?;
+        let values = read(tensor).await?;
         state.push(StateTensor { name, shape, values });
     }
     Ok((state, collect.counters))

@@ -11,7 +11,7 @@ use safetensors::tensor::{Dtype, TensorView};
 use super::golden::{CONVNET, CONVNET_D, Pass, distance, formula_state, golden, numbers, sample};
 use super::visit::StateVisitor;
 use super::*;
-use crate::device::{Precision, read};
+use crate::device::{DeviceError, Precision, read};
 use crate::kernel::cross_entropy;
 
 /// Error of logits, relative to the largest: float32 PyTorch itself is 3e-6 away from double precision.
@@ -240,5 +240,5 @@ fn a_seed_decides_every_weight() {
 fn a_network_of_mixed_precision_is_refused_where_there_are_no_matrix_units() {
     let config = ModelConfig { precision: Precision::Mixed, ..small(Architecture::ConvNet) };
     let refused = config.init(0, &Device::flex()).expect_err("a CPU has none");
-    assert!(matches!(refused, crate::model::ModelError::Precision(_)), "{refused}");
+    assert!(matches!(refused, ModelError::Device(DeviceError::NoMatrixUnits)), "{refused}");
 }

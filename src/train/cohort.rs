@@ -177,7 +177,7 @@ impl Stack {
         }
         let losses: Vec<Tensor<1>> = (0..steps).map(|_| self.step(students)).collect();
         let batches: Vec<usize> = losses.iter().map(|loss| loss.dims()[0] / self.members.len()).collect();
-        let shares = read_all(losses).await.map_err(TrainError::Device)?;
+        let shares = read_all(losses).await?;
         for (place, &member) in self.members.iter().enumerate() {
             let (mut own, mut from) = (Vec::new(), 0);
             for batch in &batches {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::student::TrainError;
 use crate::augment::{Layout, Normalise, normalise_into};
 use crate::data::ImageSet;
-use crate::device::{self, upload};
+use crate::device::{read, upload};
 use crate::model::Network;
 use crate::random::{Purpose, permutation};
 
@@ -134,7 +134,7 @@ pub async fn evaluate(
             Statistics::Batch => network.forward_adapted(input),
         };
         let classes = logits.dims()[1];
-        let values = device::read(logits).await.map_err(TrainError::Device)?;
+        let values = read(logits).await?;
         evaluation.add(&values, images, set.labels(), classes);
     }
     Ok(evaluation)

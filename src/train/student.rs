@@ -15,7 +15,7 @@ use super::resident::Resident;
 use crate::augment::{AugmentError, Augmentation, Normalise};
 use crate::combine::Grid;
 use crate::data::ImageSet;
-use crate::device::upload;
+use crate::device::{DeviceError, upload};
 use crate::kernel::cross_entropy::{Target, mixed_cross_entropy};
 use crate::kernel::read_all;
 use crate::model::{ModelConfig, ModelError, Network};
@@ -51,8 +51,8 @@ pub enum TrainError {
     #[error("the training set is empty")]
     Empty,
     /// The device did not answer.
-    #[error("the device failed in training: {0}")]
-    Device(String),
+    #[error("the device failed in training: {}", .0.reason())]
+    Device(DeviceError),
     /// The loss is not a number any more.
     #[error("the loss became {loss} by step {step}; lower --lr")]
     Diverged {
@@ -61,6 +61,12 @@ pub enum TrainError {
         /// The loss read.
         loss: f32,
     },
+}
+
+impl From<DeviceError> for TrainError {
+    fn from(error: DeviceError) -> Self {
+        Self::Device(error)
+    }
 }
 
 /// What one step did, still on the device.
@@ -181,7 +187,7 @@ impl Student {
         }
         let losses = std::mem::take(&mut self.losses);
         let steps = losses.len();
-        let shares = read_all(losses).await.map_err(TrainError::Device)?;
+        let shares = read_all(losses).await?;
         self.course.note(&shares, steps)
     }
 }

@@ -14,11 +14,11 @@ use serde::Serialize;
 
 use super::optimizer::OptimizerState;
 use super::recipe::{Decay, Length, Optimizer, Recipe, Schedule};
-use crate::device::{Precision, upload};
+use crate::device::{DeviceError, Precision, read, upload};
 use crate::kernel::convolution::reference::OF_HALVES;
 use crate::kernel::cross_entropy::{Target, mixed_cross_entropy};
 use crate::kernel::read_all;
-use crate::model::{ModelConfig, NetworkKind};
+use crate::model::{ModelConfig, ModelError, NetworkKind};
 use crate::random::{Purpose, Stream};
 
 /// What a device showed.
@@ -44,8 +44,17 @@ pub struct SelfCheck {
 #[non_exhaustive]
 pub enum CheckError {
     /// The device did not answer.
-    #[error("the device did not answer: {0}")]
-    Device(String),
+    #[error("the device did not answer: {}", .0.reason())]
+    Device(DeviceError),
+    /// The network of the check cannot be made.
+    #[error("the device did not answer: no network: {0}")]
+    Network(ModelError),
+}
+
+impl From<DeviceError> for CheckError {
+    fn from(error: DeviceError) -> Self {
+        Self::Device(error)
+    }
 }
 
 /// Steps of training in a check.
@@ -77,10 +86,6 @@ pub async fn self_check(device: &Device, precision: Precision) -> Result<SelfChe
         && worst_product.is_none_or(|error| error < OF_HALVES)
         && loss_after < 0.8 * loss_before;
     Ok(SelfCheck { ok, worst_error, worst_product, loss_before, loss_after })
-}
-
-async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, CheckError> {
-    crate::device::read(tensor).await.map_err(CheckError::Device)
 }
 
 /// Largest error of losses and gradients on random logits, against double precision.
@@ -142,8 +147,7 @@ async fn train(device: &Device, precision: Precision) -> Result<(f64, f64), Chec
         precision,
     };
     let autodiff = device.clone().autodiff();
-    let mut network =
-        config.init(0, &autodiff).map_err(|e| CheckError::Device(format!("no network: {e}")))?;
+    let mut network = config.init(0, &autodiff).map_err(CheckError::Network)?;
     let recipe = Recipe {
         optimizer: Optimizer::AdamW,
         lr: 0.02,
@@ -173,7 +177,7 @@ async fn train(device: &Device, precision: Precision) -> Result<(f64, f64), Chec
     // The last network must be usable off the graph, too: evaluation runs there.
     let logits = network.valid().forward_eval(input.inner());
     let finite = read(logits).await?.iter().all(|z| z.is_finite());
-    let shares = read_all(losses).await.map_err(CheckError::Device)?;
+    let shares = read_all(losses).await?;
     let losses: Vec<f64> =
         shares.chunks(BATCH).map(|shares| shares.iter().map(|&s| f64::from(s)).sum()).collect();
     let last = if finite { losses[STEPS] } else { f64::INFINITY };

@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
-use super::{CheckError, read};
+use super::CheckError;
 use crate::augment::{Augmentation, Executor, Layout as Order, Normalise, Planner};
 use crate::combine::Grid;
 use crate::data::ImageSet;
-use crate::device::{Precision, upload};
+use crate::device::{Precision, read, upload};
 use crate::kernel::average_pool::average_pool;
 use crate::kernel::block::{Form, Norm, Normed, Operands, Pooling, block_eval, block_train};
 use crate::kernel::convolution::{Window, convolution};
@@ -171,7 +171,7 @@ async fn gradient<const D: usize>(
     gradients: &burn::tensor::Gradients,
 ) -> Result<Vec<f32>, CheckError> {
     match of.grad(gradients) {
-        Some(gradient) => read(gradient).await,
+        Some(gradient) => Ok(read(gradient).await?),
         None => Ok(vec![f32::NAN]),
     }
 }
@@ -229,11 +229,9 @@ async fn views(device: &Device) -> Result<f64, CheckError> {
     const IMAGES: usize = 6;
     let mut stream = Stream::new(14, Purpose::Test, 0, 0);
     let pixels = (0..IMAGES * (SIDE * SIDE * 3) as usize).map(|_| stream.next_u32() as u8).collect();
-    let broken = |why: String| CheckError::Device(why);
-    let set = ImageSet::from_parts(SIDE, pixels, vec![0; IMAGES]).map_err(|why| broken(why.to_string()))?;
+    let set = ImageSet::from_parts(SIDE, pixels, vec![0; IMAGES]).expect("as many pixels as labels");
     let grid = Grid::new(2, 2).unwrap_or(Grid::WHOLE);
-    let planner =
-        Planner::new(Augmentation::default(), grid, SIDE, 0).map_err(|why| broken(why.to_string()))?;
+    let planner = Planner::new(Augmentation::default(), grid, SIDE, 0).expect("the images hold the grid");
     let normalise = Normalise::IMAGENET;
     let Some(resident) = Resident::new(&set, &normalise, device) else {
         return Ok(0.0);
