@@ -135,7 +135,7 @@ fn views(task: &Task, batch: usize, steps: usize) -> f64 {
             let start = Instant::now();
             planner.plan(epoch, 0, &images, &mut views);
             let mut pixels = vec![0.0; batch * (side * side * 3) as usize];
-            executor.execute(&task.images, &views, &task.normalise, Layout::Nhwc, &mut pixels);
+            executor.execute(&*task.images, &views, &task.normalise, Layout::Nhwc, &mut pixels).unwrap();
             std::hint::black_box(pixels);
             start.elapsed().as_secs_f64() * 1e3
         })

@@ -85,7 +85,7 @@ impl Fault {
                 TrainError::Device(_) => Self::Device,
                 TrainError::Model(error) => return Self::of(error),
                 TrainError::Augment(_) => Self::Usage,
-                TrainError::Empty => Self::Data,
+                TrainError::Data(_) | TrainError::Empty => Self::Data,
                 TrainError::Diverged { .. } => Self::Run,
             });
         }

@@ -10,6 +10,7 @@ mod prepare;
 mod resize;
 mod sample;
 mod soften;
+mod source;
 mod split;
 
 pub use decode::{DecodeError, Header, Limits, decode, probe, within};
@@ -21,4 +22,8 @@ pub use look::Look;
 pub use prepare::{Preparation, Prepared, prepare};
 pub use resize::{Filter, Fit, Resizer};
 pub use sample::{ClassMap, ContentHash, Sample};
+pub use soften::softened;
+pub use source::Source;
+#[cfg(test)]
+pub(crate) use source::Streaming;
 pub use split::{hold_out, hold_out_together};

@@ -9,7 +9,7 @@ use super::softmax::SoftmaxLog;
 use super::{ScoreError, TrainingLog};
 use crate::augment::{Augmentation, Crop, Normalise};
 use crate::combine::Grid;
-use crate::data::ImageSet;
+use crate::data::Source;
 use crate::kernel::dynamics::dynamics;
 use crate::kernel::read_all;
 use crate::model::ModelConfig;
@@ -80,7 +80,7 @@ struct Pending {
 
 impl Proxy {
     /// What a proxy is trained on: whole images, cropped anywhere down to `min_scale` of their area and flipped.
-    pub fn task(images: Arc<ImageSet>, min_scale: f64) -> Task {
+    pub fn task(images: Arc<dyn Source>, min_scale: f64) -> Task {
         Task {
             images,
             grid: Grid::WHOLE,
@@ -161,7 +161,7 @@ impl Proxy {
             if self.student.finished() {
                 break;
             }
-            let step = self.student.step();
+            let step = self.student.step()?;
             if self.when == When::Train {
                 let (epoch, images, logits) = (step.epoch as u32, step.images.to_vec(), step.logits);
                 let rows = dynamics(logits.clone(), &self.labels(&images));
@@ -255,7 +255,8 @@ impl Proxy {
         let all: Vec<u32> = (0..self.student.task().images.len() as u32).collect();
         for images in all.chunks(self.student.batch().max(64)) {
             let task = self.student.task();
-            let logits = eval_logits(&mut network, &self.device, &task.images, images, &task.normalise);
+            let logits = eval_logits(&mut network, &self.device, &*task.images, images, &task.normalise)
+                .map_err(TrainError::from)?;
             let rows = dynamics(logits.clone(), &self.labels(images));
             let logits = self.softmax.is_some().then_some(logits);
             self.record(epoch, images, vec![rows], Vec::from_iter(logits)).await?;
@@ -339,7 +340,8 @@ mod tests {
 
     fn whole_images(task: &Task, images: &[u32], device: &Device) -> Tensor<4> {
         let mut pixels = vec![0.0; images.len() * 3 * SIDE * SIDE];
-        normalise_into(&task.images, images, &task.normalise, Layout::Nhwc, &mut pixels);
+        normalise_into(&*task.images, images, &task.normalise, Layout::Nhwc, &mut pixels)
+            .expect("memory does not fail");
         Tensor::from_data(TensorData::new(pixels, [images.len(), SIDE, SIDE, 3]), (device, DType::F32))
     }
 
@@ -403,8 +405,9 @@ mod tests {
             }
         }
         assert!(compared > 1, "{compared} tensors are drawn");
-        let first = proxy.student.step().images.to_vec();
-        assert_ne!(first, student.step().images, "the order of the first epoch");
+        let first = proxy.student.step().expect("memory does not fail").images.to_vec();
+        let step = student.step().expect("memory does not fail");
+        assert_ne!(first, step.images, "the order of the first epoch");
         // What decides the views is in the fingerprint of a run.
         let aside = block_on(proxy.student.checkpoint()).expect("the CPU answers");
         assert!(matches!(student.restore(&aside), Err(CheckpointError::OtherRun)));

@@ -136,7 +136,7 @@ impl Student {
         }
         let about = About {
             form: FORM,
-            run: self.fingerprint(),
+            run: self.fingerprint()?,
             step: self.step,
             optimizer_steps: self.optimizer.steps(),
             curve: self.curve.clone(),
@@ -156,14 +156,17 @@ impl Student {
         if about.form != FORM {
             return Err(CheckpointError::Broken("another version wrote it"));
         }
-        if about.run != self.fingerprint() {
+        if about.run != self.fingerprint()? {
             return Err(CheckpointError::OtherRun);
         }
         Ok(about)
     }
 
     /// What a run depends on, as a hash: recipe, views, seed, precision, pixels and labels.
-    fn fingerprint(&self) -> String {
+    ///
+    /// # Errors
+    /// [`TrainError::Data`] when an image cannot be had.
+    fn fingerprint(&self) -> Result<String, TrainError> {
         let task = self.task();
         let mut asked = serde_json::json!({
             "recipe": self.recipe,
@@ -186,11 +189,15 @@ impl Student {
             asked["precision"] = serde_json::json!(Precision::Mixed);
         }
         let mut hasher = blake3::Hasher::new();
-        hasher.update(asked.to_string().as_bytes()).update(task.images.pixels());
+        hasher.update(asked.to_string().as_bytes());
+        let mut buffer = Vec::new();
+        for image in 0..task.images.len() {
+            hasher.update(task.images.fetch(image, &mut buffer)?);
+        }
         for label in task.images.labels() {
             hasher.update(&label.to_le_bytes());
         }
-        hasher.finalize().to_string()
+        Ok(hasher.finalize().to_string())
     }
 
     /// Name and id of every tensor of the network, in the order of its state.

@@ -175,7 +175,7 @@ impl Stack {
         if steps == 0 {
             return Ok(());
         }
-        let losses: Vec<Tensor<1>> = (0..steps).map(|_| self.step(students)).collect();
+        let losses: Vec<Tensor<1>> = (0..steps).map(|_| self.step(students)).collect::<Result<_, _>>()?;
         let batches: Vec<usize> = losses.iter().map(|loss| loss.dims()[0] / self.members.len()).collect();
         let shares = read_all(losses).await?;
         for (place, &member) in self.members.iter().enumerate() {
@@ -190,10 +190,10 @@ impl Stack {
     }
 
     /// Makes one step of every student without waiting for the device; every sample's share of its student's loss.
-    fn step(&mut self, students: &mut [Student]) -> Tensor<1> {
+    fn step(&mut self, students: &mut [Student]) -> Result<Tensor<1>, TrainError> {
         let rate = students[self.members[0]].learning_rate();
-        let batches: Vec<_> =
-            self.members.iter().map(|&member| students[member].course.take_batch()).collect();
+        let batches = self.members.iter().map(|&member| students[member].course.take_batch());
+        let batches = batches.collect::<Result<Vec<_>, _>>()?;
         let course = |place: usize| &students[self.members[place]].course;
         let found = batches.iter().enumerate().flat_map(|(place, batch)| {
             let labels = course(place).task().images.labels();
@@ -225,7 +225,7 @@ impl Stack {
         for &member in &self.members {
             students[member].course.step += 1;
         }
-        shares
+        Ok(shares)
     }
 
     /// Gives every student its share of what was learned.

@@ -9,6 +9,7 @@ use super::batch::{Batch, Batches};
 use super::recipe::Recipe;
 use super::resident::Resident;
 use super::student::{Task, TrainError};
+use crate::data::DataError;
 use crate::device;
 use crate::kernel::cross_entropy::Target;
 use crate::model::ModelConfig;
@@ -30,7 +31,7 @@ pub struct Course {
     /// The images, where the device cuts the views.
     pub(super) resident: Option<Arc<Resident>>,
     /// The batch of the next step, when it is made already.
-    pub(super) next: Option<Batch>,
+    pub(super) next: Option<Result<Batch, DataError>>,
     pub(super) device: Device,
     pub(super) step: usize,
     pub(super) steps: usize,
@@ -56,7 +57,7 @@ impl Course {
         } else if let Some(other) = others.into_iter().find(|other| other.has_on(device, &task)) {
             other.resident.clone()
         } else {
-            Resident::new(&task.images, &task.normalise, device).map(Arc::new)
+            Resident::new(&*task.images, &task.normalise, device)?.map(Arc::new)
         };
         Ok(Self {
             model: *model,
@@ -111,7 +112,10 @@ impl Course {
     }
 
     /// The batch of the step to come.
-    pub(super) fn take_batch(&mut self) -> Batch {
+    ///
+    /// # Errors
+    /// [`DataError`] when an image of it cannot be had.
+    pub(super) fn take_batch(&mut self) -> Result<Batch, DataError> {
         self.next.take().unwrap_or_else(|| self.batches.batch(self.step))
     }
 

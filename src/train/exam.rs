@@ -7,20 +7,20 @@ use super::eval::{Evaluation, Statistics, evaluate};
 use super::student::TrainError;
 use crate::augment::Normalise;
 use crate::combine::Grid;
-use crate::data::ImageSet;
+use crate::data::{DataError, ImageSet, Source, softened};
 use crate::model::Network;
 
 /// Images of a batch.
 const BATCH: usize = 250;
 
 /// Images of more bytes are not softened: that takes as much memory again.
-const MOST: usize = 1 << 30;
+const MOST: u64 = 1 << 30;
 
 /// Validation images, and the same as soft as the smallest tile that one of the students has learned from. Students of
 /// composites see images of another sharpness, and of other means and variances, than they are asked about; the answers tell
 /// what of a loss is that, and what was not learned.
 pub struct Exam<'a> {
-    sharp: &'a ImageSet,
+    sharp: &'a dyn Source,
     soft: Option<ImageSet>,
 }
 
@@ -37,13 +37,17 @@ pub struct Answers {
 
 impl<'a> Exam<'a> {
     /// For students that learn from stored images of these grids.
-    pub fn new(sharp: &'a ImageSet, grids: impl IntoIterator<Item = Grid>) -> Self {
+    ///
+    /// # Errors
+    /// [`DataError`] when an image cannot be had.
+    pub fn new(sharp: &'a dyn Source, grids: impl IntoIterator<Item = Grid>) -> Result<Self, DataError> {
         let finest = grids.into_iter().filter(|grid| grid.tiles() > 1).max_by_key(|grid| grid.tiles());
-        let soft = finest.filter(|_| sharp.pixels().len() <= MOST).map(|grid| {
+        let fits = ImageSet::bytes_of(sharp.len() as u64, sharp.side()) <= MOST;
+        let soft = finest.filter(|_| fits).map(|grid| {
             let tile = grid.tile(sharp.side(), grid.tiles() - 1);
-            sharp.softened(tile.width, tile.height)
+            softened(sharp, tile.width, tile.height)
         });
-        Self { sharp, soft }
+        Ok(Self { sharp, soft: soft.transpose()? })
     }
 
     /// The class of each image.
@@ -54,9 +58,11 @@ impl<'a> Exam<'a> {
     /// Asks a student.
     ///
     /// # Errors
-    /// [`TrainError::Device`] when the device does not answer.
+    /// [`TrainError`] when the device does not answer or an image cannot be had.
     pub async fn ask(&self, network: &Network, device: &Device) -> Result<Answers, TrainError> {
-        let ask = |set, statistics| evaluate(network, device, set, &Normalise::IMAGENET, BATCH, statistics);
+        let ask = |set: &'a dyn Source, statistics| {
+            evaluate(network, device, set, &Normalise::IMAGENET, BATCH, statistics)
+        };
         let sharp = ask(self.sharp, Statistics::Running).await?;
         let adapted = match network.keeps_statistics() {
             true => Some(ask(self.sharp, Statistics::Batch).await?),
@@ -117,8 +123,9 @@ mod tests {
     fn plain_and_adapted(architecture: Architecture) -> (f64, f64) {
         let settings = Preset::Small.settings();
         let model = model(architecture);
+        let soft = softened(&textured(200, 0), SIDE / 2, SIDE / 2).expect("memory does not fail");
         let task = Task {
-            images: Arc::new(textured(200, 0).softened(SIDE / 2, SIDE / 2)),
+            images: Arc::new(soft),
             grid: Grid::WHOLE,
             augmentation: Augmentation {
                 crop: Crop::Global { min_scale: 0.5 },
@@ -157,7 +164,7 @@ mod tests {
     #[test]
     fn only_networks_that_keep_statistics_are_asked_with_others() {
         let set = textured(8, 0);
-        let exam = Exam::new(&set, [Grid::WHOLE]);
+        let exam = Exam::new(&set, [Grid::WHOLE]).expect("memory does not fail");
         for (architecture, keeps) in [(Architecture::ConvNet, true), (Architecture::ConvNetD, false)] {
             let device = Device::flex();
             let network = model(architecture).init(0, &device).expect("a valid network");

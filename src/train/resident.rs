@@ -5,7 +5,7 @@ use burn::tensor::{DType, Device, Tensor};
 
 use crate::augment::{Normalise, View};
 use crate::combine::Rect;
-use crate::data::ImageSet;
+use crate::data::{DataError, Source};
 use crate::kernel::views::{BUFFER, STRIPS, Stored, WORDS, packed, word};
 
 /// A set on a GPU, and how it is normalised.
@@ -14,14 +14,30 @@ pub(crate) struct Resident(Stored);
 
 impl Resident {
     /// Brings a set to a GPU, unless it is too large to lie there: then its batches are made on the host and stream in.
-    pub(crate) fn new(set: &ImageSet, normalise: &Normalise, device: &Device) -> Option<Self> {
-        Self::within(set, normalise, device, BUFFER)
+    ///
+    /// # Errors
+    /// [`DataError`] when an image cannot be had.
+    pub(crate) fn new(
+        source: &dyn Source,
+        normalise: &Normalise,
+        device: &Device,
+    ) -> Result<Option<Self>, DataError> {
+        Self::within(source, normalise, device, BUFFER)
     }
 
-    fn within(set: &ImageSet, normalise: &Normalise, device: &Device, buffer: usize) -> Option<Self> {
-        let pixels = |image: usize, words: &mut Vec<i32>| words.extend(packed(set.image(image)));
-        let sizes = [set.len(), set.side() as usize];
-        Stored::new(sizes, buffer, normalise.affine(), pixels, device).map(Self)
+    fn within(
+        source: &dyn Source,
+        normalise: &Normalise,
+        device: &Device,
+        buffer: usize,
+    ) -> Result<Option<Self>, DataError> {
+        let mut fetched = Vec::new();
+        let pixels = |image: usize, words: &mut Vec<i32>| {
+            words.extend(packed(source.fetch(image, &mut fetched)?));
+            Ok(())
+        };
+        let sizes = [source.len(), source.side() as usize];
+        Ok(Stored::new(sizes, buffer, normalise.affine(), pixels, device)?.map(Self))
     }
 
     /// The views of a batch, `[B, side, side, 3]`, normalised.
@@ -95,6 +111,7 @@ mod tests {
 
     use super::*;
     use crate::augment::{Augmentation, Crop, Cutout, Executor, Layout, MixKind, Planner};
+    use crate::data::ImageSet;
     use crate::device::read;
     use crate::random::{Purpose, Stream};
 
@@ -116,12 +133,15 @@ mod tests {
         let mut executor = Executor::new(SIDE);
         let five_images = 5 * (SIDE * SIDE) as usize * size_of::<u32>();
         for (epoch, buffer) in [BUFFER, five_images].into_iter().enumerate() {
-            let resident = Resident::within(&set, &normalise, &device, buffer).expect("room for all");
+            let resident = Resident::within(&set, &normalise, &device, buffer).expect("memory does not fail");
+            let resident = resident.expect("room for all");
             let images: Vec<u32> = (0..IMAGES as u32).rev().collect();
             let mut views = Vec::new();
             planner.plan(epoch as u32, 0, &images, &mut views);
             let mut expected = vec![0.0; views.len() * (SIDE * SIDE * 3) as usize];
-            executor.execute(&set, &views, &normalise, Layout::Nhwc, &mut expected);
+            executor
+                .execute(&set, &views, &normalise, Layout::Nhwc, &mut expected)
+                .expect("memory does not fail");
             let found = block_on(read(resident.views(&views, &device))).expect("the device answers");
             assert_eq!(found.len(), expected.len());
             for (place, (found, expected)) in found.iter().zip(&expected).enumerate() {

@@ -14,7 +14,7 @@ use super::recipe::Recipe;
 use super::resident::Resident;
 use crate::augment::{AugmentError, Augmentation, Normalise};
 use crate::combine::Grid;
-use crate::data::ImageSet;
+use crate::data::{DataError, Source};
 use crate::device::{DeviceError, upload};
 use crate::kernel::cross_entropy::{Target, mixed_cross_entropy};
 use crate::kernel::read_all;
@@ -28,7 +28,7 @@ pub const READ_EVERY: usize = 16;
 #[derive(Clone, Debug)]
 pub struct Task {
     /// The stored images.
-    pub images: Arc<ImageSet>,
+    pub images: Arc<dyn Source>,
     /// The grid of the stored images; [`Grid::WHOLE`] when they are no composites.
     pub grid: Grid,
     /// How a training view is made.
@@ -47,6 +47,9 @@ pub enum TrainError {
     /// The views cannot be made.
     #[error(transparent)]
     Augment(#[from] AugmentError),
+    /// An image cannot be had.
+    #[error(transparent)]
+    Data(#[from] DataError),
     /// There is nothing to train on.
     #[error("the training set is empty")]
     Empty,
@@ -143,11 +146,14 @@ impl Student {
     /// Makes one step without waiting for the device. While it computes, another thread, if there is one, makes
     /// the next batch.
     ///
+    /// # Errors
+    /// [`TrainError::Data`] when an image of the batch cannot be had; the step is then not made, and may be tried again.
+    ///
     /// # Panics
     /// When the student is [`finished`](Course::finished).
-    pub fn step(&mut self) -> Step<'_> {
+    pub fn step(&mut self) -> Result<Step<'_>, TrainError> {
         assert!(!self.finished(), "all steps are made");
-        let batch = self.course.take_batch();
+        let batch = self.course.take_batch()?;
         let (epoch, following) = (batch.epoch, self.step + 1);
         self.images.clone_from(&batch.images);
         let rate = self.learning_rate();
@@ -163,16 +169,16 @@ impl Student {
         self.course.next = next;
         self.losses.push(loss);
         self.course.step = following;
-        Step { epoch, images: &self.images, logits }
+        Ok(Step { epoch, images: &self.images, logits })
     }
 
     /// Makes up to `steps` steps and then reads the losses from the device.
     ///
     /// # Errors
-    /// [`TrainError`] when the device fails or the loss is not finite.
+    /// [`TrainError`] when an image cannot be had, the device fails or the loss is not finite.
     pub async fn advance(&mut self, steps: usize) -> Result<(), TrainError> {
         for _ in 0..steps.min(self.steps - self.step) {
-            self.step();
+            self.step()?;
         }
         self.read_losses().await
     }

@@ -341,7 +341,7 @@ impl Race {
         if set.is_empty() {
             return Err(WebError::data("there are no images to measure on"));
         }
-        let exam = Exam::new(&set, self.cohort.courses().map(|course| course.task().grid));
+        let exam = Exam::new(&set, self.cohort.courses().map(|course| course.task().grid))?;
         let mut standings = Vec::with_capacity(self.entrants.len());
         for (entrant, student) in self.entrants.iter_mut().zip(self.cohort.students()) {
             let network = student.network();

@@ -49,7 +49,7 @@ pub(in crate::cli) fn train_all(
     if let Some(keep) = keep {
         std::fs::create_dir_all(keep)?;
     }
-    let exam = Exam::new(val, jobs.iter().map(|job| job.grid));
+    let exam = Exam::new(val, jobs.iter().map(|job| job.grid))?;
     let known: Vec<Option<RunOutcome>> = jobs.iter().map(|job| finished(keep?, &job.name)).collect();
     let missing = jobs.into_iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(job, _)| job);
     let trained = train_missing(missing.collect(), keep, model, recipe, &exam, opened, console)?;

@@ -70,31 +70,35 @@ impl Stored {
     /// Brings `count` images of `side` pixels a side to a GPU, in buffers of `buffer` bytes each, unless they are too many to
     /// lie there. `pixels` appends the [`packed`] pixels of an image, and `affine` is the gain and the offset by which a byte
     /// of each channel is normalised.
-    pub(crate) fn new(
+    ///
+    /// # Errors
+    /// The first of `pixels`.
+    pub(crate) fn new<E>(
         [count, side]: [usize; 2],
         buffer: usize,
         affine: [(f32, f32); 3],
-        mut pixels: impl FnMut(usize, &mut Vec<i32>),
+        mut pixels: impl FnMut(usize, &mut Vec<i32>) -> Result<(), E>,
         device: &Device,
-    ) -> Option<Self> {
+    ) -> Result<Option<Self>, E> {
         let each = (buffer / (side * side * size_of::<u32>())).max(1);
         if count == 0 || count > BUFFERS * each {
-            return None;
+            return Ok(None);
         }
         let mut filled = |first: usize| {
-            let images = first..count.min(first + each);
+            let mut images = first..count.min(first + each);
             let mut words = Vec::with_capacity(images.len() * side * side);
-            images.for_each(|image| pixels(image, &mut words));
-            upload::words(words, device)
+            images.try_for_each(|image| pixels(image, &mut words))?;
+            Ok(upload::words(words, device))
         };
-        let first = filled(0);
+        let first = filled(0)?;
         // A buffer that no image lies in is bound, but not read.
-        let buffers = std::array::from_fn(|place| {
-            if place > 0 && place * each < count { filled(place * each) } else { first.clone() }
-        });
+        let mut buffers = std::array::from_fn(|_| first.clone());
+        for place in (1..BUFFERS).take_while(|place| place * each < count) {
+            buffers[place] = filled(place * each)?;
+        }
         let constants = affine.iter().map(|of| of.0).chain(affine.iter().map(|of| of.1)).collect();
         let constants = upload::floats(TensorData::new::<f32, _>(constants, [6]), device);
-        Some(Self { buffers, each, side, constants })
+        Ok(Some(Self { buffers, each, side, constants }))
     }
 
     /// Width and height of every image.

@@ -35,6 +35,7 @@ mod on_a_gpu {
     use crate::augment::{Augmentation, MixKind, Normalise};
     use crate::device::Precision;
     use crate::model::{Architecture, ModelConfig, Stem};
+    use crate::train::student::tests::{of, wide};
     use crate::train::{Optimizer, Recipe, Task};
 
     type Learned = (Vec<CurvePoint>, Vec<StateTensor>);
@@ -133,13 +134,13 @@ mod on_a_gpu {
         let new = |model: &ModelConfig, recipe, count| {
             Student::new(model, recipe, task(count, lively()), 1, &gpu).expect("a valid student")
         };
-        let wide = wide(9);
+        let wider = wide(9);
         let mut cohort = Cohort::new(vec![
             new(&model(), recipe(6), 24),
-            new(&wide, recipe(6), 24),
+            new(&wider, recipe(6), 24),
             new(&model(), recipe(7), 24),
             new(&model(), recipe(6), 25),
-            new(&wide, recipe(6), 24),
+            new(&wider, recipe(6), 24),
         ]);
         block_on(cohort.advance(1)).expect("the GPU answers");
         let members: Vec<_> = cohort.stacks.iter().map(|stack| stack.members.clone()).collect();

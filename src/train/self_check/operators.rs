@@ -233,7 +233,8 @@ async fn views(device: &Device) -> Result<f64, CheckError> {
     let grid = Grid::new(2, 2).unwrap_or(Grid::WHOLE);
     let planner = Planner::new(Augmentation::default(), grid, SIDE, 0).expect("the images hold the grid");
     let normalise = Normalise::IMAGENET;
-    let Some(resident) = Resident::new(&set, &normalise, device) else {
+    let resident = Resident::new(&set, &normalise, device).expect("memory does not fail");
+    let Some(resident) = resident else {
         return Ok(0.0);
     };
     let batch = Tensor::empty([IMAGES, SIDE as usize, SIDE as usize, 3], (device, DType::F32));
@@ -242,7 +243,9 @@ async fn views(device: &Device) -> Result<f64, CheckError> {
     let places = expected.chunks_exact_mut(IMAGES / 2 * (SIDE * SIDE * 3) as usize);
     for ((planned, images), place) in planned.iter_mut().zip([[5, 3, 1], [0, 2, 4]]).zip(places) {
         planner.plan(0, 0, &images, planned);
-        Executor::new(SIDE).execute(&set, planned, &normalise, Order::Nhwc, place);
+        Executor::new(SIDE)
+            .execute(&set, planned, &normalise, Order::Nhwc, place)
+            .expect("memory does not fail");
     }
     let [first, second] = &planned;
     let batch = resident.views_into(batch, 0, &[first, second], device);

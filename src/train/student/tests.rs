@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::*;
 use crate::augment::{Crop, Mix, MixKind, Planner, View};
 use crate::combine::Rect;
+use crate::data::{ImageSet, Streaming};
 use crate::device::{self, Precision};
 use crate::model::golden::{CONVNET, bits, config, distance, golden, numbers};
 use crate::model::{Architecture, Choices, NetworkKind, StateTensor, Stem, state};
@@ -283,6 +284,42 @@ fn a_loss_that_is_no_number_is_an_error_that_names_the_step() {
     let error = block_on(student.advance(6)).expect_err("it diverges");
     assert!(matches!(error, TrainError::Diverged { step: 6, .. }), "{error}");
     assert!(error.to_string().contains("lower --lr"), "{error}");
+}
+
+/// A task whose images are read when they are wanted, all or up to one.
+fn streaming(broken: Option<usize>) -> Task {
+    let pixels = bits("pixels", 24 * 3 * SIDE * SIDE).map(|x| (x >> 24) as u8).collect();
+    let labels = (0..24).map(|image| image * 3 % CLASSES as u32).collect();
+    let images = ImageSet::from_parts(SIDE as u32, pixels, labels).expect("a valid set");
+    Task { images: Arc::new(Streaming { images, broken }), ..task(0, lively()) }
+}
+
+#[test]
+fn images_read_when_they_are_wanted_teach_what_those_in_memory_do() {
+    let mut memory = student(7, lively(), 1);
+    let mut other =
+        Student::new(&model(), recipe(7), streaming(None), 1, &Device::flex()).expect("a valid student");
+    block_on(memory.advance(4)).expect("the CPU answers");
+    block_on(other.advance(4)).expect("the CPU answers");
+    let aside = block_on(memory.checkpoint()).expect("the CPU answers");
+    assert_eq!(block_on(other.checkpoint()).expect("the CPU answers"), aside);
+    block_on(other.advance(3)).expect("the CPU answers");
+    memory.restore(&aside).expect("its own checkpoint");
+    block_on(memory.advance(3)).expect("the CPU answers");
+    assert_eq!(weights(&memory), weights(&other));
+}
+
+#[test]
+fn an_image_that_cannot_be_had_is_an_error_of_its_step_and_leaves_the_student_before_it() {
+    let mut student =
+        Student::new(&model(), recipe(3), streaming(Some(20)), 1, &Device::flex()).expect("a valid student");
+    // Three batches are an epoch, and have all images.
+    let error = block_on(student.advance(3)).expect_err("four images are broken");
+    assert!(matches!(error, TrainError::Data(_)), "{error}");
+    let made = student.steps_made();
+    assert!(made < 3);
+    assert!(block_on(student.advance(1)).is_err());
+    assert_eq!(student.steps_made(), made);
 }
 
 #[test]

@@ -122,7 +122,7 @@ fn advance(student: &mut Student, steps: usize, scores: bool) -> anyhow::Result<
     for _ in 0..steps {
         check_interrupt()?;
         if scores {
-            let step = student.step();
+            let step = student.step()?;
             let (images, logits) = (step.images.to_vec(), step.logits);
             let labels = student.task().images.labels();
             let labels: Vec<u32> = images.iter().map(|&image| labels[image as usize]).collect();
