@@ -15,6 +15,7 @@ mod metadata;
 mod plan;
 mod recipe;
 mod set;
+mod transform;
 
 pub use card::card;
 pub use compose::{Composer, compose};
@@ -31,8 +32,4 @@ pub use metadata::{
 pub use plan::CombinePlan;
 pub use recipe::Recipe;
 pub use set::{DATA, METADATA, Made, SOURCE_FILTER, about, make, picked_sources};
-
-/// `tilepress_transform.py`: patch extraction for torchvision, written beside every compressed set.
-pub const TORCHVISION_TRANSFORM: &str = include_str!("tilepress_transform.py");
-/// The file name of [`TORCHVISION_TRANSFORM`].
-pub const TORCHVISION_TRANSFORM_NAME: &str = "tilepress_transform.py";
+pub use transform::{MIN_SCALE, TORCHVISION_TRANSFORM, TORCHVISION_TRANSFORM_NAME};
