@@ -1,7 +1,7 @@
 //! Which networks there are. A new one is a file in `nets` and a line here.
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::init::Initializer;
@@ -9,7 +9,6 @@ use super::layers::Mode;
 use super::net::{Net, Sizes};
 use super::nets::{ConvNet, ConvNetD, ResNet18, Stem};
 use super::visit::StateVisitor;
-use crate::device::Precision;
 
 /// What may be chosen of a network; each takes what it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -60,9 +60,7 @@ impl<'a> Exam<'a> {
     /// # Errors
     /// [`TrainError`] when the device does not answer or an image cannot be had.
     pub async fn ask(&self, network: &Network, device: &Device) -> Result<Answers, TrainError> {
-        let ask = |set: &'a dyn Source, statistics| {
-            evaluate(network, device, set, &Normalise::IMAGENET, BATCH, statistics)
-        };
+        let ask = |set, statistics| evaluate(network, device, set, &Normalise::IMAGENET, BATCH, statistics);
         let sharp = ask(self.sharp, Statistics::Running).await?;
         let adapted = match network.keeps_statistics() {
             true => Some(ask(self.sharp, Statistics::Batch).await?),

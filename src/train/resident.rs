@@ -34,7 +34,7 @@ impl Resident {
         let mut fetched = Vec::new();
         let pixels = |image: usize, words: &mut Vec<i32>| {
             words.extend(packed(source.fetch(image, &mut fetched)?));
-            Ok(())
+            Ok::<_, DataError>(())
         };
         let sizes = [source.len(), source.side() as usize];
         Ok(Stored::new(sizes, buffer, normalise.affine(), pixels, device)?.map(Self))

@@ -84,7 +84,7 @@ impl Stored {
         if count == 0 || count > BUFFERS * each {
             return Ok(None);
         }
-        let mut filled = |first: usize| {
+        let mut filled = |first: usize| -> Result<_, E> {
             let mut images = first..count.min(first + each);
             let mut words = Vec::with_capacity(images.len() * side * side);
             images.try_for_each(|image| pixels(image, &mut words))?;
