@@ -3,7 +3,8 @@
 //! Every source is shrunk once and straight from its full size; nothing is cropped away unless the
 //! resize that is passed in does so. With a grid of 1 a composite is the whole image resized.
 
-use super::{CombineError, Grid};
+use super::CombineError;
+use crate::data::Grid;
 use crate::data::Image;
 
 /// Lays tiles, which already have the size of their boxes, into one composite.

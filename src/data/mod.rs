@@ -1,28 +1,30 @@
 //! Data in: from the files of a labelled folder to pixels of one size.
 
+mod blur;
 mod decode;
 mod duplicates;
 mod error;
 mod folder;
+mod grid;
 mod image;
 mod look;
 mod prepare;
 mod resize;
 mod sample;
-mod soften;
 mod source;
 mod split;
 
+pub use blur::blurred;
 pub use decode::{DecodeError, Header, Limits, decode, probe, within};
 pub use duplicates::{look_alikes, near_duplicates, shared_copies};
 pub use error::DataError;
-pub use folder::{Entry, Folder, Ignored, ensure_enough};
+pub use folder::{Entry, Folder, OnError, Problem, ensure_enough};
+pub use grid::{Grid, Rect};
 pub use image::{Image, ImageSet};
 pub use look::Look;
 pub use prepare::{Preparation, Prepared, prepare};
 pub use resize::{Filter, Fit, Resizer};
 pub use sample::{ClassMap, ContentHash, Sample};
-pub use soften::softened;
 pub use source::Source;
 #[cfg(test)]
 pub(crate) use source::Streaming;

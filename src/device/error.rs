@@ -1,6 +1,7 @@
 //! What goes wrong with a device, before a run and in it.
 
 use super::choice::DeviceChoice;
+use crate::fault::{Fault, Faulty};
 
 /// A device that cannot be used, or that fails.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,5 +42,11 @@ impl DeviceError {
             Self::Open { why, .. } | Self::Failed(why) => why.clone(),
             Self::NoMatrixUnits => "it has no matrix units for half operands".to_owned(),
         }
+    }
+}
+
+impl Faulty for DeviceError {
+    fn fault(&self) -> Fault {
+        Fault::Device
     }
 }

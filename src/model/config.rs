@@ -6,6 +6,7 @@ use super::init::Initializer;
 use super::net::Sizes;
 use super::registry::{Architecture, Network, NetworkKind};
 use crate::device::{DeviceError, Precision};
+use crate::fault::{Fault, Faulty};
 
 /// Everything that determines a network's shape, and in what precision it computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +41,15 @@ pub enum ModelError {
     /// A device that it cannot compute on.
     #[error(transparent)]
     Device(#[from] DeviceError),
+}
+
+impl Faulty for ModelError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Device(error) => error.fault(),
+            _ => Fault::Usage,
+        }
+    }
 }
 
 impl ModelConfig {

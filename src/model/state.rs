@@ -10,6 +10,7 @@ use safetensors::{SafeTensorError, SafeTensors};
 use super::registry::Network;
 use super::visit::StateVisitor;
 use crate::device::{DeviceError, read, upload};
+use crate::fault::{Fault, Faulty};
 use crate::kernel::reshape::reshape;
 
 /// One tensor of a network's state.
@@ -200,5 +201,11 @@ fn load(
             *network = loaded;
             Ok(())
         }
+    }
+}
+
+impl Faulty for StateError {
+    fn fault(&self) -> Fault {
+        Fault::Data
     }
 }

@@ -13,10 +13,6 @@ mod dynamics;
 mod error;
 mod log;
 mod paths;
-#[cfg(feature = "engine")]
-mod proxy;
-#[cfg(feature = "engine")]
-mod softmax;
 mod suspects;
 mod table;
 mod table_csv;
@@ -26,10 +22,6 @@ pub use cells::CellError;
 pub use dynamics::Dynamics;
 pub use error::ScoreError;
 pub use log::TrainingLog;
-#[cfg(feature = "engine")]
-pub use proxy::{Proxy, ProxyError, When};
-#[cfg(feature = "engine")]
-pub use softmax::SoftmaxLog;
 pub use suspects::{Suspect, SuspectRule};
 pub use table::{Metric, ScoreRow, ScoreTable, parse_window, window_text};
 

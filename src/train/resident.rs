@@ -4,8 +4,7 @@
 use burn::tensor::{DType, Device, Tensor};
 
 use crate::augment::{Normalise, View};
-use crate::combine::Rect;
-use crate::data::{DataError, Source};
+use crate::data::{DataError, Rect, Source};
 use crate::kernel::views::{BUFFER, STRIPS, Stored, WORDS, packed, word};
 
 /// A set on a GPU, and how it is normalised.

@@ -1,76 +1,26 @@
 //! One network in training.
 
 use std::ops::Deref;
-use std::sync::Arc;
 
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 
 use super::batch::Batch;
-use super::course::{Course, targets};
+use super::config::TrainConfig;
+use super::error::TrainError;
 use super::optimizer::OptimizerState;
-use super::recipe::Recipe;
+use super::progress::{Progress, targets};
 use super::resident::Resident;
-use crate::augment::{AugmentError, Augmentation, Normalise};
-use crate::combine::Grid;
-use crate::data::{DataError, Source};
-use crate::device::{DeviceError, upload};
+use super::task::Task;
+use crate::device::upload;
 use crate::kernel::cross_entropy::{Target, mixed_cross_entropy};
 use crate::kernel::read_all;
-use crate::model::{ModelConfig, ModelError, Network};
+use crate::model::{ModelConfig, Network};
 use crate::parallel::both;
 
 /// Steps between two readings of the device.
 pub const READ_EVERY: usize = 16;
-
-/// What a student is trained on, and how its views are made.
-#[derive(Clone, Debug)]
-pub struct Task {
-    /// The stored images.
-    pub images: Arc<dyn Source>,
-    /// The grid of the stored images; [`Grid::WHOLE`] when they are no composites.
-    pub grid: Grid,
-    /// How a training view is made.
-    pub augmentation: Augmentation,
-    /// What pixels are normalised by.
-    pub normalise: Normalise,
-}
-
-/// Training that cannot go on.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TrainError {
-    /// The network cannot be made.
-    #[error(transparent)]
-    Model(#[from] ModelError),
-    /// The views cannot be made.
-    #[error(transparent)]
-    Augment(#[from] AugmentError),
-    /// An image cannot be had.
-    #[error(transparent)]
-    Data(#[from] DataError),
-    /// There is nothing to train on.
-    #[error("the training set is empty")]
-    Empty,
-    /// The device did not answer.
-    #[error("the device failed in training: {}", .0.reason())]
-    Device(DeviceError),
-    /// The loss is not a number any more.
-    #[error("the loss became {loss} by step {step}; lower --lr")]
-    Diverged {
-        /// Steps made.
-        step: usize,
-        /// The loss read.
-        loss: f32,
-    },
-}
-
-impl From<DeviceError> for TrainError {
-    fn from(error: DeviceError) -> Self {
-        Self::Device(error)
-    }
-}
 
 /// What one step did, still on the device.
 pub struct Step<'a> {
@@ -82,9 +32,9 @@ pub struct Step<'a> {
     pub logits: Tensor<2>,
 }
 
-/// One network in training: advance it some steps, put it aside, go on. It is its [`Course`] and the network that takes it.
+/// One network in training: advance it some steps, put it aside, go on. It is its [`Progress`] and the network that takes it.
 pub struct Student {
-    pub(super) course: Course,
+    pub(super) progress: Progress,
     pub(super) network: Network,
     pub(super) optimizer: OptimizerState,
     /// The images of the last step.
@@ -94,10 +44,10 @@ pub struct Student {
 }
 
 impl Deref for Student {
-    type Target = Course;
+    type Target = Progress;
 
-    fn deref(&self) -> &Course {
-        &self.course
+    fn deref(&self) -> &Progress {
+        &self.progress
     }
 }
 
@@ -109,12 +59,12 @@ impl Student {
     /// [`TrainError`] when there is no image or no such network.
     pub fn new(
         model: &ModelConfig,
-        recipe: Recipe,
+        config: TrainConfig,
         task: Task,
         seed: u64,
         device: &Device,
     ) -> Result<Self, TrainError> {
-        Self::beside([], model, recipe, task, seed, device)
+        Self::beside([], model, config, task, seed, device)
     }
 
     /// As [`new`](Self::new), beside others: images that one of them has brought to the device lie there once for both.
@@ -122,17 +72,17 @@ impl Student {
     /// # Errors
     /// As those of [`new`](Self::new).
     pub fn beside<'a>(
-        others: impl IntoIterator<Item = &'a Course>,
+        others: impl IntoIterator<Item = &'a Progress>,
         model: &ModelConfig,
-        recipe: Recipe,
+        config: TrainConfig,
         task: Task,
         seed: u64,
         device: &Device,
     ) -> Result<Self, TrainError> {
         Ok(Self {
-            course: Course::new(others, model, recipe, task, seed, device)?,
+            progress: Progress::new(others, model, config, task, seed, device)?,
             network: model.init(seed, &device.clone().autodiff())?,
-            optimizer: OptimizerState::new(&recipe),
+            optimizer: OptimizerState::new(&config),
             images: Vec::new(),
             losses: Vec::new(),
         })
@@ -150,14 +100,15 @@ impl Student {
     /// [`TrainError::Data`] when an image of the batch cannot be had; the step is then not made, and may be tried again.
     ///
     /// # Panics
-    /// When the student is [`finished`](Course::finished).
+    /// When the student is [`finished`](Progress::finished).
     pub fn step(&mut self) -> Result<Step<'_>, TrainError> {
         assert!(!self.finished(), "all steps are made");
-        let batch = self.course.take_batch()?;
+        let batch = self.progress.take_batch()?;
         let (epoch, following) = (batch.epoch, self.step + 1);
         self.images.clone_from(&batch.images);
         let rate = self.learning_rate();
-        let Self { course: Course { batches, resident, device, steps, .. }, network, optimizer, .. } = self;
+        let Self { progress: Progress { batches, resident, device, steps, .. }, network, optimizer, .. } =
+            self;
         let task = batches.task().clone();
         let train = || {
             let targets = targets(&batch, task.images.labels());
@@ -166,9 +117,9 @@ impl Student {
         };
         let prepare = || (following < *steps).then(|| batches.batch(following));
         let ((logits, loss), next) = both(train, prepare);
-        self.course.next = next;
+        self.progress.next = next;
         self.losses.push(loss);
-        self.course.step = following;
+        self.progress.step = following;
         Ok(Step { epoch, images: &self.images, logits })
     }
 
@@ -194,7 +145,7 @@ impl Student {
         let losses = std::mem::take(&mut self.losses);
         let steps = losses.len();
         let shares = read_all(losses).await?;
-        self.course.note(&shares, steps)
+        self.progress.note(&shares, steps)
     }
 }
 

@@ -6,8 +6,7 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use super::CheckError;
 use crate::augment::{Augmentation, Executor, Layout as Order, Normalise, Planner};
-use crate::combine::Grid;
-use crate::data::ImageSet;
+use crate::data::{Grid, ImageSet};
 use crate::device::{Precision, read, upload};
 use crate::kernel::average_pool::average_pool;
 use crate::kernel::block::{Form, Norm, Normed, Operands, Pooling, block_eval, block_train};
@@ -230,8 +229,8 @@ async fn views(device: &Device) -> Result<f64, CheckError> {
     let mut stream = Stream::new(14, Purpose::Test, 0, 0);
     let pixels = (0..IMAGES * (SIDE * SIDE * 3) as usize).map(|_| stream.next_u32() as u8).collect();
     let set = ImageSet::from_parts(SIDE, pixels, vec![0; IMAGES]).expect("as many pixels as labels");
-    let grid = Grid::new(2, 2).unwrap_or(Grid::WHOLE);
-    let planner = Planner::new(Augmentation::default(), grid, SIDE, 0).expect("the images hold the grid");
+    let planner =
+        Planner::new(Augmentation::default(), Grid::TWO, SIDE, 0).expect("the images hold the grid");
     let normalise = Normalise::IMAGENET;
     let resident = Resident::new(&set, &normalise, device).expect("memory does not fail");
     let Some(resident) = resident else {

@@ -16,7 +16,7 @@ const FIRST_COLUMN: u32 = 1 << 16;
 pub(super) const NOWHERE: u32 = 1 << 31;
 
 /// Rows of workgroups a launch may have in one dimension, by WebGPU's default limits.
-const MOST_WORKGROUPS: usize = 65_535;
+const MAX_WORKGROUPS: usize = 65_535;
 
 /// Which way the product goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -115,7 +115,7 @@ impl Gather {
 
 /// Workgroups of a gather: so many tiles across, and down so many of all students, in as many dimensions as that takes.
 pub(super) fn workgroups(across: usize, down: usize) -> CubeCount {
-    let far = down.div_ceil(MOST_WORKGROUPS);
+    let far = down.div_ceil(MAX_WORKGROUPS);
     CubeCount::Static(across as u32, down.div_ceil(far) as u32, far as u32)
 }
 
