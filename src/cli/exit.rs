@@ -13,6 +13,12 @@ pub(super) struct Failure {
     error: anyhow::Error,
 }
 
+impl Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.error)
+    }
+}
+
 /// What a command comes to.
 pub(super) type Result<T> = std::result::Result<T, Failure>;
 

@@ -1,6 +1,6 @@
 //! A preset with what the user wants otherwise.
 
-use crate::model::{Architecture, Choices, ModelConfig, Stem};
+use crate::model::{Architecture, ModelConfig, Stem};
 use crate::train::{Length, Optimizer, Settings, TrainConfig};
 
 /// Overrides of how a network is trained; `None` leaves what the preset says.
@@ -77,13 +77,7 @@ impl Overrides {
 
 /// The network of a student or proxy that tells `classes` classes apart.
 pub(crate) fn model(settings: &Settings, classes: usize) -> ModelConfig {
-    let choices = Choices { width: settings.width, stem: settings.stem };
-    ModelConfig {
-        network: settings.architecture.with(choices),
-        classes,
-        image_size: settings.image_size,
-        precision: settings.precision,
-    }
+    settings.model(classes)
 }
 
 #[cfg(test)]

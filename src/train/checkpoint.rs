@@ -13,8 +13,9 @@ use safetensors::{SafeTensorError, SafeTensors};
 use serde::{Deserialize, Serialize};
 
 use super::config::Decay;
+use super::error::TrainError;
 use super::progress::CurvePoint;
-use super::student::{Student, TrainError};
+use super::student::Student;
 use crate::device::{self, Precision, upload};
 use crate::fault::{Fault, Faulty};
 use crate::model::{StateError, StateTensor, StateVisitor, load_state, state};

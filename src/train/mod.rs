@@ -28,7 +28,6 @@ pub use checkpoint::CheckpointError;
 pub use cohort::Cohort;
 pub use config::{Decay, Length, Optimizer, Preset, Schedule, Settings, TrainConfig};
 pub use error::TrainError;
-pub(crate) use eval::eval_logits;
 pub use eval::{Confusion, Evaluation, Statistics, evaluate};
 pub use evaluator::{Answers, Evaluator};
 pub use progress::{CurvePoint, Progress};

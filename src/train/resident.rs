@@ -5,7 +5,7 @@ use burn::tensor::{DType, Device, Tensor};
 
 use crate::augment::{Normalise, View};
 use crate::data::{DataError, Rect, Source};
-use crate::kernel::views::{BUFFER, STRIPS, Stored, WORDS, packed, word};
+use crate::kernel::views::{BUFFER, Stored, WORDS, packed, word};
 
 /// A set on a GPU, and how it is normalised.
 #[derive(Clone, Debug)]

@@ -9,7 +9,7 @@ mod products;
 
 use burn::module::Module;
 use burn::optim::GradientsParams;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, TensorData};
 use serde::Serialize;
 
 use super::config::{Decay, Length, Optimizer, Schedule, TrainConfig};

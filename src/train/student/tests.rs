@@ -1,11 +1,13 @@
 //! The training loop against PyTorch (`tests/golden/model.py`), and that it can be cut anywhere.
 
+use std::sync::Arc;
+
 use burn::tensor::{DType, TensorData};
 use pollster::block_on;
 use serde::Deserialize;
 
 use super::*;
-use crate::augment::{Crop, Mix, MixKind, Planner, View};
+use crate::augment::{Augmentation, Crop, Mix, MixKind, Normalise, Planner, View};
 use crate::data::{Grid, ImageSet, Rect, Streaming};
 use crate::device::{self, Precision};
 use crate::model::golden::{self, CONVNET, bits, distance, golden, numbers};
