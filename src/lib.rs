@@ -117,6 +117,7 @@
 pub mod augment;
 pub mod combine;
 pub mod data;
+mod dynamics;
 pub mod evaluate;
 pub mod fault;
 mod parallel;

@@ -1,8 +1,8 @@
 //! The dataset card: a `README.md` in the form Hugging Face reads, to lie at the root of the output.
 
-use crate::augment::Crop;
 use std::fmt::Write as _;
 
+use super::transform::MIN_SCALE;
 use super::{IpcCounts, Manifest, estimate::human_bytes};
 
 /// The card of a compressed set whose images lie in `data/` beside it.
@@ -132,7 +132,7 @@ fn loading(out: &mut String, tiles: u32, min_scale: Option<f64>) {
          transforms.ToTensor(),\n    transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),\n]))\n```",
     );
     // The default of the transform.
-    let r = min_scale.unwrap_or(Crop::MIN_SCALE);
+    let r = min_scale.unwrap_or(MIN_SCALE);
     let text = if tiles == 1 {
         format!(
             "`PatchExtract` is then `RandomResizedCrop` with scale ({r}, 1). Its `r` sets the smallest crop."

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use crate::augment::{Augmentation, Normalise};
-use crate::data::{Grid, ImageSet};
+use crate::data::{Grid, Source};
 
 /// What a student is trained on, and how its views are made.
 #[derive(Clone, Debug)]
 pub struct Task {
     /// The stored images.
-    pub images: Arc<ImageSet>,
+    pub images: Arc<dyn Source>,
     /// The grid of the stored images; [`Grid::WHOLE`] when they are no composites.
     pub grid: Grid,
     /// How a training view is made.
