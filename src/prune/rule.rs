@@ -46,10 +46,7 @@ impl Rule {
 
     /// The end of "The source images were chosen …", as a dataset card has it, where scores are of this metric.
     pub fn in_words(self, metric: Metric) -> String {
-        let by = match metric {
-            Metric::El2n => "EL2N",
-            Metric::Other => "a score made elsewhere",
-        };
+        let by = metric.in_words();
         match self {
             Self::Easy => format!("as the easiest of each class by {by}"),
             Self::Hard => format!("as the hardest of each class by {by}"),

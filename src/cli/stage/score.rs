@@ -156,6 +156,6 @@ pub(in crate::cli) fn from_file(file: &Path) -> anyhow::Result<Scored> {
 
 fn histogram(table: &ScoreTable) -> Option<Histogram> {
     const BINS: usize = 40;
-    let scores: Vec<f64> = table.rows.iter().map(|row| row.el2n).collect();
+    let scores: Vec<f64> = table.rows.iter().map(|row| row.value).collect();
     Histogram::of(&scores, BINS)
 }
