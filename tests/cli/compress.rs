@@ -16,7 +16,8 @@ fn compress_leaves_the_files_that_others_script_against() {
         ["data/metadata.jsonl", "manifest.json", "report.csv", "report.html", "report.json", "scores.csv"]
             .map(str::to_owned),
     );
-    expected.extend(["selection.csv", "tilepress_transform.py", "training-log.bin"].map(str::to_owned));
+    expected
+        .extend(["selection.csv", "tilepress_transform.py", "training-log.safetensors"].map(str::to_owned));
     assert_eq!(world.names("out"), expected);
     assert!(run.out.contains("36 training images and 9 held out"), "{}", run.out);
     assert!(run.out.contains("classes: 0 ant, 1 bee, 2 cow\n"), "{}", run.out);

@@ -98,7 +98,7 @@ pub(in crate::cli) fn compare(
     if let Some(log) = args.first_log {
         let logs = args.out.join(LOGS);
         std::fs::create_dir_all(&logs)?;
-        write_atomic(&logs.join(format!("{}.bin", args.model.seed)), &std::fs::read(log)?)?;
+        write_atomic(&logs.join(format!("{}.safetensors", args.model.seed)), &std::fs::read(log)?)?;
     }
     let mut warnings = data.write_lists(args.out, console)?;
     let opened = super::open(args.model.device, args.model.precision, console)?;

@@ -31,7 +31,9 @@ use crate::train::Settings;
 
 const SCORES: &str = "scores.csv";
 /// The training log of the proxies.
-pub(in crate::cli) const LOG: &str = "training-log.bin";
+pub(in crate::cli) const LOG: &str = "training-log.safetensors";
+/// The name it had in earlier versions.
+const EARLIER_LOG: &str = "training-log.bin";
 
 /// The settings that have no part in the set, and those that have none where scores were made elsewhere.
 const OF_STUDENTS: [&str; 1] = ["student"];
@@ -273,7 +275,7 @@ fn scores(
     let (table, log) = (out.join(SCORES), out.join(LOG));
     if table.is_file() {
         let mut scored = score::from_file(&table)?;
-        if let Ok(bytes) = std::fs::read(&log) {
+        if let Ok(bytes) = std::fs::read(&log).or_else(|_| std::fs::read(out.join(EARLIER_LOG))) {
             let log = TrainingLog::from_bytes(&bytes)?;
             scored.suspects = SuspectRule::default().find(&log)?;
             scored.report.epochs = log.epochs();

@@ -44,8 +44,10 @@ pub(in crate::cli) fn train_proxies(
         std::fs::create_dir_all(keep)?;
     }
     let train = |seed: u64| -> anyhow::Result<TrainingLog> {
-        let file = keep.map(|keep| keep.join(format!("{seed}.bin")));
-        if let Some(Ok(bytes)) = file.as_ref().map(std::fs::read) {
+        // The second name is the one of earlier versions.
+        let named = |ending| keep.map(|keep| keep.join(format!("{seed}.{ending}")));
+        let file = named("safetensors");
+        if let Some(bytes) = file.iter().chain(&named("bin")).find_map(|file| std::fs::read(file).ok()) {
             stage.add(steps);
             return Ok(TrainingLog::from_bytes(&bytes)?);
         }
