@@ -19,6 +19,7 @@ pub mod evaluate;
 pub mod fault;
 mod parallel;
 pub mod prune;
+mod quantity;
 pub mod random;
 pub mod report;
 pub mod score;

@@ -1,7 +1,8 @@
 //! Where results go: preparing the output folder, writing reports and tables.
 
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+
+use jiff::Timestamp;
 
 use crate::cli::args::OutArgs;
 use crate::cli::console::Console;
@@ -126,21 +127,11 @@ pub(in crate::cli) fn report(
 
 /// The date and time in UTC, as `2026-11-23 19:30 UTC`.
 fn now() -> String {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    let (year, month, day) = civil(days);
-    format!("{year:04}-{month:02}-{day:02} {:02}:{:02} UTC", rest / 3600, rest / 60 % 60)
+    written(Timestamp::now())
 }
 
-/// Year, month and day of a number of days since 1970-01-01 (Hinnant's `civil_from_days`).
-fn civil(days: u64) -> (u64, u64, u64) {
-    let z = days + 719_468;
-    let (era, doe) = (z / 146_097, z % 146_097);
-    let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
-    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    let mp = (5 * doy + 2) / 153;
-    let month = if mp < 10 { mp + 3 } else { mp - 9 };
-    (yoe + era * 400 + u64::from(month <= 2), month, doy - (153 * mp + 2) / 5 + 1)
+fn written(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 #[cfg(test)]
@@ -150,8 +141,10 @@ mod tests {
     #[test]
     fn days_become_dates() {
         // Checked with GNU date.
-        for (days, date) in [(0, (1970, 1, 1)), (11_016, (2000, 2, 29)), (20_780, (2026, 11, 23))] {
-            assert_eq!(civil(days), date);
+        for (days, date) in [(0, "1970-01-01"), (11_016, "2000-02-29"), (20_780, "2026-11-23")] {
+            let at =
+                Timestamp::from_second(86_400 * days + 19 * 3600 + 1859).expect("a moment of these years");
+            assert_eq!(written(at), format!("{date} 19:30 UTC"));
         }
     }
 }
