@@ -94,19 +94,6 @@ pub enum DataError {
         /// The name that follows it and should not.
         second: String,
     },
-    /// A class without enough images.
-    #[error(
-        "class '{class}' has {found} usable images and {needed} are needed: lower --ipc, pass \
-         --fill cycle to use images again, or repair the files listed in problems.csv"
-    )]
-    TooFew {
-        /// Name of the class.
-        class: String,
-        /// Images it has.
-        found: usize,
-        /// Images it needs.
-        needed: usize,
-    },
     /// A file that cannot be used, where that is not tolerated.
     #[error("'{path}' cannot be used: {reason}; repair or remove it, or pass --on-error skip")]
     File {

@@ -15,7 +15,7 @@ mod split;
 pub use decode::{DecodeError, Header, Limits, decode, probe, within};
 pub use duplicates::{look_alikes, near_duplicates, shared_copies};
 pub use error::DataError;
-pub use folder::{Entry, Folder, Ignored, ensure_enough};
+pub use folder::{Entry, Folder, Ignored};
 pub use image::{Image, ImageSet};
 pub use look::Look;
 pub use prepare::{Preparation, Prepared, prepare};

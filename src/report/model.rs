@@ -1,4 +1,5 @@
-//! The shape of `report.json`. Others script against it: fields are added, never renamed.
+//! The shape of `report.json`. Others script against it: fields are added; one that gets another name is still read under
+//! the old one.
 
 use std::io::{self, Read, Write};
 
@@ -29,8 +30,9 @@ pub struct Report {
     pub comparisons: Vec<Comparison>,
     /// How the samples were scored.
     pub scoring: Option<Scoring>,
-    /// What it cost.
-    pub bill: Bill,
+    /// Time that each stage took.
+    #[serde(alias = "bill")]
+    pub cost: Cost,
     /// What a user should know and can act on, one sentence each.
     pub warnings: Vec<String>,
     /// What was noticed about the data.
@@ -54,7 +56,7 @@ impl Report {
             results: Vec::new(),
             comparisons: Vec::new(),
             scoring: None,
-            bill: Bill::default(),
+            cost: Cost::default(),
             warnings: Vec::new(),
             findings: Findings::default(),
             options,
@@ -218,9 +220,9 @@ impl Histogram {
     }
 }
 
-/// What it cost, in seconds of wall time; `None` for what was not done.
+/// Time that each stage took, in seconds of wall time; `None` for what was not done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Bill {
+pub struct Cost {
     /// Training the proxy and scoring.
     pub score_seconds: Option<f64>,
     /// Pruning, combining and writing.
@@ -293,8 +295,6 @@ pub struct SuspectedLabel {
     pub path: String,
     /// The class it lies in.
     pub class: String,
-    /// The class the proxy saw in it most often, if one stands out.
-    pub looks_like: Option<String>,
 }
 
 #[cfg(test)]
@@ -355,7 +355,7 @@ mod tests {
             "results",
             "comparisons",
             "scoring",
-            "bill",
+            "cost",
             "warnings",
             "findings",
             "options",
@@ -389,8 +389,22 @@ mod tests {
         }
         assert_eq!(back.results.len(), report.results.len());
         assert_eq!(back.comparisons[0].sentence, report.comparisons[0].sentence);
-        assert_eq!((back.data, back.bill, back.findings), (report.data, report.bill, report.findings));
+        assert_eq!((back.data, back.cost, back.findings), (report.data, report.cost, report.findings));
         assert_eq!(back.results[0].seeds, [0, 1, 2]);
+    }
+
+    #[test]
+    fn a_report_of_an_earlier_version_is_read() {
+        // Its costs were a `bill`; suspected labels had a class and curves an accuracy that no run ever filled in.
+        let mut earlier = serde_json::to_value(sample()).expect("plain data");
+        let report = earlier.as_object_mut().expect("an object");
+        let cost = report.remove("cost").expect("what a report has");
+        report.insert("bill".to_owned(), cost);
+        report["findings"]["suspected_labels"]["examples"][0]["looks_like"] = json!(null);
+        report["results"][0]["curves"][0]["val_top1"] = json!([null, 20.0]);
+        let back = Report::read_json(earlier.to_string().as_bytes()).expect("an earlier report");
+        assert_eq!((back.cost, back.findings), (sample().cost, sample().findings));
+        assert_eq!(back.results[0].curves, sample().results[0].curves);
     }
 
     #[test]

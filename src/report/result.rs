@@ -76,10 +76,6 @@ pub struct Curve {
     /// Training loss at each step; a diverged run's NaN is written `null`.
     #[serde(deserialize_with = "null_is_nan")]
     pub train_loss: Vec<f64>,
-    /// Top-1 accuracy on the validation images in percent, `null` where it was not measured; empty if it
-    /// never was.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub val_top1: Vec<Option<f64>>,
 }
 
 fn null_is_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {

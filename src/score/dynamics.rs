@@ -113,11 +113,6 @@ impl Dynamics {
             None => Ok(all),
         }
     }
-
-    /// `p_y − max_{j≠y} p_j`, in `[-1, 1]`; negative where another class is more probable.
-    pub fn margin(&self) -> f32 {
-        self.p_label - self.p_other
-    }
 }
 
 #[cfg(test)]
@@ -224,7 +219,7 @@ mod tests {
             prop_assert!((0.0..=std::f32::consts::SQRT_2).contains(&d.el2n));
             prop_assert!(d.entropy >= 0.0);
             prop_assert!(f64::from(d.entropy) <= (z.len() as f64).ln() * (1.0 + 1e-7));
-            prop_assert!(d.loss >= 0.0 && (-1.0..=1.0).contains(&d.margin()));
+            prop_assert!(d.loss >= 0.0 && (-1.0..=1.0).contains(&(d.p_label - d.p_other)));
             // 1 - p_y <= EL2N <= sqrt(2) (1 - p_y)
             let missing = 1.0 - f64::from(d.p_label);
             prop_assert!(f64::from(d.el2n) >= missing - 1e-6);

@@ -20,7 +20,7 @@ use crate::cli::stage::{findings, pictures, prune, tune, write};
 use crate::combine::{Recipe, source_set_hash};
 use crate::device::Opened;
 use crate::evaluate::{Method, unlike_views};
-use crate::report::{Bill, CompositePicture, Gallery, MethodResult, Picture, Report, Setting};
+use crate::report::{CompositePicture, Cost, Gallery, MethodResult, Picture, Report, Setting};
 use crate::score::Metric;
 use crate::train::Settings;
 
@@ -184,7 +184,7 @@ pub(in crate::cli) fn compare(
     }
 
     let mut report = Report::new(data.summary(), options);
-    report.bill = Bill {
+    report.cost = Cost {
         score_seconds: scored.first().map(|scored| scored.report.seconds),
         combine_seconds: Some(combine_seconds),
         train_seconds: Some(begun.elapsed().as_secs_f64()),

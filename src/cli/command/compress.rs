@@ -25,7 +25,7 @@ use crate::data::{ContentHash, Entry, ImageSet, Limits, Sample, decode};
 use crate::device::Opened;
 use crate::evaluate::Method;
 use crate::report::words::{bytes, counted};
-use crate::report::{Bill, Compressed, Gallery, MethodResult, Report, Setting};
+use crate::report::{Compressed, Cost, Gallery, MethodResult, Report, Setting};
 use crate::score::{SuspectRule, TrainingLog};
 use crate::train::Settings;
 
@@ -163,7 +163,7 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> anyhow::Res
         classes: pictures::ends_of_classes(&data, &scored.table),
         composites: pictures::composites(&out.join(DATA), &records),
     };
-    report.bill = Bill {
+    report.cost = Cost {
         score_seconds: Some(scored.report.seconds),
         combine_seconds: Some(combine_seconds),
         train_seconds: None,
@@ -177,7 +177,7 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> anyhow::Res
         let set = read_set(out, &records, &manifest)?;
         let name = Method::of(rule, manifest.recipe.grid).name_by(metric);
         let result = evaluate(args, &config, &data, (name, set), &manifest, &opened, console)?;
-        report.bill.train_seconds = Some(begun.elapsed().as_secs_f64());
+        report.cost.train_seconds = Some(begun.elapsed().as_secs_f64());
         report.set_results(result.into_iter().collect());
     }
     report.warnings = warnings;

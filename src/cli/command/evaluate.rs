@@ -16,7 +16,7 @@ use crate::cli::stage::{data, write};
 use crate::combine::{Grid, Manifest, read_metadata};
 use crate::data::{ContentHash, Folder, ImageSet, Look, Preparation, Sample, look_alikes};
 use crate::report::words::counted;
-use crate::report::{Bill, MethodResult, Report, Setting};
+use crate::report::{Cost, MethodResult, Report, Setting};
 
 /// A stored dataset in memory.
 struct StoredSet {
@@ -86,7 +86,7 @@ pub(in crate::cli) fn run(args: &EvaluateCommand, console: &Console) -> anyhow::
         "command": "evaluate", "settings": config, "augmentation": augmentation, "seed": args.model.seed,
     }));
     let mut report = Report::new(data.summary(), options);
-    report.bill = Bill { train_seconds: Some(begun.elapsed().as_secs_f64()), ..Bill::default() };
+    report.cost = Cost { train_seconds: Some(begun.elapsed().as_secs_f64()), ..Cost::default() };
     report.warnings = warnings;
     let runs = trained.into_iter().map(|trained| trained.outcome).collect();
     let result = MethodResult::new(setting, data.classes.names(), runs, data.val.samples.len());

@@ -43,7 +43,6 @@ pub(in crate::cli) fn findings(found: &prune::Findings, data: &Dataset) -> Findi
         .map(|suspect| SuspectedLabel {
             path: suspect.image.path.clone(),
             class: suspect.image.class.clone(),
-            looks_like: None,
         })
         .collect();
     Findings {
