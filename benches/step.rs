@@ -25,7 +25,7 @@ use tilepress::augment::{Executor, Layout, Planner};
 use tilepress::device::{DeviceChoice, Opened, Precision, open, read};
 use tilepress::model::{Architecture, ModelConfig, Stem};
 use tilepress::random::{Purpose, Stream};
-use tilepress::train::{Student, Task, on_noise};
+use tilepress::train::{Student, Task, synthetic_student};
 
 const CLASSES: usize = 10;
 /// Steps that are not measured: the first ones allocate.
@@ -117,7 +117,7 @@ fn parse(text: &str) -> ModelConfig {
 
 /// A student that never finishes, on random pixels.
 fn student(model: &ModelConfig, batch: usize, seed: u64, device: &Opened) -> Student {
-    on_noise(model, batch, seed, &device.device).unwrap()
+    synthetic_student(model, batch, seed, &device.device).unwrap()
 }
 
 /// Steps, each to its end: the loss is read after every one.

@@ -1,12 +1,7 @@
 //! Who can mend a failure: the user's request, the data, the device, or nobody but the run itself.
 //!
-//! The program's exit codes and the `code` of a JavaScript error tell these four apart, by one rule.
-
-use crate::augment::AugmentError;
-use crate::combine::{CombineError, ManifestError, MetadataError};
-use crate::data::{DataError, DecodeError};
-use crate::prune::PruneError;
-use crate::score::ScoreError;
+//! Every error type of the crate says which kind it is. The program's exit codes and the `code` of a JavaScript error tell
+//! the kinds apart.
 
 /// The kinds of failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,110 +14,45 @@ pub enum Fault {
     Device,
     /// Anything that went wrong under way.
     Run,
+    /// The user stopped the run.
+    Stopped,
 }
 
-impl Fault {
-    /// The kind of an error of this crate; `None` of any other.
-    pub fn of(error: &(dyn std::error::Error + 'static)) -> Option<Self> {
-        if error.is::<AugmentError>() {
-            return Some(Self::Usage);
-        }
-        if error.is::<DataError>()
-            || error.is::<DecodeError>()
-            || error.is::<ManifestError>()
-            || error.is::<MetadataError>()
-        {
-            return Some(Self::Data);
-        }
-        if let Some(error) = error.downcast_ref() {
-            return Some(match error {
-                PruneError::Nothing | PruneError::NoScores(_) | PruneError::WindowStart(_) => Self::Usage,
-                _ => Self::Data,
-            });
-        }
-        if let Some(error) = error.downcast_ref() {
-            return Some(match error {
-                CombineError::NoImages
-                | CombineError::UnevenSources { .. }
-                | CombineError::TooMany { .. }
-                | CombineError::Side { .. }
-                | CombineError::Quality { .. }
-                | CombineError::QualityOfPng => Self::Usage,
-                _ => Self::Data,
-            });
-        }
-        if let Some(error) = error.downcast_ref() {
-            return Some(match error {
-                ScoreError::NotFinite { .. } => Self::Run,
-                ScoreError::Window { .. } => Self::Usage,
-                _ => Self::Data,
-            });
-        }
-        Self::of_the_engine(error)
-    }
-
-    #[cfg(feature = "engine")]
-    fn of_the_engine(error: &(dyn std::error::Error + 'static)) -> Option<Self> {
-        use crate::device::{DeviceError, NoMatrixUnits};
-        use crate::model::{ModelError, StateError};
-        use crate::score::ProxyError;
-        use crate::train::{CheckpointError, TrainError};
-
-        if let Some(error) = error.downcast_ref() {
-            return Some(match error {
-                ModelError::Precision(_) => Self::Device,
-                _ => Self::Usage,
-            });
-        }
-        if error.is::<StateError>() {
-            return Some(Self::Data);
-        }
-        if error.is::<DeviceError>() || error.is::<NoMatrixUnits>() {
-            return Some(Self::Device);
-        }
-        if let Some(error) = error.downcast_ref() {
-            return Some(match error {
-                TrainError::Device(_) => Self::Device,
-                TrainError::Model(error) => return Self::of(error),
-                TrainError::Augment(_) => Self::Usage,
-                TrainError::Empty => Self::Data,
-                TrainError::Diverged { .. } => Self::Run,
-            });
-        }
-        if let Some(error) = error.downcast_ref() {
-            return match error {
-                ProxyError::Train(error) => Self::of(error),
-                ProxyError::Score(error) => Self::of(error),
-                ProxyError::Checkpoint(error) => Self::of(error),
-            };
-        }
-        if let Some(error) = error.downcast_ref() {
-            return match error {
-                CheckpointError::Train(error) => Self::of(error),
-                _ => Some(Self::Data),
-            };
-        }
-        None
-    }
-
-    #[cfg(not(feature = "engine"))]
-    fn of_the_engine(_error: &(dyn std::error::Error + 'static)) -> Option<Self> {
-        None
-    }
+/// An error that knows its own kind.
+pub trait Faulty: std::error::Error + Send + Sync + 'static {
+    /// The kind of this failure.
+    fn fault(&self) -> Fault;
 }
+
+/// Failures of writers and readers that the caller brought.
+macro_rules! of_the_run {
+    ($($error:ty),+) => {
+        $(impl Faulty for $error {
+            fn fault(&self) -> Fault {
+                Fault::Run
+            }
+        })+
+    };
+}
+
+of_the_run!(std::io::Error, std::fmt::Error, std::string::FromUtf8Error, serde_json::Error, csv::Error);
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::combine::CombineError;
+    use crate::data::{DataError, DecodeError};
+    use crate::prune::PruneError;
+    use crate::score::ScoreError;
 
     #[test]
     fn a_wish_that_cannot_be_is_told_from_data_that_cannot_be_used() {
-        assert_eq!(Fault::of(&CombineError::NoImages), Some(Fault::Usage));
-        assert_eq!(Fault::of(&PruneError::Nothing), Some(Fault::Usage));
-        assert_eq!(Fault::of(&DecodeError::Empty), Some(Fault::Data));
-        assert_eq!(Fault::of(&DataError::NoClass { files: 3 }), Some(Fault::Data));
-        assert_eq!(Fault::of(&ScoreError::NotFinite { row: 0 }), Some(Fault::Run));
-        assert_eq!(Fault::of(&std::fmt::Error), None);
+        assert_eq!(CombineError::NoImages.fault(), Fault::Usage);
+        assert_eq!(PruneError::Nothing.fault(), Fault::Usage);
+        assert_eq!(DecodeError::Empty.fault(), Fault::Data);
+        assert_eq!(DataError::NoClass { files: 3 }.fault(), Fault::Data);
+        assert_eq!(ScoreError::NotFinite { row: 0 }.fault(), Fault::Run);
+        assert_eq!(std::fmt::Error.fault(), Fault::Run);
     }
 
     #[test]
@@ -131,8 +61,8 @@ mod tests {
         use crate::device::NoMatrixUnits;
         use crate::model::ModelError;
         use crate::train::TrainError;
-        assert_eq!(Fault::of(&NoMatrixUnits), Some(Fault::Device));
-        assert_eq!(Fault::of(&TrainError::Model(NoMatrixUnits.into())), Some(Fault::Device));
-        assert_eq!(Fault::of(&TrainError::Model(ModelError::Empty)), Some(Fault::Usage));
+        assert_eq!(NoMatrixUnits.fault(), Fault::Device);
+        assert_eq!(TrainError::Model(NoMatrixUnits.into()).fault(), Fault::Device);
+        assert_eq!(TrainError::Model(ModelError::Empty).fault(), Fault::Usage);
     }
 }

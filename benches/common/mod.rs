@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Instant;
 
-use tilepress::cli::folder::scan;
 use tilepress::data::Folder;
+use tilepress::fs::scan;
 
 /// Options of the form `--name value`. What is not asked for is not looked at: cargo adds `--bench`.
 pub(crate) struct Args(Vec<String>);

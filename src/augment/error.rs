@@ -1,6 +1,7 @@
 //! What can be wrong with an augmentation a user asked for.
 
-use crate::combine::Grid;
+use crate::data::Grid;
+use crate::fault::{Fault, Faulty};
 
 /// An augmentation that cannot be carried out.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -34,4 +35,10 @@ pub enum AugmentError {
         /// The grid that does not fit.
         grid: Grid,
     },
+}
+
+impl Faulty for AugmentError {
+    fn fault(&self) -> Fault {
+        Fault::Usage
+    }
 }

@@ -5,8 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use super::normalise::Affine;
 use super::resample::{Pixel, Weights, blend, widen};
 use super::{Layout, Mix, Normalise, View};
-use crate::combine::Rect;
-use crate::data::ImageSet;
+use crate::data::{ImageSet, Rect};
 use crate::parallel;
 
 /// Runs views on an [`ImageSet`]; keeps its working memory from batch to batch.
@@ -256,7 +255,7 @@ impl Drop for Lease<'_> {
 mod tests {
     use super::*;
     use crate::augment::{Augmentation, Crop, Cutout, MixKind, PatchOrder, Planner, normalise_into};
-    use crate::combine::Grid;
+    use crate::data::Grid;
 
     /// Leaves bytes as they are, so that differences read in units of [0, 255].
     const BYTES: Normalise = Normalise { mean: [0.0; 3], std: [1.0 / 255.0; 3] };

@@ -20,8 +20,7 @@ pub fn picture(view: &[f32], normalise: &Normalise) -> Vec<u8> {
 mod tests {
     use super::*;
     use crate::augment::{Augmentation, Executor, Layout, Planner};
-    use crate::combine::Grid;
-    use crate::data::ImageSet;
+    use crate::data::{Grid, ImageSet};
 
     #[test]
     fn the_picture_of_an_untouched_view_is_the_stored_image() {

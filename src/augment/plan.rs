@@ -1,7 +1,7 @@
 //! Draws the views of a batch from counters: no history, no dependence on the batch or on threads.
 
 use super::{AugmentError, Augmentation, Crop, Cutout, Mix, MixKind, PatchOrder, View};
-use crate::combine::{Grid, Rect};
+use crate::data::{Grid, Rect};
 use crate::random::{Purpose, Stream};
 
 /// The aspect ratios of RandomResizedCrop everywhere in the field.

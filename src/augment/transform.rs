@@ -6,8 +6,7 @@
 use serde::Deserialize;
 
 use super::{Augmentation, Crop, Executor, Layout, Normalise, Planner, View};
-use crate::combine::{Grid, Rect};
-use crate::data::ImageSet;
+use crate::data::{Grid, ImageSet, Rect};
 
 fn inside(inner: Rect, outer: Rect) -> bool {
     inner.x >= outer.x

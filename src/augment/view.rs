@@ -1,7 +1,7 @@
 //! A plan says how one training view is cut; executing it is another matter, so that a CPU, a GPU, the
 //! page and tests can all run, or draw, the same plan.
 
-use crate::combine::{Grid, Rect};
+use crate::data::{Grid, Rect};
 
 /// How one training view is made from one stored square image.
 ///

@@ -9,16 +9,14 @@ use clap::{Args, Parser, Subcommand};
 
 pub(super) use self::values::{CutoutChoice, FormatChoice, MixChoice};
 use self::values::{part, share, share_or_zero};
-use super::folder::OnError;
 use crate::augment::CropChoice;
-use crate::combine::{Format, Grid, IpcCounts};
-use crate::data::Fit;
+use crate::combine::{Format, IpcCounts};
+use crate::data::{Fit, Grid, OnError};
 use crate::device::{DeviceChoice, Precision};
 use crate::evaluate::Method;
 use crate::model::{Architecture, Stem};
 use crate::prune::{Fill, Rule};
-use crate::score::When;
-use crate::train::{Optimizer, Preset};
+use crate::train::{Optimizer, Preset, ScoringPass};
 
 /// Compress a labelled image folder by Prune, Combine, Augment, and measure on hard labels what the
 /// small set still teaches.
@@ -167,7 +165,7 @@ pub(super) struct StudentArgs {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Score")]
 pub(super) struct ScoreArgs {
-    /// Use this score file instead of training a proxy; needs the columns path and el2n (or score).
+    /// Use this score file instead of training a proxy; needs the columns path and value (or el2n, or score).
     #[arg(long, value_name = "FILE.csv")]
     pub(super) scores: Option<PathBuf>,
     #[command(flatten)]
@@ -189,7 +187,7 @@ pub(super) struct ProxyArgs {
     pub(super) window: Option<String>,
     /// Which forward pass scores: train (free, the default) or eval (a pass after each epoch).
     #[arg(long, default_value = "train")]
-    pub(super) when: When,
+    pub(super) when: ScoringPass,
     /// Learning rate of the proxy [small: 0.002, rethinkdc: 0.1].
     #[arg(long)]
     pub(super) score_lr: Option<f64>,
@@ -502,14 +500,6 @@ pub(super) struct ProfileArgs {
 pub(super) struct CompletionsArgs {
     /// The shell.
     pub(super) shell: clap_complete::Shell,
-}
-
-impl DataArgs {
-    /// The share of each class that is held out where there is no `val/` folder.
-    pub(super) fn val_fraction(&self) -> f64 {
-        const DEFAULT: f64 = 0.2;
-        self.val_fraction.unwrap_or(DEFAULT)
-    }
 }
 
 impl RuleArgs {

@@ -11,18 +11,18 @@ use anyhow::{Context as _, bail};
 use clap::CommandFactory as _;
 
 use super::args::Cli;
-use super::exit::UsageError;
+use super::exit::{Failure, Result};
 
 /// The arguments with those of the config file put in, if one is named.
 ///
 /// # Errors
-/// [`UsageError`] when the file cannot be read or used.
-pub(super) fn with_config_file(arguments: Vec<OsString>) -> anyhow::Result<Vec<OsString>> {
+/// A failure of usage when the file cannot be read or used.
+pub(super) fn with_config_file(arguments: Vec<OsString>) -> Result<Vec<OsString>> {
     let Some(file) = config_argument(&arguments) else {
         return Ok(arguments);
     };
     let file = Path::new(&file);
-    let wrong = |why: String| UsageError(format!("--config {}: {why}", file.display()));
+    let wrong = |why: String| Failure::usage(format!("--config {}: {why}", file.display()));
     let text = std::fs::read_to_string(file).map_err(|why| wrong(why.to_string()))?;
     let table: toml::Table = text.parse().map_err(|why: toml::de::Error| wrong(why.to_string()))?;
     let more = flags(&table).map_err(|why| wrong(why.to_string()))?;
@@ -116,8 +116,8 @@ mod tests {
             std::fs::write(&file, text).expect("a file");
             let arguments = ["tilepress".into(), "--config".into(), file.into_os_string()].into();
             let error = with_config_file(arguments).expect_err("not usable");
-            assert!(error.to_string().contains("bad.toml"), "{error}");
-            assert!(error.is::<UsageError>());
+            let text = format!("{error:?}");
+            assert!(text.contains("bad.toml") && text.contains("Usage"), "{text}");
         }
     }
 }

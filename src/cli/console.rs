@@ -2,12 +2,13 @@
 
 use std::fmt::Display;
 use std::io::IsTerminal as _;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::args::Global;
+use super::exit;
+use crate::run;
 
 /// Between two lines of progress where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -20,9 +21,8 @@ pub(super) struct Console {
 }
 
 impl Console {
-    pub(super) fn new(global: &Global) -> Self {
-        let bars = !global.quiet && std::io::stderr().is_terminal();
-        Self { quiet: global.quiet, json: global.json, bars }
+    pub(super) fn new(quiet: bool, json: bool) -> Self {
+        Self { quiet, json, bars: !quiet && std::io::stderr().is_terminal() }
     }
 
     /// The same console for a part of a larger command, whose own result is not the result.
@@ -60,9 +60,18 @@ impl Console {
             self.say(text);
         }
     }
+}
 
-    /// Begins a stage of `total` units, named in plural (`images`, `steps`).
-    pub(super) fn stage(&self, name: &'static str, unit: &'static str, total: usize) -> Stage {
+impl run::Observer for Console {
+    fn say(&self, text: &str) {
+        Console::say(self, text);
+    }
+
+    fn warn(&self, text: &str) {
+        Console::warn(self, text);
+    }
+
+    fn stage(&self, name: &'static str, unit: &'static str, total: usize) -> Box<dyn run::Stage + '_> {
         let bar = self.bars.then(|| {
             let template =
                 format!("{{prefix:>9}} {{wide_bar}} {{pos}}/{{len}} {unit}  {{per_sec:>12}}  ETA {{eta}}");
@@ -72,8 +81,22 @@ impl Console {
         });
         let now = Instant::now();
         let plain = (!self.bars && !self.quiet).then(|| Mutex::new(Plain { done: 0, last: now }));
-        Stage { name, unit, total, begun: now, bar, plain }
+        Box::new(Stage { name, unit, total, begun: now, bar, plain })
     }
+
+    fn wants_stop(&self) -> bool {
+        exit::interrupted()
+    }
+
+    fn seconds(&self) -> f64 {
+        clock()
+    }
+}
+
+/// Seconds since the first call.
+pub(super) fn clock() -> f64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    START.get_or_init(Instant::now).elapsed().as_secs_f64()
 }
 
 struct Plain {
@@ -81,8 +104,8 @@ struct Plain {
     last: Instant,
 }
 
-/// A stage in progress; may be told of progress from any thread.
-pub(super) struct Stage {
+/// A stage in progress.
+struct Stage {
     name: &'static str,
     unit: &'static str,
     total: usize,
@@ -91,9 +114,8 @@ pub(super) struct Stage {
     plain: Option<Mutex<Plain>>,
 }
 
-impl Stage {
-    /// So many more units are done.
-    pub(super) fn add(&self, units: usize) {
+impl run::Stage for Stage {
+    fn add(&self, units: usize) {
         if let Some(bar) = &self.bar {
             bar.inc(units as u64);
         }
@@ -111,12 +133,12 @@ impl Stage {
             eprintln!("{name}: {done}/{total} {unit}, {rate:.digits$} {unit}/s, ETA {left:.0} s");
         }
     }
+}
 
-    /// Ends the stage; gives the seconds it took.
-    pub(super) fn finish(self) -> f64 {
+impl Drop for Stage {
+    fn drop(&mut self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
-        self.begun.elapsed().as_secs_f64()
     }
 }

@@ -12,9 +12,10 @@ use super::args::{
     CombineArgs, Command, CompareArgs, CompressArgs, EvaluateCommand, FormatChoice, ModelArgs, RuleArgs,
     StudentArgs,
 };
-use super::exit::UsageError;
+use super::exit::{Failure, Result};
 use crate::augment::CropChoice;
-use crate::combine::{Grid, IpcCounts};
+use crate::combine::IpcCounts;
+use crate::data::Grid;
 use crate::model::Architecture;
 use crate::prune::Rule;
 
@@ -43,9 +44,9 @@ impl Given {
     }
 
     /// Refuses `options`, which have no effect for the reason `why`.
-    fn none_of(&self, options: &[&str], why: &str) -> Result<(), UsageError> {
+    fn none_of(&self, options: &[&str], why: &str) -> Result<()> {
         match options.iter().find(|option| self.has(option)) {
-            Some(option) => Err(UsageError(format!("{} has no effect {why}", flag(option)))),
+            Some(option) => Err(Failure::usage(format!("{} has no effect {why}", flag(option)))),
             None => Ok(()),
         }
     }
@@ -58,8 +59,8 @@ fn flag(option: &str) -> String {
 /// Makes sure that every option that was given has an effect, and that none contradicts another.
 ///
 /// # Errors
-/// A [`UsageError`] that names the option, the one that takes its effect away, and what to do.
-pub(super) fn ensure_effect(command: &Command, given: &Given) -> Result<(), UsageError> {
+/// A failure of usage that names the option, the one that takes its effect away, and what to do.
+pub(super) fn ensure_effect(command: &Command, given: &Given) -> Result<()> {
     match command {
         Command::Compress(args) => compress(args, given),
         Command::Score(args) => network(&args.model, given),
@@ -78,7 +79,7 @@ pub(super) fn ensure_effect(command: &Command, given: &Given) -> Result<(), Usag
     }
 }
 
-fn compress(args: &CompressArgs, given: &Given) -> Result<(), UsageError> {
+fn compress(args: &CompressArgs, given: &Given) -> Result<()> {
     network(&args.model, given)?;
     rule(&args.rule, given)?;
     format(&args.combine, given)?;
@@ -93,7 +94,7 @@ fn compress(args: &CompressArgs, given: &Given) -> Result<(), UsageError> {
     given.none_of(STUDENT, untrained)?;
     given.none_of(&["repeats"], untrained)?;
     if let Some(asked) = args.student.augment.filter(|asked| !matches!(asked, CropChoice::Extract { .. })) {
-        return Err(UsageError(format!(
+        return Err(Failure::usage(format!(
             "--augment {asked} has no effect without --evaluate: the set comes with a transform for patch extraction, \
              whose smallest crop is --min-scale; add --evaluate or leave it out"
         )));
@@ -105,12 +106,12 @@ fn compress(args: &CompressArgs, given: &Given) -> Result<(), UsageError> {
     agree(&args.student)
 }
 
-fn evaluate(args: &EvaluateCommand, given: &Given) -> Result<(), UsageError> {
+fn evaluate(args: &EvaluateCommand, given: &Given) -> Result<()> {
     network(&args.model, given)?;
     views(&args.model, &args.student, false, given)
 }
 
-fn compare(args: &CompareArgs, given: &Given) -> Result<(), UsageError> {
+fn compare(args: &CompareArgs, given: &Given) -> Result<()> {
     network(&args.model, given)?;
     format(&args.combine, given)?;
     let named: Vec<String> = args.methods.iter().map(ToString::to_string).collect();
@@ -146,7 +147,7 @@ fn compare(args: &CompareArgs, given: &Given) -> Result<(), UsageError> {
 const ELSEWHERE: &str = "with --scores, which takes the place of a proxy; leave one of the two out";
 
 /// Refuses what the network does not have.
-fn network(args: &ModelArgs, given: &Given) -> Result<(), UsageError> {
+fn network(args: &ModelArgs, given: &Given) -> Result<()> {
     let architecture = args.model.unwrap_or(args.preset.settings().architecture);
     let by = match args.model {
         Some(_) => format!("--model {architecture}"),
@@ -155,7 +156,7 @@ fn network(args: &ModelArgs, given: &Given) -> Result<(), UsageError> {
     of_network(architecture, &by, given)
 }
 
-fn of_network(architecture: Architecture, by: &str, given: &Given) -> Result<(), UsageError> {
+fn of_network(architecture: Architecture, by: &str, given: &Given) -> Result<()> {
     if architecture == Architecture::ResNet18 {
         given.none_of(&["width"], &format!("with {by}: it is the width of a ConvNet; leave it out"))
     } else {
@@ -163,7 +164,7 @@ fn of_network(architecture: Architecture, by: &str, given: &Given) -> Result<(),
     }
 }
 
-fn rule(args: &RuleArgs, given: &Given) -> Result<(), UsageError> {
+fn rule(args: &RuleArgs, given: &Given) -> Result<()> {
     if matches!(args.rule, Rule::Window { .. }) {
         return Ok(());
     }
@@ -171,7 +172,7 @@ fn rule(args: &RuleArgs, given: &Given) -> Result<(), UsageError> {
         .none_of(&["window_start"], &format!("with --rule {}; give --rule window or leave it out", args.rule))
 }
 
-fn format(args: &CombineArgs, given: &Given) -> Result<(), UsageError> {
+fn format(args: &CombineArgs, given: &Given) -> Result<()> {
     if args.format == FormatChoice::Jpeg {
         return Ok(());
     }
@@ -180,7 +181,7 @@ fn format(args: &CombineArgs, given: &Given) -> Result<(), UsageError> {
 
 /// Refuses what no view has: a smallest crop, where `whole` says whether whole images are cropped by it, and a mirror
 /// image less.
-fn views(model: &ModelArgs, args: &StudentArgs, whole: bool, given: &Given) -> Result<(), UsageError> {
+fn views(model: &ModelArgs, args: &StudentArgs, whole: bool, given: &Given) -> Result<()> {
     if !model.preset.settings().flip {
         let why = format!("with --preset {}, which mirrors nothing; leave it out", model.preset);
         given.none_of(&["no_flip"], &why)?;
@@ -195,10 +196,10 @@ fn views(model: &ModelArgs, args: &StudentArgs, whole: bool, given: &Given) -> R
 }
 
 /// Refuses two smallest crops: all views have one.
-fn agree(args: &StudentArgs) -> Result<(), UsageError> {
+fn agree(args: &StudentArgs) -> Result<()> {
     match (args.augment, args.min_scale) {
         (Some(asked), Some(scale)) if asked.min_scale().is_some_and(|named| named != scale) => {
-            Err(UsageError(format!(
+            Err(Failure::usage(format!(
                 "--augment {asked} and --min-scale {scale} name two smallest crops, and all views have one; leave one \
                  of the two out"
             )))

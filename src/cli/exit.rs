@@ -1,83 +1,102 @@
 //! How the program ends: exit codes, and Ctrl-C.
 
+use std::fmt::Display;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::fault::Fault;
+use crate::fault::{Fault, Faulty};
 
-use super::output::OutputError;
+/// A failure on its way to the user, with the kind that its error gave itself.
+#[derive(Debug)]
+pub(super) struct Failure {
+    fault: Fault,
+    error: anyhow::Error,
+}
 
-/// The user asked for something that cannot be.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct UsageError(pub(super) String);
+/// What a command comes to.
+pub(super) type Result<T> = std::result::Result<T, Failure>;
 
-/// The data or an output folder is not what it should be.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct InputError(pub(super) String);
+impl Failure {
+    /// The user asked for something that cannot be.
+    pub(super) fn usage(text: impl Into<String>) -> Self {
+        Self { fault: Fault::Usage, error: anyhow::Error::msg(text.into()) }
+    }
 
-/// Ctrl-C, or a polite kill.
-#[derive(Debug, thiserror::Error)]
-#[error("interrupted (`compress` goes on where it stopped when the same command is given again)")]
-pub(super) struct Interrupted;
+    /// The data or an output folder is not what it should be.
+    pub(super) fn input(text: impl Into<String>) -> Self {
+        Self { fault: Fault::Data, error: anyhow::Error::msg(text.into()) }
+    }
+
+    /// Anything else that went wrong under way.
+    pub(super) fn run(error: impl Into<anyhow::Error>) -> Self {
+        Self { fault: Fault::Run, error: error.into() }
+    }
+
+    /// The failure as one of what was being done.
+    #[must_use]
+    pub(super) fn context(self, what: impl Display + Send + Sync + 'static) -> Self {
+        Self { error: self.error.context(what), ..self }
+    }
+
+    /// 1 the run failed, 2 usage, 3 data, 4 device, 130 interrupted.
+    fn code(&self) -> u8 {
+        match self.fault {
+            Fault::Run => 1,
+            Fault::Usage => 2,
+            Fault::Data => 3,
+            Fault::Device => 4,
+            Fault::Stopped => 130,
+        }
+    }
+}
+
+impl<E: Faulty> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self { fault: error.fault(), error: error.into() }
+    }
+}
+
+/// The sentence of a run that the user stopped.
+const STOPPED: &str =
+    "interrupted (`compress` goes on where it stopped when the same command is given again)";
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// Once: the step in progress is finished, and the run ends with 130. Twice: it ends at once.
-pub(super) fn catch_interrupts() -> anyhow::Result<()> {
+pub(super) fn catch_interrupts() -> Result<()> {
     ctrlc::set_handler(|| {
         if INTERRUPTED.swap(true, Ordering::SeqCst) {
             std::process::exit(130);
         }
         eprintln!("\nfinishing the step in progress; press Ctrl-C again to stop at once");
-    })?;
-    Ok(())
+    })
+    .map_err(Failure::run)
 }
 
 /// Whether the user wants to stop.
-///
-/// # Errors
-/// [`Interrupted`] then.
-pub(super) fn check_interrupt() -> Result<(), Interrupted> {
-    if INTERRUPTED.load(Ordering::SeqCst) { Err(Interrupted) } else { Ok(()) }
+pub(super) fn interrupted() -> bool {
+    INTERRUPTED.load(Ordering::SeqCst)
 }
 
-/// Prints an error with its causes and gives its exit code.
-pub(super) fn report(error: &anyhow::Error) -> ExitCode {
+/// Nothing, as long as the user does not want to stop.
+pub(super) fn go_on() -> Result<()> {
+    if interrupted() { Err(crate::run::RunError::Stopped.into()) } else { Ok(()) }
+}
+
+/// Prints a failure with its causes and gives its exit code.
+pub(super) fn report(failure: &Failure) -> ExitCode {
     // A closed pipe (`tilepress … | head`) is no failure.
-    let broken_pipe = error.chain().any(|cause| {
+    let broken_pipe = failure.error.chain().any(|cause| {
         cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
     });
     if broken_pipe {
         return ExitCode::SUCCESS;
     }
-    eprintln!("error: {error:#}");
-    ExitCode::from(code(error))
-}
-
-/// 1 the run failed, 2 usage, 3 data, 4 device, 130 interrupted.
-fn code(error: &anyhow::Error) -> u8 {
-    error.chain().find_map(code_of).unwrap_or(1)
-}
-
-fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
-    let is = |matches: bool, code: u8| matches.then_some(code);
-    is(cause.is::<Interrupted>(), 130)
-        .or(is(cause.is::<UsageError>(), 2))
-        .or(is(cause.is::<InputError>(), 3))
-        .or_else(|| match cause.downcast_ref()? {
-            OutputError::Io { .. } => Some(1),
-            _ => Some(3),
-        })
-        .or_else(|| {
-            Fault::of(cause).map(|fault| match fault {
-                Fault::Run => 1,
-                Fault::Usage => 2,
-                Fault::Data => 3,
-                Fault::Device => 4,
-            })
-        })
+    match failure.fault {
+        Fault::Stopped => eprintln!("error: {STOPPED}"),
+        _ => eprintln!("error: {:#}", failure.error),
+    }
+    ExitCode::from(failure.code())
 }
 
 #[cfg(test)]
@@ -85,23 +104,23 @@ mod tests {
     use super::*;
     use crate::combine::CombineError;
     use crate::prune::PruneError;
-    use crate::score::ProxyError;
-    use crate::train::TrainError;
+    use crate::run::RunError;
+    use crate::train::{ProxyError, TrainError};
 
     #[test]
     fn every_kind_of_error_has_its_documented_code() {
-        let cases: [(anyhow::Error, u8); 8] = [
-            (anyhow::anyhow!("anything"), 1),
-            (UsageError("x".into()).into(), 2),
-            (anyhow::Error::from(InputError("x".into())).context("while reading"), 3),
+        let cases: [(Failure, u8); 8] = [
+            (Failure::run(anyhow::anyhow!("anything")), 1),
+            (Failure::usage("x"), 2),
+            (Failure::input("x").context("while reading"), 3),
             (PruneError::Nothing.into(), 2),
             (CombineError::Classes { given: 1, expected: 2 }.into(), 3),
             (TrainError::Device("lost".into()).into(), 4),
             (ProxyError::Train(TrainError::Diverged { step: 1, loss: f32::NAN }).into(), 1),
-            (Interrupted.into(), 130),
+            (RunError::Stopped.into(), 130),
         ];
-        for (error, expected) in cases {
-            assert_eq!(code(&error), expected, "{error:#}");
+        for (failure, expected) in cases {
+            assert_eq!(failure.code(), expected, "{:#}", failure.error);
         }
     }
 }

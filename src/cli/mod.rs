@@ -1,20 +1,16 @@
 //! The command line: files, clock, threads and devices around the core.
 //!
-//! `args` is what a user may say, `effect` makes sure that all of it matters, `settings` is what it comes to, `stage` the steps that every command
-//! is put together from, `command` the commands themselves.
+//! `args` is what a user may say, `effect` makes sure that all of it matters, `request` translates it for the pipeline, and
+//! `command` holds the commands themselves.
 
 mod args;
 mod command;
 mod config;
 mod console;
-pub mod dataset;
 mod effect;
 mod exit;
-pub mod folder;
-mod lanes;
-pub mod output;
-mod settings;
-mod stage;
+mod report;
+mod request;
 
 use std::process::ExitCode;
 
@@ -33,7 +29,7 @@ pub fn main() -> ExitCode {
     let matches = Cli::command().get_matches_from(arguments);
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     if let Err(error) = effect::ensure_effect(&cli.command, &effect::Given::of(&matches)) {
-        return exit::report(&error.into());
+        return exit::report(&error);
     }
     env_logger::Builder::new()
         .filter_level(if cli.global.quiet { log::LevelFilter::Error } else { log::LevelFilter::Warn })
@@ -52,12 +48,15 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> anyhow::Result<()> {
+fn run(cli: Cli) -> exit::Result<()> {
     exit::catch_interrupts()?;
     if let Some(threads) = cli.global.threads {
-        rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build_global()?;
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads.get())
+            .build_global()
+            .map_err(exit::Failure::run)?;
     }
-    let console = Console::new(&cli.global);
+    let console = Console::new(cli.global.quiet, cli.global.json);
     match cli.command {
         Command::Demo(args) => command::demo::run(&args, &console),
         Command::Compress(args) => command::compress::run(&args, &console),

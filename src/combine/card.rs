@@ -12,10 +12,10 @@ use crate::quantity;
 /// ends "The source images were chosen ...", such as "as the easiest of each class by EL2N". Everything
 /// else is taken from the manifest; its `files` are not needed yet.
 pub fn card(manifest: &Manifest, name: &str, selection: &str) -> String {
-    let Manifest { recipe, counts, bytes, .. } = manifest;
+    let Manifest { spec, counts, bytes, .. } = manifest;
     let mut out = String::new();
     let per_class = counts.composites.checked_div(counts.classes).unwrap_or(0);
-    let tiles = recipe.grid.tiles();
+    let tiles = spec.grid.tiles();
     front_matter(&mut out, manifest, name, per_class);
 
     let what = if tiles == 1 {
@@ -24,8 +24,8 @@ pub fn card(manifest: &Manifest, name: &str, selection: &str) -> String {
         format!(
             "Every stored image is a composite: a grid of {} x {} (rows x columns) whole source images of one \
              class, each shrunk to its tile.",
-            recipe.grid.rows(),
-            recipe.grid.columns()
+            spec.grid.rows(),
+            spec.grid.columns()
         )
     };
     paragraph(
@@ -36,8 +36,8 @@ pub fn card(manifest: &Manifest, name: &str, selection: &str) -> String {
              soft label and no teacher is needed.",
             one_line(name),
             counts.composites,
-            recipe.side,
-            recipe.side,
+            spec.side,
+            spec.side,
             counts.classes,
             counts.kept_sources,
             counts.source,
@@ -61,7 +61,7 @@ pub fn card(manifest: &Manifest, name: &str, selection: &str) -> String {
         "A model trained on this set will, as a rule, be less accurate than one trained on all of the source set.",
     );
 
-    let counted = match recipe.ipc_counts {
+    let counted = match spec.ipc_counts {
         IpcCounts::Composites => "stored images",
         IpcCounts::Sources => "source images",
     };
@@ -74,11 +74,11 @@ pub fn card(manifest: &Manifest, name: &str, selection: &str) -> String {
             manifest.tool.name,
             manifest.tool.version,
             one_line(selection),
-            recipe.ipc,
-            recipe.seed,
-            recipe.filter,
-            recipe.fit,
-            recipe.format
+            spec.ipc,
+            spec.seed,
+            spec.filter,
+            spec.fit,
+            spec.format
         ),
     );
     paragraph(
@@ -161,7 +161,7 @@ fn one_line(text: &str) -> String {
 mod tests {
     use super::super::manifest::tests::manifest;
     use super::*;
-    use crate::combine::Grid;
+    use crate::data::Grid;
 
     #[test]
     fn the_front_matter_is_what_hugging_face_reads() {
@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn a_set_of_whole_images_is_not_called_a_grid() {
         let mut manifest = manifest();
-        manifest.recipe.grid = Grid::WHOLE;
+        manifest.spec.grid = Grid::WHOLE;
         let text = card(&manifest, "set", "at random");
         assert!(text.contains("one whole source image, resized") && !text.contains("tile at random"));
         assert!(!text.contains("a grid of"));

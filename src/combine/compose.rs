@@ -5,7 +5,8 @@
 
 use std::borrow::Cow;
 
-use super::{CombineError, Grid};
+use super::CombineError;
+use crate::data::Grid;
 use crate::data::Image;
 
 /// Makes composites of one grid and size from source images of any size.

@@ -1,5 +1,7 @@
 //! What can be wrong with what is to be combined.
 
+use crate::fault::{Fault, Faulty};
+
 /// A request that cannot be combined into composites.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -16,7 +18,7 @@ pub enum CombineError {
         /// The number asked for.
         ipc: u32,
         /// The grid, as written on the command line.
-        grid: super::Grid,
+        grid: crate::data::Grid,
         /// Tiles of that grid.
         tiles: u32,
     },
@@ -28,7 +30,7 @@ pub enum CombineError {
         /// The number asked for.
         ipc: u32,
         /// The grid, as written on the command line.
-        grid: super::Grid,
+        grid: crate::data::Grid,
     },
     /// A composite with fewer pixels than tiles.
     #[error("--image-size {side} is too small for --grid {grid}: every tile needs at least one pixel")]
@@ -36,7 +38,7 @@ pub enum CombineError {
         /// Side of the composite in pixels.
         side: u32,
         /// The grid, as written on the command line.
-        grid: super::Grid,
+        grid: crate::data::Grid,
     },
     /// A class whose picks are not what the composites take.
     #[error("class '{class}' has {picks} picked images where its composites take {expected}")]
@@ -68,4 +70,18 @@ pub enum CombineError {
     /// An encoder that gave up.
     #[error("a composite could not be encoded")]
     Encode(#[from] image::ImageError),
+}
+
+impl Faulty for CombineError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::NoImages
+            | Self::UnevenSources { .. }
+            | Self::TooMany { .. }
+            | Self::Side { .. }
+            | Self::Quality { .. }
+            | Self::QualityOfPng => Fault::Usage,
+            _ => Fault::Data,
+        }
+    }
 }

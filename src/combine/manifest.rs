@@ -8,8 +8,9 @@ use std::io::{Read, Write};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{PickedSource, Recipe};
+use super::{PickedSource, SetSpec};
 use crate::data::{ContentHash, Sample};
+use crate::fault::{Fault, Faulty};
 
 /// The number of the manifest's form; a change that an older reader cannot take raises it.
 pub const SCHEMA: u32 = 1;
@@ -26,7 +27,7 @@ pub struct Manifest {
     pub created: Option<String>,
     /// How composites are made.
     #[serde(flatten)]
-    pub recipe: Recipe,
+    pub spec: SetSpec,
     /// Smallest crop of the run's views as a share of the tile, which the shipped transform takes over; `None` where the
     /// run had no views, and the transform its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -153,7 +154,7 @@ pub enum ManifestError {
 }
 
 impl Manifest {
-    /// Whether a run that would write `other` may continue the folder of `self`: equal tool, recipe,
+    /// Whether a run that would write `other` may continue the folder of `self`: equal tool, spec,
     /// options and source images. What came out is not compared.
     ///
     /// # Errors
@@ -235,15 +236,15 @@ pub(super) mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::combine::{Format, Grid, IpcCounts};
-    use crate::data::ClassMap;
+    use crate::combine::{Format, IpcCounts};
+    use crate::data::{ClassMap, Grid};
 
     pub(crate) fn manifest() -> Manifest {
         Manifest {
             schema: SCHEMA,
             tool: Tool::this(),
             created: None,
-            recipe: Recipe {
+            spec: SetSpec {
                 seed: u64::MAX,
                 ipc: 10,
                 ipc_counts: IpcCounts::Composites,
@@ -292,7 +293,7 @@ pub(super) mod tests {
         let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part} in {text}"));
         assert!(place("data/ant") < place("data/bee"));
         assert!(place("\"epochs\"") < place("\"lr\""));
-        // Top-level keys of the recipe, not a nested object: the transform reads grid and side here.
+        // Top-level keys of the spec, not a nested object: the transform reads grid and side here.
         assert!(text.contains("\n  \"grid\": \"1x2\",") && text.contains("\n  \"side\": 64,"), "{text}");
     }
 
@@ -314,7 +315,7 @@ pub(super) mod tests {
             before.equal_options(&other).unwrap_err().to_string()
         };
         assert_eq!(
-            changed(&|m| m.recipe.grid = Grid::WHOLE),
+            changed(&|m| m.spec.grid = Grid::WHOLE),
             "grid was \"1x2\" when the folder was made and is \"1\" now"
         );
         assert_eq!(
@@ -326,9 +327,7 @@ pub(super) mod tests {
             "options.dedup was not set when the folder was made and is true now"
         );
         assert!(changed(&|m| m.tool.version = "9.9.9".to_owned()).starts_with("tool.version was"));
-        assert!(
-            changed(&|m| m.recipe.classes = ClassMap::new(["cow".to_owned()])).starts_with("classes was")
-        );
+        assert!(changed(&|m| m.spec.classes = ClassMap::new(["cow".to_owned()])).starts_with("classes was"));
         assert!(
             changed(&|m| m.hashes.source_set = ContentHash::of(b"c")).starts_with("source images was"),
             "another image set"
@@ -383,5 +382,11 @@ pub(super) mod tests {
         for (i, a) in all.iter().enumerate() {
             assert!(all[..i].iter().all(|b| a != b), "{i}");
         }
+    }
+}
+
+impl Faulty for ManifestError {
+    fn fault(&self) -> Fault {
+        Fault::Data
     }
 }

@@ -7,8 +7,10 @@ use std::io::{BufRead, Write};
 
 use serde::{Deserialize, Serialize};
 
-use super::{CompositePlan, Format, Grid, Rect};
+use super::{CompositePlan, Format};
 use crate::data::{ClassMap, ContentHash};
+use crate::data::{Grid, Rect};
+use crate::fault::{Fault, Faulty};
 
 /// One line of `metadata.jsonl`: a composite. The keys are written in this order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -129,6 +131,12 @@ pub fn read_metadata(input: impl BufRead) -> Result<Vec<CompositeRecord>, Metada
         }
     }
     Ok(records)
+}
+
+impl Faulty for MetadataError {
+    fn fault(&self) -> Fault {
+        Fault::Data
+    }
 }
 
 #[cfg(test)]

@@ -8,29 +8,27 @@ mod card;
 mod compose;
 mod encode;
 mod error;
-mod grid;
-mod layout;
+mod estimate;
 mod manifest;
 mod metadata;
 mod plan;
-mod recipe;
 mod set;
+mod spec;
 
 pub use card::card;
 pub use compose::Composer;
 pub use encode::{Format, encode};
 pub use error::CombineError;
-pub use grid::{Grid, Rect};
-pub use layout::{CompositePlan, IpcCounts, PickedSource, plan_composites, rank_of, sources_per_class};
+pub use estimate::CostEstimate;
 pub use manifest::{
     Bytes, Counts, Difference, Hashes, Manifest, ManifestError, SCHEMA, Tool, selection_hash, source_set_hash,
 };
 pub use metadata::{
     CompositeRecord, MetadataError, TileRecord, composite_name, read_metadata, write_metadata,
 };
-pub use plan::CombinePlan;
-pub use recipe::Recipe;
+pub use plan::{CompositePlan, IpcCounts, PickedSource, plan_composites, rank_of, sources_per_class};
 pub use set::{DATA, METADATA, Made, SOURCE_FILTER, about, make, picked_sources};
+pub use spec::SetSpec;
 
 /// `tilepress_transform.py`: patch extraction for torchvision, written beside every compressed set.
 pub const TORCHVISION_TRANSFORM: &str = include_str!("tilepress_transform.py");

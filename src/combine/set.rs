@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::{
-    CombineError, Composer, CompositePlan, CompositeRecord, Counts, Manifest, PickedSource, Recipe,
+    CombineError, Composer, CompositePlan, CompositeRecord, Counts, Manifest, PickedSource, SetSpec,
     TORCHVISION_TRANSFORM, TORCHVISION_TRANSFORM_NAME, card, encode,
 };
 use crate::data::{ClassMap, ContentHash, Filter, Image, Sample};
@@ -47,27 +47,26 @@ pub struct Made {
     pub image: Image,
 }
 
-/// Makes one composite of a recipe. `read` gives the whole image of a source path and is called for one tile after
+/// Makes one composite of a spec. `read` gives the whole image of a source path and is called for one tile after
 /// the other, `shrink` brings an image to a width and height.
 ///
 /// # Errors
-/// The first error of `read`; [`CombineError`] for the recipe's numbers and when the composite cannot be encoded.
+/// The first error of `read`; [`CombineError`] for the spec's numbers and when the composite cannot be encoded.
 ///
 /// # Panics
 /// When `shrink` gives another size than it was asked for.
 pub fn make<E: From<CombineError>>(
     composer: &Composer,
-    recipe: &Recipe,
+    spec: &SetSpec,
     plan: &CompositePlan<'_>,
     mut read: impl FnMut(&str) -> Result<Image, E>,
     shrink: impl FnMut(&Image, u32, u32) -> Image,
 ) -> Result<Made, E> {
-    let (per_class, _) = recipe.per_class()?;
+    let (per_class, _) = spec.per_class()?;
     let image =
         composer.compose_from(|tile| read(&plan.tiles[tile as usize].path).map(Cow::Owned), shrink)?;
-    let file = encode(&image, recipe.format)?;
-    let record =
-        CompositeRecord::new(plan, &recipe.classes, per_class, recipe.grid, recipe.side, recipe.format);
+    let file = encode(&image, spec.format)?;
+    let record = CompositeRecord::new(plan, &spec.classes, per_class, spec.grid, spec.side, spec.format);
     Ok(Made { record, file, image })
 }
 

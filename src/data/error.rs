@@ -1,5 +1,7 @@
 //! What can be wrong with a user's data.
 
+use crate::fault::{Fault, Faulty};
+
 /// A problem with the data a user gave.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -117,4 +119,10 @@ fn quoted(names: &[String]) -> String {
 /// A part of a message that is there only if there are names for it.
 fn named(what: &str, names: &[String]) -> String {
     if names.is_empty() { String::new() } else { format!("; {what}: {}", quoted(names)) }
+}
+
+impl Faulty for DataError {
+    fn fault(&self) -> Fault {
+        Fault::Data
+    }
 }

@@ -16,13 +16,25 @@ pub struct Entry {
     pub class: u32,
 }
 
-/// A file that is left out, and why.
+/// A file or folder that is left out, and why: a row of `problems.csv`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ignored {
+pub struct Problem {
     /// Path relative to the data folder.
     pub path: String,
     /// Why it is left out.
     pub reason: String,
+}
+
+/// What becomes of a file that cannot be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[serde(rename_all = "lowercase")]
+pub enum OnError {
+    /// It is left out and listed as a problem.
+    #[default]
+    Skip,
+    /// The run ends with an error.
+    Fail,
 }
 
 /// A labelled folder: `<class>/…`, or `train/<class>/…` and `val/<class>/…`.
@@ -35,7 +47,7 @@ pub struct Folder {
     /// Images of `val/`, in the byte order of their paths; nothing where there is no such folder.
     pub val: Option<Vec<Entry>>,
     /// Files that are left out, in the byte order of their paths.
-    pub ignored: Vec<Ignored>,
+    pub ignored: Vec<Problem>,
 }
 
 /// Names of folders that hold a split and are never a class by themselves.
@@ -112,7 +124,7 @@ impl Folder {
         let mut images = Vec::with_capacity(files);
         for path in paths {
             match unusable(&path) {
-                Some(reason) => ignored.push(Ignored { path, reason }),
+                Some(reason) => ignored.push(Problem { path, reason }),
                 None => images.push(path),
             }
         }
@@ -163,13 +175,13 @@ impl Folder {
     }
 
     /// `<class>/…`
-    fn from_classes(images: Vec<String>, mut ignored: Vec<Ignored>) -> Result<Self, DataError> {
+    fn from_classes(images: Vec<String>, mut ignored: Vec<Problem>) -> Result<Self, DataError> {
         let mut sorted = Vec::with_capacity(images.len());
         for path in images {
             if path.contains('/') {
                 sorted.push(path);
             } else {
-                ignored.push(Ignored { path, reason: "not in a class folder".to_owned() });
+                ignored.push(Problem { path, reason: "not in a class folder".to_owned() });
             }
         }
         let classes = ClassMap::new(sorted.iter().map(|path| part(path, 0).to_owned()));
@@ -181,7 +193,7 @@ impl Folder {
     }
 
     /// `train/<class>/…`, `val/<class>/…`
-    fn from_splits(images: Vec<String>, mut ignored: Vec<Ignored>) -> Result<Self, DataError> {
+    fn from_splits(images: Vec<String>, mut ignored: Vec<Problem>) -> Result<Self, DataError> {
         let (mut train, mut val, mut flat_val) = (Vec::new(), Vec::new(), 0);
         let mut beside = BTreeSet::new();
         for path in images {
@@ -208,7 +220,7 @@ impl Folder {
                 }
                 (other, _) => format!("in {other}/, which is neither train/ nor val/"),
             };
-            ignored.push(Ignored { path, reason });
+            ignored.push(Problem { path, reason });
         }
         if !beside.is_empty() {
             return Err(DataError::AmbiguousLayout { folders: beside.into_iter().collect() });

@@ -1,21 +1,23 @@
 //! Data in: from the files of a labelled folder to pixels of one size.
 
+mod blur;
 mod decode;
 mod duplicates;
 mod error;
 mod folder;
+mod grid;
 mod image;
 mod look;
 mod prepare;
 mod resize;
 mod sample;
-mod soften;
 mod split;
 
 pub use decode::{DecodeError, Header, Limits, decode, probe, within};
 pub use duplicates::{look_alikes, near_duplicates, shared_copies};
 pub use error::DataError;
-pub use folder::{Entry, Folder, Ignored};
+pub use folder::{Entry, Folder, OnError, Problem};
+pub use grid::{Grid, Rect};
 pub use image::{Image, ImageSet};
 pub use look::Look;
 pub use prepare::{Preparation, Prepared, prepare};

@@ -11,6 +11,7 @@ use burn::tensor::{Device, Tensor};
 use serde::Serialize;
 
 pub use self::precision::{MatrixUnits, NoMatrixUnits, Precision};
+use crate::fault::{Fault, Faulty};
 use crate::kernel::copy::joined;
 use crate::kernel::reshape::reshape;
 
@@ -287,6 +288,12 @@ pub async fn read_all<const D: usize>(tensors: Vec<Tensor<D>>) -> Result<Vec<f32
         reshape(tensor, [length])
     };
     read(joined(tensors.into_iter().map(vector).collect())).await
+}
+
+impl Faulty for DeviceError {
+    fn fault(&self) -> Fault {
+        Fault::Device
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
+use crate::fault::{Fault, Faulty};
 use crate::words::words;
 
 /// In what precision a network's convolutions are computed.
@@ -135,6 +136,12 @@ mod listed {
                 shared: hardware.max_shared_memory_size.min(48 << 10),
             })
         }
+    }
+}
+
+impl Faulty for NoMatrixUnits {
+    fn fault(&self) -> Fault {
+        Fault::Device
     }
 }
 

@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::augment::Crop;
-use crate::combine::Grid;
+use crate::data::Grid;
 use crate::prune::{DEFAULT_WINDOW_START, Rule};
 use crate::score::Metric;
 
@@ -66,27 +65,6 @@ impl Method {
     pub fn grid(self, grid: Grid) -> Grid {
         if self.composites { grid } else { Grid::WHOLE }
     }
-
-    /// How its views are cut, with the same smallest crop for all: `composites` says how composites
-    /// are, whole images by RandomResizedCrop. Patch extraction of a 1×1 grid is just that.
-    pub fn crop(self, grid: Grid, composites: Crop, min_scale: f64) -> Crop {
-        if self.grid(grid) == Grid::WHOLE { Crop::Global { min_scale } } else { composites }
-    }
-}
-
-/// What is to be said of a comparison whose views differ in more than the method: `composites` and `whole` are the
-/// crops of its composites of `grid`, and of its whole images. Nothing where the smallest crop is the same.
-pub fn unlike_views(grid: Grid, composites: Crop, whole: Crop) -> Option<String> {
-    let smallest = |crop: Crop| match crop {
-        Crop::Shuffle => Some(1.0 / f64::from(grid.rows().max(grid.columns()))),
-        other => other.min_scale(),
-    };
-    (smallest(composites) != smallest(whole)).then(|| {
-        format!(
-            "views differ in more than the method: composites are cut by {composites} and whole images by {whole}, \
-             so that a difference between them may come from the crop; --augment extract and global crop both alike"
-        )
-    })
 }
 
 impl std::fmt::Display for Method {
@@ -150,28 +128,6 @@ mod tests {
 
     fn two() -> Grid {
         "2".parse().expect("a grid")
-    }
-
-    #[test]
-    fn whole_image_methods_and_composites_share_the_smallest_crop() {
-        let grid = two();
-        let composites = Crop::Extract { min_scale: 0.5 };
-        assert_eq!(Method::EL2N.crop(grid, composites, 0.5), Crop::Global { min_scale: 0.5 });
-        assert_eq!(Method::PCA.crop(grid, composites, 0.5), composites);
-        assert_eq!(Method::PCA.crop(Grid::WHOLE, composites, 0.5), Crop::Global { min_scale: 0.5 });
-    }
-
-    #[test]
-    fn views_of_another_range_are_told() {
-        let whole = Crop::Global { min_scale: 0.5 };
-        for alike in [Crop::Extract { min_scale: 0.5 }, whole, Crop::Shuffle] {
-            assert_eq!(unlike_views(two(), alike, whole), None, "{alike}");
-        }
-        let narrow = Crop::Global { min_scale: 0.25 };
-        for unlike in [Crop::Extract { min_scale: 0.5 }, Crop::None, Crop::Shuffle] {
-            let told = unlike_views(two(), unlike, narrow).expect("another range");
-            assert!(told.contains(&unlike.to_string()) && told.contains("global:0.25"), "{told}");
-        }
     }
 
     #[test]

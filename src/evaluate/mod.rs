@@ -9,6 +9,6 @@ pub mod verdict;
 
 pub use correct::Correct;
 pub use holm::{Adjusted, holm};
-pub use method::{Method, unlike_views};
+pub use method::Method;
 pub(crate) use noise::Estimate;
 pub use noise::Noise;

@@ -5,6 +5,16 @@
 
 mod convnet;
 mod convnet_d;
+
+impl Faulty for ModelError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Precision(_) => Fault::Device,
+            _ => Fault::Usage,
+        }
+    }
+}
+
 #[cfg(all(test, feature = "flex"))]
 pub(crate) mod golden;
 mod init;
@@ -20,6 +30,7 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::device::{NoMatrixUnits, Precision};
+use crate::fault::{Fault, Faulty};
 
 pub use convnet::ConvNet;
 pub use convnet_d::ConvNetD;

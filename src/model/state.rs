@@ -9,6 +9,7 @@ use safetensors::{SafeTensorError, SafeTensors};
 
 use super::Network;
 use crate::device::upload;
+use crate::fault::{Fault, Faulty};
 use crate::kernel::reshape::reshape;
 
 /// Visits the tensors of a network in the order and under the names of its PyTorch twin.
@@ -211,5 +212,11 @@ fn load(
             *network = loaded;
             Ok(())
         }
+    }
+}
+
+impl Faulty for StateError {
+    fn fault(&self) -> Fault {
+        Fault::Data
     }
 }

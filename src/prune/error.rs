@@ -1,5 +1,6 @@
 //! What can be wrong with a request to prune, and with a selection that is read back.
 
+use crate::fault::{Fault, Faulty};
 use crate::score::CellError;
 
 /// A problem with a request to prune or with a selection.
@@ -146,4 +147,13 @@ fn too_small(error: &PruneError) -> String {
         text += ", or re-use images with --fill cycle";
     }
     text
+}
+
+impl Faulty for PruneError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Nothing | Self::NoScores(_) | Self::WindowStart(_) => Fault::Usage,
+            _ => Fault::Data,
+        }
+    }
 }

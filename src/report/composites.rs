@@ -57,7 +57,7 @@ fn by_statistics(composites: Named<'_>, whole: Named<'_>) -> Option<String> {
 
 /// The part that goes away, beyond the former, when the validation images are as blurred as the tiles.
 fn by_sharpness(composites: Named<'_>, whole: Named<'_>) -> Option<String> {
-    let (blurred, of_whole) = (composites.1.soft_top1.as_ref()?, whole.1.soft_top1.as_ref()?);
+    let (blurred, of_whole) = (composites.1.top1_at_tile_size.as_ref()?, whole.1.top1_at_tile_size.as_ref()?);
     let before = composites.1.adapted_top1.as_ref().unwrap_or(&composites.1.top1);
     let numbers =
         format!("{} has {:.1} % and {} {:.1} %", composites.0, blurred.mean, whole.0, of_whole.mean);
@@ -111,7 +111,7 @@ mod tests {
             let own = |(pca, easy): (f64, f64)| if result.setting.method == "pca" { pca } else { easy };
             let around = |centre: f64| Accuracy::of(vec![centre - 0.5, centre, centre + 0.5]);
             result.adapted_top1 = adapted.map(own).and_then(around);
-            result.soft_top1 = blurred.map(own).and_then(around);
+            result.top1_at_tile_size = blurred.map(own).and_then(around);
         }
         report.set_results(results);
         outcome(&report).pop().expect("the last one is on composites").text

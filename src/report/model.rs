@@ -150,8 +150,8 @@ pub enum ValOrigin {
 pub struct Compressed {
     /// Images per class.
     pub ipc: u32,
-    /// Grid of each image, as [`crate::combine::Grid`] displays.
-    pub grid: crate::combine::Grid,
+    /// Grid of each image, as [`crate::data::Grid`] displays.
+    pub grid: crate::data::Grid,
     /// Side of each image, in pixels.
     pub image_size: u32,
     /// Images written.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
-    combine::Grid,
+    data::Grid,
     evaluate::{
         Correct, Estimate,
         stats::{Interval, mean, sample_sd, t_interval, wilson},
@@ -43,8 +43,8 @@ pub struct RunOutcome {
     pub top1: f64,
     /// The same on these images at the sharpness of a composite's tile; `None` where none of those compared has tiles, or the
     /// images are too many to be held twice.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub soft_top1: Option<f64>,
+    #[serde(default, alias = "soft_top1", skip_serializing_if = "Option::is_none")]
+    pub top1_at_tile_size: Option<f64>,
     /// The same on these images, BatchNorm taking mean and variance from them instead of from training; `None` of a network
     /// without BatchNorm.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -135,8 +135,8 @@ pub struct MethodResult {
     /// What that interval covers.
     pub top1_interval_of: IntervalOf,
     /// Top-1 accuracy on the same images at the sharpness of a composite's tile; `None` where it was not measured.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub soft_top1: Option<Accuracy>,
+    #[serde(default, alias = "soft_top1", skip_serializing_if = "Option::is_none")]
+    pub top1_at_tile_size: Option<Accuracy>,
     /// Top-1 accuracy on these images, BatchNorm taking mean and variance from them; `None` of a network without BatchNorm.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adapted_top1: Option<Accuracy>,
@@ -185,7 +185,7 @@ impl MethodResult {
                 (interval, IntervalOf::Images)
             }
         };
-        let soft_top1: Option<Vec<f64>> = runs.iter().map(|run| run.soft_top1).collect();
+        let top1_at_tile_size: Option<Vec<f64>> = runs.iter().map(|run| run.top1_at_tile_size).collect();
         let adapted_top1: Option<Vec<f64>> = runs.iter().map(|run| run.adapted_top1).collect();
         let macro_top1: Option<Vec<f64>> = runs.iter().map(|run| run.macro_top1).collect();
         let top5 = if classes.len() > 5 { runs.iter().map(|run| run.top5).collect() } else { None };
@@ -203,7 +203,7 @@ impl MethodResult {
             top1,
             top1_interval,
             top1_interval_of,
-            soft_top1: soft_top1.and_then(Accuracy::of),
+            top1_at_tile_size: top1_at_tile_size.and_then(Accuracy::of),
             adapted_top1: adapted_top1.and_then(Accuracy::of),
             macro_top1: macro_top1.and_then(Accuracy::of),
             top5: top5.and_then(Accuracy::of),

@@ -76,7 +76,7 @@ pub(super) fn sample() -> Report {
     report
 }
 
-fn grid(text: &str) -> crate::combine::Grid {
+fn grid(text: &str) -> crate::data::Grid {
     text.parse().expect("a grid")
 }
 
@@ -109,7 +109,7 @@ fn run(seed: u64, top1: f64) -> RunOutcome {
     RunOutcome {
         seed,
         top1,
-        soft_top1: None,
+        top1_at_tile_size: None,
         adapted_top1: None,
         macro_top1: Some(top1),
         correct: None,

@@ -1,6 +1,7 @@
 //! What can be wrong with logits, training logs and score tables.
 
 use super::CellError;
+use crate::fault::{Fault, Faulty};
 
 /// A problem with a training log or a score table. Epochs in the messages are counted from 1.
 #[derive(Debug, thiserror::Error)]
@@ -137,4 +138,14 @@ pub enum ScoreError {
         /// The first of them.
         path: String,
     },
+}
+
+impl Faulty for ScoreError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::NotFinite { .. } => Fault::Run,
+            Self::Window { .. } => Fault::Usage,
+            _ => Fault::Data,
+        }
+    }
 }

@@ -14,10 +14,6 @@ mod error;
 mod log;
 mod metric;
 mod paths;
-#[cfg(feature = "engine")]
-mod proxy;
-#[cfg(feature = "engine")]
-mod softmax;
 mod suspects;
 mod table;
 mod table_csv;
@@ -28,10 +24,6 @@ pub use dynamics::Dynamics;
 pub use error::ScoreError;
 pub use log::TrainingLog;
 pub use metric::Metric;
-#[cfg(feature = "engine")]
-pub use proxy::{Proxy, ProxyError, When};
-#[cfg(feature = "engine")]
-pub use softmax::SoftmaxLog;
 pub use suspects::{Suspect, SuspectRule};
 pub use table::{ScoreRow, ScoreTable, parse_window, window_text};
 

@@ -2,8 +2,8 @@
 
 use burn::tensor::TensorData;
 
-use super::recipe::Recipe;
-use super::student::Task;
+use super::config::TrainConfig;
+use super::task::Task;
 use crate::augment::{AugmentError, Executor, Layout, Planner, View};
 use crate::kernel::pixels;
 use crate::kernel::probe::{Work, span};
@@ -24,7 +24,7 @@ pub(super) struct Batch {
 /// Makes the batches of a student, any of them at any time: a batch depends on its step and the seed alone.
 pub(super) struct Batches {
     task: Task,
-    recipe: Recipe,
+    config: TrainConfig,
     planner: Planner,
     /// `None` where the device cuts the views itself.
     executor: Option<Executor>,
@@ -38,14 +38,14 @@ impl Batches {
     /// With `planned_only` the batches have plans but no pixels.
     pub(super) fn new(
         task: Task,
-        recipe: Recipe,
+        config: TrainConfig,
         seed: u64,
         planned_only: bool,
     ) -> Result<Self, AugmentError> {
         let side = task.images.side();
         let planner = Planner::new(task.augmentation, task.grid, side, seed)?;
         let executor = (!planned_only).then(|| Executor::new(side));
-        Ok(Self { task, recipe, planner, executor, seed, epoch: None, order: Vec::new() })
+        Ok(Self { task, config, planner, executor, seed, epoch: None, order: Vec::new() })
     }
 
     pub(super) fn task(&self) -> &Task {
@@ -60,14 +60,14 @@ impl Batches {
     /// The batch of a step.
     pub(super) fn batch(&mut self, step: usize) -> Batch {
         let count = self.task.images.len();
-        let per_epoch = self.recipe.steps_per_epoch(count);
+        let per_epoch = self.config.steps_per_epoch(count);
         let (epoch, batch) = (step / per_epoch, step % per_epoch);
         if self.epoch != Some(epoch) {
             self.order = permutation(self.seed, Purpose::Shuffle, epoch as u32, count);
             self.epoch = Some(epoch);
         }
-        let start = batch * self.recipe.batch;
-        let images = self.order[start..count.min(start + self.recipe.batch)].to_vec();
+        let start = batch * self.config.batch;
+        let images = self.order[start..count.min(start + self.config.batch)].to_vec();
         let mut views = Vec::with_capacity(images.len());
         self.planner.plan(epoch as u32, batch as u64, &images, &mut views);
         let Self { task, executor, .. } = self;

@@ -12,10 +12,11 @@ use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensorError, SafeTensors};
 use serde::{Deserialize, Serialize};
 
-use super::course::CurvePoint;
-use super::recipe::Decay;
+use super::config::Decay;
+use super::progress::CurvePoint;
 use super::student::{Student, TrainError};
 use crate::device::{self, Precision, upload};
+use crate::fault::{Fault, Faulty};
 use crate::model::{StateError, StateTensor, StateVisitor, load_state, state};
 
 /// The key of our text in the metadata of the file.
@@ -67,7 +68,7 @@ impl Student {
         self.checkpoint_with(&[]).await
     }
 
-    /// Goes on from a checkpoint of a student made with the same model, recipe, task and seed: every later step
+    /// Goes on from a checkpoint of a student made with the same model, config, task and seed: every later step
     /// is, bit for bit, the one it would have made without the interruption.
     ///
     /// # Errors
@@ -104,9 +105,9 @@ impl Student {
             return Err(CheckpointError::Broken("the optimiser's state is incomplete"));
         }
         self.network = network;
-        self.course.step = about.step;
-        self.course.curve = about.curve;
-        self.course.next = None;
+        self.progress.step = about.step;
+        self.progress.curve = about.curve;
+        self.progress.next = None;
         self.losses.clear();
         Ok(())
     }
@@ -162,11 +163,11 @@ impl Student {
         Ok(about)
     }
 
-    /// What a run depends on, as a hash: recipe, views, seed, precision, pixels and labels.
+    /// What a run depends on, as a hash: config, views, seed, precision, pixels and labels.
     fn fingerprint(&self) -> String {
         let task = self.task();
         let mut asked = serde_json::json!({
-            "recipe": self.recipe,
+            "recipe": self.config,
             "grid": task.grid,
             "augmentation": task.augmentation,
             "normalise": [task.normalise.mean, task.normalise.std],
@@ -174,12 +175,12 @@ impl Student {
             "seed": self.batches.seed(),
         });
         // What was written before there was a choice still fits where the choice is what was done then.
-        if let Some(recipe) = asked["recipe"].as_object_mut() {
-            if self.recipe.decay == Decay::default() {
-                recipe.remove("decay");
+        if let Some(config) = asked["recipe"].as_object_mut() {
+            if self.config.decay == Decay::default() {
+                config.remove("decay");
             }
-            if self.recipe.eta_min == 0.0 {
-                recipe.remove("eta_min");
+            if self.config.eta_min == 0.0 {
+                config.remove("eta_min");
             }
         }
         if self.model.precision == Precision::Mixed {
@@ -215,6 +216,15 @@ impl StateVisitor for Ids {
     fn batch_counter(&mut self, _name: &str) {}
 }
 
+impl Faulty for CheckpointError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Train(error) => error.fault(),
+            _ => Fault::Data,
+        }
+    }
+}
+
 #[cfg(all(test, feature = "flex"))]
 mod tests {
     use std::sync::Arc;
@@ -224,11 +234,10 @@ mod tests {
 
     use super::*;
     use crate::augment::{Augmentation, MixKind, Normalise};
-    use crate::combine::Grid;
-    use crate::data::ImageSet;
+    use crate::data::{Grid, ImageSet};
     use crate::model::{Architecture, ModelConfig, Stem};
     use crate::random::{Purpose, Stream};
-    use crate::train::{Length, Optimizer, Recipe, Schedule, Task};
+    use crate::train::{Length, Optimizer, Schedule, Task, TrainConfig};
 
     const SIDE: u32 = 16;
 
@@ -245,7 +254,7 @@ mod tests {
             precision: Precision::Full,
         };
         let length = Length::Steps(12);
-        let recipe = Recipe {
+        let config = TrainConfig {
             optimizer,
             lr: 0.01,
             weight_decay: 0.02,
@@ -258,11 +267,11 @@ mod tests {
         };
         let task = Task {
             images: Arc::new(images),
-            grid: Grid::new(2, 2).expect("a grid"),
+            grid: Grid::TWO,
             augmentation: Augmentation { mix: Some(MixKind::CutMix { alpha: 1.0 }), ..Default::default() },
             normalise: Normalise::IMAGENET,
         };
-        Student::new(&model, recipe, task, seed, &Device::flex()).expect("a valid student")
+        Student::new(&model, config, task, seed, &Device::flex()).expect("a valid student")
     }
 
     fn weights(student: &Student) -> Vec<StateTensor> {

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use burn::tensor::{DType, Tensor};
 
 use super::checkpoint::CheckpointError;
-use super::course::{Course, targets};
+use super::error::TrainError;
 use super::optimizer::OptimizerState;
-use super::student::{READ_EVERY, Student, TrainError, learn};
+use super::progress::{Progress, targets};
+use super::student::{READ_EVERY, Student, learn};
 use crate::augment::View;
 use crate::device;
 use crate::kernel::copy::joined;
@@ -20,7 +21,7 @@ use crate::model::{Network, share};
 
 /// Floats of a stack's largest activation, at most: WebGPU's default limit of what a kernel may bind. A student that
 /// comes near it alone fills a GPU alone.
-const MOST: usize = (128 << 20) / size_of::<f32>();
+const MAX_STACKED_FLOATS: usize = (128 << 20) / size_of::<f32>();
 
 /// Students that train in turns on one device, or together where that pays.
 #[derive(Default)]
@@ -50,13 +51,13 @@ impl Cohort {
     }
 
     /// How the students stand, in the order they came in.
-    pub fn courses(&self) -> impl ExactSizeIterator<Item = &Course> {
+    pub fn progresses(&self) -> impl ExactSizeIterator<Item = &Progress> {
         self.students.iter().map(|student| &**student)
     }
 
     /// Whether all students have made all their steps.
     pub fn finished(&self) -> bool {
-        self.courses().all(Course::finished)
+        self.progresses().all(Progress::finished)
     }
 
     /// The students with all that they have learned.
@@ -95,7 +96,7 @@ impl Cohort {
     pub async fn train(&mut self, mut progress: impl FnMut(usize)) -> Result<(), TrainError> {
         while !self.finished() {
             self.advance(READ_EVERY).await?;
-            progress(self.courses().map(Course::steps_made).sum());
+            progress(self.progresses().map(Progress::steps_made).sum());
         }
         Ok(())
     }
@@ -114,13 +115,13 @@ impl Cohort {
     /// Stacks the students that can be trained together.
     fn stack(&mut self) {
         let mut groups: Vec<Vec<usize>> = Vec::new();
-        for (place, course) in self.courses().enumerate() {
-            if course.finished() || course.resident.is_none() {
+        for (place, progress) in self.progresses().enumerate() {
+            if progress.finished() || progress.resident.is_none() {
                 continue;
             }
-            let most = together(course);
+            let most = together(progress);
             let fits =
-                |group: &&mut Vec<usize>| group.len() < most && self.students[group[0]].is_like(course);
+                |group: &&mut Vec<usize>| group.len() < most && self.students[group[0]].is_like(progress);
             match groups.iter_mut().find(fits) {
                 Some(group) => group.push(place),
                 None => groups.push(vec![place]),
@@ -139,14 +140,15 @@ impl Cohort {
 }
 
 /// How many students such as this one a stack has at most.
-fn together(course: &Course) -> usize {
-    (MOST / (course.batch() * course.model.widest())).max(1)
+fn together(progress: &Progress) -> usize {
+    (MAX_STACKED_FLOATS / (progress.batch() * progress.model.widest())).max(1)
 }
 
-impl Course {
+impl Progress {
     /// Whether another can be stacked with this one: the same steps of the same shapes, the next one now.
     fn is_like(&self, other: &Self) -> bool {
-        let shape = |course: &Self| (course.model, course.recipe, course.step, course.task().images.len());
+        let shape =
+            |progress: &Self| (progress.model, progress.config, progress.step, progress.task().images.len());
         shape(self) == shape(other) && self.device == other.device && other.resident.is_some()
     }
 }
@@ -163,8 +165,8 @@ impl Stack {
             (ids[0][parameter], all.collect::<Vec<_>>())
         });
         let kept = kept.filter(|(_, tensors)| !tensors.is_empty()).collect();
-        let mut optimizer = OptimizerState::new(&first.recipe);
-        assert!(optimizer.restore(first.optimizer.steps(), kept), "equal recipes keep equally much");
+        let mut optimizer = OptimizerState::new(&first.config);
+        assert!(optimizer.restore(first.optimizer.steps(), kept), "equal configs keep equally much");
         Self { network: Network::stacked(&networks), optimizer, members }
     }
 
@@ -184,7 +186,7 @@ impl Stack {
                 own.extend_from_slice(&shares[from + place * batch..from + (place + 1) * batch]);
                 from += self.members.len() * batch;
             }
-            students[member].course.note(&own, steps)?;
+            students[member].progress.note(&own, steps)?;
         }
         Ok(())
     }
@@ -193,15 +195,15 @@ impl Stack {
     fn step(&mut self, students: &mut [Student]) -> Tensor<1> {
         let rate = students[self.members[0]].learning_rate();
         let batches: Vec<_> =
-            self.members.iter().map(|&member| students[member].course.take_batch()).collect();
-        let course = |place: usize| &students[self.members[place]].course;
+            self.members.iter().map(|&member| students[member].progress.take_batch()).collect();
+        let progress = |place: usize| &students[self.members[place]].progress;
         let found = batches.iter().enumerate().flat_map(|(place, batch)| {
-            let labels = course(place).task().images.labels();
+            let labels = progress(place).task().images.labels();
             targets(batch, labels)
         });
         let targets: Vec<_> = found.collect();
 
-        let first = course(0);
+        let first = progress(0);
         let (device, side) = (first.device.clone(), first.task().images.side() as usize);
         let views: Vec<&[View]> = batches.iter().map(|batch| &batch.views[..]).collect();
         let count: usize = views.iter().map(|views| views.len()).sum();
@@ -210,9 +212,9 @@ impl Stack {
         while place < views.len() {
             // Neighbours that share a set share a launch.
             let resident =
-                course(place).resident.clone().expect("a stacked student's images lie on the device");
+                progress(place).resident.clone().expect("a stacked student's images lie on the device");
             let same =
-                |&other: &usize| course(other).resident.as_ref().is_some_and(|r| Arc::ptr_eq(r, &resident));
+                |&other: &usize| progress(other).resident.as_ref().is_some_and(|r| Arc::ptr_eq(r, &resident));
             let end = (place..views.len()).take_while(same).last().map_or(place + 1, |last| last + 1);
             input = Resident::views_into(&resident, input, from, &views[place..end], &device);
             from += views[place..end].iter().map(|views| views.len()).sum::<usize>();
@@ -223,7 +225,7 @@ impl Stack {
         let (_, shares) =
             learn(&mut self.network, &mut self.optimizer, rate, input, &targets, self.members.len());
         for &member in &self.members {
-            students[member].course.step += 1;
+            students[member].progress.step += 1;
         }
         shares
     }
@@ -241,7 +243,7 @@ impl Stack {
             let kept = kept.filter(|(_, tensors)| !tensors.is_empty()).collect();
             assert!(
                 student.optimizer.restore(self.optimizer.steps(), kept),
-                "equal recipes keep equally much"
+                "equal configs keep equally much"
             );
         }
         let mut students: Vec<&mut Student> = students

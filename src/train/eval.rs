@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-use super::student::TrainError;
+use super::error::TrainError;
 use crate::augment::{Layout, Normalise, normalise_into};
 use crate::data::ImageSet;
 use crate::device::{self, upload};

@@ -6,7 +6,7 @@ use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
-use super::recipe::{Decay, Optimizer, Recipe};
+use super::config::{Decay, Optimizer, TrainConfig};
 use crate::kernel::reshape::reshape;
 use crate::kernel::update::{AdamW, Sgd, adamw, sgd};
 use crate::model::Network;
@@ -37,8 +37,8 @@ enum Kept {
 }
 
 impl OptimizerState {
-    pub(super) fn new(recipe: &Recipe) -> Self {
-        let Recipe { optimizer, weight_decay, decay, .. } = *recipe;
+    pub(super) fn new(config: &TrainConfig) -> Self {
+        let TrainConfig { optimizer, weight_decay, decay, .. } = *config;
         Self { optimizer, weight_decay, decay, steps: 0, kept: HashMap::new() }
     }
 

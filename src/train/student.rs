@@ -1,66 +1,25 @@
 //! One network in training.
 
 use std::ops::Deref;
-use std::sync::Arc;
 
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 
 use super::batch::Batch;
-use super::course::{Course, targets};
+use super::config::TrainConfig;
+use super::error::TrainError;
 use super::optimizer::OptimizerState;
-use super::recipe::Recipe;
-use crate::augment::{AugmentError, Augmentation, Normalise};
-use crate::combine::Grid;
-use crate::data::ImageSet;
+use super::progress::{Progress, targets};
+use super::task::Task;
 use crate::device::{self, upload};
 use crate::kernel::cross_entropy::{Target, mixed_cross_entropy};
 use crate::kernel::views::Resident;
-use crate::model::{ModelConfig, ModelError, Network};
+use crate::model::{ModelConfig, Network};
 use crate::parallel::both;
 
 /// Steps between two readings of the device.
 pub const READ_EVERY: usize = 16;
-
-/// What a student is trained on, and how its views are made.
-#[derive(Clone, Debug)]
-pub struct Task {
-    /// The stored images.
-    pub images: Arc<ImageSet>,
-    /// The grid of the stored images; [`Grid::WHOLE`] when they are no composites.
-    pub grid: Grid,
-    /// How a training view is made.
-    pub augmentation: Augmentation,
-    /// What pixels are normalised by.
-    pub normalise: Normalise,
-}
-
-/// Training that cannot go on.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TrainError {
-    /// The network cannot be made.
-    #[error(transparent)]
-    Model(#[from] ModelError),
-    /// The views cannot be made.
-    #[error(transparent)]
-    Augment(#[from] AugmentError),
-    /// There is nothing to train on.
-    #[error("the training set is empty")]
-    Empty,
-    /// The device did not answer.
-    #[error("the device failed in training: {0}")]
-    Device(String),
-    /// The loss is not a number any more.
-    #[error("the loss became {loss} by step {step}; lower --lr")]
-    Diverged {
-        /// Steps made.
-        step: usize,
-        /// The loss read.
-        loss: f32,
-    },
-}
 
 /// What one step did, still on the device.
 pub struct Step<'a> {
@@ -72,9 +31,9 @@ pub struct Step<'a> {
     pub logits: Tensor<2>,
 }
 
-/// One network in training: advance it some steps, put it aside, go on. It is its [`Course`] and the network that takes it.
+/// One network in training: advance it some steps, put it aside, go on. It is its [`Progress`] and the network that takes it.
 pub struct Student {
-    pub(super) course: Course,
+    pub(super) progress: Progress,
     pub(super) network: Network,
     pub(super) optimizer: OptimizerState,
     /// The images of the last step.
@@ -84,10 +43,10 @@ pub struct Student {
 }
 
 impl Deref for Student {
-    type Target = Course;
+    type Target = Progress;
 
-    fn deref(&self) -> &Course {
-        &self.course
+    fn deref(&self) -> &Progress {
+        &self.progress
     }
 }
 
@@ -99,12 +58,12 @@ impl Student {
     /// [`TrainError`] when there is no image or no such network.
     pub fn new(
         model: &ModelConfig,
-        recipe: Recipe,
+        config: TrainConfig,
         task: Task,
         seed: u64,
         device: &Device,
     ) -> Result<Self, TrainError> {
-        Self::beside([], model, recipe, task, seed, device)
+        Self::beside([], model, config, task, seed, device)
     }
 
     /// As [`new`](Self::new), beside others: images that one of them has brought to the device lie there once for both.
@@ -112,17 +71,17 @@ impl Student {
     /// # Errors
     /// As those of [`new`](Self::new).
     pub fn beside<'a>(
-        others: impl IntoIterator<Item = &'a Course>,
+        others: impl IntoIterator<Item = &'a Progress>,
         model: &ModelConfig,
-        recipe: Recipe,
+        config: TrainConfig,
         task: Task,
         seed: u64,
         device: &Device,
     ) -> Result<Self, TrainError> {
         Ok(Self {
-            course: Course::new(others, model, recipe, task, seed, device)?,
+            progress: Progress::new(others, model, config, task, seed, device)?,
             network: model.init(seed, &device.clone().autodiff())?,
-            optimizer: OptimizerState::new(&recipe),
+            optimizer: OptimizerState::new(&config),
             images: Vec::new(),
             losses: Vec::new(),
         })
@@ -137,14 +96,15 @@ impl Student {
     /// the next batch.
     ///
     /// # Panics
-    /// When the student is [`finished`](Course::finished).
+    /// When the student is [`finished`](Progress::finished).
     pub fn step(&mut self) -> Step<'_> {
         assert!(!self.finished(), "all steps are made");
-        let batch = self.course.take_batch();
+        let batch = self.progress.take_batch();
         let (epoch, following) = (batch.epoch, self.step + 1);
         self.images.clone_from(&batch.images);
         let rate = self.learning_rate();
-        let Self { course: Course { batches, resident, device, steps, .. }, network, optimizer, .. } = self;
+        let Self { progress: Progress { batches, resident, device, steps, .. }, network, optimizer, .. } =
+            self;
         let task = batches.task().clone();
         let train = || {
             let targets = targets(&batch, task.images.labels());
@@ -153,9 +113,9 @@ impl Student {
         };
         let prepare = || (following < *steps).then(|| batches.batch(following));
         let ((logits, loss), next) = both(train, prepare);
-        self.course.next = next;
+        self.progress.next = next;
         self.losses.push(loss);
-        self.course.step = following;
+        self.progress.step = following;
         Step { epoch, images: &self.images, logits }
     }
 
@@ -181,7 +141,7 @@ impl Student {
         let losses = std::mem::take(&mut self.losses);
         let steps = losses.len();
         let shares = device::read_all(losses).await.map_err(TrainError::Device)?;
-        self.course.note(&shares, steps)
+        self.progress.note(&shares, steps)
     }
 }
 

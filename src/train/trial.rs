@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 
-use super::{TrainError, on_noise};
+use super::{TrainError, synthetic_student};
 use crate::device::Precision;
 use crate::model::{Architecture, ModelConfig, Stem};
 
@@ -35,7 +35,7 @@ pub async fn step_seconds(
     clock: fn() -> f64,
     enough: Option<f64>,
 ) -> Result<f64, TrainError> {
-    let mut student = on_noise(&MODEL, BATCH, 0, device)?;
+    let mut student = synthetic_student(&MODEL, BATCH, 0, device)?;
     student.advance(1).await?;
     let mut quickest = f64::INFINITY;
     for _ in 0..STEPS {

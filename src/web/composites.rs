@@ -10,16 +10,13 @@ use wasm_bindgen::prelude::*;
 
 use super::error::WebError;
 use super::image::side;
-use super::prune::{RuleOption, rule_of, selection, two_by_two};
+use super::prune::{RuleOption, rule_of, selection};
 use super::samples;
 use super::value::{GridOption, object, to_js, word};
 use crate::augment::AugmentError;
-use crate::combine::{
-    Bytes, CombinePlan, Composer, CompositePlan, CompositeRecord, Counts, DATA, Format, Hashes, IpcCounts,
-    METADATA, Made, Manifest, PickedSource, Recipe, SCHEMA, SOURCE_FILTER, Tool, about, make, picked_sources,
-    selection_hash, source_set_hash, write_metadata,
-};
-use crate::data::{ContentHash, Fit, Limits, Resizer, Sample, decode};
+use crate::combine::{CompositePlan, CostEstimate, DATA, Format, METADATA, SetSpec, about, picked_sources};
+use crate::data::{ContentHash, Fit, Grid, Limits, Resizer, Sample, decode};
+use crate::pipeline::set::{self, SetBuilder, SetFacts, Stored, Style, WrittenSet};
 use crate::score::Metric;
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -66,7 +63,7 @@ export interface Composite {
 }
 
 /** What combining will do and cost. */
-export interface CombinePlan {
+export interface CostEstimate {
     classes: number;
     composites: number;
     sources: number;
@@ -135,25 +132,14 @@ struct About {
     options: serde_json::Value,
 }
 
-/// What is kept of a composite that was made.
-struct Kept {
-    record: CompositeRecord,
-    hash: ContentHash,
-    bytes: u64,
-}
-
 /// Makes the composites of a selection, one at a time from the bytes of their source files, so that only a few files
 /// are in memory at once. The files are those the program writes, byte for byte.
 #[wasm_bindgen]
 pub struct Composites {
-    recipe: Recipe,
-    composer: Composer,
-    fit: Fit,
+    builder: SetBuilder,
     samples: Vec<Sample>,
-    picks: Vec<Vec<PickedSource>>,
-    per_class: u32,
     resizer: RefCell<Resizer>,
-    made: Vec<Option<Kept>>,
+    made: Vec<Option<Stored>>,
     /// Bytes of the source files that were used, by their paths.
     sources: BTreeMap<String, u64>,
 }
@@ -173,7 +159,7 @@ impl Composites {
         #[wasm_bindgen(unchecked_optional_param_type = "CombineOptions")] options: JsValue,
     ) -> Result<Composites, WebError> {
         let Options { image_size, grid, fit, format, quality, seed } = super::value::options(options)?;
-        let grid = grid.map_or(two_by_two(), |grid| grid.0);
+        let grid = grid.map_or(Grid::TWO, |grid| grid.0);
         let format = match quality {
             Some(quality) => format.with_quality(quality)?,
             None => format,
@@ -189,33 +175,12 @@ impl Composites {
                  (grid {grid})"
             )));
         }
-        let composer = Composer::new(grid, side)?;
         let picks = picked_sources(&selection, &samples, &classes);
-        let per_class = (per_class / tiles) as u32;
-        let recipe = Recipe {
-            seed,
-            ipc: per_class,
-            ipc_counts: IpcCounts::Composites,
-            grid,
-            side,
-            fit: fit.to_string(),
-            filter: SOURCE_FILTER.to_string(),
-            format,
-            classes,
-        };
-        // Says which class has another number of picks.
-        let composites = crate::combine::plan_composites(&picks, &recipe.classes, per_class, grid)?.len();
-        Ok(Self {
-            recipe,
-            composer,
-            fit,
-            samples,
-            picks,
-            per_class,
-            resizer: RefCell::new(Resizer::new()),
-            made: (0..composites).map(|_| None).collect(),
-            sources: BTreeMap::new(),
-        })
+        let spec = set::spec(&classes, grid, (per_class / tiles) as u32, side, Style { fit, format });
+        let builder = SetBuilder::new(SetSpec { seed, ..spec }, fit, picks)?;
+        let made = (0..builder.len()).map(|_| None).collect();
+        let resizer = RefCell::new(Resizer::new());
+        Ok(Self { builder, samples, resizer, made, sources: BTreeMap::new() })
     }
 
     /// Number of composites.
@@ -229,11 +194,11 @@ impl Composites {
     ///
     /// # Errors
     /// None that is known: the options were checked before.
-    #[wasm_bindgen(unchecked_return_type = "CombinePlan")]
+    #[wasm_bindgen(unchecked_return_type = "CostEstimate")]
     pub fn plan(&self) -> Result<JsValue, WebError> {
-        let CombinePlan { classes, composites, sources, side, estimated_bytes } =
-            CombinePlan::new(&self.recipe)?;
-        to_js(&PlanOut { classes, composites, sources, side, estimated_bytes })
+        let CostEstimate { classes, composites, sources, side, estimated_bytes } =
+            CostEstimate::new(self.builder.spec())?;
+        to_js(&EstimateOut { classes, composites, sources, side, estimated_bytes })
     }
 
     /// The paths of the source files that composite `index` needs, tile by tile.
@@ -265,47 +230,35 @@ impl Composites {
         }
         let mut tile = 0;
         let mut used: Vec<(String, u64)> = Vec::new();
-        let made = make(
-            &self.composer,
-            &self.recipe,
-            &plan,
-            |path| {
-                let pick = plan.tiles[tile as usize];
-                let bytes = files.get(tile).dyn_into::<Uint8Array>().map_err(|_| {
-                    WebError::usage(format_args!("the bytes of '{path}' are not a Uint8Array"))
-                })?;
-                let bytes = bytes.to_vec();
-                tile += 1;
-                if ContentHash::of(&bytes) != pick.hash {
-                    return Err(WebError::data(format_args!(
-                        "'{path}' is not the image that was selected (content hash); select again"
-                    )));
-                }
-                used.push((path.to_owned(), bytes.len() as u64));
-                decode(&bytes, &Limits::default()).map_err(|why| {
-                    WebError::data(format_args!("source image '{path}' cannot be used: {why}"))
-                        .caused_by(&why)
-                })
-            },
-            |image, width, height| {
-                self.resizer.borrow_mut().resize(image, width, height, self.fit, SOURCE_FILTER)
-            },
-        )?;
-        let Made { record, file, image } = made;
-        // What a student sees is what is stored: JPEG loses something.
-        let pixels = match self.recipe.format {
-            Format::Png => image,
-            Format::Jpeg { .. } => decode(&file, &Limits::default())?,
-        };
+        let made = self.builder.make(&plan, &mut self.resizer.borrow_mut(), |path| {
+            let pick = plan.tiles[tile as usize];
+            let bytes = files
+                .get(tile)
+                .dyn_into::<Uint8Array>()
+                .map_err(|_| WebError::usage(format_args!("the bytes of '{path}' are not a Uint8Array")))?;
+            let bytes = bytes.to_vec();
+            tile += 1;
+            if ContentHash::of(&bytes) != pick.hash {
+                return Err(WebError::data(format_args!(
+                    "'{path}' is not the image that was selected (content hash); select again"
+                )));
+            }
+            used.push((path.to_owned(), bytes.len() as u64));
+            decode(&bytes, &Limits::default()).map_err(|why| {
+                WebError::data(format_args!("source image '{path}' cannot be used: {why}")).caused_by(&why)
+            })
+        })?;
+        let (stored, file) = (Stored::of(&made), Uint8Array::from(made.file.as_slice()));
+        let pixels = self.builder.stored(made)?;
         let out = object([
-            ("path", format!("{DATA}/{}", record.file_name).into()),
-            ("file", Uint8Array::from(file.as_slice()).into()),
+            ("path", format!("{DATA}/{}", stored.record.file_name).into()),
+            ("file", file.into()),
             ("pixels", Uint8Array::from(pixels.pixels()).into()),
-            ("label", record.label.into()),
-            ("record", to_js(&record)?),
+            ("label", stored.record.label.into()),
+            ("record", to_js(&stored.record)?),
         ]);
         self.sources.extend(used);
-        self.made[index] = Some(Kept { record, hash: ContentHash::of(&file), bytes: file.len() as u64 });
+        self.made[index] = Some(stored);
         Ok(out)
     }
 
@@ -331,38 +284,18 @@ impl Composites {
                 self.made.len()
             )));
         }
-        let made: Vec<&Kept> = self.made.iter().flatten().collect();
-        let records: Vec<CompositeRecord> = made.iter().map(|made| made.record.clone()).collect();
-        let mut metadata = Vec::new();
-        write_metadata(&mut metadata, &records)?;
-        let place = |name: &str| format!("{DATA}/{name}");
-        let mut files: BTreeMap<String, ContentHash> =
-            made.iter().map(|made| (place(&made.record.file_name), made.hash)).collect();
-        files.insert(place(METADATA), ContentHash::of(&metadata));
-        let mut manifest = Manifest {
-            schema: SCHEMA,
-            tool: Tool::this(),
-            created: None,
-            recipe: self.recipe.clone(),
-            min_scale,
-            options: serde_json::json!({ "command": "combine", "given": options }),
-            counts: Counts::of(&self.picks, self.samples.len(), made.len()),
-            bytes: Bytes {
-                source: source_bytes,
-                kept_sources: self.sources.values().sum(),
-                out: made.iter().map(|made| made.bytes).sum(),
-            },
-            hashes: Hashes {
-                source_set: source_set_hash(&self.samples),
-                selection: selection_hash(&self.picks),
-            },
-            files,
-        };
+        let made: Vec<Stored> = self.made.iter().flatten().cloned().collect();
+        let written = WrittenSet::of(&made)?;
+        let options = serde_json::json!({ "command": "combine", "given": options });
+        let facts = SetFacts { options, min_scale, source_bytes };
+        let mut manifest = set::draft(self.builder.spec().clone(), facts, &self.samples);
+        self.builder.complete(&mut manifest, &written, self.samples.len(), self.sources.values().sum());
         let words = match rule {
             Some(RuleOption(rule)) => rule_of(rule, window_start)?.in_words(Metric::El2n),
             None => "by the list that was given".to_owned(),
         };
-        let mut out = vec![SetFile { path: place(METADATA), text: String::from_utf8(metadata)? }];
+        let mut out =
+            vec![SetFile { path: format!("{DATA}/{METADATA}"), text: String::from_utf8(written.metadata)? }];
         out.extend(
             about(&mut manifest, &name, &words).map(|(path, text)| SetFile { path: path.to_owned(), text }),
         );
@@ -372,22 +305,18 @@ impl Composites {
 
 impl Composites {
     fn plan_of(&self, index: usize) -> Result<CompositePlan<'_>, WebError> {
-        if index >= self.made.len() {
-            return Err(WebError::usage(format_args!(
+        self.builder.plan(index).ok_or_else(|| {
+            WebError::usage(format_args!(
                 "there is no composite {index}: there are {}, counted from 0",
                 self.made.len()
-            )));
-        }
-        let per_class = self.per_class as usize;
-        let (class, place) = (index / per_class, index % per_class);
-        let grid = self.recipe.grid;
-        Ok(CompositePlan::of(&self.picks[class], class as u32, place as u32, self.per_class, grid))
+            ))
+        })
     }
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct PlanOut {
+struct EstimateOut {
     classes: u64,
     composites: u64,
     sources: u64,

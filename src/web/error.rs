@@ -7,7 +7,7 @@ use js_sys::{Error, Reflect};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::*;
 
-use crate::fault::Fault;
+use crate::fault::{Fault, Faulty};
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
@@ -30,7 +30,7 @@ fn code(fault: Fault) -> &'static str {
         Fault::Usage => "usage",
         Fault::Data => "data",
         Fault::Device => "device",
-        Fault::Run => "run",
+        Fault::Run | Fault::Stopped => "run",
     }
 }
 
@@ -83,11 +83,10 @@ fn chain(mut error: Option<&(dyn StdError + 'static)>) -> Vec<String> {
     messages
 }
 
-impl<E: StdError + 'static> From<E> for WebError {
-    /// An error of the core; one that is none of the core's is a failure of the run.
+impl<E: Faulty> From<E> for WebError {
+    /// An error of the core, of the kind that it gives itself.
     fn from(error: E) -> Self {
-        let fault = Fault::of(&error).unwrap_or(Fault::Run);
-        Self { causes: chain(error.source()), ..Self::new(fault, &error) }
+        Self { causes: chain(error.source()), ..Self::new(error.fault(), &error) }
     }
 }
 

@@ -8,7 +8,7 @@ use wasm_bindgen::prelude::*;
 
 use super::error::WebError;
 use super::value::to_js;
-use crate::data::{ClassMap, Entry, Folder, Ignored, Look, near_duplicates};
+use crate::data::{ClassMap, Entry, Folder, Look, Problem, near_duplicates};
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
@@ -61,7 +61,7 @@ struct Labelled {
     train: Vec<Entry>,
     val: Vec<Entry>,
     val_origin: &'static str,
-    left_out: Vec<Ignored>,
+    left_out: Vec<Problem>,
 }
 
 /// Sorts the files of a folder into classes and splits, as torchvision's `ImageFolder` does: `<class>/…`, or

@@ -7,7 +7,7 @@ use super::device;
 use super::error::WebError;
 use crate::device::Precision;
 use crate::model::{Architecture, ModelConfig, Stem};
-use crate::train::{Student, on_noise};
+use crate::train::{Student, synthetic_student};
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
@@ -60,7 +60,7 @@ impl StepProfile {
             image_size: options.image_size,
             precision: Precision::Full,
         };
-        Ok(Self(on_noise(&model, options.batch.max(1), 0, &opened.device)?))
+        Ok(Self(synthetic_student(&model, options.batch.max(1), 0, &opened.device)?))
     }
 
     /// Makes one step to its end and returns its loss: views, forward, backward, optimiser.

@@ -12,8 +12,8 @@ use super::error::WebError;
 use super::table::ScoreTable;
 use super::training::{Model, at_least_one, overridden, settings};
 use super::value::{image_set, to_js, word};
-use crate::score::{Proxy, When};
-use crate::train::READ_EVERY;
+use crate::pipeline::TrainOverrides;
+use crate::train::{Proxy, READ_EVERY, ScoringPass};
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
@@ -58,7 +58,7 @@ struct Options {
     #[serde(default)]
     lr: Option<f64>,
     #[serde(default, deserialize_with = "word")]
-    when: When,
+    when: ScoringPass,
     #[serde(default)]
     min_scale: Option<f64>,
     #[serde(default)]
@@ -73,7 +73,7 @@ struct Options {
 }
 
 #[derive(Serialize)]
-struct Progress {
+struct ProxyProgress {
     step: usize,
     steps: usize,
     epoch: u32,
@@ -109,16 +109,16 @@ impl ProxyRun {
         super::value::no_more(&unknown)?;
         let defaults = settings();
         let config = model.config()?;
-        let mut recipe = defaults.proxy;
+        let mut training = defaults.proxy;
         if let Some(epochs) = epochs {
-            recipe = recipe.stopped_after(at_least_one("epochs", epochs)?);
+            training = training.stopped_after(at_least_one("epochs", epochs)?);
         }
-        let recipe = overridden(recipe, None, batch, lr, None)?;
+        let training = overridden(training, TrainOverrides { batch, lr, ..TrainOverrides::default() })?;
         let images = image_set(pixels, labels, model.image_size, config.classes)?;
-        let per_epoch = recipe.steps_per_epoch(images.len()).max(1);
+        let per_epoch = training.steps_per_epoch(images.len()).max(1);
         let task = Proxy::task(Arc::new(images), min_scale.unwrap_or(defaults.proxy_min_scale));
         let opened = device::open(&model.device).await?;
-        let mut proxy = Proxy::new(&config, recipe, task, when, seed, &opened.device)?;
+        let mut proxy = Proxy::new(&config, training, task, when, seed, &opened.device)?;
         if softmax {
             proxy.keep_softmax();
         }
@@ -152,7 +152,7 @@ impl ProxyRun {
     pub fn progress(&self) -> Result<JsValue, WebError> {
         let student = self.proxy.student();
         let epoch = self.finished_epochs();
-        to_js(&Progress {
+        to_js(&ProxyProgress {
             step: student.steps_made(),
             steps: student.steps(),
             epoch,

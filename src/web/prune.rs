@@ -7,8 +7,8 @@ use wasm_bindgen::prelude::*;
 use super::error::WebError;
 use super::samples::{self, Samples};
 use super::value::{GridOption, argument, to_js, word};
-use crate::combine::{Grid, IpcCounts, sources_per_class};
-use crate::data::ClassMap;
+use crate::combine::{IpcCounts, sources_per_class};
+use crate::data::{ClassMap, Grid};
 use crate::prune::{self, Copies, Fill, Named, NamedShared, Pick, PruneRequest, Rule, Selection};
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -168,7 +168,7 @@ pub fn prune_samples(
     } else {
         samples::samples(val, &classes)?
     };
-    let grid = options.grid.map_or(two_by_two(), |grid| grid.0);
+    let grid = options.grid.map_or(Grid::TWO, |grid| grid.0);
     let (composites, per_class) = sources_per_class(options.ipc, grid, options.ipc_counts)?;
     if options.dedup && samples.looks.is_none() {
         return Err(WebError::usage(
@@ -201,11 +201,6 @@ pub fn prune_samples(
             left_out: &chosen.findings.left_out,
         },
     })
-}
-
-/// The grid where none is given.
-pub(super) fn two_by_two() -> Grid {
-    Grid::new(2, 2).expect("two rows and columns are a grid")
 }
 
 /// The text of `selection.csv`, which the program takes with `--selection`.

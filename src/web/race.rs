@@ -11,15 +11,16 @@ use super::error::WebError;
 use super::prune::{RuleOption, rule_of};
 use super::training::{Model, at_least_one, overridden, settings};
 use super::value::{GridOption, image_set, no_more, to_js};
-use super::views::crop_of;
 use crate::augment::{Augmentation, CropChoice, Cutout, MixKind, Normalise};
-use crate::combine::Grid;
+use crate::data::Grid;
 use crate::evaluate::stats::{self, Interval, sample_sd};
 use crate::evaluate::verdict::{self, Runs, Verdict};
 use crate::evaluate::{Correct, Estimate, Method, Noise};
 use crate::model::ModelConfig;
+use crate::pipeline::{TrainOverrides, views};
 use crate::train::{
-    Cohort, Confusion, Course, Evaluation, Exam, Length, Optimizer, READ_EVERY, Recipe, Student, Task,
+    Cohort, Confusion, Evaluation, Evaluator, Length, Optimizer, Progress, READ_EVERY, Student, Task,
+    TrainConfig,
 };
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -69,7 +70,7 @@ export interface Standing {
     /** Accuracy in percent. */
     top1: number;
     /** The same on these images at the sharpness of the smallest tile of an entrant; null without tiles. */
-    softTop1: number | null;
+    top1AtTileSize: number | null;
     /** The same on these images, BatchNorm taking mean and variance from them; null of a network without BatchNorm. */
     adaptedTop1: number | null;
     /** Mean of the accuracies of all classes that have images. */
@@ -195,12 +196,12 @@ struct Entrant {
     correct: Option<Correct>,
 }
 
-/// Students of different methods and seeds that train side by side on one device, with the same recipe.
+/// Students of different methods and seeds that train side by side on one device, with the same training.
 #[wasm_bindgen]
 pub struct Race {
     opened: Opened,
     model: ModelConfig,
-    recipe: Recipe,
+    training: TrainConfig,
     entrants: Vec<Entrant>,
     /// A student for each entrant.
     cohort: Cohort,
@@ -210,7 +211,7 @@ pub struct Race {
 
 #[wasm_bindgen]
 impl Race {
-    /// Opens the device and settles the recipe.
+    /// Opens the device and settles the training.
     ///
     /// # Errors
     /// An `Error` whose code is `usage` for options that mean nothing and `device` where the device cannot be had.
@@ -220,23 +221,20 @@ impl Race {
         let Options { steps, epochs, batch, opt, lr, weight_decay, model, unknown } =
             super::value::options(options)?;
         no_more(&unknown)?;
-        let recipe = match (steps, epochs) {
+        let length = match (steps, epochs) {
             (Some(_), Some(_)) => return Err(WebError::usage("give steps or epochs, not both")),
-            (Some(steps), None) => {
-                settings().student.with_length(Length::Steps(at_least_one("steps", steps)?))
-            }
-            (None, Some(epochs)) => {
-                settings().student.with_length(Length::Epochs(at_least_one("epochs", epochs)?))
-            }
-            (None, None) => settings().student,
+            (Some(steps), None) => Some(Length::Steps(at_least_one("steps", steps)?)),
+            (None, Some(epochs)) => Some(Length::Epochs(at_least_one("epochs", epochs)?)),
+            (None, None) => None,
         };
-        let recipe = overridden(recipe, opt, batch, lr, weight_decay)?;
+        let asked = TrainOverrides { optimizer: opt, length, batch, lr, weight_decay };
+        let training = overridden(settings().student, asked)?;
         let config = model.config()?;
         let opened = device::open(&model.device).await?;
         Ok(Self {
             opened,
             model: config,
-            recipe,
+            training,
             entrants: Vec::new(),
             cohort: Cohort::default(),
             measured_on: 0,
@@ -273,15 +271,16 @@ impl Race {
             )));
         }
         let grid = grid.map_or(Grid::WHOLE, |grid| grid.0);
-        let crop = crop_of(crop, grid, settings().min_scale);
+        let crop = views::crop(crop, grid, settings().min_scale);
         let images = image_set(pixels, labels, self.model.image_size as u32, self.model.classes)?;
         let augmentation = Augmentation { crop, flip: flip.unwrap_or(true), cutout, mix };
         // Seeds of one method bring the same images, which are kept once.
-        let known = self.cohort.courses().map(|other| &other.task().images).find(|known| ***known == images);
+        let known =
+            self.cohort.progresses().map(|other| &other.task().images).find(|known| ***known == images);
         let images = known.cloned().unwrap_or_else(|| Arc::new(images));
         let task = Task { images, grid, augmentation, normalise: Normalise::IMAGENET };
-        let others = self.cohort.courses();
-        let student = Student::beside(others, &self.model, self.recipe, task, seed, &self.opened.device)?;
+        let others = self.cohort.progresses();
+        let student = Student::beside(others, &self.model, self.training, task, seed, &self.opened.device)?;
         self.cohort.push(student);
         self.entrants.push(Entrant { name, seed, correct: None });
         Ok(self.entrants.len() - 1)
@@ -294,8 +293,8 @@ impl Race {
     #[wasm_bindgen(unchecked_return_type = "RaceProgress")]
     pub async fn advance(&mut self, steps: Option<u32>) -> Result<JsValue, WebError> {
         let steps = steps.map_or(READ_EVERY, |steps| (steps as usize).min(READ_EVERY));
-        for (entrant, course) in self.entrants.iter_mut().zip(self.cohort.courses()) {
-            if !course.finished() {
+        for (entrant, progress) in self.entrants.iter_mut().zip(self.cohort.progresses()) {
+            if !progress.finished() {
                 entrant.correct = None;
             }
         }
@@ -309,15 +308,15 @@ impl Race {
     /// None that is known.
     #[wasm_bindgen(unchecked_return_type = "RaceProgress")]
     pub fn progress(&self) -> Result<JsValue, WebError> {
-        let place = |(entrant, course): (&'_ Entrant, &Course)| Place {
+        let place = |(entrant, progress): (&'_ Entrant, &Progress)| Place {
             name: entrant.name.clone(),
             seed: entrant.seed,
-            step: course.steps_made(),
-            steps: course.steps(),
-            loss: course.curve().last().map(|point| point.loss),
+            step: progress.steps_made(),
+            steps: progress.steps(),
+            loss: progress.curve().last().map(|point| point.loss),
         };
-        let students = self.entrants.iter().zip(self.cohort.courses()).map(place).collect();
-        to_js(&Progress { finished: self.cohort.finished(), students })
+        let students = self.entrants.iter().zip(self.cohort.progresses()).map(place).collect();
+        to_js(&RaceProgress { finished: self.cohort.finished(), students })
     }
 
     /// The training curve of a student.
@@ -327,7 +326,7 @@ impl Race {
     #[wasm_bindgen(unchecked_return_type = "CurvePoint[]")]
     pub fn curve(&self, student: usize) -> Result<JsValue, WebError> {
         self.entrant(student)?;
-        to_js(&self.cohort.courses().nth(student).map(Course::curve))
+        to_js(&self.cohort.progresses().nth(student).map(Progress::curve))
     }
 
     /// Measures every student on whole images, which should be none that it was trained on.
@@ -341,11 +340,11 @@ impl Race {
         if set.is_empty() {
             return Err(WebError::data("there are no images to measure on"));
         }
-        let exam = Exam::new(&set, self.cohort.courses().map(|course| course.task().grid));
+        let evaluator = Evaluator::new(&set, self.cohort.progresses().map(|progress| progress.task().grid));
         let mut standings = Vec::with_capacity(self.entrants.len());
         for (entrant, student) in self.entrants.iter_mut().zip(self.cohort.students()) {
             let network = student.network();
-            let answers = exam.ask(&network, &self.opened.device).await?;
+            let answers = evaluator.ask(&network, &self.opened.device).await?;
             let outcome = answers.sharp;
             let percent =
                 |&(seen, right): &(usize, usize)| (seen > 0).then(|| 100.0 * right as f64 / seen as f64);
@@ -355,7 +354,7 @@ impl Race {
                 seed: entrant.seed,
                 images: outcome.images,
                 top1: outcome.top1_percent(),
-                soft_top1: answers.soft.as_ref().map(Evaluation::top1_percent),
+                top1_at_tile_size: answers.at_tile_size.as_ref().map(Evaluation::top1_percent),
                 adapted_top1: answers.adapted.as_ref().map(Evaluation::top1_percent),
                 macro_top1: outcome.macro_top1_percent(),
                 top5: (self.model.classes > 5).then(|| outcome.top5_percent()),
@@ -557,7 +556,7 @@ impl From<verdict::Comparison> for Comparison {
 }
 
 #[derive(Serialize)]
-struct Progress {
+struct RaceProgress {
     finished: bool,
     students: Vec<Place>,
 }
@@ -578,7 +577,7 @@ struct Standing {
     seed: u64,
     images: usize,
     top1: f64,
-    soft_top1: Option<f64>,
+    top1_at_tile_size: Option<f64>,
     adapted_top1: Option<f64>,
     macro_top1: f64,
     top5: Option<f64>,

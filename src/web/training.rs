@@ -7,7 +7,8 @@ use super::error::WebError;
 use super::value::word;
 use crate::device::Precision;
 use crate::model::{Architecture, ModelConfig, Stem};
-use crate::train::{Optimizer, Preset, Recipe, Settings};
+use crate::pipeline::TrainOverrides;
+use crate::train::{Preset, Settings, TrainConfig};
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
@@ -87,25 +88,16 @@ impl Model {
     }
 }
 
-/// A recipe with another batch, learning rate, weight decay and optimiser, where they are given.
-pub(super) fn overridden(
-    recipe: Recipe,
-    optimizer: Option<Optimizer>,
-    batch: Option<usize>,
-    lr: Option<f64>,
-    weight_decay: Option<f64>,
-) -> Result<Recipe, WebError> {
-    let mut recipe = optimizer.map_or(recipe, |optimizer| recipe.with_optimizer(optimizer));
-    recipe.batch = batch.unwrap_or(recipe.batch);
-    recipe.lr = lr.unwrap_or(recipe.lr);
-    recipe.weight_decay = weight_decay.unwrap_or(recipe.weight_decay);
-    if recipe.batch == 0 {
+/// A training with the overrides, which must be numbers that train something.
+pub(super) fn overridden(training: TrainConfig, asked: TrainOverrides) -> Result<TrainConfig, WebError> {
+    let training = asked.on(training);
+    if training.batch == 0 {
         return Err(WebError::usage("batch is 0; give at least 1 image"));
     }
-    if !(recipe.lr.is_finite() && recipe.lr > 0.0) {
-        return Err(WebError::usage(format_args!("lr is {}; give a number above 0", recipe.lr)));
+    if !(training.lr.is_finite() && training.lr > 0.0) {
+        return Err(WebError::usage(format_args!("lr is {}; give a number above 0", training.lr)));
     }
-    Ok(recipe)
+    Ok(training)
 }
 
 /// A number of steps or epochs, which must not be 0.
@@ -123,8 +115,8 @@ mod tests {
         let config = model.config().unwrap();
         assert_eq!((config.architecture, config.width), (Architecture::ConvNetD, 32));
         assert_eq!(model.device, "auto");
-        let recipe = overridden(settings().proxy, None, None, None, None).unwrap();
-        assert_eq!(recipe, settings().proxy);
+        let training = overridden(settings().proxy, TrainOverrides::default()).unwrap();
+        assert_eq!(training, settings().proxy);
     }
 
     #[test]
@@ -141,9 +133,10 @@ mod tests {
 
     #[test]
     fn numbers_that_train_nothing_are_refused() {
-        let recipe = settings().student;
-        assert!(overridden(recipe, None, Some(0), None, None).is_err());
-        assert!(overridden(recipe, None, None, Some(f64::NAN), None).is_err());
+        let training = settings().student;
+        let none = TrainOverrides::default();
+        assert!(overridden(training, TrainOverrides { batch: Some(0), ..none }).is_err());
+        assert!(overridden(training, TrainOverrides { lr: Some(f64::NAN), ..none }).is_err());
         assert!(at_least_one("epochs", 0).is_err() && at_least_one("epochs", 1).is_ok());
         assert!(serde_json::from_str::<Model>(r#"{"imageSize": 64, "classes": 2, "model": "vit"}"#).is_err());
     }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use wasm_bindgen::JsValue;
 
 use super::error::WebError;
-use crate::combine::Grid;
-use crate::data::{DataError, ImageSet};
+use crate::data::{DataError, Grid, ImageSet};
+use crate::fault::Fault;
 
 /// Options: a plain object, or nothing for all defaults. A name that does not exist is an error, as a misspelt
 /// option would otherwise do nothing; `undefined` and `null` leave the default.
@@ -41,7 +41,8 @@ pub(super) fn argument<T: DeserializeOwned>(name: &str, value: JsValue) -> Resul
 
 /// A value as JSON would give it: maps are plain objects, and what is absent is `null`.
 pub(super) fn to_js(value: &impl Serialize) -> Result<JsValue, WebError> {
-    Ok(value.serialize(&serde_wasm_bindgen::Serializer::json_compatible())?)
+    let serializer = serde_wasm_bindgen::Serializer::json_compatible();
+    value.serialize(&serializer).map_err(|why| WebError::new(Fault::Run, why))
 }
 
 /// A plain object of values that serde does not know, such as typed arrays.

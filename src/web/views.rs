@@ -9,8 +9,8 @@ use super::value::{GridOption, image_set, to_js};
 use crate::augment::{
     Augmentation, Crop, CropChoice, Cutout, Executor, Layout, MixKind, Normalise, Planner, View, picture,
 };
-use crate::combine::{Grid, Rect};
-use crate::data::ImageSet;
+use crate::data::{Grid, ImageSet, Rect};
+use crate::pipeline::views;
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
@@ -82,14 +82,6 @@ fn yes() -> bool {
     true
 }
 
-/// The crop of stored images: the one asked for, or else inside a tile of composites and anywhere in whole images; with
-/// `min_scale` where the choice names no scale of its own.
-pub(super) fn crop_of(asked: Option<CropChoice>, grid: Grid, min_scale: f64) -> Crop {
-    let usual =
-        if grid == Grid::WHOLE { CropChoice::Global { min_scale: None } } else { CropChoice::default() };
-    asked.unwrap_or(usual).or_scale(min_scale)
-}
-
 /// The training views of stored images.
 #[wasm_bindgen]
 pub struct Views {
@@ -115,8 +107,8 @@ impl Views {
         let output = super::image::side(view_size.unwrap_or(side))?;
         let count = pixels.len() / (side as usize * side as usize * 3);
         let images = image_set(pixels, vec![0; count], side, 1)?;
-        let grid = grid.map_or(super::prune::two_by_two(), |grid| grid.0);
-        let crop = crop_of(crop, grid, Crop::MIN_SCALE);
+        let grid = grid.map_or(Grid::TWO, |grid| grid.0);
+        let crop = views::crop(crop, grid, Crop::MIN_SCALE);
         let policy = Augmentation { crop, flip, cutout, mix };
         let planner = Planner::new(policy, grid, side, seed)?.with_output(output);
         Ok(Self { images, planner, executor: Executor::new(output) })

@@ -28,7 +28,7 @@ fn compare_leaves_the_report_that_others_script_against() {
             result["top1"]["runs"].as_array().unwrap().iter().map(|run| run.as_f64().unwrap()).collect();
         assert_eq!(runs.len(), 2);
         // Composites are among those compared, so all are asked about soft images, too.
-        assert_eq!(result["soft_top1"]["runs"].as_array().unwrap().len(), 2);
+        assert_eq!(result["top1_at_tile_size"]["runs"].as_array().unwrap().len(), 2);
         // Percent of nine held-out images.
         assert!(runs.iter().all(|run| (0.0..=100.0).contains(run) && (run * 0.09).fract().abs() < 1e-6
             || (run * 0.09).fract() > 1.0 - 1e-6));

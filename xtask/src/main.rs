@@ -4,6 +4,7 @@
 //! tells what to do by hand.
 
 mod browser;
+mod floors;
 mod page;
 mod process;
 mod reproduce;
@@ -38,6 +39,8 @@ enum Task {
     Serve(page::ServeOptions),
     /// Runs the reference experiment and holds it against an independent PyTorch implementation.
     Reproduce(reproduce::Options),
+    /// Checks that every module stands only on those below it, and counts the way through a command.
+    Floors(floors::Options),
     /// Runs the tests of the CPU's kernels under Miri and AddressSanitizer, on Rust's nightly toolchain.
     Soundness,
 }
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Task::Page(options) => page::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Serve(options) => page::serve(&options).map(|()| ExitCode::SUCCESS),
         Task::Reproduce(options) => reproduce::run(&options),
+        Task::Floors(options) => floors::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Soundness => soundness::run().map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {

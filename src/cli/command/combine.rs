@@ -2,74 +2,68 @@
 
 use crate::cli::args::{CombineCommand, DataArgs};
 use crate::cli::console::Console;
-use crate::cli::dataset;
-use crate::cli::exit::InputError;
-use crate::cli::settings::as_json;
-use crate::cli::stage::{combine, data, write};
-use crate::combine::{Bytes, Counts, Hashes, Manifest, SCHEMA, Tool, selection_hash, source_set_hash};
+use crate::cli::exit::{Failure, Result};
+use crate::cli::request;
+use crate::combine::{DATA, picked_sources};
+use crate::fs;
+use crate::pipeline::set::{self, SetBuilder, SetFacts};
 use crate::prune::Selection;
 use crate::report::words::{self, counted};
+use crate::run::{Observer as _, Storage as _};
 use crate::train::Preset;
 
 /// Lays the images of a selection into composites and writes the dataset.
-pub(in crate::cli) fn run(args: &CombineCommand, console: &Console) -> anyhow::Result<()> {
-    let file = &args.selection;
-    let rows = std::fs::File::open(file)
-        .map_err(|why| InputError(format!("--selection {}: {why}", file.display())))?;
+pub(in crate::cli) fn run(args: &CombineCommand, console: &Console) -> Result<()> {
+    let file = args.selection.display();
+    let rows = std::fs::File::open(&args.selection)
+        .map_err(|why| Failure::input(format!("--selection {file}: {why}")))?;
     let rows = Selection::read_csv(std::io::BufReader::new(rows))?;
-    let settings = Preset::Small.settings();
     // Which images were held out when the list was made is not known here and does not matter: the list
     // says which to take.
     let data_args = DataArgs { data: args.data.clone(), val_fraction: None, on_error: args.on_error };
-    let listing = data::list_whole(&data_args, console)?;
-    let side = settings.image_size as u32;
-    let data = data::load(listing, &data_args, side, settings.val_resize, console)?;
+    let listing = fs::list_whole(&request::read_options(&data_args), console)?;
+    let reading = request::reading(&Preset::Small.settings());
+    let data = fs::load(listing, args.on_error, reading, console)?;
     let selection = Selection::join(&rows, &data.train.samples, &data.classes)?;
     let tiles = args.grid.tiles() as usize;
     let per_class = selection.per_class();
     if per_class == 0 || !per_class.is_multiple_of(tiles) {
-        return Err(InputError(format!(
-            "{} keeps {per_class} images a class, which do not fill composites of {tiles} tiles (--grid {})",
-            file.display(),
+        return Err(Failure::input(format!(
+            "{file} keeps {per_class} images a class, which do not fill composites of {tiles} tiles (--grid {})",
             args.grid
-        ))
-        .into());
+        )));
     }
-    write::empty_folder(&args.out, &args.data)?;
-    data.write_lists(&args.out.out, console)?;
-    let ipc = (per_class / tiles) as u32;
-    let recipe = combine::recipe(&data.classes, args.grid, ipc, args.image_size, &args.combine);
-    let picks = combine::picks(&selection, &data);
-    let out = &args.out.out;
-    let written = combine::write(out, &recipe, &picks, &data, &args.combine, console)?;
-    let mut manifest = Manifest {
-        schema: SCHEMA,
-        tool: Tool::this(),
-        created: None,
+    let out = request::output(&args.out, &data_args)?;
+    request::ensure_free(&out, args.out.force)?;
+    out.clear()?;
+    data.write_lists(&out, console)?;
+    let style = request::style(&args.combine);
+    let spec = set::spec(&data.classes, args.grid, (per_class / tiles) as u32, args.image_size, style);
+    let facts = SetFacts {
+        options: serde_json::json!({ "command": "combine" }),
         min_scale: args.min_scale,
-        options: as_json(&serde_json::json!({ "command": "combine" })),
-        counts: Counts::of(&picks, data.train.samples.len(), written.records.len()),
-        bytes: Bytes {
-            source: data.train.bytes,
-            kept_sources: combine::source_bytes(&data.root, &picks),
-            out: written.composite_bytes,
-        },
-        hashes: Hashes {
-            source_set: source_set_hash(&data.train.samples),
-            selection: selection_hash(&picks),
-        },
-        files: written.files,
-        recipe,
+        source_bytes: data.train.bytes,
     };
-    let name = data::name_of(&data.root);
-    dataset::write_about(out, &mut manifest, &name, "by the list that was given")?;
+    let samples = &data.train.samples;
+    let mut manifest = set::draft(spec.clone(), facts, samples);
+    let picks = picked_sources(&selection, samples, &data.classes);
+    let builder = SetBuilder::new(spec, style.fit, picks)?;
+    let stage = console.stage("combine", "composites", builder.len());
+    let written = builder.write(&out, &*data.originals, &|| {
+        stage.add(1);
+        !console.wants_stop()
+    })?;
+    drop(stage);
+    let kept = set::source_bytes(&*data.originals, builder.picks());
+    builder.complete(&mut manifest, &written, samples.len(), kept);
+    set::write_about(&out, &mut manifest, &data.name, "by the list that was given")?;
     console.result(
         &serde_json::to_value(&manifest)?,
         format_args!(
             "wrote {} ({}): {}",
             counted(manifest.counts.composites, "composite", "composites"),
             words::bytes(manifest.bytes.out),
-            out.join(dataset::DATA).display()
+            out.shown(DATA)
         ),
     );
     Ok(())

@@ -5,23 +5,26 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use crate::cli::args::{
-    BudgetArgs, CombineArgs, DataArgs, DemoArgs, FormatChoice, ModelArgs, OutArgs, ProxyArgs, PruneArgs,
-    RuleArgs, ScoreArgs, StudentArgs,
-};
-use crate::cli::command::compare::{self, Comparison};
-use crate::cli::command::compress;
+use crate::cli::args::DemoArgs;
 use crate::cli::console::Console;
-use crate::cli::folder::OnError;
-use crate::cli::settings;
-use crate::cli::stage::write;
-use crate::data::Fit;
+use crate::cli::exit::{Failure, Result};
+use crate::cli::{report, request};
+use crate::combine::{Format, IpcCounts};
+use crate::data::{Fit, Grid, OnError};
 use crate::evaluate::Method;
 use crate::evaluate::verdict::Verdict;
+use crate::fs::{self, OutputFolder, ReadOptions};
+use crate::pipeline::compare::compare;
+use crate::pipeline::compress::{self, compress};
+use crate::pipeline::prune::Pruning;
+use crate::pipeline::request::{Budget, Common, CompareRequest, CompressRequest, ProxyRequest, ScoreRequest};
+use crate::pipeline::set::Style;
+use crate::pipeline::views::ViewRequest;
+use crate::pipeline::{Overrides, TrainOverrides};
 use crate::prune::{Fill, Rule};
 use crate::report::Report;
-use crate::score::When;
-use crate::train::Preset;
+use crate::run::{self, Storage as _};
+use crate::train::{Length, Preset, ScoringPass, Settings};
 
 /// 2,062 photographs of the Sign Language Digits Dataset (Apache-2.0), as a folder of `train/` and `val/`; where they come from
 /// and what was done to them stands beside them.
@@ -37,109 +40,77 @@ const SCORE_RATE: f64 = 0.004;
 const IPC: u32 = 1;
 
 /// Unpacks the photographs, compresses them to one image a class, compares the methods, explains the outcome.
-pub(in crate::cli) fn run(args: &DemoArgs, console: &Console) -> anyhow::Result<()> {
-    let out = OutArgs { out: args.out.clone(), force: args.force };
-    if write::is_occupied(&args.out)? {
+pub(in crate::cli) fn run(args: &DemoArgs, console: &Console) -> Result<()> {
+    let root = OutputFolder::new(&args.out, [])?;
+    if root.is_occupied()? {
         if !args.force {
-            return Err(write::occupied(&args.out, "it is not empty").into());
+            return Err(request::occupied(&root));
         }
-        std::fs::remove_dir_all(&args.out)?;
+        root.clear()?;
     }
     let images = args.out.join("sign-digits");
     console.say(format_args!("unpacking 2,062 photographs of ten hand signs into {}", images.display()));
-    unpack(&images)?;
+    unpack(&images).map_err(Failure::run)?;
+    let options = ReadOptions { on_error: OnError::Fail, ..ReadOptions::new(&images) };
+    let out = |name: &str| OutputFolder::new(&args.out.join(name), [images.as_path()]);
+    let (compressed, comparison) = (out("compressed")?, out("comparison")?);
 
-    let data_args = DataArgs { data: images, val_fraction: None, on_error: OnError::Fail };
-    let model = ModelArgs {
-        preset: Preset::Small,
-        image_size: Some(SIDE),
-        model: None,
-        width: NonZeroUsize::new(WIDTH),
-        stem: None,
-        seed: args.seed,
-        device: args.device,
-        precision: args.precision,
-    };
-    let (score, prune, combine, student, budget) = flags()?;
-    let config = settings::resolve(&model, Some(&student), Some(&score.proxy));
+    let request = demo_request(args, &options);
+    let quiet = console.without_result();
+    let listing = fs::list(&options, args.seed, &quiet)?;
+    let opened = run::open(args.device, args.precision, &quiet)?;
+    let reading = request::reading(&request.common.settings);
+    let data = fs::load(listing, options.on_error, reading, &quiet)?;
+    let made = compress(&request, &data, (&compressed, false), Some(&opened), &quiet)?;
+    report::write(&compressed, made, &data.val.samples, &quiet)?;
 
-    let compress_args = crate::cli::args::CompressArgs {
-        data: data_args.clone(),
-        out: OutArgs { out: args.out.join("compressed"), force: false },
-        budget: budget.clone(),
-        model: model.clone(),
-        score: score.clone(),
-        rule: RuleArgs { rule: Rule::Easy, window_start: None },
-        prune: prune.clone(),
-        combine: combine.clone(),
-        student: student.clone(),
-        evaluate: false,
-        repeats: NonZeroUsize::MIN,
-        dry_run: false,
-    };
-    compress::run(&compress_args, &console.without_result())?;
-
-    let dataset = super::load(&data_args, &config, args.seed, &console.without_result())?;
-    let comparison_folder = args.out.join("comparison");
-    let comparison = Comparison {
-        data: &data_args,
-        out: &comparison_folder,
-        budget: &budget,
-        methods: &[Method::RANDOM, Method::EL2N, Method::PCA, Method::RANDOM_COMPOSITES],
+    let request = CompareRequest {
+        common: request.common,
+        methods: vec![Method::RANDOM, Method::EL2N, Method::PCA, Method::RANDOM_COMPOSITES],
         repeats: args.repeats.get(),
-        model: &model,
-        score: &score,
-        prune: &prune,
-        combine: &combine,
-        student: &student,
-        first_log: Some(&args.out.join("compressed").join(compress::LOG)),
+        first_log: compress::read_log(&compressed)?,
     };
-    let comparison_out = OutArgs { out: comparison_folder.clone(), force: false };
-    let report = compare::compare(&comparison, &config, &dataset, &comparison_out, console)?;
-    let explained = explain(&report);
-    write::report(&comparison_folder, report, &dataset.val.samples, console)?;
+    let made = compare(&request, &data, (&comparison, false), args.device, console)?;
+    let explained = explain(&made);
+    report::write(&comparison, made, &data.val.samples, console)?;
     console.say(format_args!("\n{explained}"));
-    console.say(format_args!("the compressed dataset: {}", out.out.join("compressed/data").display()));
+    console.say(format_args!("the compressed dataset: {}", compressed.shown("data")));
     Ok(())
 }
 
-/// The flags that the demo does not offer: its own sizes and rates, and the defaults of all others.
-fn flags() -> anyhow::Result<(ScoreArgs, PruneArgs, CombineArgs, StudentArgs, BudgetArgs)> {
-    let ten = NonZeroUsize::new(10).context("ten is not zero")?;
-    Ok((
-        ScoreArgs {
-            scores: None,
-            proxy: ProxyArgs {
-                runs: NonZeroUsize::MIN,
-                score_epochs: ten,
-                window: None,
-                when: When::Train,
-                score_lr: Some(SCORE_RATE),
-                score_batch_size: NonZeroUsize::new(BATCH),
-                score_min_scale: None,
-            },
-        },
-        PruneArgs { fill: Fill::Error, dedup: false },
-        CombineArgs { fit: Fit::Squash, format: FormatChoice::Png, quality: None },
-        StudentArgs {
-            steps: NonZeroUsize::new(STEPS),
-            epochs: None,
-            batch_size: NonZeroUsize::new(BATCH),
+/// The demo's set: its own sizes and rates, and the defaults of all others.
+fn demo_request(args: &DemoArgs, options: &ReadOptions) -> CompressRequest {
+    let asked = Overrides {
+        image_size: Some(SIDE),
+        width: Some(WIDTH),
+        student: TrainOverrides {
+            length: Some(Length::Steps(STEPS)),
+            batch: Some(BATCH),
             lr: Some(RATE),
-            weight_decay: None,
-            opt: None,
-            min_scale: None,
-            augment: None,
-            no_flip: false,
-            cutout: None,
-            mix: None,
+            ..TrainOverrides::default()
         },
-        BudgetArgs {
-            ipc: IPC,
-            grid: "2".parse().map_err(anyhow::Error::msg)?,
-            ipc_counts: crate::combine::IpcCounts::Composites,
+        proxy: TrainOverrides { batch: Some(BATCH), lr: Some(SCORE_RATE), ..TrainOverrides::default() },
+        ..Overrides::default()
+    };
+    let settings = Settings { precision: args.precision, ..asked.on(Preset::Small.settings()) };
+    let proxy = ProxyRequest { runs: NonZeroUsize::MIN, window: None, pass: ScoringPass::Train };
+    let (min_scale, flip) = (settings.min_scale, settings.flip);
+    CompressRequest {
+        common: Common {
+            preset: Preset::Small,
+            settings,
+            seed: args.seed,
+            budget: Budget { ipc: IPC, grid: Grid::TWO, counts: IpcCounts::Composites },
+            score: ScoreRequest { given: None, proxy },
+            pruning: Pruning { fill: Fill::Error, dedup: false },
+            style: Style { fit: Fit::Squash, format: Format::Png },
+            views: ViewRequest { crop: None, min_scale, flip, cutout: None, mix: None },
         },
-    ))
+        rule: Rule::Easy,
+        students: None,
+        val_fraction: options.val_fraction(),
+        on_error: options.on_error,
+    }
 }
 
 /// Writes the photographs as an ordinary folder of class folders.

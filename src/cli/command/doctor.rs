@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use super::clock;
 use crate::cli::args::DoctorArgs;
-use crate::cli::console::Console;
+use crate::cli::console::{Console, clock};
+use crate::cli::exit::{Failure, Result};
 use crate::device::{DeviceChoice, DeviceError, MatrixUnits, Precision, open};
 use crate::train::{SelfCheck, self_check, step_seconds};
 
@@ -27,7 +27,7 @@ struct Finding {
 }
 
 /// Checks one device, or every one the build knows, against double precision on the CPU.
-pub(in crate::cli) fn run(args: &DoctorArgs, console: &Console) -> anyhow::Result<()> {
+pub(in crate::cli) fn run(args: &DoctorArgs, console: &Console) -> Result<()> {
     let asked = args.device;
     let choices = asked.map_or_else(
         || {
@@ -96,7 +96,7 @@ pub(in crate::cli) fn run(args: &DoctorArgs, console: &Console) -> anyhow::Resul
     }
 }
 
-fn check(choice: DeviceChoice) -> (Finding, Option<anyhow::Error>) {
+fn check(choice: DeviceChoice) -> (Finding, Option<Failure>) {
     let begun = Instant::now();
     let mut finding = Finding {
         choice,
@@ -119,7 +119,7 @@ fn check(choice: DeviceChoice) -> (Finding, Option<anyhow::Error>) {
         if ok {
             finding.step_ms = Some(step_seconds(&opened.device, clock, None).await? * 1e3);
         }
-        anyhow::Ok(())
+        Ok::<(), Failure>(())
     });
     let error = result.err();
     finding.problem = error.as_ref().map(ToString::to_string);

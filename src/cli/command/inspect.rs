@@ -5,13 +5,11 @@ use std::path::Path;
 
 use crate::cli::args::InspectArgs;
 use crate::cli::console::Console;
-use crate::cli::dataset::DATA;
-use crate::cli::exit::{InputError, UsageError};
-use crate::cli::folder;
-use crate::cli::output::write_atomic;
-use crate::cli::stage::combine::read_source;
-use crate::combine::{CompositeRecord, Format, encode, read_metadata};
+use crate::cli::exit::{Failure, Result};
+use crate::combine::{CompositeRecord, DATA, Format, METADATA, encode, read_metadata};
 use crate::data::{Entry, Filter, Fit, Folder, Image, Resizer};
+use crate::fs::{self, SourceFolder};
+use crate::pipeline::Originals as _;
 use crate::report::words::counted;
 
 /// Images of a class on a contact sheet, classes on it, and the side of each in pixels.
@@ -19,10 +17,8 @@ const COLUMNS: usize = 12;
 const ROWS: usize = 40;
 const CELL: u32 = 64;
 
-const METADATA: &str = "metadata.jsonl";
-
 /// Runs the command.
-pub(in crate::cli) fn run(args: &InspectArgs, console: &Console) -> anyhow::Result<()> {
+pub(in crate::cli) fn run(args: &InspectArgs, console: &Console) -> Result<()> {
     // A folder that compress wrote holds its images in `data`.
     let inner = args.folder.join(DATA);
     let root = if inner.join(METADATA).is_file() { inner } else { args.folder.clone() };
@@ -30,7 +26,7 @@ pub(in crate::cli) fn run(args: &InspectArgs, console: &Console) -> anyhow::Resu
     if let Some(file) = &args.tile {
         return tiles(file, records.as_deref(), &root, console);
     }
-    let tree = Folder::from_paths(folder::scan(&root)?.paths)?;
+    let tree = Folder::from_paths(fs::scan(&root)?.paths)?;
     let count = |entries: &[Entry], class: u32| entries.iter().filter(|e| e.class == class).count();
     let mut text = String::new();
     let mut classes = Vec::new();
@@ -66,9 +62,9 @@ pub(in crate::cli) fn run(args: &InspectArgs, console: &Console) -> anyhow::Resu
     if let Some(path) = &args.sheet {
         if path.exists() {
             let shown = path.display();
-            return Err(InputError(format!("--sheet {shown} exists; name another file")).into());
+            return Err(Failure::input(format!("--sheet {shown} exists; name another file")));
         }
-        write_atomic(path, &sheet(&root, &tree)?)?;
+        fs::write_atomic(path, &sheet(&root, &tree)?)?;
         let _ = writeln!(text, "contact sheet: {}", path.display());
     }
     let json = serde_json::json!({
@@ -79,13 +75,13 @@ pub(in crate::cli) fn run(args: &InspectArgs, console: &Console) -> anyhow::Resu
     Ok(())
 }
 
-fn records(root: &Path) -> anyhow::Result<Option<Vec<CompositeRecord>>> {
+fn records(root: &Path) -> Result<Option<Vec<CompositeRecord>>> {
     let path = root.join(METADATA);
     match std::fs::File::open(&path) {
         Ok(file) => {
             let records = read_metadata(std::io::BufReader::new(file));
             let records =
-                records.map_err(|why| InputError(format!("{} cannot be read: {why}", path.display())))?;
+                records.map_err(|why| Failure::input(format!("{} cannot be read: {why}", path.display())))?;
             Ok(Some(records))
         }
         Err(_) => Ok(None),
@@ -93,18 +89,16 @@ fn records(root: &Path) -> anyhow::Result<Option<Vec<CompositeRecord>>> {
 }
 
 /// Where the tiles of one composite came from.
-fn tiles(
-    file: &str,
-    records: Option<&[CompositeRecord]>,
-    root: &Path,
-    console: &Console,
-) -> anyhow::Result<()> {
+fn tiles(file: &str, records: Option<&[CompositeRecord]>, root: &Path, console: &Console) -> Result<()> {
     let records = records.ok_or_else(|| {
-        InputError(format!("{} has no metadata.jsonl; only composites of ours can be traced", root.display()))
+        Failure::input(format!(
+            "{} has no metadata.jsonl; only composites of ours can be traced",
+            root.display()
+        ))
     })?;
     let record = records.iter().find(|record| record.file_name == file).ok_or_else(|| {
         let example = records.first().map_or("", |record| record.file_name.as_str());
-        UsageError(format!("--tile {file} is not in metadata.jsonl; give a file_name such as {example}"))
+        Failure::usage(format!("--tile {file} is not in metadata.jsonl; give a file_name such as {example}"))
     })?;
     let mut text = format!("{file}: class {}\n", record.class);
     for tile in &record.tiles {
@@ -117,14 +111,15 @@ fn tiles(
 }
 
 /// Some images of every class, a row each.
-fn sheet(root: &Path, tree: &Folder) -> anyhow::Result<Vec<u8>> {
+fn sheet(root: &Path, tree: &Folder) -> Result<Vec<u8>> {
+    let originals = SourceFolder(root.to_owned());
     let rows = tree.classes.len().min(ROWS);
     let mut sheet = Image::filled(COLUMNS as u32 * CELL, rows as u32 * CELL, [255; 3]);
     let mut resizer = Resizer::new();
     let width = sheet.width() as usize * 3;
     for row in 0..rows {
         let of_class = tree.train.iter().filter(|entry| entry.class == row as u32);
-        let images = of_class.filter_map(|entry| read_source(root, &entry.path).ok()).take(COLUMNS);
+        let images = of_class.filter_map(|entry| originals.image(&entry.path).ok()).take(COLUMNS);
         for (column, image) in images.enumerate() {
             let cell = resizer.resize(&image, CELL, CELL, Fit::Pad, Filter::Lanczos3);
             for (y, line) in cell.pixels().chunks_exact(CELL as usize * 3).enumerate() {

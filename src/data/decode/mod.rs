@@ -1,11 +1,19 @@
 //! From the bytes of an image file to pixels.
 
 mod complete;
+
+impl Faulty for DecodeError {
+    fn fault(&self) -> Fault {
+        Fault::Data
+    }
+}
+
 #[cfg(test)]
 mod fixtures;
 mod header;
 mod rgb;
 
+use crate::fault::{Fault, Faulty};
 use std::io::Cursor;
 
 use image::metadata::Orientation;

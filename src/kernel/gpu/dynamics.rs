@@ -117,7 +117,7 @@ pub(in crate::kernel) fn dynamics(logits: CubeTensor, labels: CubeTensor) -> Cub
         floats: samples * (classes + COLUMNS),
     });
     let rows = empty(&logits, [samples, COLUMNS]);
-    assert!(samples <= super::MOST as usize, "a batch has fewer than 65,536 samples");
+    assert!(samples <= super::MAX_CUBES as usize, "a batch has fewer than 65,536 samples");
     // SAFETY: one workgroup a sample; labels are checked where data enters, and classes bound every index.
     unsafe {
         dynamics_of_rows::launch_unchecked(

@@ -24,12 +24,12 @@ use super::probe::{self, Work};
 const UNITS: u32 = 64;
 
 /// Workgroups in one dimension, at most.
-const MOST: u32 = 65_535;
+const MAX_CUBES: u32 = 65_535;
 
 /// Workgroups for one invocation an element, in two dimensions where one does not reach far enough.
 pub(super) fn elementwise(count: usize) -> (CubeCount, CubeDim) {
     let cubes = (count as u32).div_ceil(UNITS).max(1);
-    let far = cubes.div_ceil(MOST);
+    let far = cubes.div_ceil(MAX_CUBES);
     (CubeCount::Static(cubes.div_ceil(far), far, 1), CubeDim::new_1d(UNITS))
 }
 

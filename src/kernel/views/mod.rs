@@ -8,8 +8,7 @@ use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use crate::augment::{Normalise, View};
-use crate::combine::Rect;
-use crate::data::ImageSet;
+use crate::data::{ImageSet, Rect};
 use crate::device::upload;
 
 /// Buffers that the images may lie in.

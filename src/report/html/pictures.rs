@@ -7,7 +7,7 @@ use super::super::{ClassPictures, Gallery, Picture};
 /// Classes shown at once; the others are folded.
 const SHOWN: usize = 10;
 /// Most pictures side by side in a strip.
-const MOST_COLUMNS: usize = 10;
+const MAX_COLUMNS: usize = 10;
 
 pub(super) fn extremes(gallery: &Gallery) -> Option<Markup> {
     let classes: Vec<&ClassPictures> = gallery
@@ -39,7 +39,7 @@ fn strips(class: &ClassPictures) -> Markup {
                     @if !pictures.is_empty() {
                         div {
                             h4 { (name) }
-                            div.pictures style=(format!("--columns:{}", pictures.len().min(MOST_COLUMNS))) {
+                            div.pictures style=(format!("--columns:{}", pictures.len().min(MAX_COLUMNS))) {
                                 @for (rank, picture) in pictures.iter().enumerate() {
                                     (enlargeable(picture, &format!("{} image {} of class {}", name, rank + 1, class.class)))
                                 }

@@ -5,10 +5,10 @@ use pollster::block_on;
 
 use super::*;
 use crate::model::StateTensor;
-use crate::train::student::tests::{lively, model, recipe, task, weights};
+use crate::train::student::tests::{config, lively, model, task, weights};
 
 fn student(steps: usize, seed: u64) -> Student {
-    Student::new(&model(), recipe(steps), task(24, lively()), seed, &Device::flex()).expect("a valid student")
+    Student::new(&model(), config(steps), task(24, lively()), seed, &Device::flex()).expect("a valid student")
 }
 
 #[test]
@@ -35,7 +35,7 @@ mod on_a_gpu {
     use crate::augment::{Augmentation, MixKind, Normalise};
     use crate::device::Precision;
     use crate::model::{Architecture, ModelConfig};
-    use crate::train::{Optimizer, Recipe, Task};
+    use crate::train::{Optimizer, Task, TrainConfig};
 
     type Learned = (Vec<CurvePoint>, Vec<StateTensor>);
     use crate::train::CurvePoint;
@@ -45,7 +45,7 @@ mod on_a_gpu {
     }
 
     /// Students whose views, images, grid and seeds differ; two of them share their images.
-    fn students(model: &ModelConfig, recipe: Recipe, device: &Device) -> Vec<Student> {
+    fn students(model: &ModelConfig, config: TrainConfig, device: &Device) -> Vec<Student> {
         let shared = task(24, lively());
         let mixup = Augmentation { mix: Some(MixKind::Mixup { alpha: 0.7 }), ..lively() };
         let tasks = [
@@ -56,7 +56,7 @@ mod on_a_gpu {
         let mut students: Vec<Student> = Vec::new();
         for (seed, task) in tasks.into_iter().enumerate() {
             let others = students.iter().map(|student| &**student);
-            let student = Student::beside(others, model, recipe, task, seed as u64, device);
+            let student = Student::beside(others, model, config, task, seed as u64, device);
             students.push(student.expect("a valid student"));
         }
         students
@@ -66,14 +66,14 @@ mod on_a_gpu {
     fn assert_as_alone(model: &ModelConfig, optimizer: Optimizer, gpu: &Device) {
         // Three batches an epoch, the last of them smaller.
         let steps = if model.architecture == Architecture::ResNet18 { 3 } else { 7 };
-        let recipe = Recipe { optimizer, ..recipe(steps) };
-        let mut alone = students(model, recipe, gpu);
+        let config = TrainConfig { optimizer, ..config(steps) };
+        let mut alone = students(model, config, gpu);
         for student in &mut alone {
             for part in [2, steps - 2] {
                 block_on(student.advance(part)).expect("the GPU answers");
             }
         }
-        let mut cohort = Cohort::new(students(model, recipe, gpu));
+        let mut cohort = Cohort::new(students(model, config, gpu));
         block_on(cohort.advance(2)).expect("the GPU answers");
         assert_eq!(cohort.stacks.len(), 1);
         assert_eq!(cohort.stacks[0].members, [0, 1, 2]);
@@ -115,7 +115,7 @@ mod on_a_gpu {
     #[test]
     fn a_student_put_aside_in_a_stack_goes_on_alone() {
         let Some(gpu) = crate::kernel::testing::wgpu() else { return };
-        let fresh = || students(&model(), recipe(6), &gpu);
+        let fresh = || students(&model(), config(6), &gpu);
         let mut cohort = Cohort::new(fresh());
         block_on(cohort.advance(4)).expect("the GPU answers");
         let bytes = block_on(cohort.checkpoint(2)).expect("the GPU answers");
@@ -130,39 +130,41 @@ mod on_a_gpu {
     #[test]
     fn students_of_other_shapes_or_steps_are_not_stacked() {
         let Some(gpu) = crate::kernel::testing::wgpu() else { return };
-        let new = |model: &ModelConfig, recipe, count| {
-            Student::new(model, recipe, task(count, lively()), 1, &gpu).expect("a valid student")
+        let new = |model: &ModelConfig, config, count| {
+            Student::new(model, config, task(count, lively()), 1, &gpu).expect("a valid student")
         };
         let wide = ModelConfig { width: 9, ..model() };
         let mut cohort = Cohort::new(vec![
-            new(&model(), recipe(6), 24),
-            new(&wide, recipe(6), 24),
-            new(&model(), recipe(7), 24),
-            new(&model(), recipe(6), 25),
-            new(&wide, recipe(6), 24),
+            new(&model(), config(6), 24),
+            new(&wide, config(6), 24),
+            new(&model(), config(7), 24),
+            new(&model(), config(6), 25),
+            new(&wide, config(6), 24),
         ]);
         block_on(cohort.advance(1)).expect("the GPU answers");
         let members: Vec<_> = cohort.stacks.iter().map(|stack| stack.members.clone()).collect();
         assert_eq!(members, [[1, 4]]);
         // One that is ahead is not, either.
-        cohort.students()[1].course.step += 1;
+        cohort.students()[1].progress.step += 1;
         block_on(cohort.advance(1)).expect("the GPU answers");
         assert!(cohort.stacks.is_empty());
-        assert_eq!(cohort.courses().map(Course::steps_made).collect::<Vec<_>>(), [2, 3, 2, 2, 2]);
+        assert_eq!(cohort.progresses().map(Progress::steps_made).collect::<Vec<_>>(), [2, 3, 2, 2, 2]);
     }
 
     #[test]
     fn a_student_that_fills_the_gpu_alone_is_not_stacked() {
         let Some(gpu) = crate::kernel::testing::wgpu() else { return };
-        let recipe = Recipe { batch: 24, ..recipe(2) };
+        let config = TrainConfig { batch: 24, ..config(2) };
         // A batch of 24 images of 16 x 16 pixels: two students of this width would pass the limit, one does not.
-        let model = ModelConfig { width: MOST / (24 * 16 * 16) / 2 + 1, ..model() };
-        let course =
-            |seed| Course::new([], &model, recipe, task(24, lively()), seed, &gpu).expect("a valid course");
-        assert_eq!(together(&course(1)), 1);
+        let model = ModelConfig { width: MAX_STACKED_FLOATS / (24 * 16 * 16) / 2 + 1, ..model() };
+        let progress = |seed| {
+            Progress::new([], &model, config, task(24, lively()), seed, &gpu).expect("a valid progress")
+        };
+        assert_eq!(together(&progress(1)), 1);
         let narrow = ModelConfig { width: model.width - 1, ..model };
-        let course = Course::new([], &narrow, recipe, task(24, lively()), 1, &gpu).expect("a valid course");
-        assert_eq!(together(&course), 2);
+        let progress =
+            Progress::new([], &narrow, config, task(24, lively()), 1, &gpu).expect("a valid progress");
+        assert_eq!(together(&progress), 2);
     }
 
     #[test]
@@ -181,11 +183,11 @@ mod on_a_gpu {
         .into_iter()
         .enumerate()
         {
-            let student = Student::beside(cohort.courses(), &model(), recipe(6), task, seed as u64, &gpu);
+            let student = Student::beside(cohort.progresses(), &model(), config(6), task, seed as u64, &gpu);
             cohort.push(student.expect("a valid student"));
         }
         let resident: Vec<_> =
-            cohort.courses().map(|course| course.resident.clone().expect("they lie there")).collect();
+            cohort.progresses().map(|progress| progress.resident.clone().expect("they lie there")).collect();
         assert!(Arc::ptr_eq(&resident[0], &resident[1]));
         assert!(resident[2..].iter().all(|other| !Arc::ptr_eq(&resident[0], other)));
     }

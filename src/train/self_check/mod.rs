@@ -12,9 +12,10 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::Serialize;
 
+use super::config::{Decay, Length, Optimizer, Schedule, TrainConfig};
 use super::optimizer::OptimizerState;
-use super::recipe::{Decay, Length, Optimizer, Recipe, Schedule};
 use crate::device::{Precision, upload};
+use crate::fault::{Fault, Faulty};
 use crate::kernel::convolution::reference::OF_HALVES;
 use crate::kernel::cross_entropy::{Target, mixed_cross_entropy};
 use crate::model::{Architecture, ModelConfig, Stem};
@@ -134,7 +135,7 @@ async fn train(device: &Device, precision: Precision) -> Result<(f64, f64), Chec
     const SIDE: usize = 16;
     const BATCH: usize = 24;
     const CLASSES: usize = 4;
-    let config = ModelConfig {
+    let model = ModelConfig {
         architecture: Architecture::ConvNet,
         width: 8,
         stem: Stem::ImageNet,
@@ -143,9 +144,8 @@ async fn train(device: &Device, precision: Precision) -> Result<(f64, f64), Chec
         precision,
     };
     let autodiff = device.clone().autodiff();
-    let mut network =
-        config.init(0, &autodiff).map_err(|e| CheckError::Device(format!("no network: {e}")))?;
-    let recipe = Recipe {
+    let mut network = model.init(0, &autodiff).map_err(|e| CheckError::Device(format!("no network: {e}")))?;
+    let config = TrainConfig {
         optimizer: Optimizer::AdamW,
         lr: 0.02,
         weight_decay: 1e-4,
@@ -156,7 +156,7 @@ async fn train(device: &Device, precision: Precision) -> Result<(f64, f64), Chec
         eta_min: 0.0,
         schedule: Schedule::Step,
     };
-    let mut optimizer = OptimizerState::new(&recipe);
+    let mut optimizer = OptimizerState::new(&config);
     let mut stream = Stream::new(1, Purpose::Test, 0, 0);
     let pixels: Vec<f32> = (0..BATCH * 3 * SIDE * SIDE).map(|_| stream.normal() as f32).collect();
     let input = upload::floats(TensorData::new(pixels, [BATCH, SIDE, SIDE, 3]), &autodiff);
@@ -169,7 +169,7 @@ async fn train(device: &Device, precision: Precision) -> Result<(f64, f64), Chec
         let loss = mixed_cross_entropy(logits, &targets);
         losses.push(loss.clone().inner());
         let gradients = GradientsParams::from_grads(loss.backward(), &network);
-        network = optimizer.step(recipe.lr, network, gradients);
+        network = optimizer.step(config.lr, network, gradients);
     }
     // The last network must be usable off the graph, too: evaluation runs there.
     let logits = network.valid().forward_eval(input.inner());
@@ -179,6 +179,12 @@ async fn train(device: &Device, precision: Precision) -> Result<(f64, f64), Chec
         shares.chunks(BATCH).map(|shares| shares.iter().map(|&s| f64::from(s)).sum()).collect();
     let last = if finite { losses[STEPS] } else { f64::INFINITY };
     Ok((losses[0], last))
+}
+
+impl Faulty for CheckError {
+    fn fault(&self) -> Fault {
+        Fault::Device
+    }
 }
 
 #[cfg(test)]

@@ -6,8 +6,7 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use super::{CheckError, read};
 use crate::augment::{Augmentation, Executor, Layout as Order, Normalise, Planner};
-use crate::combine::Grid;
-use crate::data::ImageSet;
+use crate::data::{Grid, ImageSet};
 use crate::device::{Precision, upload};
 use crate::kernel::average_pool::average_pool;
 use crate::kernel::block::{Layout, Norm, Operands, Pooling, block_eval, block_train};
@@ -227,7 +226,7 @@ async fn views(device: &Device) -> Result<f64, CheckError> {
     let pixels = (0..IMAGES * (SIDE * SIDE * 3) as usize).map(|_| stream.next_u32() as u8).collect();
     let broken = |why: String| CheckError::Device(why);
     let set = ImageSet::from_parts(SIDE, pixels, vec![0; IMAGES]).map_err(|why| broken(why.to_string()))?;
-    let grid = Grid::new(2, 2).unwrap_or(Grid::WHOLE);
+    let grid = Grid::TWO;
     let planner =
         Planner::new(Augmentation::default(), grid, SIDE, 0).map_err(|why| broken(why.to_string()))?;
     let normalise = Normalise::IMAGENET;

@@ -6,11 +6,11 @@ use serde::Deserialize;
 
 use super::*;
 use crate::augment::{Crop, Mix, MixKind, Planner, View};
-use crate::combine::Rect;
+use crate::data::Rect;
 use crate::device::Precision;
 use crate::model::golden::{CONVNET, bits, distance, golden, numbers};
 use crate::model::{Architecture, StateTensor, Stem, state};
-use crate::train::recipe::{Decay, Length, Optimizer, Schedule};
+use crate::train::config::{Decay, Length, Optimizer, Schedule};
 
 const SIDE: usize = 16;
 const CLASSES: usize = 4;
@@ -39,8 +39,8 @@ pub(in crate::train) fn lively() -> Augmentation {
     Augmentation { crop: Crop::Global { min_scale: 0.25 }, flip: true, cutout: None, mix }
 }
 
-pub(in crate::train) fn recipe(steps: usize) -> Recipe {
-    Recipe {
+pub(in crate::train) fn config(steps: usize) -> TrainConfig {
+    TrainConfig {
         optimizer: Optimizer::AdamW,
         lr: 0.01,
         weight_decay: 0.01,
@@ -54,7 +54,7 @@ pub(in crate::train) fn recipe(steps: usize) -> Recipe {
 }
 
 fn student(steps: usize, augmentation: Augmentation, seed: u64) -> Student {
-    Student::new(&model(), recipe(steps), task(24, augmentation), seed, &Device::flex())
+    Student::new(&model(), config(steps), task(24, augmentation), seed, &Device::flex())
         .expect("a valid student")
 }
 
@@ -90,7 +90,7 @@ fn adamw_and_sgd_make_the_steps_of_pytorch() {
     ];
     assert_eq!(runs.len(), ends.len());
     for (run, end) in runs.iter().zip(ends) {
-        let recipe = Recipe {
+        let config = TrainConfig {
             optimizer: run.optimizer,
             lr: run.lr,
             weight_decay: run.weight_decay,
@@ -103,7 +103,7 @@ fn adamw_and_sgd_make_the_steps_of_pytorch() {
         };
         let task = task(run.images, Augmentation::NONE);
         let mut student =
-            Student::new(&run.config, recipe, task, run.seed, &Device::flex()).expect("a valid student");
+            Student::new(&run.config, config, task, run.seed, &Device::flex()).expect("a valid student");
         student.network.load_safetensors(CONVNET).expect("the file fits");
         for _ in 0..run.steps {
             block_on(student.advance(1)).expect("the CPU answers");
@@ -163,7 +163,7 @@ fn a_student_can_be_put_aside_after_any_step() {
 #[test]
 fn a_bias_in_front_of_an_instance_norm_stays_where_it_began() {
     let model = ModelConfig { architecture: Architecture::ConvNetD, ..model() };
-    let mut student = Student::new(&model, recipe(5), task(24, lively()), 2, &Device::flex()).expect("valid");
+    let mut student = Student::new(&model, config(5), task(24, lively()), 2, &Device::flex()).expect("valid");
     let before = weights(&student);
     block_on(student.advance(5)).expect("trains");
     let after = weights(&student);
@@ -182,7 +182,7 @@ fn a_bias_in_front_of_an_instance_norm_stays_where_it_began() {
 fn the_number_of_threads_changes_no_weight() {
     // Large enough for the CPU backend to split convolutions and sums between threads.
     let model = ModelConfig { width: 32, image_size: 32, ..model() };
-    let recipe = Recipe { batch: 50, ..recipe(2) };
+    let config = TrainConfig { batch: 50, ..config(2) };
     let pixels = bits("pixels", 50 * 3 * 32 * 32).map(|x| (x >> 24) as u8).collect();
     let images = ImageSet::from_parts(32, pixels, [0, 1, 2, 3, 1].repeat(10)).expect("a valid set");
     let task = Task { images: Arc::new(images), ..task(1, lively()) };
@@ -190,7 +190,7 @@ fn the_number_of_threads_changes_no_weight() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
         pool.install(|| {
             let mut student =
-                Student::new(&model, recipe, task.clone(), 1, &Device::flex()).expect("a valid student");
+                Student::new(&model, config, task.clone(), 1, &Device::flex()).expect("a valid student");
             block_on(student.advance(2)).expect("the CPU answers");
             (weights(&student), student.curve().to_vec())
         })
@@ -272,9 +272,9 @@ fn an_unmixed_batch_pays_its_mean_cross_entropy() {
 
 #[test]
 fn a_loss_that_is_no_number_is_an_error_that_names_the_step() {
-    let recipe = Recipe { lr: 1e30, ..recipe(6) };
+    let config = TrainConfig { lr: 1e30, ..config(6) };
     let task = task(24, Augmentation::NONE);
-    let mut student = Student::new(&model(), recipe, task, 1, &Device::flex()).expect("a valid student");
+    let mut student = Student::new(&model(), config, task, 1, &Device::flex()).expect("a valid student");
     let error = block_on(student.advance(6)).expect_err("it diverges");
     assert!(matches!(error, TrainError::Diverged { step: 6, .. }), "{error}");
     assert!(error.to_string().contains("lower --lr"), "{error}");
@@ -282,7 +282,7 @@ fn a_loss_that_is_no_number_is_an_error_that_names_the_step() {
 
 #[test]
 fn nothing_to_train_on_is_an_error() {
-    let made = Student::new(&model(), recipe(1), task(0, Augmentation::NONE), 1, &Device::flex());
+    let made = Student::new(&model(), config(1), task(0, Augmentation::NONE), 1, &Device::flex());
     assert!(matches!(made.err(), Some(TrainError::Empty)));
 }
 
@@ -293,9 +293,9 @@ fn nothing_to_train_on_is_an_error() {
 fn a_gpu_trains_a_student_as_the_cpu_does() {
     let Some(gpu) = crate::kernel::testing::wgpu() else { return };
     let losses = |device: &Device| {
-        let recipe = Recipe { lr: 0.002, ..recipe(12) };
+        let config = TrainConfig { lr: 0.002, ..config(12) };
         let mut student =
-            Student::new(&model(), recipe, task(24, lively()), 1, device).expect("a valid student");
+            Student::new(&model(), config, task(24, lively()), 1, device).expect("a valid student");
         while !student.finished() {
             block_on(student.advance(1)).expect("the device answers");
         }
@@ -318,10 +318,10 @@ fn mixed_precision_trains_a_student_as_full_precision_does() {
         (Architecture::ResNet18, Optimizer::Sgd, 5, 1e-2),
     ] {
         let train = |precision| {
-            let recipe = Recipe { optimizer, lr: 0.002, ..recipe(steps) };
+            let config = TrainConfig { optimizer, lr: 0.002, ..config(steps) };
             let model = ModelConfig { architecture, precision, stem: Stem::Small, ..model() };
             let mut student =
-                Student::new(&model, recipe, task(24, lively()), 1, &gpu).expect("a valid student");
+                Student::new(&model, config, task(24, lively()), 1, &gpu).expect("a valid student");
             while !student.finished() {
                 block_on(student.advance(1)).expect("the device answers");
             }

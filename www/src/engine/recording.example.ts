@@ -7,7 +7,7 @@ export const floats = (...values: number[]) => Float32Array.from(values);
 /** Three images of two classes, two epochs, and a race of two students. */
 export function example(): Recording {
   const curve = Array.from({ length: 40 }, (_, at) => ({ step: at + 1, loss: 2 - at / 40 }));
-  const standing = { images: 3, softTop1: null, top5: null, perClass: [40, null], confused: null };
+  const standing = { images: 3, top1AtTileSize: null, top5: null, perClass: [40, null], confused: null };
   return {
     made: { at: '2026-11-25T12:00:00.000Z', version: '0.1.0', device: 'the CPU' },
     set: {

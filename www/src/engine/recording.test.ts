@@ -70,6 +70,16 @@ test('a recording of the first format is read, and what it called indistinguisha
   await expect(read(file({ ...told, race: { ...told.race, outcome: { ...told.race.outcome, comparisons: [null] } } }), 'a')).rejects.toThrow('damaged');
 });
 
+test('a recording of the second format is read, with the accuracy at the sharpness of a tile under its present name', async () => {
+  const blob = new Response((await write(example())).stream().pipeThrough(new DecompressionStream('gzip')));
+  const told = (await blob.json()) as { version: number; race: { outcome: { standings: Record<string, unknown>[] } } };
+  told.version = 2;
+  told.race.outcome.standings = told.race.outcome.standings.map(({ top1AtTileSize: _, ...rest }) => ({ ...rest, softTop1: 41.5 }));
+  const { race } = await read(file(told), 'a');
+  expect(race?.outcome.standings.map(({ top1AtTileSize }) => top1AtTileSize)).toEqual(told.race.outcome.standings.map(() => 41.5));
+  expect(race?.outcome.standings[0]).not.toHaveProperty('softTop1');
+});
+
 describe('a file is refused, with its name and the reason', () => {
   test('that is something else', async () => {
     await expect(read(new Blob(['PK hello']), 'a.zip')).rejects.toMatchObject({ code: 'data', message: 'a.zip is not a recording of tilepress.' });
@@ -90,7 +100,7 @@ describe('a file is refused, with its name and the reason', () => {
   });
 
   test('of a newer page', async () => {
-    await expect(read(file({ format: 'tilepress-run', version: 3 }), 'x')).rejects.toThrow(/x was made by a newer tilepress \(format 3;/);
+    await expect(read(file({ format: 'tilepress-run', version: 4 }), 'x')).rejects.toThrow(/x was made by a newer tilepress \(format 4;/);
   });
 
   const spoilt: [string, (recording: Recording) => void][] = [

@@ -12,7 +12,7 @@ import {
 } from './protocol';
 
 const FORMAT = 'tilepress-run';
-const VERSION = 2;
+const VERSION = 3;
 /** Points; as in the program's verdicts. */
 const MARGIN = 5;
 export const ENDING = '.tilepress-run';
@@ -199,7 +199,7 @@ const SHAPE: Shape = {
     marks,
     students: [{ name: METHODS, seed: 0, curve }],
     outcome: {
-      standings: [{ name: METHODS, seed: 0, images: 0, top1: 0, softTop1: orNull(0), top5: orNull(0), perClass: [orNull(0)], confused: orNull({ classes: [0], counts: [[0]] }) }],
+      standings: [{ name: METHODS, seed: 0, images: 0, top1: 0, top1AtTileSize: orNull(0), top5: orNull(0), perClass: [orNull(0)], confused: orNull({ classes: [0], counts: [[0]] }) }],
       methods: [{ name: METHODS, seeds: 0, top1: 0, sd: orNull(0), interval: [0], aboveChance: one(true, false) }],
       comparisons: [
         {
@@ -247,6 +247,21 @@ function sinceVersion1({ race }: Version1) {
   });
 }
 
+interface Version2 {
+  race?: { outcome?: { standings?: ({ softTop1?: unknown; top1AtTileSize?: unknown } | null)[] } } | null;
+}
+
+/** Gives the accuracy at the sharpness of a tile its present name. */
+function sinceVersion2({ race }: Version2) {
+  const standings = race?.outcome?.standings;
+  if (!Array.isArray(standings)) return;
+  for (const standing of standings) {
+    if (!standing || !('softTop1' in standing)) continue;
+    standing.top1AtTileSize = standing.softTop1;
+    delete standing.softTop1;
+  }
+}
+
 /** Reads a recording; what it cannot read it refuses with an `EngineError` that says why. */
 export async function read(blob: Blob, name: string): Promise<Recording> {
   const refuse = (why: string) => new EngineError({ code: 'data', message: `${name} ${why}` });
@@ -274,6 +289,7 @@ export async function read(blob: Blob, name: string): Promise<Recording> {
     );
   }
   if (told.version < 2) sinceVersion1(told as unknown as Version1);
+  if (told.version < 3) sinceVersion2(told as unknown as Version2);
   if (!like(told, SHAPE)) throw refuse(damaged);
   const { made, set, score, race } = told as unknown as Recording;
   let scored: Scored;

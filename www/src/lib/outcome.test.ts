@@ -21,7 +21,7 @@ function compared([a, b, difference, verdict]: Pair): Comparison {
 function race(top1: Record<string, number[]>, pairs: Pair[], takes: string | null = null): Outcome {
   return {
     standings: Object.entries(top1).flatMap(([name, runs]) =>
-      runs.map((value, seed) => ({ name, seed, images: 20, top1: value, softTop1: null, top5: null, perClass: name === takes ? [98, 2, 0, 0] : [value, value, value, value], confused: null })),
+      runs.map((value, seed) => ({ name, seed, images: 20, top1: value, top1AtTileSize: null, top5: null, perClass: name === takes ? [98, 2, 0, 0] : [value, value, value, value], confused: null })),
     ),
     methods: Object.entries(top1).map(([name, runs]) => ({ name, seeds: 3, top1: 0, sd: 1, interval: [0, 100], aboveChance: Math.min(...runs) > 28 })),
     comparisons: pairs.map(compared),
@@ -69,7 +69,7 @@ test('where composites lose by their sharpness, that is said with its numbers', 
   const outcome = race({ pca: [30, 31, 32], random: [49, 50, 51], easy: [49, 51, 52] }, pairs);
   const soft = (of: Outcome, pca: number, easy: number): Outcome => ({
     ...of,
-    standings: of.standings.map((standing) => ({ ...standing, softTop1: { pca, easy }[standing.name] ?? 1 })),
+    standings: of.standings.map((standing) => ({ ...standing, top1AtTileSize: { pca, easy }[standing.name] ?? 1 })),
   });
   expect(said(soft(outcome, 52, 24))).toContain('16 pixels enlarged to 32, PCA: easy, 2×2 has 52 % and whole easy 24 %. So its students have learned the classes at the sharpness of a tile, and lose 21.0 points');
   expect(said(soft(outcome, 30, 44))).toContain('whole easy 44 %. So sharpness is not what they lose by.');

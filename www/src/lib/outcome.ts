@@ -115,13 +115,13 @@ export function tell(outcome: Outcome, settings: Settings, classes: string[], cu
   /** Whether students of composites do better on images as blurred as their tiles, where they are behind on sharp ones. */
   function sharp(): string | null {
     const side = Math.floor(size / grid);
-    const at = (name: string) => mean(of(name).map(({ softTop1 }) => softTop1 ?? NaN));
+    const at = (name: string) => mean(of(name).map(({ top1AtTileSize }) => top1AtTileSize ?? NaN));
     const rival = means.find(({ name }) => name !== 'pca');
     const own = means.find(({ name }) => name === 'pca');
     if (!rival || !own || own.mean >= rival.mean) return null;
     const [ours, theirs] = [at('pca'), at(rival.name)];
     if (Number.isNaN(ours) || Number.isNaN(theirs)) return null;
-    const all = of('pca').every(({ top1, softTop1 }) => (softTop1 ?? 0) > top1);
+    const all = of('pca').every(({ top1, top1AtTileSize }) => (top1AtTileSize ?? 0) > top1);
     const asked = `Sharpness: asked about the same unseen images as a tile shows them, ${side} pixels enlarged to ${size}, ${title('pca')} has ${ours.toFixed(0)} % and ${lower(title(rival.name))} ${theirs.toFixed(0)} %.`;
     return all
       ? `${asked} So its students have learned the classes at the sharpness of a tile, and lose ${points(ours - own.mean)} points where images are sharper. Larger tiles are the remedy.`

@@ -7,16 +7,15 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use self::table::{Row, rows, text};
-use super::clock;
 use crate::cli::args::ProfileArgs;
-use crate::cli::console::Console;
-use crate::cli::exit::{UsageError, check_interrupt};
-use crate::cli::lanes;
+use crate::cli::console::{Console, clock};
+use crate::cli::exit::{Failure, Result, go_on};
 use crate::device::{Precision, read};
 use crate::kernel::dynamics::{dynamics, from_rows};
 use crate::kernel::probe::{self, Record};
 use crate::model::{Architecture, ModelConfig, Stem};
-use crate::train::{Cohort, READ_EVERY, Student, TrainError, on_noise};
+use crate::run::{self, lanes};
+use crate::train::{Cohort, READ_EVERY, Student, TrainError, synthetic_student};
 
 /// Steps that are not measured: the first ones allocate.
 const WARM_UP: usize = 3;
@@ -63,12 +62,12 @@ struct Ceilings {
 }
 
 /// Trains students on noise and says where the time goes.
-pub(in crate::cli) fn run(args: &ProfileArgs, console: &Console) -> anyhow::Result<()> {
-    let refuse = |why: &str| Err(UsageError(format!("--beside-burn: {why}")).into());
+pub(in crate::cli) fn run(args: &ProfileArgs, console: &Console) -> Result<()> {
+    let refuse = |why: &str| Err(Failure::usage(format!("--beside-burn: {why}")));
     if args.beside_burn && cfg!(not(feature = "beside-burn")) {
         return refuse("this build has none of burn's kernels; rebuild with `--features beside-burn`");
     }
-    let opened = super::open(args.device, args.precision, console)?;
+    let opened = run::open(args.device, args.precision, console)?;
     if args.beside_burn && opened.is_cpu {
         return refuse("only a GPU's kernels are compared; give --device");
     }
@@ -81,8 +80,8 @@ pub(in crate::cli) fn run(args: &ProfileArgs, console: &Console) -> anyhow::Resu
         precision: args.precision,
     };
     let (batch, steps, count) = (args.batch.get(), args.steps.get(), args.students.get());
-    let make = |seed| on_noise(&model, batch, seed, &opened.device);
-    let mut students = (0..count as u64).map(make).collect::<Result<Vec<_>, _>>()?;
+    let make = |seed| synthetic_student(&model, batch, seed, &opened.device);
+    let mut students = (0..count as u64).map(make).collect::<std::result::Result<Vec<_>, _>>()?;
     let scores = args.proxy;
     students.iter_mut().try_for_each(|student| advance(student, WARM_UP, scores))?;
     let mut in_turns_ms = None;
@@ -118,9 +117,9 @@ pub(in crate::cli) fn run(args: &ProfileArgs, console: &Console) -> anyhow::Resu
 }
 
 /// Makes steps, each to its end: the loss is read after every one, and EL2N if the step `scores`.
-fn advance(student: &mut Student, steps: usize, scores: bool) -> anyhow::Result<()> {
+fn advance(student: &mut Student, steps: usize, scores: bool) -> Result<()> {
     for _ in 0..steps {
-        check_interrupt()?;
+        go_on()?;
         if scores {
             let step = student.step();
             let (images, logits) = (step.images.to_vec(), step.logits);
@@ -151,8 +150,8 @@ fn alone(
     steps: usize,
     scores: bool,
     (is_cpu, beside_burn): (bool, bool),
-) -> anyhow::Result<(Vec<f64>, Recorded)> {
-    let mut timed = |steps: usize| -> anyhow::Result<Vec<f64>> {
+) -> Result<(Vec<f64>, Recorded)> {
+    let mut timed = |steps: usize| -> Result<Vec<f64>> {
         let step = |_| {
             let begun = Instant::now();
             advance(student, 1, scores)?;
@@ -174,14 +173,14 @@ fn alone(
 }
 
 /// Milliseconds of a step of a student on the CPU, in rounds in which all make their steps, one on a core.
-fn on_cores(mut students: Vec<Student>, steps: usize) -> anyhow::Result<Vec<f64>> {
+fn on_cores(mut students: Vec<Student>, steps: usize) -> Result<Vec<f64>> {
     let made = (students.len() * steps) as f64;
     let mut ms = Vec::new();
     for _ in 0..ROUNDS {
         let begun = Instant::now();
         students = lanes::run(students, |mut student| {
             advance(&mut student, steps, false)?;
-            Ok(student)
+            Ok::<_, Failure>(student)
         })?;
         ms.push(millis(begun.elapsed()) / made);
     }
@@ -190,7 +189,7 @@ fn on_cores(mut students: Vec<Student>, steps: usize) -> anyhow::Result<Vec<f64>
 
 /// Milliseconds of a student's step on a GPU, in rounds: of students that take turns, and of the same as a cohort. They
 /// train as in a run: nobody waits for a loss after every step.
-fn turns_and_together(students: Vec<Student>, steps: usize) -> anyhow::Result<(Vec<f64>, Vec<f64>)> {
+fn turns_and_together(students: Vec<Student>, steps: usize) -> Result<(Vec<f64>, Vec<f64>)> {
     let made = (students.len() * steps) as f64;
     let (mut turns, mut together) = (Vec::new(), Vec::new());
     let mut cohort = Cohort::new(students);
@@ -198,7 +197,7 @@ fn turns_and_together(students: Vec<Student>, steps: usize) -> anyhow::Result<(V
         let students = cohort.students();
         let begun = Instant::now();
         for made in (0..steps).step_by(READ_EVERY) {
-            check_interrupt()?;
+            go_on()?;
             for student in &mut *students {
                 pollster::block_on(student.advance(READ_EVERY.min(steps - made)))?;
             }
@@ -206,7 +205,7 @@ fn turns_and_together(students: Vec<Student>, steps: usize) -> anyhow::Result<(V
         let alone = millis(begun.elapsed()) / made;
         let begun = Instant::now();
         for made in (0..steps).step_by(READ_EVERY) {
-            check_interrupt()?;
+            go_on()?;
             pollster::block_on(cohort.advance(READ_EVERY.min(steps - made)))?;
         }
         // Kernels for several students are compiled in the first round.

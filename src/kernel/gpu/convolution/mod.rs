@@ -33,7 +33,7 @@ use super::{elementwise, empty, ready, span};
 use crate::kernel::convolution::Window;
 
 /// Rows of workgroups a launch may have in one dimension, by WebGPU's default limits.
-const MOST_WORKGROUPS: usize = 65_535;
+const MAX_WORKGROUPS: usize = 65_535;
 
 /// Convolution of images `[S·B, H, W, C]` with weights `[S·O, C, K, K]` and a bias `[S·O]`, of S students: `[S·B, H', W', O]`.
 pub(in crate::kernel) fn convolve(
@@ -114,7 +114,7 @@ pub(in crate::kernel) fn weight_gradient(
 
 /// Workgroups of a gather: so many tiles across, and down so many of all students, in as many dimensions as that takes.
 fn workgroups(across: usize, down: usize) -> CubeCount {
-    let far = down.div_ceil(MOST_WORKGROUPS);
+    let far = down.div_ceil(MAX_WORKGROUPS);
     CubeCount::Static(across as u32, down.div_ceil(far) as u32, far as u32)
 }
 

@@ -1,0 +1,39 @@
+//! What a compressed set was asked to be, apart from which images it holds.
+
+use serde::{Deserialize, Serialize};
+
+use super::{CombineError, Format, IpcCounts, sources_per_class};
+use crate::data::{ClassMap, Grid};
+
+/// How composites are made. Part of the [`Manifest`](super::Manifest).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetSpec {
+    /// Seed of every random choice.
+    pub seed: u64,
+    /// Images per class.
+    pub ipc: u32,
+    /// What `ipc` counts.
+    pub ipc_counts: IpcCounts,
+    /// Tiles of a composite.
+    pub grid: Grid,
+    /// Width and height of a composite in pixels.
+    pub side: u32,
+    /// How a source is brought to the aspect ratio of its tile: `squash`, `crop` or `pad`.
+    pub fit: String,
+    /// Kernel of the resize, such as `bilinear`.
+    pub filter: String,
+    /// How composites are stored.
+    pub format: Format,
+    /// The classes in the order of their numbers.
+    pub classes: ClassMap,
+}
+
+impl SetSpec {
+    /// Composites and sources of one class: `(composites, sources)`.
+    ///
+    /// # Errors
+    /// As [`sources_per_class`].
+    pub fn per_class(&self) -> Result<(u32, u32), CombineError> {
+        sources_per_class(self.ipc, self.grid, self.ipc_counts)
+    }
+}

@@ -1,0 +1,19 @@
+//! Files: labelled folders in, results out, for the program and for whoever uses the library natively.
+//!
+//! [`scan`] lists a folder, [`list`] sorts it into classes and splits, [`load`] reads it into a
+//! [`Dataset`](crate::pipeline::Dataset); [`read_folder`] does all three. [`OutputFolder`] is the [`Storage`](crate::run::Storage) of a run: nothing in it is
+//! ever half there, and nothing of a user's is overwritten unasked. [`write_dataset`] writes a compressed set.
+
+mod dataset;
+mod folder;
+mod output;
+mod read;
+mod store;
+
+pub use dataset::{write_about, write_dataset};
+pub use folder::{FolderError, LoadOptions, Loaded, Scan, load as load_images, scan};
+pub use output::{OutputError, ensure_apart, write_atomic};
+pub use read::{
+    Listing, ReadOptions, Reading, SourceFolder, list, list_whole, load, name_of, read_folder, tune,
+};
+pub use store::OutputFolder;

@@ -1,0 +1,310 @@
+//! From a labelled folder to a dataset in memory: its classes, its split, its pixels.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::folder::{self, FolderError, LoadOptions, Loaded};
+use crate::data::{
+    ClassMap, Entry, Filter, Folder, Image, ImageSet, Limits, OnError, Preparation, Problem, Sample, decode,
+    hold_out_together, near_duplicates,
+};
+use crate::pipeline::{Dataset, Originals, ReadError, Split};
+use crate::random::{Purpose, seed_for};
+use crate::report::ValOrigin;
+use crate::report::words::{count, counted};
+use crate::run::Observer;
+
+/// Where a folder is and how it is read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReadOptions {
+    /// The folder of class folders, or of `train/` and `val/` with class folders in them.
+    pub folder: PathBuf,
+    /// Without `val/`: share of each class that is held out to measure on, if it was named.
+    pub val_fraction: Option<f64>,
+    /// What becomes of a file that cannot be used.
+    pub on_error: OnError,
+}
+
+impl ReadOptions {
+    /// The folder, read with the defaults.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into(), val_fraction: None, on_error: OnError::default() }
+    }
+
+    /// The share of each class that is held out where there is no `val/` folder.
+    pub fn val_fraction(&self) -> f64 {
+        const DEFAULT: f64 = 0.2;
+        self.val_fraction.unwrap_or(DEFAULT)
+    }
+}
+
+/// At what size images are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// Width and height in pixels.
+    pub side: u32,
+    /// Validation images: shorter side resized to this, then the centre cropped. `None` squashes the whole image.
+    pub val_short: Option<u32>,
+}
+
+/// A data folder whose files are listed and not yet read.
+pub struct Listing {
+    /// The folder.
+    pub root: PathBuf,
+    /// The classes in the order of their numbers.
+    pub classes: ClassMap,
+    /// Images to learn from.
+    pub train: Vec<Entry>,
+    /// Images to measure on.
+    pub val: Vec<Entry>,
+    /// Where those come from; `None` where nothing is held out.
+    pub val_origin: Option<ValOrigin>,
+    /// Files that should have been images and cannot be read.
+    pub problems: Vec<Problem>,
+    /// Files that are no images of a class.
+    pub ignored: Vec<Problem>,
+}
+
+/// The source images of a folder.
+pub struct SourceFolder(pub PathBuf);
+
+impl Originals for SourceFolder {
+    fn image(&self, path: &str) -> Result<Image, ReadError> {
+        Ok(decode(&std::fs::read(self.0.join(path))?, &Limits::default())?)
+    }
+
+    fn file_size(&self, path: &str) -> Option<u64> {
+        self.0.join(path).metadata().ok().map(|about| about.len())
+    }
+}
+
+/// The last part of a folder's path.
+pub fn name_of(folder: &Path) -> String {
+    let real = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
+    real.file_name().map_or_else(|| "data".to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+/// Lists a folder and splits it. Without `val/`, a part of every class is held out.
+///
+/// # Errors
+/// [`FolderError`] when the folder cannot be read, is not sorted into classes, or has a `val/` beside a named share.
+pub fn list(options: &ReadOptions, seed: u64, observer: &dyn Observer) -> Result<Listing, FolderError> {
+    list_and_split(options, Some(seed), observer)
+}
+
+/// Lists a folder of which nothing is held out.
+///
+/// # Errors
+/// As [`list`].
+pub fn list_whole(options: &ReadOptions, observer: &dyn Observer) -> Result<Listing, FolderError> {
+    list_and_split(options, None, observer)
+}
+
+fn list_and_split(
+    options: &ReadOptions,
+    seed: Option<u64>,
+    observer: &dyn Observer,
+) -> Result<Listing, FolderError> {
+    let root = &options.folder;
+    let scan = folder::scan(root)?;
+    let folder = Folder::from_paths(scan.paths)?;
+    let given = folder.val.is_some();
+    if given && options.val_fraction.is_some() {
+        return Err(FolderError::ValIsThere { folder: root.clone() });
+    }
+    let fraction = options.val_fraction();
+    let folder = match seed {
+        Some(seed) => folder.hold_out(fraction, seed),
+        None => folder,
+    };
+    let Folder { classes, train, val, ignored } = folder;
+    let val = val.unwrap_or_default();
+    let val_origin = match seed {
+        _ if given => Some(ValOrigin::Given),
+        Some(seed) => Some(ValOrigin::HeldOut { fraction, seed }),
+        None => None,
+    };
+    let listing =
+        Listing { root: root.clone(), classes, train, val, val_origin, problems: scan.problems, ignored };
+    listing.say(observer);
+    Ok(listing)
+}
+
+impl Listing {
+    /// Says what there is. The classes are said in their order: silent mix-ups of it are the field's commonest failure.
+    fn say(&self, observer: &dyn Observer) {
+        const SHOWN: usize = 10;
+        let (shown, n, t) = (self.root.display(), self.classes.len(), self.train.len() as u64);
+        let v = count(self.val.len() as u64);
+        observer.say(&match self.val_origin {
+            Some(ValOrigin::Given) => {
+                format!("{shown}: {n} classes, {} training and {v} validation images", count(t))
+            }
+            Some(ValOrigin::HeldOut { fraction, .. }) => format!(
+                "{shown}: {n} classes, {} and {v} held out to measure on \
+                 (--val-fraction {fraction}; there is no val/ folder)",
+                counted(t, "training image", "training images")
+            ),
+            None | Some(ValOrigin::Tune { .. }) => {
+                format!("{shown}: {n} classes, {}", counted(t, "image", "images"))
+            }
+        });
+        let names = self.classes.names().iter().take(SHOWN).enumerate();
+        let named: Vec<String> = names.map(|(i, name)| format!("{i} {name}")).collect();
+        let more = n.saturating_sub(SHOWN);
+        let rest = if more > 0 { format!(", … and {more} more (classes.json)") } else { String::new() };
+        observer.say(&format!("classes: {}{rest}", named.join(", ")));
+        if let Some(first) = self.ignored.first() {
+            let files = counted(self.ignored.len() as u64, "file is no image", "files are no images");
+            observer.say(&format!("{files} of a class and left out: {} ({})", first.path, first.reason));
+        }
+    }
+}
+
+/// Reads the images of a listing at one size. In a folder without `val/`, copies are held out together.
+///
+/// # Errors
+/// [`FolderError`] for a file that cannot be used where that is not tolerated, a class without an image that can be read, and
+/// when the observer stops the run.
+pub fn load(
+    listing: Listing,
+    on_error: OnError,
+    Reading { side, val_short }: Reading,
+    observer: &dyn Observer,
+) -> Result<Dataset, FolderError> {
+    let Listing { root, classes, train, val, val_origin, mut problems, ignored } = listing;
+    let memory = ImageSet::bytes_of((train.len() + val.len()) as u64, side);
+    if memory > 1 << 30 {
+        observer.say(&format!("the images take {:.1} GB of memory at {side} px", memory as f64 / 1e9));
+    }
+    let stage = observer.stage("read", "images", train.len() + val.len());
+    let read = |entries: &[Entry], val_short: Option<u32>| -> Result<Loaded, FolderError> {
+        let how = Preparation::whole(side);
+        // The protocol that resizes to 256 and crops the centre is torchvision's, bilinear.
+        let filter = if val_short.is_some() { Filter::Bilinear } else { how.filter };
+        let options = LoadOptions { how: Preparation { filter, val_short, ..how }, on_error };
+        folder::load(&root, entries, &options, &|| {
+            stage.add(1);
+            !observer.wants_stop()
+        })
+    };
+    let (train, val) = match val_origin {
+        Some(ValOrigin::HeldOut { fraction, seed }) => {
+            let listed = val.len();
+            let mut all = [train, val].concat();
+            all.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+            let mut whole = read(&all, None)?;
+            let (held, apart) = hold_copies_together(&all, &whole, classes.len(), fraction, seed);
+            if held != listed {
+                observer.say(&format!("copies stay together: {} held out", count(held as u64)));
+            }
+            let mut val = whole.split_off(&apart)?;
+            if val_short.is_some() {
+                // Cut as validation images are; few are read twice.
+                let held: Vec<Entry> = val.samples.iter().map(entry_of).collect();
+                val = read(&held, val_short)?;
+            }
+            (whole, val)
+        }
+        _ => (read(&train, None)?, read(&val, val_short)?),
+    };
+    drop(stage);
+    let mut split = |loaded: Loaded| {
+        let bytes = loaded.bytes();
+        let Loaded { images, samples, looks, problems: more, .. } = loaded;
+        problems.extend(more);
+        Split { images: Arc::new(images), samples, looks, bytes }
+    };
+    let (train, val) = (split(train), split(val));
+    problems.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+    for (class, name) in (0..).zip(classes.names()) {
+        if !train.images.labels().contains(&class) {
+            return Err(FolderError::EmptyClass { class: name.clone() });
+        }
+    }
+    let (name, originals) = (name_of(&root), Arc::new(SourceFolder(root)));
+    Ok(Dataset { name, classes, train, val, val_origin, problems, ignored, originals })
+}
+
+/// Lists and reads a folder: [`list`], then [`load`].
+///
+/// # Errors
+/// Those of both.
+pub fn read_folder(
+    options: &ReadOptions,
+    reading: Reading,
+    seed: u64,
+    observer: &dyn Observer,
+) -> Result<Dataset, FolderError> {
+    load(list(options, seed, observer)?, options.on_error, reading, observer)
+}
+
+fn entry_of(sample: &Sample) -> Entry {
+    Entry { path: sample.path.clone(), class: sample.class }
+}
+
+/// The images of a folder without `val/` that are held out: the share of [`Folder::hold_out`], and copies together, since a student
+/// must not be measured on what it was taught. `all` are the entries that `read` came from; the number of them that are held out,
+/// and a mark for each that was read.
+fn hold_copies_together(
+    all: &[Entry],
+    read: &Loaded,
+    classes: usize,
+    fraction: f64,
+    seed: u64,
+) -> (usize, Vec<bool>) {
+    // Files that cannot be read take part in the draw, as they do where there are no copies.
+    let labels: Vec<u32> = all.iter().map(|entry| entry.class).collect();
+    let mut places = Vec::with_capacity(read.samples.len());
+    for (place, entry) in (0..).zip(all) {
+        if read.samples.get(places.len()).is_some_and(|sample| sample.path == entry.path) {
+            places.push(place);
+        }
+    }
+    let place = |sample: u32| -> u32 { places[sample as usize] };
+    let groups: Vec<Vec<u32>> = near_duplicates(&read.looks)
+        .into_iter()
+        .map(|group| group.into_iter().map(place).collect())
+        .collect();
+    let held = hold_out_together(&labels, classes, fraction, seed, &groups);
+    let marks = places.iter().map(|&place| held[place as usize]).collect();
+    (held.into_iter().filter(|&held| held).count(), marks)
+}
+
+/// A split to tune on: the dataset of `folder` with a share of each class's training images to measure on, in place of the
+/// validation images, which stay unseen until the last comparison. The images depend on the seed, and copies stay on one side;
+/// they are not trained on, and both parts are read once more.
+///
+/// # Errors
+/// Those of [`load`].
+pub fn tune(
+    data: Dataset,
+    options: &ReadOptions,
+    reading: Reading,
+    fraction: f64,
+    seed: u64,
+    observer: &dyn Observer,
+) -> Result<Dataset, FolderError> {
+    let drawn_by = seed_for(seed, Purpose::Tune);
+    // Copies stay on one side here, too.
+    let copies = near_duplicates(&data.train.looks);
+    let labels = data.train.images.labels();
+    let held = hold_out_together(labels, data.classes.len(), fraction, drawn_by, &copies);
+    let unseen = data.val.samples.len();
+    let Dataset { classes, train, problems, ignored, .. } = data;
+    let part = |of_tune: bool| -> Vec<Entry> {
+        let wanted = train.samples.iter().zip(&held).filter(|(_, held)| **held == of_tune);
+        wanted.map(|(sample, _)| entry_of(sample)).collect()
+    };
+    let (rest, tune) = (part(false), part(true));
+    drop(train);
+    observer.say(&format!(
+        "{} held out to tune on (--tune-fraction {fraction}); {} validation images stay unseen",
+        counted(tune.len() as u64, "training image", "training images"),
+        count(unseen as u64)
+    ));
+    let val_origin = Some(ValOrigin::Tune { fraction, seed, unseen });
+    let root = options.folder.clone();
+    let listing = Listing { root, classes, train: rest, val: tune, val_origin, problems, ignored };
+    load(listing, options.on_error, reading, observer)
+}

@@ -1,0 +1,117 @@
+//! One cell of a comparison: one method with one seed, from the choice of its images to its students' numbers.
+
+use super::prune::{self, Choice};
+use super::request::Common;
+use super::score::Scored;
+use super::set::{self, Composed, SetBuilder};
+use super::{Dataset, PipelineError};
+use crate::augment::Crop;
+use crate::combine::picked_sources;
+use crate::data::Grid;
+use crate::evaluate::Method;
+use crate::prune::{Chosen, Copies};
+use crate::report::Setting;
+use crate::run::Job;
+use crate::train::Settings;
+
+/// One method with one seed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cell {
+    /// The method.
+    pub method: Method,
+    /// The seed of its proxy, selection and student.
+    pub seed: u64,
+}
+
+/// The images that a cell stores.
+pub struct StoredCell {
+    /// Method and seed.
+    pub cell: Cell,
+    /// Tiles of a stored image.
+    pub grid: Grid,
+    /// The stored images.
+    pub composed: Composed,
+}
+
+impl Cell {
+    /// Chooses and combines the images of the cell; gives them and what was noticed in choosing. All methods store the same
+    /// number of images a class, composites or not.
+    ///
+    /// # Errors
+    /// [`PipelineError`] for a class with too few images, scores that do not fit, or a source that cannot be read.
+    pub fn store(
+        self,
+        common: &Common,
+        data: &Dataset,
+        copies: &Copies,
+        scored: Option<&Scored>,
+    ) -> Result<(StoredCell, Chosen), PipelineError> {
+        let Self { method, seed } = self;
+        let grid = method.grid(common.budget.grid);
+        let stored = common.budget.per_class()?.0;
+        let spec = set::spec(&data.classes, grid, stored, common.settings.image_size as u32, common.style);
+        let (composites, per_class) = spec.per_class()?;
+        let scores = match scored.filter(|_| method.needs_scores()) {
+            Some(scored) => Some(scored.table.join(&data.train.samples, &data.classes)?),
+            None => None,
+        };
+        let choice = Choice {
+            rule: method.rule,
+            per_class: per_class as usize,
+            composites: composites as usize,
+            scores: scores.as_deref(),
+            suspects: scored.map_or(&[][..], |scored| &scored.suspects),
+            seed,
+        };
+        let chosen = prune::choose(data, copies, common.pruning, &choice)?;
+        let picks = picked_sources(&chosen.selection, &data.train.samples, &data.classes);
+        let composed = SetBuilder::new(spec, common.style.fit, picks)?.in_memory(&*data.originals)?;
+        Ok((StoredCell { cell: self, grid, composed }, chosen))
+    }
+}
+
+impl StoredCell {
+    /// The student of the cell, to be trained.
+    ///
+    /// # Errors
+    /// [`PipelineError::Augment`] for views that cannot be made.
+    pub fn job(&self, common: &Common) -> Result<Job, PipelineError> {
+        let Cell { method, seed } = self.cell;
+        Ok(Job {
+            name: format!("{method}-{seed}"),
+            images: self.composed.images.clone(),
+            grid: self.grid,
+            augmentation: common.views.augmentation(common.views.crop_of(method, common.budget.grid))?,
+            seed,
+        })
+    }
+}
+
+/// The stored images that students of a method trained on, apart from how they are made.
+pub(super) struct StoredImages {
+    /// Stored images.
+    pub(super) images: usize,
+    /// Classes.
+    pub(super) classes: usize,
+    /// Bytes of their files.
+    pub(super) bytes: u64,
+    /// Tiles of a stored image.
+    pub(super) grid: Grid,
+    /// Width and height in pixels.
+    pub(super) side: u32,
+}
+
+/// The setting of students in a report.
+pub(super) fn setting(method: String, settings: &Settings, crop: Crop, of: &StoredImages) -> Setting {
+    Setting {
+        method,
+        ipc: (of.images / of.classes.max(1)) as u32,
+        grid: of.grid,
+        augment: crop.to_string(),
+        model: settings.architecture.to_string(),
+        labels: "hard".to_owned(),
+        images: of.images,
+        bytes: of.bytes,
+        image_size: of.side,
+    }
+}

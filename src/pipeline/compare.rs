@@ -1,0 +1,297 @@
+//! Methods side by side: scored, stored, trained and measured with every seed.
+
+use super::cell::{Cell, StoredCell, StoredImages, setting};
+use super::prune::{self, Chooser};
+use super::request::CompareRequest;
+use super::score::{self, Scored};
+use super::views::unlike_views;
+use super::{Dataset, PipelineError, findings, overrides, pictures};
+use crate::combine::source_set_hash;
+use crate::device::{DeviceChoice, Opened};
+use crate::evaluate::Method;
+use crate::prune::Chosen;
+use crate::report::{Cost, Gallery, MethodResult, Report, RunOutcome};
+use crate::run::{Job, Observer, Storage, log_name, open, train_all};
+use crate::score::Metric;
+
+/// Where finished students and proxies are kept, and what run they belong to.
+const STUDENTS: &str = "students";
+const LOGS: &str = "training-logs";
+const RUN: &str = "run.json";
+
+/// A comparison that can be made.
+struct Plan<'a> {
+    request: &'a CompareRequest,
+    data: &'a Dataset,
+    methods: Vec<Method>,
+    seeds: Vec<u64>,
+    options: serde_json::Value,
+}
+
+/// The stored images of all cells, method after method, and what pruning noticed of the method that a report shows.
+struct AllStored {
+    cells: Vec<StoredCell>,
+    noticed: Option<Chosen>,
+    seconds: f64,
+}
+
+/// Compares methods. What is finished is kept in `out`, and a run that was stopped goes on from there; `force` replaces
+/// what else is in it.
+///
+/// # Errors
+/// [`PipelineError`]. A request that means nothing is refused before anything is replaced.
+pub fn compare(
+    request: &CompareRequest,
+    data: &Dataset,
+    (out, force): (&dyn Storage, bool),
+    device: DeviceChoice,
+    observer: &dyn Observer,
+) -> Result<Report, PipelineError> {
+    let plan = Plan::new(request, data)?;
+    plan.begin(out, force, observer)?;
+    let mut warnings = data.write_lists(out, observer)?;
+    let opened = open(device, request.common.settings.precision, observer)?;
+    warnings.extend(plan.caveats(observer));
+    let scored = plan.score(out, &opened, observer)?;
+    // The seeds' proxies differ little: one warning says it for all.
+    warnings.extend(scored.iter().find_map(|scored| score::warn(&scored.report, data, observer)));
+    let stored = plan.store(&scored, &mut warnings, observer)?;
+    let begun = observer.seconds();
+    let outcomes = plan.train(&stored.cells, out, &opened, observer)?;
+
+    let mut report = Report::new(data.summary(), plan.options.clone());
+    report.cost = Cost {
+        score_seconds: scored.first().map(|scored| scored.report.seconds),
+        combine_seconds: Some(stored.seconds),
+        train_seconds: Some(observer.seconds() - begun),
+    };
+    if let Some(chosen) = &stored.noticed {
+        report.findings = findings::findings(&chosen.findings, data);
+    }
+    report.gallery = plan.gallery(&stored.cells, &scored);
+    let metric = scored.first().map_or(Metric::default(), |scored| scored.table.metric);
+    report.scoring = scored.into_iter().next().map(|scored| scored.report);
+    report.warnings = warnings;
+    report.set_results(plan.results(&stored.cells, outcomes, metric));
+    Ok(report)
+}
+
+impl<'a> Plan<'a> {
+    /// Checks what can be known before anything is replaced.
+    fn new(request: &'a CompareRequest, data: &'a Dataset) -> Result<Self, PipelineError> {
+        let mut methods: Vec<Method> = Vec::new();
+        for &method in &request.methods {
+            if !methods.contains(&method) {
+                methods.push(method);
+            }
+        }
+        if data.val.samples.is_empty() {
+            let text = "there are no validation images; raise --val-fraction".to_owned();
+            return Err(PipelineError::Usage(text));
+        }
+        let common = &request.common;
+        for &method in &methods {
+            let stored = common.budget.per_class()?.0;
+            let per_class = (stored * method.grid(common.budget.grid).tiles()) as usize;
+            let fill = common.pruning.fill;
+            prune::ensure_enough(&data.train.samples, &data.classes, per_class, method.rule, fill)?;
+        }
+        let seeds = (0..request.repeats as u64).map(|repeat| common.seed.wrapping_add(repeat)).collect();
+        let options = options(request, &methods);
+        Ok(Self { request, data, methods, seeds, options })
+    }
+
+    /// Makes the place of the results ready: an empty one, or that of an equal comparison that was stopped.
+    fn begin(&self, out: &dyn Storage, force: bool, observer: &dyn Observer) -> Result<(), PipelineError> {
+        let run = serde_json::json!({
+            "options": self.options,
+            "source_set": source_set_hash(&self.data.train.samples),
+            "val_set": source_set_hash(&self.data.val.samples),
+        });
+        let occupied = |why: &str| PipelineError::Occupied { place: out.shown(""), why: why.to_owned() };
+        if !force && out.is_occupied()? {
+            let earlier = out.read(RUN).ok().flatten();
+            return match earlier.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
+                Some(earlier) if run == earlier => {
+                    observer.say(&format!("going on with what is in {}", out.shown("")));
+                    Ok(out.sweep()?)
+                }
+                Some(serde_json::Value::Object(_)) => {
+                    Err(occupied("it holds a comparison of other options or images"))
+                }
+                _ => Err(occupied("it is not empty")),
+            };
+        }
+        out.clear()?;
+        out.write(RUN, &serde_json::to_vec_pretty(&run)?)?;
+        if let Some(log) = &self.request.first_log {
+            out.write(&log_name(LOGS, self.request.common.seed), log)?;
+        }
+        Ok(())
+    }
+
+    /// What keeps the comparison from being quite what it looks like, said and given for the report.
+    fn caveats(&self, observer: &dyn Observer) -> Vec<String> {
+        let common = &self.request.common;
+        let mut caveats = Vec::new();
+        let of = |composites: bool| self.methods.iter().copied().find(|one| one.composites == composites);
+        if let (Some(composites), Some(whole)) = (of(true), of(false)) {
+            let grid = common.budget.grid;
+            let crop = |method| common.views.crop_of(method, grid);
+            caveats.extend(unlike_views(grid, crop(composites), crop(whole)));
+        }
+        if common.score.given.is_some() && self.request.repeats > 1 {
+            caveats.push(
+                "--scores: one table of scores serves all seeds, so the intervals lack the noise of scoring; without \
+                 --scores every seed has a proxy of its own"
+                    .to_owned(),
+            );
+        }
+        caveats.iter().for_each(|text| observer.warn(text));
+        if let Some(text) = self.data.tune_caveat() {
+            observer.say(&text);
+            caveats.push(text);
+        }
+        caveats
+    }
+
+    /// The scores of each seed; those of a table made elsewhere serve all.
+    fn score(
+        &self,
+        out: &dyn Storage,
+        opened: &Opened,
+        observer: &dyn Observer,
+    ) -> Result<Vec<Scored>, PipelineError> {
+        let common = &self.request.common;
+        match &common.score.given {
+            _ if !self.methods.iter().any(|method| method.needs_scores()) => Ok(Vec::new()),
+            Some(given) => Ok(vec![given.scored.clone()]),
+            None => score::score_seeds(
+                self.data,
+                &common.settings,
+                &common.score.proxy,
+                &self.seeds,
+                (out, LOGS),
+                opened,
+                observer,
+            ),
+        }
+    }
+
+    /// Chooses and combines the images of every cell.
+    fn store(
+        &self,
+        scored: &[Scored],
+        warnings: &mut Vec<String>,
+        observer: &dyn Observer,
+    ) -> Result<AllStored, PipelineError> {
+        let (common, copies) = (&self.request.common, prune::copies(self.data));
+        let begun = observer.seconds();
+        let (mut cells, mut noticed) = (Vec::new(), None);
+        // The report shows the copies of one method.
+        let shown = self.methods.iter().find(|&&method| method == Method::PCA).or(self.methods.first());
+        for &method in &self.methods {
+            for (place, &seed) in self.seeds.iter().enumerate() {
+                let scored = scored.get(place).or(scored.first());
+                let (stored, chosen) = Cell { method, seed }.store(common, self.data, &copies, scored)?;
+                if place == 0 && (noticed.is_none() || method == Method::PCA) {
+                    let chooser = Chooser { name: method.to_string(), reported: shown == Some(&method) };
+                    warnings.extend(prune::warn(&chosen, &chooser, common.pruning, observer));
+                    noticed = Some(chosen);
+                }
+                cells.push(stored);
+            }
+        }
+        Ok(AllStored { cells, noticed, seconds: observer.seconds() - begun })
+    }
+
+    /// Trains and measures the student of every cell.
+    fn train(
+        &self,
+        cells: &[StoredCell],
+        out: &dyn Storage,
+        opened: &Opened,
+        observer: &dyn Observer,
+    ) -> Result<Vec<RunOutcome>, PipelineError> {
+        let settings = &self.request.common.settings;
+        observer.say(&format!(
+            "{} methods with {} seeds: {} students of {} steps each",
+            self.methods.len(),
+            self.seeds.len(),
+            cells.len(),
+            cells.first().map_or(0, |cell| settings.student.steps(cell.composed.images.len()))
+        ));
+        let jobs = cells.iter().map(|cell| cell.job(&self.request.common));
+        let jobs = jobs.collect::<Result<Vec<Job>, PipelineError>>()?;
+        let model = overrides::model(settings, self.data.classes.len());
+        let (keep, val) = (Some((out, STUDENTS)), &self.data.val.images);
+        let trained = train_all(jobs, keep, &model, settings.student, val, opened, observer)?;
+        Ok(trained.into_iter().map(|trained| trained.outcome).collect())
+    }
+
+    /// The result of every method over its seeds.
+    fn results(&self, cells: &[StoredCell], outcomes: Vec<RunOutcome>, metric: Metric) -> Vec<MethodResult> {
+        let common = &self.request.common;
+        let (seeds, classes) = (self.seeds.len(), &self.data.classes);
+        let mut outcomes = outcomes.into_iter();
+        let results = cells.chunks(seeds).filter_map(|of_method| {
+            let StoredCell { cell: Cell { method, .. }, grid, composed } = &of_method[0];
+            let runs = outcomes.by_ref().take(seeds).collect();
+            let stored = StoredImages {
+                images: composed.images.len(),
+                classes: classes.len(),
+                bytes: of_method.iter().map(|stored| stored.composed.bytes).sum::<u64>() / seeds as u64,
+                grid: *grid,
+                side: common.settings.image_size as u32,
+            };
+            let crop = common.views.crop_of(*method, common.budget.grid);
+            let setting = setting(method.name_by(metric), &common.settings, crop, &stored);
+            MethodResult::new(setting, classes.names(), runs, self.data.val.samples.len())
+        });
+        results.collect()
+    }
+
+    /// The pictures of the report: the paper's own method, or else the first with composites.
+    fn gallery(&self, cells: &[StoredCell], scored: &[Scored]) -> Gallery {
+        let find = |wanted: &dyn Fn(&StoredCell) -> bool| cells.iter().find(|stored| wanted(stored));
+        let pictured = find(&|stored| stored.cell.method == Method::PCA)
+            .or_else(|| find(&|stored| stored.grid.tiles() > 1))
+            .or(cells.first());
+        let ends = |scored: &Scored| pictures::ends_of_classes(self.data, &scored.table);
+        let composites =
+            |stored: &StoredCell| pictures::composites_in_memory(&stored.composed.images, &self.data.classes);
+        Gallery {
+            classes: scored.first().map_or_else(Vec::new, ends),
+            composites: pictured.map_or_else(Vec::new, composites),
+        }
+    }
+}
+
+/// The options by which a comparison is told from another.
+fn options(request: &CompareRequest, methods: &[Method]) -> serde_json::Value {
+    let common = &request.common;
+    serde_json::json!({
+        "command": "compare",
+        "methods": methods,
+        "ipc": common.budget.ipc,
+        "ipc_counts": common.budget.counts,
+        "grid": common.budget.grid,
+        "repeats": request.repeats,
+        "seed": common.seed,
+        "preset": common.preset,
+        "settings": common.settings,
+        "augment": common.views.crop(common.budget.grid),
+        "flip": common.views.flip,
+        "cutout": common.views.cutout,
+        "mix": common.views.mix,
+        "format": common.style.format,
+        "fit": common.style.fit,
+        "scores": common.score.given.as_ref().map(|given| &given.hash),
+        "score": {
+            "runs": common.score.proxy.runs,
+            "window": common.score.proxy.window,
+            "when": common.score.proxy.pass,
+        },
+        "prune": { "fill": common.pruning.fill, "dedup": common.pruning.dedup },
+    })
+}

@@ -1,0 +1,392 @@
+//! One compressed set: scored, pruned, combined, and measured where that is asked.
+//!
+//! Every stage writes its result whole or not at all, and a stage whose result is there is not done again. So a killed run
+//! goes on where it stopped when the same request is made again.
+
+use std::sync::Arc;
+
+use super::evaluate::{self, TrainingSet};
+use super::prune::{self, Choice, Chooser};
+use super::request::CompressRequest;
+use super::score::{self, Scored};
+use super::set::{self, SetBuilder, SetFacts};
+use super::{Dataset, PipelineError, findings, pictures};
+use crate::combine::{
+    CompositeRecord, CostEstimate, DATA, METADATA, Manifest, SetSpec, picked_sources, read_metadata,
+    selection_hash,
+};
+use crate::data::{ClassMap, ContentHash, Entry, ImageSet, Limits, Sample, decode};
+use crate::device::Opened;
+use crate::evaluate::Method;
+use crate::prune::{Chosen, Copies};
+use crate::report::words::{bytes, counted};
+use crate::report::{Cost, Compressed, Gallery, Report};
+use crate::run::{Observer, Storage, StorageError};
+use crate::score::Metric;
+
+const SCORES: &str = "scores.csv";
+const MANIFEST: &str = "manifest.json";
+const SELECTION: &str = "selection.csv";
+/// The training log of the proxies.
+const LOG: &str = "training-log.safetensors";
+/// The name it had in earlier versions.
+const EARLIER_LOG: &str = "training-log.bin";
+
+/// The settings that have no part in the set, and those that have none where scores were made elsewhere.
+const OF_STUDENTS: [&str; 1] = ["student"];
+const OF_THE_PROXY: [&str; 6] = ["architecture", "width", "stem", "precision", "proxy", "proxy_min_scale"];
+
+/// The work and memory of a request, before anything is read.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+pub struct DryRun {
+    /// What combining costs.
+    pub plan: CostEstimate,
+    /// Steps of one proxy.
+    pub proxy_steps: usize,
+    /// Bytes of memory for the images.
+    pub memory_bytes: u64,
+}
+
+impl CompressRequest {
+    /// The spec of the set.
+    pub fn spec(&self, classes: &ClassMap) -> SetSpec {
+        let common = &self.common;
+        let (budget, side) = (common.budget, common.settings.image_size as u32);
+        let spec = set::spec(classes, budget.grid, budget.ipc, side, common.style);
+        SetSpec { seed: common.seed, ipc_counts: budget.counts, ..spec }
+    }
+
+    /// Checks all that can be known of a folder whose files are listed and not read: `train` and `val` are its images.
+    ///
+    /// # Errors
+    /// [`PipelineError`] for a budget that means nothing, and for a class with too few images.
+    pub fn check(
+        &self,
+        classes: &ClassMap,
+        train: &[Entry],
+        val: &[Entry],
+    ) -> Result<DryRun, PipelineError> {
+        let spec = self.spec(classes);
+        let plan = CostEstimate::new(&spec)?;
+        let unread = |entry: &Entry| Sample {
+            path: entry.path.clone(),
+            class: entry.class,
+            hash: ContentHash([0; 32]),
+        };
+        let unread: Vec<Sample> = train.iter().map(unread).collect();
+        self.ensure_enough(&unread, classes)?;
+        let images = (train.len() + val.len()) as u64;
+        let proxy_steps = self.common.settings.proxy.steps(train.len());
+        Ok(DryRun { plan, proxy_steps, memory_bytes: ImageSet::bytes_of(images, spec.side) })
+    }
+
+    /// Whether something is computed on a device: with scores made elsewhere and no students there is nothing.
+    pub fn needs_device(&self) -> bool {
+        self.common.score.given.is_none() || self.students.is_some()
+    }
+
+    fn ensure_enough(&self, samples: &[Sample], classes: &ClassMap) -> Result<(), PipelineError> {
+        let per_class = self.common.budget.per_class()?.1 as usize;
+        prune::ensure_enough(samples, classes, per_class, self.rule, self.common.pruning.fill)
+    }
+
+    /// The options that a manifest compares to tell whether a run is the same: everything but paths, threads and how students
+    /// are trained, which do not change the set.
+    fn options(&self) -> serde_json::Value {
+        let common = &self.common;
+        let given = common.score.given.as_ref();
+        let mut settings = serde_json::json!(common.settings);
+        if let Some(fields) = settings.as_object_mut() {
+            let unused = OF_STUDENTS.iter().chain(OF_THE_PROXY.iter().filter(|_| given.is_some()));
+            unused.for_each(|name| drop(fields.remove(*name)));
+        }
+        serde_json::json!({
+            "command": "compress",
+            "preset": common.preset,
+            "settings": settings,
+            "val_fraction": self.val_fraction,
+            "on_error": self.on_error,
+            "score": {
+                "file": given.map(|given| &given.hash),
+                "runs": common.score.proxy.runs,
+                "window": common.score.proxy.window,
+                "when": common.score.proxy.pass,
+            },
+            "prune": {
+                "rule": self.rule,
+                "fill": common.pruning.fill,
+                "dedup": common.pruning.dedup,
+            },
+        })
+    }
+}
+
+/// Makes the set of a request in `out`, and the report. A run that was stopped goes on from what is in `out`; `force` replaces
+/// what else is there. `opened` is needed where [`CompressRequest::needs_device`] says so.
+///
+/// # Errors
+/// [`PipelineError`]. What can be known to go wrong is refused before anything is replaced.
+pub fn compress(
+    request: &CompressRequest,
+    data: &Dataset,
+    (out, force): (&dyn Storage, bool),
+    opened: Option<&Opened>,
+    observer: &dyn Observer,
+) -> Result<Report, PipelineError> {
+    request.ensure_enough(&data.train.samples, &data.classes)?;
+    if let Some(given) = &request.common.score.given {
+        given.scored.table.join(&data.train.samples, &data.classes)?;
+    }
+    let mut run = Compress { request, data, out, opened, observer, warnings: Vec::new() };
+    let facts = SetFacts {
+        options: request.options(),
+        min_scale: Some(request.common.settings.min_scale),
+        source_bytes: data.train.bytes,
+    };
+    let draft = set::draft(request.spec(&data.classes), facts, &data.train.samples);
+    let finished = run.begin(&draft, force)?;
+    run.warnings = data.write_lists(out, observer)?;
+    let scored = run.score()?;
+    run.warnings.extend(score::warn(&scored.report, data, observer));
+    let begun = observer.seconds();
+    let chosen = run.choose(&scored)?;
+    let (manifest, records) = run.combine(&chosen, scored.table.metric, draft, finished)?;
+    let combine_seconds = observer.seconds() - begun;
+    run.report(&chosen, scored, &manifest, &records, combine_seconds)
+}
+
+/// A run of `compress`.
+struct Compress<'a> {
+    request: &'a CompressRequest,
+    data: &'a Dataset,
+    out: &'a dyn Storage,
+    opened: Option<&'a Opened>,
+    observer: &'a dyn Observer,
+    warnings: Vec<String>,
+}
+
+impl Compress<'_> {
+    /// Makes the place of the results ready. A new one gets the draft of the manifest, so that a run that was stopped can be
+    /// told from a stranger's files; one with an equal manifest is continued, and the manifest given back when its set is
+    /// complete.
+    fn begin(&self, draft: &Manifest, force: bool) -> Result<Option<Manifest>, PipelineError> {
+        let out = self.out;
+        if out.is_occupied()? {
+            let why = match out.read(MANIFEST).ok().flatten().map(|bytes| Manifest::read(&bytes[..])) {
+                None => "it is not empty".to_owned(),
+                Some(Err(why)) => format!("its {MANIFEST} cannot be read ({why})"),
+                Some(Ok(earlier)) => match earlier.equal_options(draft) {
+                    Ok(()) if !force => {
+                        self.observer.say(&format!("going on with what is in {}", out.shown("")));
+                        out.sweep()?;
+                        return Ok((!earlier.files.is_empty()).then_some(earlier));
+                    }
+                    Ok(()) => String::new(),
+                    Err(difference) => format!("it holds another set: {difference}"),
+                },
+            };
+            if !force {
+                return Err(PipelineError::Occupied { place: out.shown(""), why });
+            }
+        }
+        out.clear()?;
+        out.write(MANIFEST, draft.to_json().as_bytes())?;
+        Ok(None)
+    }
+
+    /// The scores: those of an earlier run that was stopped, or new ones. The random rule does without, but whoever
+    /// compresses at random wants to see what was passed over, so they are made all the same.
+    fn score(&self) -> Result<Scored, PipelineError> {
+        let (out, common) = (self.out, &self.request.common);
+        if let Some(table) = out.read(SCORES)? {
+            let scored = Scored::read_csv(&table[..])?;
+            self.observer.say(&format!("scores: those of {}", out.shown(SCORES)));
+            return Ok(match read_log(out)? {
+                Some(log) => scored.with_log(&log)?,
+                None => scored,
+            });
+        }
+        let scored = match &common.score.given {
+            Some(given) => given.scored.clone(),
+            None => {
+                let opened =
+                    self.opened.ok_or_else(|| PipelineError::Usage("a proxy needs a device".to_owned()))?;
+                let proxy = &common.score.proxy;
+                score::score(self.data, &common.settings, proxy, common.seed, opened, self.observer)?
+            }
+        };
+        if let Some(log) = &scored.log {
+            out.write(LOG, log)?;
+        }
+        let mut table = Vec::new();
+        scored.table.write_csv(&mut table)?;
+        out.write(SCORES, &table)?;
+        Ok(scored)
+    }
+
+    /// Chooses the images and writes the list of them.
+    fn choose(&mut self, scored: &Scored) -> Result<Chosen, PipelineError> {
+        let (data, common, rule) = (self.data, &self.request.common, self.request.rule);
+        let scores = scored.table.join(&data.train.samples, &data.classes)?;
+        let copies: Copies = prune::copies(data);
+        let (composites, per_class) = common.budget.per_class()?;
+        let choice = Choice {
+            rule,
+            per_class: per_class as usize,
+            composites: composites as usize,
+            scores: Some(&scores),
+            suspects: &scored.suspects,
+            seed: common.seed,
+        };
+        let chosen = prune::choose(data, &copies, common.pruning, &choice)?;
+        let chooser = Chooser { name: format!("--rule {rule}"), reported: true };
+        self.warnings.extend(prune::warn(&chosen, &chooser, common.pruning, self.observer));
+        let mut table = Vec::new();
+        chosen.selection.write_csv(&data.train.samples, &data.classes, &mut table)?;
+        self.out.write(SELECTION, &table)?;
+        Ok(chosen)
+    }
+
+    /// Makes the composites and what tells about them, unless an earlier run has made the same.
+    fn combine(
+        &self,
+        chosen: &Chosen,
+        metric: Metric,
+        mut manifest: Manifest,
+        finished: Option<Manifest>,
+    ) -> Result<(Manifest, Vec<CompositeRecord>), PipelineError> {
+        let (data, out) = (self.data, self.out);
+        let picks = picked_sources(&chosen.selection, &data.train.samples, &data.classes);
+        let same = |earlier: &Manifest| {
+            earlier.hashes.selection == selection_hash(&picks) && earlier.files.keys().all(|file| out.has(file))
+        };
+        let records = match finished.filter(same) {
+            Some(earlier) => {
+                manifest = earlier;
+                self.records()?
+            }
+            None => {
+                let style = self.request.common.style;
+                let builder = SetBuilder::new(manifest.spec.clone(), style.fit, picks)?;
+                let stage = self.observer.stage("combine", "composites", builder.len());
+                let written = builder.write(out, &*data.originals, &|| {
+                    stage.add(1);
+                    !self.observer.wants_stop()
+                })?;
+                drop(stage);
+                let kept = set::source_bytes(&*data.originals, builder.picks());
+                builder.complete(&mut manifest, &written, data.train.samples.len(), kept);
+                set::write_about(out, &mut manifest, &data.name, &self.request.rule.in_words(metric))?;
+                written.records
+            }
+        };
+        self.observer.say(&format!(
+            "{} ({}) became {} ({}): {}",
+            counted(manifest.counts.source, "image", "images"),
+            bytes(manifest.bytes.source),
+            counted(manifest.counts.composites, "composite", "composites"),
+            bytes(manifest.bytes.out),
+            out.shown(DATA)
+        ));
+        Ok((manifest, records))
+    }
+
+    /// The records of a set that is there.
+    fn records(&self) -> Result<Vec<CompositeRecord>, PipelineError> {
+        let name = format!("{DATA}/{METADATA}");
+        let file = self.out.read(&name)?;
+        let file = file.ok_or_else(|| {
+            PipelineError::Input(format!("{} cannot be read: it is not there", self.out.shown(&name)))
+        })?;
+        Ok(read_metadata(&file[..])?)
+    }
+
+    /// The report, with students where they are asked for.
+    fn report(
+        self,
+        chosen: &Chosen,
+        scored: Scored,
+        manifest: &Manifest,
+        records: &[CompositeRecord],
+        combine_seconds: f64,
+    ) -> Result<Report, PipelineError> {
+        let Self { request, data, out, observer, .. } = self;
+        let common = &request.common;
+        let mut options = manifest.options.clone();
+        if request.students.is_some() {
+            options["settings"] = serde_json::json!(common.settings);
+        }
+        let mut report = Report::new(data.summary(), options);
+        report.compressed = Some(compressed(manifest, records));
+        report.findings = findings::findings(&chosen.findings, data);
+        report.gallery = Gallery {
+            classes: pictures::ends_of_classes(data, &scored.table),
+            composites: pictures::composites(out, records),
+        };
+        report.cost = Cost {
+            score_seconds: Some(scored.report.seconds),
+            combine_seconds: Some(combine_seconds),
+            train_seconds: None,
+        };
+        let metric = scored.table.metric;
+        let kept: Vec<f64> = chosen.selection.picks.iter().filter_map(|pick| pick.score).collect();
+        let mut scoring = scored.report;
+        scoring.el2n_histogram = scoring.el2n_histogram.map(|histogram| histogram.with_kept(&kept));
+        report.scoring = Some(scoring);
+        if let (Some(opened), Some(students)) = (self.opened, request.students) {
+            let begun = observer.seconds();
+            let set = TrainingSet {
+                name: Method::of(request.rule, manifest.spec.grid).name_by(metric),
+                images: Arc::new(read_set(out, records, manifest)?),
+                grid: manifest.spec.grid,
+                bytes: manifest.bytes.out,
+            };
+            let (settings, views) = (&common.settings, &common.views);
+            let seeds = (common.seed, students.get());
+            let trained = evaluate::train(settings, views, seeds, data, &set, opened, observer)?;
+            let result = evaluate::result(settings, views, data, &set, trained);
+            report.cost.train_seconds = Some(observer.seconds() - begun);
+            report.set_results(result.into_iter().collect());
+        }
+        report.warnings = self.warnings;
+        Ok(report)
+    }
+}
+
+fn compressed(manifest: &Manifest, records: &[CompositeRecord]) -> Compressed {
+    Compressed {
+        ipc: (manifest.counts.composites / manifest.counts.classes.max(1)) as u32,
+        grid: manifest.spec.grid,
+        image_size: manifest.spec.side,
+        images: manifest.counts.composites as usize,
+        tiles: records.iter().map(|record| record.tiles.len()).sum(),
+        bytes: manifest.bytes.out,
+    }
+}
+
+/// Training log of a compressed set, as bytes; `None` where there is none.
+///
+/// # Errors
+/// [`StorageError`] when it cannot be read.
+pub fn read_log(out: &dyn Storage) -> Result<Option<Vec<u8>>, StorageError> {
+    Ok(match out.read(LOG)? {
+        Some(log) => Some(log),
+        None => out.read(EARLIER_LOG)?,
+    })
+}
+
+/// The stored composites as a training set.
+fn read_set(
+    out: &dyn Storage,
+    records: &[CompositeRecord],
+    manifest: &Manifest,
+) -> Result<ImageSet, PipelineError> {
+    let mut set = ImageSet::with_capacity(manifest.spec.side, records.len());
+    for record in records {
+        let name = format!("{DATA}/{}", record.file_name);
+        let bytes = out.read(&name)?;
+        let bytes = bytes.ok_or_else(|| PipelineError::Input(format!("{} is gone", out.shown(&name))))?;
+        set.push(&decode(&bytes, &Limits::default())?, record.label)?;
+    }
+    Ok(set)
+}

@@ -1,0 +1,89 @@
+//! A request that cannot be carried out.
+
+use crate::fault::{Fault, Faulty};
+use crate::run::{RunError, StorageError};
+
+/// Why a request came to no result.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PipelineError {
+    /// The request means nothing.
+    #[error("{0}")]
+    Usage(String),
+    /// The images, or files of an earlier run, are not what they should be.
+    #[error("{0}")]
+    Input(String),
+    /// There is something else where results should go.
+    #[error("--out {place}: {why}; name another folder, or replace this one by --force")]
+    Occupied {
+        /// Where results should go.
+        place: String,
+        /// What is there.
+        why: String,
+    },
+    /// The run ended before its end.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// A result could not be kept.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The set could not be made.
+    #[error(transparent)]
+    Set(#[from] super::set::SetError),
+    /// See [`AugmentError`](crate::augment::AugmentError).
+    #[error(transparent)]
+    Augment(#[from] crate::augment::AugmentError),
+    /// See [`DataError`](crate::data::DataError).
+    #[error(transparent)]
+    Data(#[from] crate::data::DataError),
+    /// See [`DecodeError`](crate::data::DecodeError).
+    #[error(transparent)]
+    Decode(#[from] crate::data::DecodeError),
+    /// See [`CombineError`](crate::combine::CombineError).
+    #[error(transparent)]
+    Combine(#[from] crate::combine::CombineError),
+    /// See [`MetadataError`](crate::combine::MetadataError).
+    #[error(transparent)]
+    Metadata(#[from] crate::combine::MetadataError),
+    /// See [`PruneError`](crate::prune::PruneError).
+    #[error(transparent)]
+    Prune(#[from] crate::prune::PruneError),
+    /// See [`ScoreError`](crate::score::ScoreError).
+    #[error(transparent)]
+    Score(#[from] crate::score::ScoreError),
+    /// A result could not be written down.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// A table could not be written.
+    #[error(transparent)]
+    Csv(#[from] csv::Error),
+    /// A text could not be written.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// A network's weights could not be read from the device.
+    #[cfg(feature = "engine")]
+    #[error(transparent)]
+    State(#[from] crate::model::StateError),
+}
+
+impl Faulty for PipelineError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Usage(_) => Fault::Usage,
+            Self::Input(_) | Self::Occupied { .. } => Fault::Data,
+            Self::Run(error) => error.fault(),
+            Self::Storage(error) => error.fault(),
+            Self::Set(error) => error.fault(),
+            Self::Augment(error) => error.fault(),
+            Self::Data(error) => error.fault(),
+            Self::Decode(error) => error.fault(),
+            Self::Combine(error) => error.fault(),
+            Self::Metadata(error) => error.fault(),
+            Self::Prune(error) => error.fault(),
+            Self::Score(error) => error.fault(),
+            Self::Json(_) | Self::Csv(_) | Self::Io(_) => Fault::Run,
+            #[cfg(feature = "engine")]
+            Self::State(error) => error.fault(),
+        }
+    }
+}

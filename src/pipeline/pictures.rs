@@ -1,0 +1,99 @@
+//! The pictures of a report's page.
+
+use super::Dataset;
+use crate::combine::{CompositeRecord, DATA, Format, encode};
+use crate::data::{ClassMap, Filter, Fit, Image, ImageSet, Resizer};
+use crate::run::Storage;
+use crate::report::{ClassPictures, CompositePicture, Picture};
+use crate::score::ScoreTable;
+
+/// Classes, and images at each end of a class, on a page: enough to see, small enough to mail.
+const CLASSES: usize = 10;
+const IMAGES: usize = 6;
+/// Composites on a page.
+const COMPOSITES: usize = 20;
+/// Longest side of a thumbnail in pixels.
+const THUMBNAIL: u32 = 96;
+
+/// The easiest and hardest images of the first classes.
+pub(super) fn ends_of_classes(data: &Dataset, table: &ScoreTable) -> Vec<ClassPictures> {
+    let classes = data.classes.names().iter().take(CLASSES);
+    classes
+        .map(|class| {
+            let mut rows: Vec<_> =
+                table.rows.iter().filter(|row| class_of(&row.path, &row.class) == class.as_str()).collect();
+            rows.sort_by_key(|row| row.rank);
+            let picture = |row: &&crate::score::ScoreRow| thumbnail(data, &row.path, row.value);
+            let hardest = rows.iter().rev().take(IMAGES);
+            ClassPictures {
+                class: class.clone(),
+                easiest: rows.iter().take(IMAGES).filter_map(picture).collect(),
+                hardest: hardest.filter_map(picture).collect(),
+            }
+        })
+        .collect()
+}
+
+/// A row's class; a table made elsewhere may leave it to the path.
+fn class_of<'a>(path: &'a str, class: &'a str) -> &'a str {
+    if class.is_empty() {
+        let path = path.strip_prefix("train/").unwrap_or(path);
+        path.split_once('/').map_or(path, |(class, _)| class)
+    } else {
+        class
+    }
+}
+
+/// A small picture of a source; `None` when it cannot be read any more.
+fn thumbnail(data: &Dataset, path: &str, score: f64) -> Option<Picture> {
+    let image = data.originals.image(path).ok()?;
+    let image = shrink(&image);
+    let file = encode(&image, Format::Jpeg { quality: 85 }).ok()?;
+    Some(Picture { file, path: path.to_owned(), score: Some(score) })
+}
+
+/// The image with its longest side at most [`THUMBNAIL`] pixels.
+fn shrink(image: &Image) -> Image {
+    let (width, height) = (image.width(), image.height());
+    let longest = width.max(height);
+    if longest <= THUMBNAIL {
+        return image.clone();
+    }
+    let scale = |side: u32| (side * THUMBNAIL / longest).max(1);
+    Resizer::new().resize(image, scale(width), scale(height), Fit::Squash, Filter::Lanczos3)
+}
+
+/// Some composites of a set, spread over its classes.
+pub(super) fn composites(out: &dyn Storage, records: &[CompositeRecord]) -> Vec<CompositePicture> {
+    let step = (records.len() / COMPOSITES).max(1);
+    records
+        .iter()
+        .step_by(step)
+        .take(COMPOSITES)
+        .filter_map(|record| {
+            let file = out.read(&format!("{DATA}/{}", record.file_name)).ok()??;
+            Some(CompositePicture {
+                picture: Picture { file, path: record.file_name.clone(), score: None },
+                class: record.class.clone(),
+                sources: record.tiles.iter().map(|tile| tile.source.clone()).collect(),
+            })
+        })
+        .collect()
+}
+
+/// One stored image of each of the first classes.
+pub(super) fn composites_in_memory(images: &ImageSet, classes: &ClassMap) -> Vec<CompositePicture> {
+    let per_class = (images.len() / classes.len()).max(1);
+    (0..images.len())
+        .step_by(per_class)
+        .take(COMPOSITES)
+        .filter_map(|i| {
+            let side = images.side();
+            let image = Image::new(side, side, images.image(i).to_vec()).ok()?;
+            let class = classes.name(images.labels()[i]).to_owned();
+            let file = encode(&image, Format::Png).ok()?;
+            let picture = Picture { file, path: format!("{class}/{:04}", i % per_class), score: None };
+            Some(CompositePicture { picture, class, sources: Vec::new() })
+        })
+        .collect()
+}

@@ -1,0 +1,60 @@
+//! A run that cannot go on.
+
+use super::StorageError;
+use crate::fault::{Fault, Faulty};
+
+/// Why a run ended before its end.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The caller asked to stop.
+    #[error("the run was stopped")]
+    Stopped,
+    /// A result could not be kept.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// A result could not be written down.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// A kept training log, or what a proxy said, cannot be used.
+    #[error(transparent)]
+    Score(#[from] crate::score::ScoreError),
+    /// The system gave no threads.
+    #[error("threads cannot be started: {0}")]
+    Threads(String),
+    /// A device that cannot be opened.
+    #[cfg(feature = "engine")]
+    #[error(transparent)]
+    Device(#[from] crate::device::DeviceError),
+    /// A precision that a device does not have.
+    #[cfg(feature = "engine")]
+    #[error(transparent)]
+    Precision(#[from] crate::device::NoMatrixUnits),
+    /// A student that cannot be trained or measured.
+    #[cfg(feature = "engine")]
+    #[error(transparent)]
+    Train(#[from] crate::train::TrainError),
+    /// A proxy that cannot be trained.
+    #[cfg(feature = "engine")]
+    #[error(transparent)]
+    Proxy(#[from] crate::train::ProxyError),
+}
+
+impl Faulty for RunError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Stopped => Fault::Stopped,
+            Self::Storage(error) => error.fault(),
+            Self::Score(error) => error.fault(),
+            Self::Json(_) | Self::Threads(_) => Fault::Run,
+            #[cfg(feature = "engine")]
+            Self::Device(error) => error.fault(),
+            #[cfg(feature = "engine")]
+            Self::Precision(error) => error.fault(),
+            #[cfg(feature = "engine")]
+            Self::Train(error) => error.fault(),
+            #[cfg(feature = "engine")]
+            Self::Proxy(error) => error.fault(),
+        }
+    }
+}

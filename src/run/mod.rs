@@ -1,0 +1,28 @@
+//! Run: what happens to devices, threads and files while proxies and students train, and how a run goes on that was stopped.
+//!
+//! A run says what it does to an [`Observer`] and keeps what it makes in a [`Storage`]; both are the caller's. [`lanes`] gives
+//! each core a job on the CPU, and a GPU has all students at once as a [`Cohort`](crate::train::Cohort).
+
+mod error;
+#[cfg(all(feature = "engine", not(target_family = "wasm")))]
+pub mod lanes;
+mod observer;
+#[cfg(all(feature = "engine", not(target_family = "wasm")))]
+mod open;
+#[cfg(all(feature = "engine", not(target_family = "wasm")))]
+mod proxies;
+mod storage;
+#[cfg(all(feature = "engine", not(target_family = "wasm")))]
+mod students;
+
+pub use error::RunError;
+pub use observer::{Observer, Silent, Stage};
+#[cfg(all(feature = "engine", not(target_family = "wasm")))]
+pub use open::open;
+#[cfg(all(feature = "engine", not(target_family = "wasm")))]
+pub use proxies::{ProxyJob, log_name, train_proxies};
+#[cfg(test)]
+pub(crate) use storage::memory;
+pub use storage::{NewFolder, Storage, StorageError};
+#[cfg(all(feature = "engine", not(target_family = "wasm")))]
+pub use students::{Job, Trained, train_all};

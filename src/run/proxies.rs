@@ -1,0 +1,76 @@
+//! Training proxies, one for each seed.
+
+use std::sync::Arc;
+
+use super::{Observer, RunError, Storage, lanes};
+use crate::data::ImageSet;
+use crate::device::Opened;
+use crate::model::ModelConfig;
+use crate::score::TrainingLog;
+use crate::train::{Proxy, ScoringPass, TrainConfig};
+
+/// What proxies are trained on, and how.
+pub struct ProxyJob {
+    /// The whole training set.
+    pub images: Arc<ImageSet>,
+    /// The network.
+    pub model: ModelConfig,
+    /// Its training.
+    pub config: TrainConfig,
+    /// Smallest crop of its views as a share of an image.
+    pub min_scale: f64,
+    /// Which forward pass scores.
+    pub pass: ScoringPass,
+}
+
+/// Name of the training log of one seed in a folder that keeps several.
+pub fn log_name(folder: &str, seed: u64) -> String {
+    format!("{folder}/{seed}.safetensors")
+}
+
+/// Trains one proxy for each seed, on the CPU one a core, and gives their logs in the order of the seeds. Logs are kept as
+/// `keep.1/<seed>.safetensors` as they come; those that are there already are read.
+///
+/// # Errors
+/// [`RunError`] when the device fails, a loss diverges, a log cannot be kept or read, or the observer stops the run.
+pub fn train_proxies(
+    job: &ProxyJob,
+    seeds: &[u64],
+    keep: Option<(&dyn Storage, &str)>,
+    opened: &Opened,
+    observer: &dyn Observer,
+) -> Result<Vec<TrainingLog>, RunError> {
+    let task = Proxy::task(job.images.clone(), job.min_scale);
+    let steps = job.config.steps(job.images.len());
+    let stage = observer.stage("score", "steps", steps * seeds.len());
+    let train = |seed: u64| -> Result<TrainingLog, RunError> {
+        let kept = keep.map(|(storage, folder)| (storage, log_name(folder, seed)));
+        // Earlier versions gave it the second name.
+        let names: [fn(&str, u64) -> String; 2] = [log_name, |folder, seed| format!("{folder}/{seed}.bin")];
+        for name in names {
+            if let Some((storage, folder)) = keep
+                && let Some(bytes) = storage.read(&name(folder, seed))?
+            {
+                stage.add(steps);
+                return Ok(TrainingLog::from_bytes(&bytes)?);
+            }
+        }
+        let mut proxy = Proxy::new(&job.model, job.config, task.clone(), job.pass, seed, &opened.device)?;
+        while !proxy.finished() {
+            observer.go_on()?;
+            let before = proxy.student().steps_made();
+            pollster::block_on(proxy.advance())?;
+            stage.add(proxy.student().steps_made() - before);
+        }
+        let log = proxy.into_log();
+        if let Some((storage, name)) = &kept {
+            storage.write(name, &log.to_bytes())?;
+        }
+        Ok(log)
+    };
+    if opened.is_cpu {
+        lanes::run(seeds.to_vec(), train)
+    } else {
+        seeds.iter().map(|&seed| train(seed)).collect()
+    }
+}

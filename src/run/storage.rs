@@ -1,0 +1,201 @@
+//! Where a run keeps its results: a folder for the program, memory for a test, and nothing of either here.
+
+use crate::fault::{Fault, Faulty};
+
+/// A place for files. Names are relative to it, with `/` between their parts.
+pub trait Storage: Sync {
+    /// The bytes of a file; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`StorageError`] when it is there and cannot be read.
+    fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StorageError>;
+
+    /// Writes a file whole or not at all, over the one of that name if there is one.
+    ///
+    /// # Errors
+    /// [`StorageError`]; the former file, if any, is then untouched.
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StorageError>;
+
+    /// Removes a file, if it is there.
+    ///
+    /// # Errors
+    /// [`StorageError`] when it stays.
+    fn remove(&self, name: &str) -> Result<(), StorageError>;
+
+    /// Whether there is a file of this name.
+    fn has(&self, name: &str) -> bool;
+
+    /// Whether anything is there.
+    ///
+    /// # Errors
+    /// [`StorageError`] when the place cannot be looked at.
+    fn is_occupied(&self) -> Result<bool, StorageError>;
+
+    /// Makes the place, if it is not there, and removes all that is in it.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    fn clear(&self) -> Result<(), StorageError>;
+
+    /// Removes what a killed run left half-written.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    fn sweep(&self) -> Result<(), StorageError>;
+
+    /// Begins a folder whose files appear together when it is finished, in place of one of that name.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    fn folder(&self, name: &str) -> Result<Box<dyn NewFolder + '_>, StorageError>;
+
+    /// The place of a file, in words for a message; of the empty name, the place itself.
+    fn shown(&self, name: &str) -> String;
+}
+
+/// A folder that is being filled. One that is dropped unfinished leaves nothing behind.
+pub trait NewFolder: Sync {
+    /// Adds a file. Called from several threads.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StorageError>;
+
+    /// Puts the folder in its place.
+    ///
+    /// # Errors
+    /// [`StorageError`]; the former folder may then be gone.
+    fn finish(self: Box<Self>) -> Result<(), StorageError>;
+}
+
+/// A file that could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StorageError {
+    /// The system refused.
+    #[error("cannot {action} '{what}'")]
+    Io {
+        /// The act that failed, such as `write`.
+        action: &'static str,
+        /// The file or folder.
+        what: String,
+        /// The reason.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The place is none for results.
+    #[error("{0}")]
+    Unusable(String),
+}
+
+impl Faulty for StorageError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Io { .. } => Fault::Run,
+            Self::Unusable(_) => Fault::Data,
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod memory {
+    //! A storage in memory, which fails when it is told to.
+
+    use std::collections::BTreeMap;
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[derive(Default)]
+    pub(crate) struct Memory {
+        pub(crate) files: Mutex<BTreeMap<String, Vec<u8>>>,
+        /// Writes that succeed before the first that fails; 0 lets all succeed.
+        pub(crate) fails_after: usize,
+        written: AtomicUsize,
+    }
+
+    impl Memory {
+        pub(crate) fn failing_after(writes: usize) -> Self {
+            Self { fails_after: writes, ..Self::default() }
+        }
+
+        pub(crate) fn names(&self) -> Vec<String> {
+            self.files.lock().unwrap().keys().cloned().collect()
+        }
+
+        fn may_write(&self, name: &str) -> Result<(), StorageError> {
+            let before = self.written.fetch_add(1, Ordering::Relaxed);
+            if self.fails_after == 0 || before < self.fails_after {
+                return Ok(());
+            }
+            Err(StorageError::Io {
+                action: "write",
+                what: name.to_owned(),
+                source: "the disk is full".into(),
+            })
+        }
+    }
+
+    impl Storage for Memory {
+        fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StorageError> {
+            Ok(self.files.lock().unwrap().get(name).cloned())
+        }
+
+        fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StorageError> {
+            self.may_write(name)?;
+            self.files.lock().unwrap().insert(name.to_owned(), bytes.to_vec());
+            Ok(())
+        }
+
+        fn remove(&self, name: &str) -> Result<(), StorageError> {
+            self.files.lock().unwrap().remove(name);
+            Ok(())
+        }
+
+        fn has(&self, name: &str) -> bool {
+            self.files.lock().unwrap().contains_key(name)
+        }
+
+        fn is_occupied(&self) -> Result<bool, StorageError> {
+            Ok(!self.files.lock().unwrap().is_empty())
+        }
+
+        fn clear(&self) -> Result<(), StorageError> {
+            self.files.lock().unwrap().clear();
+            Ok(())
+        }
+
+        fn sweep(&self) -> Result<(), StorageError> {
+            Ok(())
+        }
+
+        fn folder(&self, name: &str) -> Result<Box<dyn NewFolder + '_>, StorageError> {
+            Ok(Box::new(Filling { memory: self, name: name.to_owned(), files: Mutex::default() }))
+        }
+
+        fn shown(&self, name: &str) -> String {
+            format!("memory/{name}")
+        }
+    }
+
+    struct Filling<'a> {
+        memory: &'a Memory,
+        name: String,
+        files: Mutex<BTreeMap<String, Vec<u8>>>,
+    }
+
+    impl NewFolder for Filling<'_> {
+        fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StorageError> {
+            self.memory.may_write(name)?;
+            self.files.lock().unwrap().insert(format!("{}/{name}", self.name), bytes.to_vec());
+            Ok(())
+        }
+
+        fn finish(self: Box<Self>) -> Result<(), StorageError> {
+            let mut all = self.memory.files.lock().unwrap();
+            all.retain(|name, _| !name.starts_with(&format!("{}/", self.name)));
+            all.extend(self.files.into_inner().unwrap());
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Training that cannot go on.
+
+use crate::augment::AugmentError;
+use crate::fault::{Fault, Faulty};
+use crate::model::ModelError;
+
+/// Training that cannot go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// The network cannot be made.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The views cannot be made.
+    #[error(transparent)]
+    Augment(#[from] AugmentError),
+    /// There is nothing to train on.
+    #[error("the training set is empty")]
+    Empty,
+    /// The device did not answer.
+    #[error("the device failed in training: {0}")]
+    Device(String),
+    /// The loss is not a number any more.
+    #[error("the loss became {loss} by step {step}; lower --lr")]
+    Diverged {
+        /// Steps made.
+        step: usize,
+        /// The loss read.
+        loss: f32,
+    },
+}
+
+impl Faulty for TrainError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Device(_) => Fault::Device,
+            Self::Model(error) => error.fault(),
+            Self::Augment(error) => error.fault(),
+            Self::Empty => Fault::Data,
+            Self::Diverged { .. } => Fault::Run,
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! What a student goes through: its batches, its steps, its curve. All of it but the network.
+
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+
+use super::batch::{Batch, Batches};
+use super::config::TrainConfig;
+use super::error::TrainError;
+use super::task::Task;
+use crate::device;
+use crate::kernel::cross_entropy::Target;
+use crate::kernel::views::Resident;
+use crate::model::ModelConfig;
+
+/// A point of a training curve.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CurvePoint {
+    /// Optimiser steps made.
+    pub step: usize,
+    /// Mean training loss since the point before, in nats.
+    pub loss: f32,
+}
+
+/// What a student is taught, how far it is, and how it does.
+pub struct Progress {
+    pub(super) model: ModelConfig,
+    pub(super) config: TrainConfig,
+    pub(super) batches: Batches,
+    /// The images, where the device cuts the views.
+    pub(super) resident: Option<Arc<Resident>>,
+    /// The batch of the next step, when it is made already.
+    pub(super) next: Option<Batch>,
+    pub(super) device: Device,
+    pub(super) step: usize,
+    pub(super) steps: usize,
+    pub(super) curve: Vec<CurvePoint>,
+}
+
+impl Progress {
+    /// A progress from its beginning. Images that one of `others` has brought to the device lie there once for both.
+    pub(super) fn new<'a>(
+        others: impl IntoIterator<Item = &'a Self>,
+        model: &ModelConfig,
+        config: TrainConfig,
+        task: Task,
+        seed: u64,
+        device: &Device,
+    ) -> Result<Self, TrainError> {
+        if task.images.is_empty() {
+            return Err(TrainError::Empty);
+        }
+        let steps = config.steps(task.images.len());
+        let resident = if device::is_cpu(device) {
+            None
+        } else if let Some(other) = others.into_iter().find(|other| other.has_on(device, &task)) {
+            other.resident.clone()
+        } else {
+            Resident::new(&task.images, &task.normalise, device).map(Arc::new)
+        };
+        Ok(Self {
+            model: *model,
+            config,
+            batches: Batches::new(task, config, seed, resident.is_some())?,
+            resident,
+            next: None,
+            device: device.clone(),
+            step: 0,
+            steps,
+            curve: Vec::new(),
+        })
+    }
+
+    /// Whether the images of a task lie on a device for this student, normalised alike.
+    fn has_on(&self, device: &Device, task: &Task) -> bool {
+        let own = self.task();
+        self.resident.is_some()
+            && self.device == *device
+            && Arc::ptr_eq(&own.images, &task.images)
+            && own.normalise == task.normalise
+    }
+
+    /// Steps made.
+    pub fn steps_made(&self) -> usize {
+        self.step
+    }
+
+    /// Steps to make in all.
+    pub fn steps(&self) -> usize {
+        self.steps
+    }
+
+    /// Whether all steps are made.
+    pub fn finished(&self) -> bool {
+        self.step >= self.steps
+    }
+
+    /// Images in a full batch.
+    pub fn batch(&self) -> usize {
+        self.config.batch.min(self.task().images.len())
+    }
+
+    /// The training curve so far.
+    pub fn curve(&self) -> &[CurvePoint] {
+        &self.curve
+    }
+
+    /// What the student is trained on.
+    pub fn task(&self) -> &Task {
+        self.batches.task()
+    }
+
+    /// The batch of the step to come.
+    pub(super) fn take_batch(&mut self) -> Batch {
+        self.next.take().unwrap_or_else(|| self.batches.batch(self.step))
+    }
+
+    /// The learning rate of the step to come.
+    pub(super) fn learning_rate(&self) -> f64 {
+        let per_epoch = self.config.steps_per_epoch(self.task().images.len());
+        self.config.learning_rate(self.step, self.step / per_epoch, per_epoch)
+    }
+
+    /// Adds a point to the curve: the losses of the last `steps` steps, as the share of each sample in them.
+    ///
+    /// # Errors
+    /// [`TrainError::Diverged`] when their sum is no number.
+    pub(super) fn note(&mut self, shares: &[f32], steps: usize) -> Result<(), TrainError> {
+        let loss = shares.iter().sum::<f32>() / steps as f32;
+        if !loss.is_finite() {
+            return Err(TrainError::Diverged { step: self.step, loss });
+        }
+        self.curve.push(CurvePoint { step: self.step, loss });
+        Ok(())
+    }
+}
+
+/// What the loss of a batch compares its logits with: both labels of mixed views, weighed so that the shares of all samples
+/// add up to the mean. `labels` are those of all images of the task.
+pub(super) fn targets(batch: &Batch, labels: &[u32]) -> Vec<Target> {
+    let label = |place: usize| labels[batch.images[place] as usize];
+    let count = batch.images.len();
+    let target = |place: usize| {
+        let mix = batch.views[place].mix;
+        let lambda = mix.map_or(1.0, |mix| mix.lambda);
+        let [own_share, other_share] = [lambda, 1.0 - lambda].map(|share| share / count as f32);
+        let other = mix.map_or(place, |mix| mix.other as usize);
+        Target { own: label(place), other: label(other), own_share, other_share }
+    };
+    (0..count).map(target).collect()
+}
