@@ -1,4 +1,4 @@
-//! What combining will do and cost, before it does it (`--dry-run`).
+//! Estimate of the work of combining, before it is done (`--dry-run`).
 
 use super::{CombineError, Composer, SetSpec};
 use crate::quantity::bytes;
@@ -19,10 +19,10 @@ pub struct CostEstimate {
 }
 
 impl CostEstimate {
-    /// The plan of a spec.
+    /// The estimate for a spec.
     ///
     /// # Errors
-    /// Those of the spec's numbers: see [`SetSpec::per_class`] and [`Composer::new`].
+    /// Errors in the spec's numbers: see [`SetSpec::per_class`] and [`Composer::new`].
     pub fn new(spec: &SetSpec) -> Result<Self, CombineError> {
         let (composites, sources) = spec.per_class()?;
         Composer::new(spec.grid, spec.side)?;

@@ -1,4 +1,4 @@
-//! What can be wrong with a user's data.
+//! Problems with a user's data.
 
 use crate::fault::{Fault, Faulty};
 
@@ -25,7 +25,7 @@ pub enum DataError {
         /// Number of files looked at.
         files: usize,
     },
-    /// One class, which leaves nothing to tell apart.
+    /// A single class; at least two are needed.
     #[error(
         "'{class}' is the only class: at least two are needed; give the folder that holds the class \
          folders"
@@ -34,7 +34,7 @@ pub enum DataError {
         /// Name of the class.
         class: String,
     },
-    /// Folders named after splits that do not hold what splits hold.
+    /// Folders named after splits, without the class folders of a split.
     #[error(
         "{} look like splits, but there is no train/ with class folders in it: arrange the images as \
          train/<class>/ and, if there is a validation set, val/<class>/",
@@ -101,7 +101,7 @@ pub enum DataError {
     File {
         /// Path relative to the data folder.
         path: String,
-        /// What is wrong with it.
+        /// Problem with it.
         reason: String,
     },
 }

@@ -16,16 +16,16 @@ pub struct Entry {
     pub class: u32,
 }
 
-/// A file or folder that is left out, and why: a row of `problems.csv`.
+/// A file or folder that is left out, with the reason: a row of `problems.csv`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     /// Path relative to the data folder.
     pub path: String,
-    /// Why it is left out.
+    /// Reason.
     pub reason: String,
 }
 
-/// What becomes of a file that cannot be used.
+/// Treatment of a file that cannot be used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "lowercase")]
@@ -153,8 +153,8 @@ impl Folder {
         self.hold_out_together(fraction, seed, &[])
     }
 
-    /// As [`hold_out`](Self::hold_out), where copies stay on one side: those of each of `groups`, by their place in `train`, as
-    /// [`hold_out_together`] has it.
+    /// The folder with a validation split as by [`hold_out`](Self::hold_out), copies kept on one side: the images of each of
+    /// `groups`, by their place in `train`. See [`hold_out_together`].
     ///
     /// # Panics
     /// As [`hold_out`](Self::hold_out), and when a group has an image that there is not.
@@ -246,7 +246,7 @@ fn part(path: &str, index: usize) -> &str {
     path.split('/').nth(index).unwrap_or_default()
 }
 
-/// Whether a path lies in a folder within `top`.
+/// `true` for a path in a folder within `top`.
 fn nested_in(top: &str, path: &str) -> bool {
     part(path, 0) == top && path.matches('/').count() >= 2
 }
@@ -265,7 +265,7 @@ fn label(paths: Vec<String>, classes: &ClassMap, depth: usize) -> Vec<Entry> {
         .collect()
 }
 
-/// Why a file is no image as far as its name tells.
+/// Reason for which a file is no image, as far as its name tells.
 fn unusable(path: &str) -> Option<String> {
     let name = path.rsplit('/').next().unwrap_or(path);
     if path.split('/').any(|part| part.starts_with('.') || part == "__MACOSX") {

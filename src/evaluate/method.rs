@@ -1,4 +1,4 @@
-//! The methods that are compared, and what they are called.
+//! The methods that are compared, and their names.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,16 +6,16 @@ use crate::data::Grid;
 use crate::prune::{DEFAULT_WINDOW_START, Rule};
 use crate::score::Metric;
 
-/// A way to make a set of a given number of stored images: which images are kept, and whether they are laid into
+/// Way to make a set of a given number of stored images: the rule for the images that are kept, and whole images or
 /// composites. All are trained with the same steps, seeds and crop range.
 ///
 /// Its name says both, `el2n-hard-composites`; the paper's own, composites of the easiest images by EL2N, is `pca`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Method {
-    /// Which images of a class are kept.
+    /// Rule for the images of a class that are kept.
     pub rule: Rule,
-    /// Whether they are laid into composites, and trained on by patch extraction.
+    /// `true` where they are laid into composites and trained on by patch extraction.
     pub composites: bool,
 }
 
@@ -56,7 +56,7 @@ impl Method {
         if self.composites { chosen + COMPOSITES } else { chosen }
     }
 
-    /// Whether it needs scores, and so pays for scoring.
+    /// `true` where it needs scores, and so pays for scoring.
     pub fn needs_scores(self) -> bool {
         self.rule != Rule::Random
     }
@@ -98,7 +98,7 @@ impl std::str::FromStr for Method {
     }
 }
 
-/// The rule of what follows `el2n-window` in a name.
+/// The rule for the text after `el2n-window` in a name.
 fn window(rest: &str) -> Option<Rule> {
     let start = match rest.strip_prefix('-') {
         Some(start) => start.parse().ok().filter(|start| (0.0..1.0).contains(start))?,

@@ -1,4 +1,4 @@
-//! What a handful of accuracies can say: mean, spread and 95 % intervals.
+//! Statistics of a handful of accuracies: mean, spread and 95 % intervals.
 //!
 //! Runs are few (3 is usual), so intervals of a mean are Student's; where the answers are known image by image,
 //! [noise](super::Noise) of the images is added. A single run has no spread between seeds; all that is left is the Wilson
@@ -21,7 +21,7 @@ pub struct Interval {
 }
 
 impl Interval {
-    /// Whether a value lies inside, ends included.
+    /// `true` where a value lies inside, ends included.
     pub fn contains(self, value: f64) -> bool {
         self.low <= value && value <= self.high
     }
@@ -91,8 +91,7 @@ pub fn wilson(successes: usize, trials: usize) -> Option<Interval> {
 
 /// The values of `b` taken from those of `a`, for every seed that both have, in `a`'s order.
 ///
-/// Equal seeds start from the same weights and draw the same views, so a difference of the pair is freed
-/// of much of what one seed does to both.
+/// Equal seeds start from the same weights and draw the same views, so that much of a seed's luck falls out of the difference.
 pub fn paired_differences(a: &[(u64, f64)], b: &[(u64, f64)]) -> Vec<f64> {
     a.iter()
         .filter_map(|(seed, value)| {
@@ -104,8 +103,8 @@ pub fn paired_differences(a: &[(u64, f64)], b: &[(u64, f64)]) -> Vec<f64> {
 
 /// The `p` quantile of Student's t distribution with `df` degrees of freedom.
 ///
-/// Found by bisection of the distribution function, to about 10 digits. The quantile of statrs 0.19 is off by 2e-7 at 50,000 degrees of
-/// freedom, and by a factor of 7,000 in the tails that [`holm`](super::holm) and p-values by bisection ask for.
+/// Found by bisection of the distribution function, to about 10 digits. The quantile of statrs 0.19 is off by 2e-7 at 50,000
+/// degrees of freedom, and by a factor of 7,000 in tails as thin as those that p-values by bisection ask for.
 ///
 /// # Panics
 /// When `p` is not inside `(0, 1)` or `df` is not positive.

@@ -1,4 +1,4 @@
-//! Copies: which to leave out, and what a person should look at in the images that were kept.
+//! Copies: those to leave out, and those that a person should look at among the kept images.
 
 use serde::{Deserialize, Serialize};
 
@@ -71,13 +71,13 @@ pub struct NamedShared {
     pub image: Named,
     /// Path of the validation image.
     pub val: String,
-    /// Whether the files are equal; else the images look the same, such as after another encoding.
+    /// `true` for equal files; otherwise the images look the same, such as after another encoding.
     pub same_file: bool,
     /// Bits in which their difference hashes differ.
     pub distance: u32,
 }
 
-/// What a person should look at. Lists are ordered by path, suspects by AUM.
+/// Findings that a person should look at. Lists are ordered by path, suspects by AUM.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Findings {
     /// Groups of near-duplicates of which two or more were kept: those that were kept. A group of more

@@ -26,7 +26,7 @@ pub fn html(report: &Report) -> String {
         ("scores", "Scores", scores::scores(report)),
         ("images", "Easiest and hardest images", pictures::extremes(&report.gallery)),
         ("composites", "Composites", pictures::composites(&report.gallery)),
-        ("findings", "Noticed in the data", findings(report)),
+        ("findings", "Findings in the data", findings(report)),
         ("cost", "Cost", cost(report)),
         ("options", "Options", options(report)),
     ]
@@ -109,7 +109,7 @@ fn verdict(report: &Report) -> Markup {
     let remarks = rest.iter().filter(|line| line.verdict.is_none());
     html! {
         section.verdict aria-labelledby="verdict-title" {
-            h2 id="verdict-title" { @if report.results.is_empty() { "What was made" } @else { "Verdict" } }
+            h2 id="verdict-title" { @if report.results.is_empty() { "The compressed set" } @else { "Verdict" } }
             @if let Some(lead) = lead { p.lead { (prose(&lead.text)) } }
             @if rest.iter().any(|line| line.verdict.is_some()) {
                 ul.outcome { @for (verdict, text) in compared { li { (tag(verdict)) span { (prose(text)) } } } }
@@ -179,7 +179,7 @@ fn figures(report: &Report) -> Markup {
     }
 }
 
-/// How a training image is like the validation image it was found by.
+/// Likeness of a training image to the validation image it was found by, in words.
 fn how_alike(pair: &SharedWithVal) -> String {
     if pair.same_file {
         "the same file".to_owned()
@@ -331,7 +331,7 @@ mod tests {
     use super::{super::sample::sample, *};
     use crate::report::{DataSummary, MethodResult, RunOutcome};
 
-    /// What is left when everything that could be read as text is gone: the tags.
+    /// The tags of a page, without the text between them.
     fn tags(page: &str) -> Vec<&str> {
         page.split('<').skip(1).filter_map(|piece| piece.split('>').next()).collect()
     }

@@ -11,31 +11,31 @@ use super::{
 };
 use crate::evaluate::verdict::Comparison;
 
-/// Everything a command measured. What was not done is `None` or empty.
+/// All measurements of a command. Fields of stages that were not run are `None` or empty.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Report {
     /// `"tilepress"`.
     pub tool: String,
     /// Version of the program.
     pub version: String,
-    /// When the report was made, as the caller writes it; left out where outputs must be identical.
+    /// Time of the report, as the caller writes it; left out where outputs must be identical.
     pub created: Option<String>,
     /// The data that was read.
     pub data: DataSummary,
     /// The set that was written.
     pub compressed: Option<Compressed>,
-    /// What the students of each method reached; empty if none was trained.
+    /// Results of each method's students; empty where none was trained.
     pub results: Vec<MethodResult>,
     /// Every fair pair of results; see [`Report::set_results`].
     pub comparisons: Vec<Comparison>,
-    /// How the samples were scored.
+    /// Scoring of the samples.
     pub scoring: Option<Scoring>,
     /// Time that each stage took.
     #[serde(alias = "bill")]
     pub cost: Cost,
-    /// What a user should know and can act on, one sentence each.
+    /// Warnings that a user can act on, one sentence each.
     pub warnings: Vec<String>,
-    /// What was noticed about the data.
+    /// Findings about the data.
     pub findings: Findings,
     /// The resolved configuration.
     pub options: serde_json::Value,
@@ -70,8 +70,8 @@ impl Report {
         self.results = results;
     }
 
-    /// Whether macro top-1 says something of its own, so that it is shown beside top-1: where they differ by half a point or
-    /// more, which takes validation classes of different sizes.
+    /// `true` where macro top-1 is shown beside top-1: where they differ by half a point or more, which takes validation
+    /// classes of different sizes.
     #[cfg(feature = "cli")]
     pub(super) fn shows_macro(&self) -> bool {
         let differs = |result: &MethodResult| {
@@ -80,7 +80,7 @@ impl Report {
         self.results.iter().any(differs)
     }
 
-    /// What each result is called in comparisons, tables and charts, parallel to `results`.
+    /// Label of each result in comparisons, tables and charts, parallel to `results`.
     pub fn labels(&self) -> Vec<String> {
         result::labels(&self.results)
     }
@@ -106,7 +106,7 @@ impl Report {
 /// The data that was read.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DataSummary {
-    /// What the data is called: its folder's name.
+    /// Name of the data: that of its folder.
     pub name: String,
     /// Number of classes.
     pub classes: usize,
@@ -114,13 +114,13 @@ pub struct DataSummary {
     pub train: usize,
     /// Validation images that were read.
     pub val: usize,
-    /// Where the validation images come from; `None` if there are none.
+    /// Origin of the validation images; `None` where there are none.
     pub val_origin: Option<ValOrigin>,
     /// Bytes of the training files.
     pub bytes: u64,
 }
 
-/// Where validation images come from. Written `"given"`, `{"held_out": {"fraction": 0.2, "seed": 0}}` or
+/// Origin of the validation images. Written `"given"`, `{"held_out": {"fraction": 0.2, "seed": 0}}` or
 /// `{"tune": {"fraction": 0.2, "seed": 0, "unseen": 1000}}`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -162,7 +162,7 @@ pub struct Compressed {
     pub bytes: u64,
 }
 
-/// How the samples were scored.
+/// Scoring of the samples.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Scoring {
     /// Seconds it took.
@@ -185,7 +185,7 @@ pub struct Histogram {
     pub edges: Vec<f64>,
     /// Values in each bin.
     pub counts: Vec<u64>,
-    /// How many of them were kept, where something was pruned.
+    /// Number of kept values in each bin, where something was pruned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept: Option<Vec<u64>>,
 }
@@ -231,7 +231,7 @@ pub struct Cost {
     pub train_seconds: Option<f64>,
 }
 
-/// What was noticed about the data.
+/// Findings about the data.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Findings {
     /// Near-duplicates among the images that were kept.
@@ -242,10 +242,10 @@ pub struct Findings {
     pub suspected_labels: Found<SuspectedLabel>,
 }
 
-/// How many there are, and some of them.
+/// Number of findings of one kind, and some of them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Found<T> {
-    /// All of them.
+    /// Number of all.
     pub count: usize,
     /// The first few, worst first.
     pub examples: Vec<T>,
@@ -275,7 +275,7 @@ pub struct SharedWithVal {
     pub train: String,
     /// Path of the validation image.
     pub val: String,
-    /// Whether the files are equal.
+    /// `true` for equal files.
     #[serde(default = "same")]
     pub same_file: bool,
     /// Differing bits of their perceptual hashes.
@@ -283,7 +283,7 @@ pub struct SharedWithVal {
     pub distance: u32,
 }
 
-/// Copies in another encoding were not looked for once.
+/// Value in reports of earlier versions, which found equal files only.
 fn same() -> bool {
     true
 }

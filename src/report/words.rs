@@ -27,8 +27,8 @@ impl Line {
     }
 }
 
-/// The outcome of a report in a few sentences: the highest mean, how the method in question compares with
-/// the others, and what that suggests.
+/// The outcome of a report in a few sentences: the highest mean, the method in question compared with the others, and
+/// advice.
 pub fn outcome(report: &Report) -> Vec<Line> {
     let labels = report.labels();
     let mut lines = Vec::new();
@@ -73,7 +73,7 @@ pub fn outcome(report: &Report) -> Vec<Line> {
     lines
 }
 
-/// What it means that intervals are adjusted, where several differences were tested.
+/// Explanation of adjusted intervals, where several differences were tested.
 fn adjusted(report: &Report) -> Option<String> {
     let tested = report.comparisons.iter().filter(|comparison| comparison.p.is_some()).count();
     (tested > 1).then(|| {
@@ -84,7 +84,7 @@ fn adjusted(report: &Report) -> Option<String> {
     })
 }
 
-/// What it would take to decide the inconclusive comparison that is nearest to it.
+/// Advice on the inconclusive comparison that is nearest to a decision: more seeds, or more validation images.
 fn what_would_decide(said: &[&Comparison]) -> Option<String> {
     let open = || said.iter().filter(|comparison| comparison.verdict == Verdict::Inconclusive);
     if let Some((seeds, of)) =
@@ -98,8 +98,8 @@ fn what_would_decide(said: &[&Comparison]) -> Option<String> {
     let of_images = |of: &&&Comparison| of.noise.is_some_and(|noise| noise.images > noise.seeds);
     let of = open().find(of_images)?;
     Some(format!(
-        "More seeds would hardly decide {} against {}: most of that noise is in the choice of validation images, and more of \
-         those would.",
+        "More validation images would help to decide {} against {}, more seeds hardly: most of the noise comes from the choice \
+         of validation images.",
         of.a, of.b
     ))
 }
@@ -111,8 +111,8 @@ fn without_results(report: &Report) -> String {
     };
     let what = if set.grid.tiles() > 1 { ("composite", "composites") } else { ("image", "images") };
     format!(
-        "{train} became {} of {} px: {} instead of {}. What they teach was not measured; --evaluate trains \
-         students and does.",
+        "{train} became {} of {} px: {} instead of {}. No student was trained on \
+         them: --evaluate trains students and measures their accuracy.",
         counted(set.images as u64, what.0, what.1),
         set.image_size,
         bytes(set.bytes),
@@ -228,11 +228,11 @@ mod tests {
         report.comparisons[0].noise = Some(crate::evaluate::Noise { seeds: 1.0, images: 2.0 });
         assert_eq!(
             told(&report),
-            "More seeds would hardly decide pca against random: most of that noise is in the choice of validation images, \
-             and more of those would."
+            "More validation images would help to decide pca against random, more seeds hardly: most of the noise comes from \
+             the choice of validation images."
         );
         report.comparisons[0].verdict = Verdict::Indistinguishable;
-        assert!(!told(&report).contains("hardly decide"), "{}", told(&report));
+        assert!(!told(&report).contains("seeds hardly"), "{}", told(&report));
     }
 
     #[test]
@@ -241,8 +241,8 @@ mod tests {
         report.set_results(Vec::new());
         assert_eq!(
             outcome(&report)[0].text,
-            "3,200 images became 100 composites of 64 px: 812 kB instead of 34.2 MB. What they teach was not \
-             measured; --evaluate trains students and does."
+            "3,200 images became 100 composites of 64 px: 812 kB instead of 34.2 MB. No student was trained on \
+             them: --evaluate trains students and measures their accuracy."
         );
     }
 }

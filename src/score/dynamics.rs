@@ -1,4 +1,4 @@
-//! The training dynamics of one forward pass: what a model said of a sample whose label is known.
+//! The training dynamics of one forward pass: numbers on how a model answers a sample whose label is known.
 
 use super::ScoreError;
 
@@ -26,7 +26,7 @@ pub struct Dynamics {
     pub entropy: f32,
     /// Cross-entropy of the label, in nats.
     pub loss: f32,
-    /// Whether the label has the largest logit; of equal logits the lowest class counts as largest.
+    /// `true` where the label has the largest logit; of equal logits the lowest class counts as largest.
     pub correct: bool,
 }
 

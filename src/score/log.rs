@@ -1,4 +1,4 @@
-//! The training log: the dynamics of every sample in every epoch of the proxy's run.
+//! The training log: the dynamics of every sample in every epoch of a proxy's run.
 
 mod file;
 
@@ -58,7 +58,7 @@ impl TrainingLog {
         self.runs
     }
 
-    /// Records a batch: `dynamics[i]` is what the model said of sample `indices[i]` in this epoch.
+    /// Records a batch: `dynamics[i]` are those of sample `indices[i]` in this epoch.
     ///
     /// Nothing is recorded when an error is returned.
     ///
@@ -176,7 +176,7 @@ impl TrainingLog {
     /// EL2N of a sample in each epoch; NaN where nothing is recorded.
     ///
     /// # Panics
-    /// Like all look-ups here, when there is no such sample or epoch.
+    /// When there is no such sample or epoch, as in all look-ups here.
     pub fn el2n(&self, sample: u32) -> impl ExactSizeIterator<Item = f32> + '_ {
         (0..self.epochs).map(move |epoch| self.el2n[self.at(epoch, sample)])
     }

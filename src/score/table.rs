@@ -1,5 +1,4 @@
-//! The score table: one row a sample. How it is written as `scores.csv` is in
-//! [`ScoreTable::write_csv`].
+//! The score table: one row a sample. [`ScoreTable::write_csv`] has its form as `scores.csv`.
 
 use std::ops::Range;
 
@@ -44,8 +43,7 @@ pub struct ScoreRow {
 impl ScoreTable {
     /// The table of a complete log; sample `i` of the log is `samples[i]`, and so is row `i`.
     ///
-    /// Of equal scores in a class the order is random by `seed`, but the same however the samples are
-    /// ordered.
+    /// Equal scores of a class are ordered at random by `seed`, whatever the order of the samples.
     ///
     /// # Errors
     /// [`ScoreError::Window`] for an empty window or one beyond the log, [`ScoreError::OutOfRange`]
@@ -107,7 +105,7 @@ impl ScoreTable {
         }
     }
 
-    /// Whether the ranks are 0, 1, 2, … in each class, in the order of the scores.
+    /// `true` where the ranks are 0, 1, 2, … in each class, in the order of the scores.
     pub(super) fn ranks_fit(&self) -> bool {
         let mut order: Vec<&ScoreRow> = self.rows.iter().collect();
         order.sort_by(|a, b| a.class.cmp(&b.class).then(a.rank.cmp(&b.rank)));

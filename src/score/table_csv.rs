@@ -66,7 +66,7 @@ impl ScoreTable {
         Ok(())
     }
 
-    /// Reads a table, also one made elsewhere; see [`write_csv`](Self::write_csv) for what it must hold.
+    /// Reads a table, also one made elsewhere; [`write_csv`](Self::write_csv) lists the columns it needs.
     ///
     /// Ranks that are missing, or that are not the order of the scores in each class counted from 0,
     /// are made anew (seed 0).
@@ -135,7 +135,7 @@ impl ScoreTable {
     }
 }
 
-/// What is the same in every row of a table.
+/// Values that are the same in every row of a table.
 struct Constants {
     metric: Metric,
     window: Range<u32>,

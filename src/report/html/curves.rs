@@ -76,7 +76,7 @@ pub(super) fn curves(report: &Report) -> Option<Markup> {
     })
 }
 
-/// What a screen reader says of a plot of lines: where each run begins and ends.
+/// Text for a screen reader on a plot of lines: the first and the last value of each run.
 pub(super) fn ends(what: &str, label: &str, series: &[Vec<(f64, f64)>]) -> String {
     let runs: Vec<String> = series
         .iter()

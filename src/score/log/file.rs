@@ -212,7 +212,7 @@ mod tests {
     use super::super::tests::full;
     use super::*;
 
-    /// What `full(2, 3, 8)` was to the last version that wrote form 1.
+    /// Bytes of `full(2, 3, 8)` as the last version with form 1 wrote them.
     const EARLIER: &[u8] = include_bytes!("../../../tests/golden/training-log-1.bin");
 
     #[test]
