@@ -71,9 +71,6 @@ pub enum ScoreError {
     /// Bytes that hold no training log.
     #[error("the saved training log cannot be read: {0}; delete it to score from the start")]
     Bytes(&'static str),
-    /// Bytes that are no safetensors file, as a training log is, or a broken one.
-    #[error("the saved training log cannot be read: {0}; delete it to score from the start")]
-    File(#[from] safetensors::SafeTensorError),
     /// A window that is empty or reaches past the recorded epochs.
     #[error(
         "--window {given} does not lie in the {epochs} epochs that were recorded; give a..b with 1 <= a <= b"

@@ -1,169 +1,152 @@
 //! Training logs as bytes: a safetensors file, and the form of our own that earlier versions wrote.
+//!
+//! A safetensors file is the length of a JSON text (`u64`, little endian), the text, which names each array with its type,
+//! shape and place, and the arrays. The crate `safetensors` reads and writes any such file, and adds a fourteenth to the edge
+//! package, which would then exceed its budget; the few lines here know five arrays only. The tests hold them against the crate.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
-use safetensors::SafeTensors;
-use safetensors::tensor::{Dtype, View};
-use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::super::ScoreError;
 use super::TrainingLog;
 
-/// Key of our text in the metadata of the file.
-const ABOUT: &str = "tilepress-training-log";
+/// Key in the metadata that marks a training log; its value is the number of the form.
+const MARK: &str = "tilepress-training-log";
 /// Number of the form. Form 1 is the one of [`earlier`].
-const FORM: u32 = 2;
-/// Names of the four arrays of floats, in the order in which the checksum takes them.
-const FLOATS: [&str; 4] = ["p_label", "p_other", "el2n", "entropy"];
-/// Name of the array of counts, which the checksum takes last.
-const CORRECT: &str = "correct";
-
-/// Text in the metadata: what a log holds besides arrays.
-#[derive(Serialize, Deserialize)]
-struct About {
-    form: u32,
-    /// Number of runs the log is the average of.
-    runs: u32,
-    /// BLAKE3 of epochs, samples and runs (`u32`, little endian), then of the arrays.
-    blake3: String,
-}
+const FORM: &str = "2";
+/// Names, safetensors types and bytes a value of the arrays, in the order of the file.
+const ARRAYS: [(&str, &str, usize); 5] = [
+    ("p_label", "F32", 4),
+    ("p_other", "F32", 4),
+    ("el2n", "F32", 4),
+    ("entropy", "F32", 4),
+    ("correct", "U16", 2),
+];
+/// Bytes to whose multiples the text is filled up with blanks, so that the arrays are aligned.
+const ALIGNMENT: usize = 8;
 
 impl TrainingLog {
     /// The log as a safetensors file: `p_label`, `p_other`, `el2n` and `entropy` (F32) and `correct` (U16, number of runs that
-    /// predicted the label), each `[epochs, samples]`; EL2N is NaN where nothing is recorded. The metadata holds, under
-    /// `tilepress-training-log`, a JSON text with `form` (2), `runs`, and `blake3`, the hash of epochs, samples and runs
+    /// predicted the label), each `[epochs, samples]`; EL2N is NaN where nothing is recorded. The metadata holds
+    /// `tilepress-training-log`, the number of the form (2), `runs`, and `blake3`, the hash of epochs, samples and runs
     /// (`u32`, little endian) and of the arrays in the order above.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let shape = [self.epochs as usize, self.samples as usize];
-        let floats =
-            FLOATS.into_iter().zip(self.floats()).map(|(name, values)| (name, Values::Floats(values)));
-        let arrays = floats.chain([(CORRECT, Values::Counts(&self.correct))]);
-        let arrays: Vec<_> = arrays.map(|(name, values)| (name, Array { shape, values })).collect();
-        let datas = arrays.iter().map(|(_, array)| array.data());
-        let about = About {
-            form: FORM,
-            runs: self.runs,
-            blake3: checksum(self.epochs, self.samples, self.runs, datas),
-        };
-        let text = serde_json::to_string(&about).expect("three plain fields are JSON");
-        // One entry only, so that equal logs are equal bytes.
-        let metadata = HashMap::from([(ABOUT.to_owned(), text)]);
-        safetensors::serialize(arrays, Some(metadata)).expect("every array has the bytes of its shape")
+        let mut arrays =
+            Vec::with_capacity(self.el2n.len() * ARRAYS.iter().map(|(.., size)| size).sum::<usize>());
+        for values in [&self.p_label, &self.p_other, &self.el2n, &self.entropy] {
+            arrays.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+        }
+        arrays.extend(self.correct.iter().flat_map(|value| value.to_le_bytes()));
+
+        let blake3 = checksum(self.epochs, self.samples, self.runs, &[&arrays]);
+        // Keys in byte order, so that equal logs are equal bytes however serde_json keeps them.
+        let metadata = json!({ "blake3": blake3, "runs": self.runs.to_string(), MARK: FORM });
+        let mut header = BTreeMap::from([("__metadata__", metadata)]);
+        let mut end = 0;
+        for (name, dtype, size) in ARRAYS {
+            let begin = end;
+            end += self.el2n.len() * size;
+            let array =
+                json!({ "data_offsets": [begin, end], "dtype": dtype, "shape": [self.epochs, self.samples] });
+            header.insert(name, array);
+        }
+        let mut text = serde_json::to_vec(&header).expect("texts and numbers are JSON");
+        text.resize(text.len().next_multiple_of(ALIGNMENT), b' ');
+        let mut bytes = (text.len() as u64).to_le_bytes().to_vec();
+        bytes.reserve_exact(text.len() + arrays.len());
+        bytes.extend(text);
+        bytes.extend(arrays);
+        bytes
     }
 
     /// The log that [`to_bytes`](Self::to_bytes) wrote, in this version or an earlier one.
     ///
     /// # Errors
-    /// [`ScoreError::File`] and [`ScoreError::Bytes`] for anything else: another format or version, a file cut short,
-    /// or bytes that changed.
+    /// [`ScoreError::Bytes`] for anything else: another format or version, a file cut short, or bytes that changed.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ScoreError> {
         if bytes.starts_with(&earlier::MAGIC) {
             return earlier::read(bytes);
         }
-        let (_, header) = SafeTensors::read_metadata(bytes)?;
-        let text = header.metadata().as_ref().and_then(|entries| entries.get(ABOUT));
-        let text = text.ok_or(ScoreError::Bytes("it is not a training log"))?;
-        let about: About =
-            serde_json::from_str(text).map_err(|_| ScoreError::Bytes("it was written by another version"))?;
-        if about.form != FORM {
-            return Err(ScoreError::Bytes("it was written by another version"));
+        let (header, arrays) =
+            split(bytes).ok_or(ScoreError::Bytes("it is not a training log, or cut short"))?;
+        let metadata = |key: &str| header.get("__metadata__")?.get(key)?.as_str();
+        match metadata(MARK) {
+            Some(FORM) => {}
+            Some(_) => return Err(ScoreError::Bytes("it was written by another version")),
+            None => return Err(ScoreError::Bytes("it is not a training log")),
         }
-        let file = SafeTensors::deserialize(bytes)?;
-        let shape = file.tensor(CORRECT)?.shape().to_vec();
-        let data = |name: &str, dtype: Dtype| -> Result<&[u8], ScoreError> {
-            let tensor = file.tensor(name)?;
-            if tensor.dtype() == dtype && tensor.shape() == shape {
-                return Ok(tensor.data());
-            }
-            Err(ScoreError::Bytes("its arrays differ in shape or type"))
-        };
-        let [p_label, p_other, el2n, entropy] = FLOATS.map(|name| data(name, Dtype::F32));
-        let floats = [p_label?, p_other?, el2n?, entropy?];
-        let correct = data(CORRECT, Dtype::U16)?;
-        let [epochs, samples] = shape[..] else {
-            return Err(ScoreError::Bytes("its arrays are not [epochs, samples]"));
-        };
+        let shape = header.get("el2n").and_then(|array| two(array.get("shape")?));
+        let [epochs, samples] = shape.ok_or(ScoreError::Bytes("its arrays are not [epochs, samples]"))?;
         let (Ok(epochs), Ok(samples)) = (u32::try_from(epochs), u32::try_from(samples)) else {
             return Err(ScoreError::Bytes("its arrays are too large"));
         };
-        let datas = floats.into_iter().chain([correct]).map(Cow::Borrowed);
-        if about.blake3 != checksum(epochs, samples, about.runs, datas) || about.runs == 0 {
+        let len = u64::from(epochs) * u64::from(samples);
+        let find = |(name, dtype, size): (&str, &str, usize)| -> Option<&[u8]> {
+            let array = header.get(name)?;
+            let [begin, end] = two(array.get("data_offsets")?)?;
+            let data = arrays.get(usize::try_from(begin).ok()?..usize::try_from(end).ok()?)?;
+            let fits = array.get("dtype")?.as_str()? == dtype
+                && two(array.get("shape")?)? == [u64::from(epochs), u64::from(samples)]
+                && len.checked_mul(size as u64) == Some(data.len() as u64);
+            fits.then_some(data)
+        };
+        let mut found: [&[u8]; 5] = [&[]; 5];
+        for (data, array) in found.iter_mut().zip(ARRAYS) {
+            *data = find(array).ok_or(ScoreError::Bytes("its arrays are not those of a training log"))?;
+        }
+        let runs = metadata("runs").and_then(|runs| runs.parse().ok()).unwrap_or(0);
+        let sum = checksum(epochs, samples, runs, &found);
+        let all = found.iter().map(|data| data.len()).sum::<usize>() == arrays.len();
+        if runs == 0 || metadata("blake3") != Some(&sum) || !all {
             return Err(ScoreError::Bytes("its checksum is wrong"));
         }
-        let [p_label, p_other, el2n, entropy] = floats.map(floats_of);
-        let correct = counts_of(correct);
-        Ok(Self { epochs, samples, runs: about.runs, p_label, p_other, el2n, entropy, correct })
+        Ok(Self::of_arrays(epochs, samples, runs, found))
     }
 
-    /// The arrays that [`FLOATS`] names.
-    fn floats(&self) -> [&[f32]; 4] {
-        [&self.p_label, &self.p_other, &self.el2n, &self.entropy]
+    /// The log of the bytes of [`ARRAYS`].
+    fn of_arrays(epochs: u32, samples: u32, runs: u32, arrays: [&[u8]; 5]) -> Self {
+        let [p_label, p_other, el2n, entropy, correct] = arrays;
+        let floats = |bytes: &[u8]| -> Vec<f32> {
+            bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+        };
+        let correct = correct.as_chunks::<2>().0.iter().map(|bytes| u16::from_le_bytes(*bytes)).collect();
+        let [p_label, p_other, el2n, entropy] = [p_label, p_other, el2n, entropy].map(floats);
+        Self { epochs, samples, runs, p_label, p_other, el2n, entropy, correct }
+    }
+}
+
+/// Header and arrays of a safetensors file; `None` for other bytes.
+fn split(bytes: &[u8]) -> Option<(Value, &[u8])> {
+    let (length, rest) = bytes.split_first_chunk::<8>()?;
+    let (text, arrays) = rest.split_at_checked(u64::from_le_bytes(*length).try_into().ok()?)?;
+    Some((serde_json::from_slice(text).ok()?, arrays))
+}
+
+/// Two whole numbers of a JSON list that holds nothing else.
+fn two(list: &Value) -> Option<[u64; 2]> {
+    match list.as_array()?.as_slice() {
+        [first, second] => Some([first.as_u64()?, second.as_u64()?]),
+        _ => None,
     }
 }
 
 /// BLAKE3 of a log, in hexadecimal.
-fn checksum<'a>(epochs: u32, samples: u32, runs: u32, arrays: impl Iterator<Item = Cow<'a, [u8]>>) -> String {
+fn checksum(epochs: u32, samples: u32, runs: u32, arrays: &[&[u8]]) -> String {
     let mut hasher = blake3::Hasher::new();
     for number in [epochs, samples, runs] {
         hasher.update(&number.to_le_bytes());
     }
     for array in arrays {
-        hasher.update(&array);
+        hasher.update(array);
     }
     hasher.finalize().to_string()
-}
-
-fn floats_of(bytes: &[u8]) -> Vec<f32> {
-    bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
-}
-
-fn counts_of(bytes: &[u8]) -> Vec<u16> {
-    bytes.as_chunks::<2>().0.iter().map(|bytes| u16::from_le_bytes(*bytes)).collect()
-}
-
-/// One array of the file. Its bytes are made when they are written, so that no second copy of the log is kept.
-struct Array<'a> {
-    shape: [usize; 2],
-    values: Values<'a>,
-}
-
-enum Values<'a> {
-    Floats(&'a [f32]),
-    Counts(&'a [u16]),
-}
-
-impl View for Array<'_> {
-    fn dtype(&self) -> Dtype {
-        match self.values {
-            Values::Floats(_) => Dtype::F32,
-            Values::Counts(_) => Dtype::U16,
-        }
-    }
-
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        match self.values {
-            Values::Floats(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
-            Values::Counts(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
-        }
-    }
-
-    fn data_len(&self) -> usize {
-        match self.values {
-            Values::Floats(values) => size_of_val(values),
-            Values::Counts(values) => size_of_val(values),
-        }
-    }
 }
 
 /// The form of earlier versions, little endian: `TPLG`, version, epochs, samples, runs and 0 (`u32` each), then the arrays
 /// p_label, p_other, el2n, entropy (`f32`) and correct (`u16`), each `[epochs, samples]`, then BLAKE3 of all that.
 mod earlier {
-    use super::{ScoreError, TrainingLog, counts_of, floats_of};
+    use super::{ScoreError, TrainingLog};
 
     pub(super) const MAGIC: [u8; 4] = *b"TPLG";
     const VERSION: u32 = 1;
@@ -194,21 +177,19 @@ mod earlier {
             return Err(ScoreError::Bytes("its checksum is wrong"));
         }
         // The length was checked against the bytes at hand, so it fits a usize.
-        let len = len as usize;
-        let mut rest = &body[HEADER..];
-        let mut floats = || {
-            let (part, after) = rest.split_at(len * 4);
-            rest = after;
-            floats_of(part)
-        };
-        let (p_label, p_other, el2n, entropy) = (floats(), floats(), floats(), floats());
-        let correct = counts_of(rest);
-        Ok(TrainingLog { epochs, samples, runs, p_label, p_other, el2n, entropy, correct })
+        let (floats, correct) = body[HEADER..].split_at(4 * 4 * len as usize);
+        let float = |k: usize| &floats[4 * k * len as usize..][..4 * len as usize];
+        Ok(TrainingLog::of_arrays(epochs, samples, runs, [float(0), float(1), float(2), float(3), correct]))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
+    use safetensors::SafeTensors;
+    use safetensors::tensor::{Dtype, TensorView};
+
     use super::super::tests::full;
     use super::*;
 
@@ -237,24 +218,40 @@ mod tests {
         let log = TrainingLog::average(&[full(2, 5, 3).0, full(2, 5, 4).0]).expect("equal shapes");
         let bytes = log.to_bytes();
         let file = SafeTensors::deserialize(&bytes).expect("a safetensors file");
-        let at = |name: &str, epoch: usize, sample: usize| {
+        let numbers = |name: &str, dtype: Dtype| {
             let tensor = file.tensor(name).expect(name);
-            assert_eq!((tensor.dtype(), tensor.shape()), (Dtype::F32, &[2, 5][..]), "{name}");
-            floats_of(tensor.data())[epoch * 5 + sample]
+            assert_eq!((tensor.dtype(), tensor.shape()), (dtype, &[2, 5][..]), "{name}");
+            tensor.data()
         };
         for (epoch, sample) in [(0, 0), (0, 4), (1, 2)] {
-            let (e, s) = (epoch as usize, sample as usize);
-            assert_eq!(at("el2n", e, s), log.epoch_el2n(epoch)[s]);
-            assert_eq!(at("p_label", e, s), log.p_label(epoch, sample));
-            assert_eq!(at("p_other", e, s), log.p_other(epoch, sample));
-            assert_eq!(at("entropy", e, s), log.entropy(epoch, sample));
+            let at = epoch as usize * 5 + sample as usize;
+            let float = |name: &str| {
+                let bytes = numbers(name, Dtype::F32)[4 * at..].first_chunk().expect("a number");
+                f32::from_le_bytes(*bytes)
+            };
+            assert_eq!(float("el2n"), log.epoch_el2n(epoch)[sample as usize]);
+            assert_eq!(float("p_label"), log.p_label(epoch, sample));
+            assert_eq!(float("p_other"), log.p_other(epoch, sample));
+            assert_eq!(float("entropy"), log.entropy(epoch, sample));
         }
-        let correct = file.tensor("correct").expect("the counts");
-        let right: u16 = counts_of(correct.data()).iter().sum();
+        let correct = numbers("correct", Dtype::U16).as_chunks::<2>().0;
+        let right: u16 = correct.iter().map(|bytes| u16::from_le_bytes(*bytes)).sum();
         assert_eq!(f64::from(right) / 10.0, log.accuracy(0) + log.accuracy(1));
+        let (length, header) = SafeTensors::read_metadata(&bytes).expect("a safetensors file");
+        assert_eq!((8 + length) % ALIGNMENT, 0);
+        let metadata = header.metadata().as_ref().expect("metadata");
+        assert_eq!((metadata[MARK].as_str(), metadata["runs"].as_str()), ("2", "2"));
+    }
+
+    #[test]
+    fn a_log_that_another_writer_of_safetensors_copied_is_read() {
+        let bytes = full(3, 4, 9).0.to_bytes();
+        let file = SafeTensors::deserialize(&bytes).expect("a safetensors file");
         let (_, header) = SafeTensors::read_metadata(&bytes).expect("a safetensors file");
-        let text = &header.metadata().as_ref().expect("metadata")["tilepress-training-log"];
-        assert!(text.starts_with(r#"{"form":2,"runs":2,"#), "{text}");
+        let copy =
+            safetensors::serialize(file.tensors(), header.metadata().clone()).expect("the same arrays");
+        let copy = TrainingLog::from_bytes(&copy).expect("the same log");
+        assert_eq!(copy.to_bytes(), bytes);
     }
 
     #[test]
@@ -283,24 +280,23 @@ mod tests {
 
     #[test]
     fn a_safetensors_file_that_is_no_log_is_refused() {
-        let array = |shape| Array { shape, values: Values::Counts(&[1, 2]) };
-        let with = |about: Option<&str>| {
-            let metadata = about.map(|text| HashMap::from([(ABOUT.to_owned(), text.to_owned())]));
-            safetensors::serialize([("correct", array([1, 2]))], metadata).expect("two counts")
+        let with = |metadata: Option<(&str, &str)>| {
+            let counts = TensorView::new(Dtype::U16, vec![1, 2], &[1, 0, 2, 0]).expect("two counts");
+            let metadata = metadata.map(|(key, value)| HashMap::from([(key.to_owned(), value.to_owned())]));
+            safetensors::serialize([("el2n", counts)], metadata).expect("two counts")
         };
         let message = |bytes: &[u8]| TrainingLog::from_bytes(bytes).expect_err("no log").to_string();
-        for (about, expected) in [
-            (None, "it is not a training log"),
-            (Some("{}"), "written by another version"),
-            (Some(r#"{"form":3,"runs":1,"blake3":""}"#), "written by another version"),
-            (Some(r#"{"form":2,"runs":1,"blake3":""}"#), "p_label"),
+        for (bytes, expected) in [
+            (with(None), "it is not a training log;"),
+            (with(Some(("format", "pt"))), "it is not a training log;"),
+            (with(Some((MARK, "3"))), "written by another version;"),
+            (with(Some((MARK, "2"))), "not those of a training log;"),
+            (b"path,value\n".to_vec(), "not a training log, or cut short;"),
+            (Vec::new(), "not a training log, or cut short;"),
         ] {
-            let message = message(&with(about));
-            assert!(
-                message.contains(expected) && message.ends_with("delete it to score from the start"),
-                "{message}"
-            );
+            let message = message(&bytes);
+            assert!(message.contains(expected), "{message}");
+            assert!(message.ends_with("delete it to score from the start"), "{message}");
         }
-        assert!(message(b"path,value\n").ends_with("delete it to score from the start"));
     }
 }
