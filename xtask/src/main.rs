@@ -4,6 +4,7 @@
 //! tells what to do by hand.
 
 mod browser;
+mod features;
 mod floors;
 mod page;
 mod process;
@@ -39,6 +40,8 @@ enum Task {
     Serve(page::ServeOptions),
     /// Runs the reference experiment and holds it against an independent PyTorch implementation.
     Reproduce(reproduce::Options),
+    /// Builds and lints every feature alone.
+    Features(features::Options),
     /// Checks that every module stands only on those below it, and counts the way through a command.
     Floors(floors::Options),
     /// Runs the tests of the CPU's kernels under Miri and AddressSanitizer, on Rust's nightly toolchain.
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Task::Page(options) => page::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Serve(options) => page::serve(&options).map(|()| ExitCode::SUCCESS),
         Task::Reproduce(options) => reproduce::run(&options),
+        Task::Features(options) => features::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Floors(options) => floors::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Soundness => soundness::run().map(|()| ExitCode::SUCCESS),
     };

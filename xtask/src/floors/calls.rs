@@ -18,9 +18,9 @@ const FOLLOWED: &[&str] = &["cli", "web", "fs", "pipeline", "run"];
 
 /// Names that the standard library's types share with ours.
 const EVERYDAY: &[&str] = &[
-    "new", "len", "is_empty", "push", "get", "iter", "map", "join", "find", "name", "write", "read", "open",
-    "add", "begin", "finish", "run", "parse", "clone", "next", "extend", "insert", "contains", "as_str",
-    "path", "exists", "display", "of",
+    "new", "len", "is_empty", "push", "get", "iter", "map", "join", "find", "name", "load", "store", "max",
+    "min", "all", "sum", "write", "read", "open", "add", "begin", "finish", "run", "parse", "clone", "next",
+    "extend", "insert", "contains", "as_str", "path", "exists", "display", "of",
 ];
 
 /// The files of a way, in the order in which they are entered.
