@@ -123,6 +123,7 @@ pub mod fault;
 mod parallel;
 pub mod pipeline;
 pub mod prune;
+mod quantity;
 pub mod random;
 pub mod report;
 pub mod run;

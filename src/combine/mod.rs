@@ -17,7 +17,7 @@ mod spec;
 mod transform;
 
 pub use card::card;
-pub use compose::{Composer, compose};
+pub use compose::Composer;
 pub use encode::{Format, encode};
 pub use error::CombineError;
 pub use estimate::CostEstimate;

@@ -1,4 +1,4 @@
-//! The methods that are compared, and what they are called.
+//! The methods that are compared, and their names.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,16 +6,16 @@ use crate::data::Grid;
 use crate::prune::{DEFAULT_WINDOW_START, Rule};
 use crate::score::Metric;
 
-/// A way to make a set of a given number of stored images: which images are kept, and whether they are laid into
+/// Way to make a set of a given number of stored images: the rule for the images that are kept, and whole images or
 /// composites. All are trained with the same steps, seeds and crop range.
 ///
 /// Its name says both, `el2n-hard-composites`; the paper's own, composites of the easiest images by EL2N, is `pca`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Method {
-    /// Which images of a class are kept.
+    /// Rule for the images of a class that are kept.
     pub rule: Rule,
-    /// Whether they are laid into composites, and trained on by patch extraction.
+    /// `true` where they are laid into composites and trained on by patch extraction.
     pub composites: bool,
 }
 
@@ -27,8 +27,6 @@ impl Method {
     pub const RANDOM: Self = Self { rule: Rule::Random, composites: false };
     /// The easiest whole images by EL2N.
     pub const EL2N: Self = Self { rule: Rule::Easy, composites: false };
-    /// The hardest whole images by EL2N: what pruning keeps when data is plenty.
-    pub const EL2N_HARD: Self = Self { rule: Rule::Hard, composites: false };
     /// Composites of the easiest images.
     pub const PCA: Self = Self { rule: Rule::Easy, composites: true };
     /// Composites of random images: tells Prune from Combine and Augment.
@@ -58,7 +56,7 @@ impl Method {
         if self.composites { chosen + COMPOSITES } else { chosen }
     }
 
-    /// Whether it needs scores, and so pays for scoring.
+    /// `true` where it needs scores, and so pays for scoring.
     pub fn needs_scores(self) -> bool {
         self.rule != Rule::Random
     }
@@ -100,7 +98,7 @@ impl std::str::FromStr for Method {
     }
 }
 
-/// The rule of what follows `el2n-window` in a name.
+/// The rule for the text after `el2n-window` in a name.
 fn window(rest: &str) -> Option<Rule> {
     let start = match rest.strip_prefix('-') {
         Some(start) => start.parse().ok().filter(|start| (0.0..1.0).contains(start))?,
@@ -150,7 +148,7 @@ mod tests {
         }
         // EL2N is not claimed of scores that are something else.
         assert_eq!(Method::PCA.name_by(Metric::Other), "score-composites");
-        assert_eq!(Method::EL2N_HARD.name_by(Metric::Other), "score-hard");
+        assert_eq!(Method { rule: Rule::Hard, composites: false }.name_by(Metric::Other), "score-hard");
         assert_eq!(Method::RANDOM_COMPOSITES.name_by(Metric::Other), "random-composites");
     }
 

@@ -10,8 +10,8 @@ use crate::combine::source_set_hash;
 use crate::device::{DeviceChoice, Opened};
 use crate::evaluate::Method;
 use crate::prune::Chosen;
-use crate::report::{Bill, Gallery, MethodResult, Report, RunOutcome};
-use crate::run::{Job, Observer, Storage, open, train_all};
+use crate::report::{Cost, Gallery, MethodResult, Report, RunOutcome};
+use crate::run::{Job, Observer, Storage, log_name, open, train_all};
 use crate::score::Metric;
 
 /// Where finished students and proxies are kept, and what run they belong to.
@@ -60,7 +60,7 @@ pub fn compare(
     let outcomes = plan.train(&stored.cells, out, &opened, observer)?;
 
     let mut report = Report::new(data.summary(), plan.options.clone());
-    report.bill = Bill {
+    report.cost = Cost {
         score_seconds: scored.first().map(|scored| scored.report.seconds),
         combine_seconds: Some(stored.seconds),
         train_seconds: Some(observer.seconds() - begun),
@@ -125,7 +125,7 @@ impl<'a> Plan<'a> {
         out.clear()?;
         out.write(RUN, &serde_json::to_vec_pretty(&run)?)?;
         if let Some(log) = &self.request.first_log {
-            out.write(&format!("{LOGS}/{}.bin", self.request.common.seed), log)?;
+            out.write(&log_name(LOGS, self.request.common.seed), log)?;
         }
         Ok(())
     }

@@ -20,15 +20,17 @@ use crate::device::Opened;
 use crate::evaluate::Method;
 use crate::prune::{Chosen, Copies};
 use crate::report::words::{bytes, counted};
-use crate::report::{Bill, Compressed, Gallery, Report};
-use crate::run::{Observer, Storage};
+use crate::report::{Cost, Compressed, Gallery, Report};
+use crate::run::{Observer, Storage, StorageError};
 use crate::score::Metric;
 
 const SCORES: &str = "scores.csv";
 const MANIFEST: &str = "manifest.json";
 const SELECTION: &str = "selection.csv";
 /// The training log of the proxies.
-pub const LOG: &str = "training-log.bin";
+const LOG: &str = "training-log.safetensors";
+/// The name it had in earlier versions.
+const EARLIER_LOG: &str = "training-log.bin";
 
 /// The settings that have no part in the set, and those that have none where scores were made elsewhere.
 const OF_STUDENTS: [&str; 1] = ["student"];
@@ -199,7 +201,7 @@ impl Compress<'_> {
         if let Some(table) = out.read(SCORES)? {
             let scored = Scored::read_csv(&table[..])?;
             self.observer.say(&format!("scores: those of {}", out.shown(SCORES)));
-            return Ok(match out.read(LOG)? {
+            return Ok(match read_log(out)? {
                 Some(log) => scored.with_log(&log)?,
                 None => scored,
             });
@@ -321,7 +323,7 @@ impl Compress<'_> {
             classes: pictures::ends_of_classes(data, &scored.table),
             composites: pictures::composites(out, records),
         };
-        report.bill = Bill {
+        report.cost = Cost {
             score_seconds: Some(scored.report.seconds),
             combine_seconds: Some(combine_seconds),
             train_seconds: None,
@@ -343,7 +345,7 @@ impl Compress<'_> {
             let seeds = (common.seed, students.get());
             let trained = evaluate::train(settings, views, seeds, data, &set, opened, observer)?;
             let result = evaluate::result(settings, views, data, &set, trained);
-            report.bill.train_seconds = Some(observer.seconds() - begun);
+            report.cost.train_seconds = Some(observer.seconds() - begun);
             report.set_results(result.into_iter().collect());
         }
         report.warnings = self.warnings;
@@ -360,6 +362,17 @@ fn compressed(manifest: &Manifest, records: &[CompositeRecord]) -> Compressed {
         tiles: records.iter().map(|record| record.tiles.len()).sum(),
         bytes: manifest.bytes.out,
     }
+}
+
+/// Training log of a compressed set, as bytes; `None` where there is none.
+///
+/// # Errors
+/// [`StorageError`] when it cannot be read.
+pub fn read_log(out: &dyn Storage) -> Result<Option<Vec<u8>>, StorageError> {
+    Ok(match out.read(LOG)? {
+        Some(log) => Some(log),
+        None => out.read(EARLIER_LOG)?,
+    })
 }
 
 /// The stored composites as a training set.

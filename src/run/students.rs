@@ -145,7 +145,6 @@ fn measure(
             seed,
             step: curve.iter().map(|point| point.step as u64).collect(),
             train_loss: curve.iter().map(|point| f64::from(point.loss)).collect(),
-            val_top1: Vec::new(),
         },
     };
     if let Some((storage, folder)) = keep {
