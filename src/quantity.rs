@@ -20,17 +20,31 @@ pub fn counted(value: u64, one: &str, many: &str) -> String {
 
 /// Bytes in decimal units: `812 B`, `8.1 kB`, `812 kB`, `34.2 MB`.
 pub fn bytes(value: u64) -> String {
-    let mut size = value as f64;
-    let mut unit = "B";
+    let (size, unit) = in_unit(value, "B", 999.5);
+    if unit == "B" || size >= 99.95 { format!("{size:.0} {unit}") } else { format!("{size:.1} {unit}") }
+}
+
+/// Bytes in decimal units, always to a tenth: `999 bytes`, `160.0 kB`. The form of the dataset card, which is one of the hashed
+/// files of a set.
+pub fn bytes_to_a_tenth(value: u64) -> String {
+    match in_unit(value, "bytes", 999.95) {
+        (_, "bytes") => format!("{value} bytes"),
+        (size, unit) => format!("{size:.1} {unit}"),
+    }
+}
+
+/// A number of bytes in the largest decimal unit that leaves at least 1; what would be shown as 1000, from `most` on, belongs to
+/// the next unit.
+fn in_unit(value: u64, smallest: &'static str, most: f64) -> (f64, &'static str) {
+    let (mut size, mut unit) = (value as f64, smallest);
     for larger in ["kB", "MB", "GB", "TB"] {
-        // What would be shown as 1000 belongs to the next unit.
-        if size < 999.5 {
+        if size < most {
             break;
         }
         size /= 1000.0;
         unit = larger;
     }
-    if unit == "B" || size >= 99.95 { format!("{size:.0} {unit}") } else { format!("{size:.1} {unit}") }
+    (size, unit)
 }
 
 /// A duration: `0.4 s`, `42 s`, `3 min 20 s`, `2 h 5 min`.
@@ -67,6 +81,11 @@ mod tests {
         assert_eq!(bytes(999_960), "1.0 MB");
         assert_eq!(bytes(34_210_000), "34.2 MB");
         assert_eq!(bytes(12_345_678_901), "12.3 GB");
+        assert_eq!(bytes_to_a_tenth(999), "999 bytes");
+        assert_eq!(bytes_to_a_tenth(1_500), "1.5 kB");
+        assert_eq!(bytes_to_a_tenth(160_000), "160.0 kB");
+        assert_eq!(bytes_to_a_tenth(999_960), "1.0 MB");
+        assert_eq!(bytes_to_a_tenth(12_345_678_901), "12.3 GB");
         assert_eq!(seconds(0.42), "0.4 s");
         assert_eq!(seconds(59.7), "1 min 0 s");
         assert_eq!(seconds(200.0), "3 min 20 s");

@@ -49,11 +49,11 @@ pub fn card(manifest: &Manifest, name: &str, selection: &str) -> String {
             "| | images | bytes |\n|---|---:|---:|\n| source set | {} | {} |\n| chosen sources, as they were | \
              {} | {} |\n| this set | {} | {} |",
             counts.source,
-            quantity::bytes(bytes.source),
+            quantity::bytes_to_a_tenth(bytes.source),
             counts.kept_sources,
-            quantity::bytes(bytes.kept_sources),
+            quantity::bytes_to_a_tenth(bytes.kept_sources),
             counts.composites,
-            quantity::bytes(bytes.out)
+            quantity::bytes_to_a_tenth(bytes.out)
         ),
     );
     paragraph(
@@ -188,7 +188,7 @@ mod tests {
             "arXiv:2502.06434",
             "crop as a share of the tile (0.08 here)",
             "its licence and terms of use hold",
-            "| this set | 20 | 160 kB |",
+            "| this set | 20 | 160.0 kB |",
         ] {
             assert!(text.contains(part), "{part} in {text}");
         }

@@ -1,7 +1,7 @@
 //! Estimate of the work of combining, before it is done (`--dry-run`).
 
 use super::{CombineError, Composer, SetSpec};
-use crate::quantity::bytes;
+use crate::quantity::bytes_to_a_tenth;
 
 /// The work of a [`SetSpec`] in numbers. Its `Display` is the text of `--dry-run`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -46,7 +46,7 @@ impl std::fmt::Display for CostEstimate {
         write!(
             f,
             "   into: {composites} composites of {side} x {side} px, about {} for photographs",
-            bytes(estimated_bytes)
+            bytes_to_a_tenth(estimated_bytes)
         )
     }
 }

@@ -20,7 +20,7 @@ use crate::device::Opened;
 use crate::evaluate::Method;
 use crate::prune::{Chosen, Copies};
 use crate::report::words::{bytes, counted};
-use crate::report::{Cost, Compressed, Gallery, Report};
+use crate::report::{Compressed, Cost, Gallery, Report};
 use crate::run::{Observer, Storage, StorageError};
 use crate::score::Metric;
 
@@ -60,12 +60,7 @@ impl CompressRequest {
     ///
     /// # Errors
     /// [`PipelineError`] for a budget that means nothing, and for a class with too few images.
-    pub fn check(
-        &self,
-        classes: &ClassMap,
-        train: &[Entry],
-        val: &[Entry],
-    ) -> Result<DryRun, PipelineError> {
+    pub fn check(&self, classes: &ClassMap, train: &[Entry], val: &[Entry]) -> Result<DryRun, PipelineError> {
         let spec = self.spec(classes);
         let plan = CostEstimate::new(&spec)?;
         let unread = |entry: &Entry| Sample {
@@ -258,7 +253,8 @@ impl Compress<'_> {
         let (data, out) = (self.data, self.out);
         let picks = picked_sources(&chosen.selection, &data.train.samples, &data.classes);
         let same = |earlier: &Manifest| {
-            earlier.hashes.selection == selection_hash(&picks) && earlier.files.keys().all(|file| out.has(file))
+            earlier.hashes.selection == selection_hash(&picks)
+                && earlier.files.keys().all(|file| out.has(file))
         };
         let records = match finished.filter(same) {
             Some(earlier) => {
@@ -459,7 +455,8 @@ mod tests {
         let error = request.check(&data.classes, &entries(&data.train), &[]).expect_err("36 of 12 images");
         assert!(error.to_string().contains("'left'"), "{error}");
         request.common.budget.ipc = 3;
-        let cost = request.check(&data.classes, &entries(&data.train), &entries(&data.val)).expect("12 of 12");
+        let cost =
+            request.check(&data.classes, &entries(&data.train), &entries(&data.val)).expect("12 of 12");
         assert_eq!((cost.plan.composites, cost.proxy_steps), (6, 2));
         assert_eq!(cost.memory_bytes, 36 * 16 * 16 * 3);
     }

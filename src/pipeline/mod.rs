@@ -7,33 +7,39 @@
 //! Whatever has no training in it ([`set`], [`views`], [`data`], [`prune`]) is there without an engine, too. What trains needs
 //! threads: a browser drives proxies and cohorts itself, turn by turn.
 
-macro_rules! trained {
-    ($($item:item)+) => { $(#[cfg(all(feature = "engine", not(target_family = "wasm")))] $item)+ };
-}
-
 pub mod data;
 mod error;
+mod originals;
 #[cfg(feature = "engine")]
 mod overrides;
 pub mod prune;
 pub mod set;
 pub mod views;
 
-trained! {
-    pub mod cell;
-    pub mod compare;
-    pub mod compress;
-    pub mod evaluate;
-    mod findings;
-    mod pictures;
-    pub mod request;
-    pub mod score;
-}
+#[cfg(all(feature = "engine", not(target_family = "wasm")))]
+pub mod cell;
+#[cfg(all(feature = "engine", not(target_family = "wasm")))]
+pub mod compare;
+#[cfg(all(feature = "engine", not(target_family = "wasm")))]
+pub mod compress;
+#[cfg(all(feature = "engine", not(target_family = "wasm")))]
+pub mod evaluate;
+#[cfg(all(feature = "engine", not(target_family = "wasm")))]
+mod findings;
+#[cfg(all(feature = "engine", not(target_family = "wasm")))]
+mod pictures;
+#[cfg(all(feature = "engine", not(target_family = "wasm")))]
+pub mod request;
+#[cfg(all(feature = "engine", not(target_family = "wasm")))]
+pub mod score;
+#[cfg(all(feature = "engine", not(target_family = "wasm")))]
+mod scored;
 
 #[cfg(all(test, feature = "flex"))]
 mod testing;
 
-pub use data::{Dataset, Originals, ReadError, Split};
+pub use data::{Dataset, Split};
 pub use error::PipelineError;
+pub use originals::{Originals, ReadError};
 #[cfg(feature = "engine")]
 pub use overrides::{Overrides, TrainOverrides};

@@ -3,8 +3,8 @@
 use super::Dataset;
 use crate::combine::{CompositeRecord, DATA, Format, encode};
 use crate::data::{ClassMap, Filter, Fit, Image, ImageSet, Resizer};
-use crate::run::Storage;
 use crate::report::{ClassPictures, CompositePicture, Picture};
+use crate::run::Storage;
 use crate::score::ScoreTable;
 
 /// Classes, and images at each end of a class, on a page: enough to see, small enough to mail.

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 use super::prune::Pruning;
-use super::score::Scored;
+use super::scored::Scored;
 use super::set::Style;
 use super::views::ViewRequest;
 use crate::combine::{CombineError, IpcCounts, sources_per_class};

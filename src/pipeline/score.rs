@@ -1,83 +1,13 @@
 //! Scoring a dataset: proxies trained on the full training set, or a table made elsewhere.
 
-use std::io::BufRead;
-
 use super::request::ProxyRequest;
+pub use super::scored::Scored;
 use super::{Dataset, PipelineError, overrides};
 use crate::device::Opened;
+use crate::report::Scoring;
 use crate::report::words::{self, counted};
-use crate::report::{Histogram, Scoring};
 use crate::run::{Observer, ProxyJob, Storage, train_proxies};
-use crate::score::{ScoreError, ScoreTable, Suspect, SuspectRule, TrainingLog, parse_window};
 use crate::train::Settings;
-
-/// The scores of a dataset, and what else the proxies' logs say.
-#[derive(Clone)]
-pub struct Scored {
-    /// A score for every image.
-    pub table: ScoreTable,
-    /// Images whose label may be wrong.
-    pub suspects: Vec<Suspect>,
-    /// What a report says of scoring.
-    pub report: Scoring,
-    /// The training log in its saved form, where proxies were trained.
-    pub log: Option<Vec<u8>>,
-}
-
-impl Scored {
-    /// A score table from a CSV file, which may have been made elsewhere.
-    ///
-    /// # Errors
-    /// [`ScoreError`], which names line and column.
-    pub fn read_csv(input: impl BufRead) -> Result<Self, ScoreError> {
-        let table = ScoreTable::read_csv(input)?;
-        let report = Scoring { el2n_histogram: histogram(&table), ..Scoring::default() };
-        Ok(Self { table, suspects: Vec::new(), report, log: None })
-    }
-
-    /// Adds what the log of an earlier run says, whose table this is.
-    ///
-    /// # Errors
-    /// [`ScoreError`] for a log that is none or not complete.
-    pub fn with_log(mut self, bytes: &[u8]) -> Result<Self, ScoreError> {
-        let log = TrainingLog::from_bytes(bytes)?;
-        self.suspects = SuspectRule::default().find(&log)?;
-        self.report.epochs = log.epochs();
-        self.report.runs = log.runs();
-        self.report.proxy_accuracy = accuracies(&log);
-        Ok(self)
-    }
-
-    /// The scores that logs of one or several proxies come to.
-    ///
-    /// # Errors
-    /// [`PipelineError::Usage`] for a window that is none, [`ScoreError`] for logs that do not fit the data.
-    pub fn from_logs(
-        data: &Dataset,
-        request: &ProxyRequest,
-        logs: &[TrainingLog],
-        seed: u64,
-        seconds: f64,
-    ) -> Result<Self, PipelineError> {
-        let log = TrainingLog::average(logs)?;
-        let window = match &request.window {
-            Some(text) => {
-                parse_window(text).map_err(|why| PipelineError::Usage(format!("--window: {why}")))?
-            }
-            None => 0..log.epochs(),
-        };
-        let table = ScoreTable::from_log(&log, &data.train.samples, &data.classes, window, seed)?;
-        let suspects = SuspectRule::default().find(&log)?;
-        let report = Scoring {
-            seconds,
-            epochs: log.epochs(),
-            runs: log.runs(),
-            proxy_accuracy: accuracies(&log),
-            el2n_histogram: histogram(&table),
-        };
-        Ok(Self { table, suspects, report, log: Some(log.to_bytes()) })
-    }
-}
 
 /// The proxies of a dataset, to be trained.
 pub(super) fn proxies(data: &Dataset, settings: &Settings, request: &ProxyRequest) -> ProxyJob {
@@ -105,7 +35,7 @@ pub fn score(
     let begun = observer.seconds();
     let seeds: Vec<u64> = (0..request.runs.get() as u64).map(|run| seed.wrapping_add(run)).collect();
     let logs = train_proxies(&proxies(data, settings, request), &seeds, None, opened, observer)?;
-    let scored = Scored::from_logs(data, request, &logs, seed, observer.seconds() - begun)?;
+    let scored = Scored::from_logs(data, request.window.as_deref(), &logs, seed, observer.seconds() - begun)?;
     if let Some(last) = scored.report.proxy_accuracy.last() {
         observer.say(&format!(
             "scored {} in {}; the proxy got {last:.1} % of its training views right in the last epoch",
@@ -140,7 +70,7 @@ pub fn score_seeds(
     let seconds = observer.seconds() - begun;
     logs.chunks(runs)
         .zip(seeds)
-        .map(|(logs, &seed)| Scored::from_logs(data, request, logs, seed, seconds))
+        .map(|(logs, &seed)| Scored::from_logs(data, request.window.as_deref(), logs, seed, seconds))
         .collect()
 }
 
@@ -164,14 +94,4 @@ pub fn warn(scoring: &Scoring, data: &Dataset, observer: &dyn Observer) -> Optio
     );
     observer.warn(&text);
     Some(text)
-}
-
-fn accuracies(log: &TrainingLog) -> Vec<f64> {
-    (0..log.epochs()).map(|epoch| 100.0 * log.accuracy(epoch)).collect()
-}
-
-fn histogram(table: &ScoreTable) -> Option<Histogram> {
-    const BINS: usize = 40;
-    let scores: Vec<f64> = table.rows.iter().map(|row| row.value).collect();
-    Histogram::of(&scores, BINS)
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::data::{Originals, ReadError};
+use super::originals::{Originals, ReadError};
 use crate::combine::{
     Bytes, CombineError, Composer, CompositePlan, CompositeRecord, Counts, DATA, Format, Hashes, IpcCounts,
     METADATA, Made, Manifest, PickedSource, SCHEMA, SOURCE_FILTER, SetSpec, Tool, about, make,

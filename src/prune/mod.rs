@@ -6,13 +6,15 @@
 //! should look at in the images that were kept.
 
 mod choose;
+mod copies;
 mod dedup;
 mod error;
 mod rule;
 mod select;
 mod selection;
 
-pub use choose::{Chosen, Copies, Shared, choose};
+pub use choose::{Chosen, choose};
+pub use copies::{Copies, Shared};
 pub use dedup::{Findings, Named, NamedShared, NamedSuspect, duplicates_to_leave_out};
 pub use error::PruneError;
 pub use rule::{DEFAULT_WINDOW_START, Fill, Rule};

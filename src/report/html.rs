@@ -4,14 +4,15 @@
 //! from a user's data is escaped by the template.
 
 mod curves;
+mod parts;
 mod pictures;
 mod results;
 mod scores;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use self::parts::{prose, scroll, tag};
 use super::{Report, SharedWithVal, ValOrigin, words};
-use crate::evaluate::verdict::Verdict;
 
 /// Nothing may be loaded or run: only pictures inside the page and its own style.
 const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
@@ -124,28 +125,6 @@ fn verdict(report: &Report) -> Markup {
             }
         }
     }
-}
-
-/// Running text; flags are set as code and are not broken, and a number keeps its percent sign.
-fn prose(text: &str) -> Markup {
-    html! {
-        @for (i, word) in text.split(' ').enumerate() {
-            @if i > 0 { @if word == "%" { "\u{a0}" } @else { " " } }
-            @if word.starts_with("--") { code.flag { (word) } } @else { (word) }
-        }
-    }
-}
-
-/// A verdict as a word with a shape.
-fn tag(verdict: Verdict) -> Markup {
-    let (mark, word) = match verdict {
-        Verdict::Better => ("▲", "above"),
-        Verdict::Worse => ("▼", "below"),
-        Verdict::Indistinguishable => ("≈", "indistinguishable"),
-        Verdict::Inconclusive => ("?", "inconclusive"),
-        Verdict::Untested => ("–", "untested"),
-    };
-    html! { span.tag { span aria-hidden="true" { (mark) " " } (word) } }
 }
 
 fn figures(report: &Report) -> Markup {
@@ -319,11 +298,6 @@ fn footer(report: &Report) -> Markup {
             }
         }
     }
-}
-
-/// A table that scrolls by itself where the page is narrow.
-fn scroll(label: &str, table: Markup) -> Markup {
-    html! { div.scroll tabindex="0" role="region" aria-label=(label) { (table) } }
 }
 
 #[cfg(test)]

@@ -18,15 +18,21 @@ use crate::train::{
 pub struct Job {
     /// What it is called in the folder of finished students.
     pub name: String,
+    /// The stored images it learns from.
     pub images: Arc<ImageSet>,
+    /// Tiles of a stored image.
     pub grid: Grid,
+    /// How its views are made.
     pub augmentation: Augmentation,
+    /// Seed of its weights, order and views.
     pub seed: u64,
 }
 
 /// A trained student and its measurement. One that an earlier run finished has no network any more.
 pub struct Trained {
+    /// Its numbers.
     pub outcome: RunOutcome,
+    /// Its network.
     pub network: Option<Network>,
 }
 

@@ -113,7 +113,10 @@ impl TrainingLog {
     /// epochs the log does not have.
     pub fn check_complete(&self, window: Range<u32>) -> Result<(), ScoreError> {
         if window.end > self.epochs {
-            return Err(ScoreError::Window { given: super::window_text(&window), epochs: self.epochs });
+            return Err(ScoreError::Window {
+                given: super::window::window_text(&window),
+                epochs: self.epochs,
+            });
         }
         for epoch in window {
             let row = self.epoch_el2n(epoch);

@@ -18,6 +18,7 @@ mod suspects;
 mod table;
 mod table_csv;
 mod tie;
+mod window;
 
 pub use cells::CellError;
 pub use dynamics::Dynamics;
@@ -25,7 +26,8 @@ pub use error::ScoreError;
 pub use log::TrainingLog;
 pub use metric::Metric;
 pub use suspects::{Suspect, SuspectRule};
-pub use table::{ScoreRow, ScoreTable, parse_window, window_text};
+pub use table::{ScoreRow, ScoreTable};
+pub use window::{parse_window, window_text};
 
 pub(crate) use cells::{Cells, place};
 pub(crate) use paths::PathIndex;

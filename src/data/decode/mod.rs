@@ -1,74 +1,26 @@
 //! From the bytes of an image file to pixels.
 
 mod complete;
-
-impl Faulty for DecodeError {
-    fn fault(&self) -> Fault {
-        Fault::Data
-    }
-}
+mod error;
 
 #[cfg(test)]
 mod fixtures;
+mod format;
 mod header;
+mod limits;
 mod rgb;
 
-use crate::fault::{Fault, Faulty};
-use std::io::Cursor;
-
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
+use image::{DynamicImage, ImageDecoder, ImageFormat};
 
 use self::complete::{jpeg_is_complete, webp_is_complete};
-pub use self::header::{Header, Limits, probe, within};
+pub use self::error::DecodeError;
+use self::format::{decoder, explain, format_of, name};
+pub use self::header::{Header, probe, within};
 use self::header::{announced, png_header};
+pub use self::limits::Limits;
 use self::rgb::into_rgb;
 use super::Image;
-
-/// Reason for which a file is no image that can be used. The caller knows the file's name.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum DecodeError {
-    /// No bytes at all.
-    #[error("the file is empty")]
-    Empty,
-    /// The content begins like no image format.
-    #[error("this is not an image; JPEG, PNG, WebP, BMP and GIF are read")]
-    UnknownFormat,
-    /// An image format that is not read.
-    #[error("{format} images are not read; convert it to JPEG or PNG")]
-    Unsupported {
-        /// Name of the format.
-        format: String,
-    },
-    /// More pixels than the limits allow.
-    #[error("{width}x{height} pixels ({bytes} bytes) exceed the limit of {}x{} pixels and {} bytes",
-        limits.max_width, limits.max_height, limits.max_bytes)]
-    TooLarge {
-        /// Width the file announces, in pixels.
-        width: u32,
-        /// Height the file announces, in pixels.
-        height: u32,
-        /// Bytes of decoded pixels the file announces.
-        bytes: u64,
-        /// Largest size that is allowed.
-        limits: Limits,
-    },
-    /// The file ends before its image does.
-    #[error("the {format} file ends before its image is complete")]
-    Truncated {
-        /// Name of the format.
-        format: String,
-    },
-    /// The content breaks the rules of its format.
-    #[error("the {format} file is damaged: {reason}")]
-    Damaged {
-        /// Name of the format.
-        format: String,
-        /// Message of the decoder.
-        reason: String,
-    },
-}
 
 /// Decodes a JPEG, PNG, WebP, BMP or GIF file.
 ///
@@ -108,45 +60,6 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, DecodeError> {
     let rgb = into_rgb(decoded).ok_or_else(|| DecodeError::Unsupported { format: name(format) })?;
     Image::new(width, height, rgb)
         .map_err(|error| DecodeError::Damaged { format: name(format), reason: error.to_string() })
-}
-
-fn format_of(bytes: &[u8]) -> Result<ImageFormat, DecodeError> {
-    if bytes.is_empty() {
-        return Err(DecodeError::Empty);
-    }
-    image::guess_format(bytes).map_err(|_| DecodeError::UnknownFormat)
-}
-
-/// A decoder that has read the header.
-fn decoder<'a>(
-    bytes: &'a [u8],
-    format: ImageFormat,
-    limits: &Limits,
-) -> Result<impl ImageDecoder + 'a, DecodeError> {
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-    // The sides are checked in `within`, where the message can name them.
-    let mut allowed = image::Limits::no_limits();
-    allowed.max_alloc = Some(limits.max_bytes);
-    reader.limits(allowed);
-    reader.into_decoder().map_err(|error| explain(format, error))
-}
-
-fn name(format: ImageFormat) -> String {
-    match format {
-        ImageFormat::WebP => "WebP".to_owned(),
-        other => format!("{other:?}").to_uppercase(),
-    }
-}
-
-fn explain(format: ImageFormat, error: ImageError) -> DecodeError {
-    let format = name(format);
-    match error {
-        ImageError::Unsupported(_) => DecodeError::Unsupported { format },
-        ImageError::IoError(io) if io.kind() == std::io::ErrorKind::UnexpectedEof => {
-            DecodeError::Truncated { format }
-        }
-        other => DecodeError::Damaged { format, reason: other.to_string() },
-    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::{
         Curve, Report,
         svg::{self, Axis},
     },
-    scroll,
+    parts::scroll,
 };
 
 /// One line for each run: its points, step by step.

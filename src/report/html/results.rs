@@ -10,7 +10,7 @@ use super::{
         svg::{self, Axis},
         words,
     },
-    scroll, tag,
+    parts::{scroll, tag},
 };
 
 pub(super) fn results(report: &Report) -> Option<Markup> {

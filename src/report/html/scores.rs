@@ -9,7 +9,7 @@ use super::{
         words,
     },
     curves::ends,
-    scroll,
+    parts::scroll,
 };
 
 pub(super) fn scores(report: &Report) -> Option<Markup> {

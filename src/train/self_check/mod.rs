@@ -4,6 +4,7 @@
 //! A GPU driver, a browser or a shader compiler can be silently wrong. This takes a second and says so.
 
 #[cfg(feature = "flex")]
+mod error;
 mod operators;
 mod products;
 
@@ -12,14 +13,14 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, TensorData};
 use serde::Serialize;
 
+pub use self::error::CheckError;
 use super::config::{Decay, Length, Optimizer, Schedule, TrainConfig};
 use super::optimizer::OptimizerState;
-use crate::device::{DeviceError, Precision, read, upload};
-use crate::fault::{Fault, Faulty};
+use crate::device::{Precision, read, upload};
 use crate::kernel::convolution::reference::OF_HALVES;
 use crate::kernel::cross_entropy::{Target, mixed_cross_entropy};
 use crate::kernel::read_all;
-use crate::model::{ModelConfig, ModelError, NetworkKind};
+use crate::model::{ModelConfig, NetworkKind};
 use crate::random::{Purpose, Stream};
 
 /// What a device showed.
@@ -38,24 +39,6 @@ pub struct SelfCheck {
     pub loss_before: f64,
     /// The same after twelve steps on one batch.
     pub loss_after: f64,
-}
-
-/// A check that could not be made.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CheckError {
-    /// The device did not answer.
-    #[error("the device did not answer: {}", .0.reason())]
-    Device(DeviceError),
-    /// The network of the check cannot be made.
-    #[error("the device did not answer: no network: {0}")]
-    Network(ModelError),
-}
-
-impl From<DeviceError> for CheckError {
-    fn from(error: DeviceError) -> Self {
-        Self::Device(error)
-    }
 }
 
 /// Steps of training in a check.
@@ -183,12 +166,6 @@ async fn train(device: &Device, precision: Precision) -> Result<(f64, f64), Chec
         shares.chunks(BATCH).map(|shares| shares.iter().map(|&s| f64::from(s)).sum()).collect();
     let last = if finite { losses[STEPS] } else { f64::INFINITY };
     Ok((losses[0], last))
-}
-
-impl Faulty for CheckError {
-    fn fault(&self) -> Fault {
-        Fault::Device
-    }
 }
 
 #[cfg(test)]

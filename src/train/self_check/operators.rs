@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
-use super::CheckError;
+use super::error::CheckError;
 use crate::augment::{Augmentation, Executor, Layout as Order, Normalise, Planner};
 use crate::data::{Grid, ImageSet};
 use crate::device::{Precision, read, upload};

@@ -5,7 +5,7 @@
 
 use burn::tensor::{Device, TensorData};
 
-use super::CheckError;
+use super::error::CheckError;
 use crate::device::{Precision, read, upload};
 use crate::kernel::convolution::reference::{Sizes, Sum, error};
 use crate::kernel::convolution::{Window, convolution};

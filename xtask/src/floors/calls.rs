@@ -2,8 +2,8 @@
 //! calls are written, each function once.
 //!
 //! Calls by path are resolved exactly. A method counts where one type alone has a method of that name and it is none of the
-//! standard library's everyday ones. The way goes through the surfaces, `pipeline`, `run` and `fs`; a file below them counts as
-//! entered, and its own calls are not followed.
+//! standard library's everyday ones; a call through a trait leads to the trait, not to who implements it. The way goes through the
+//! surfaces, `pipeline`, `run` and `fs`: what they call below is the work itself, which is not followed and not counted.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -97,18 +97,14 @@ impl Reader<'_> {
             return;
         };
         for called in calls {
-            if self.read.contains(called) {
+            if self.read.contains(called) || !FOLLOWED.contains(&folder(&called.0)) {
                 continue;
             }
             if called.0 != self.at {
                 self.entered.push((function.0.clone(), called.0.clone(), called.1.clone()));
                 self.at.clone_from(&called.0);
             }
-            if FOLLOWED.contains(&folder(&called.0)) {
-                self.follow(called);
-            } else {
-                self.read.insert(called.clone());
-            }
+            self.follow(called);
             // Back to where the call stands: no return of the count, as the reader has the caller's page open.
             self.at.clone_from(&function.0);
         }
@@ -128,6 +124,10 @@ impl Bodies {
                 match item {
                     syn::Item::Fn(of) => found.push(((name.clone(), of.sig.ident.to_string()), &of.block)),
                     syn::Item::Impl(of) => {
+                        // A call through a trait leads to the trait.
+                        if of.trait_.is_some() {
+                            continue;
+                        }
                         let syn::Type::Path(own) = &*of.self_ty else { continue };
                         let Some(own) = own.path.segments.last() else { continue };
                         for item in &of.items {

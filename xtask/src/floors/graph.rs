@@ -91,19 +91,44 @@ struct Paths<'a> {
     file: &'a File,
 }
 
+impl Paths<'_> {
+    /// Notes a path that begins with an imported name or a child of this file.
+    fn local(&mut self, parts: Vec<String>) {
+        let Some(first) = parts.first() else { return };
+        if let Some(target) = self.file.imports.get(first) {
+            self.found.push(target.iter().cloned().chain(parts[1..].iter().cloned()).collect());
+        } else if parts.len() > 1 && self.file.children.contains(first) {
+            self.found.push(parts);
+        }
+    }
+}
+
 impl<'ast> Visit<'ast> for Paths<'_> {
     fn visit_path(&mut self, path: &'ast syn::Path) {
         let parts: Vec<String> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
         match parts.first().map(String::as_str) {
             Some("crate" | "super" | "self") if parts.len() > 1 => self.found.push(parts),
-            Some(first) => {
-                if let Some(target) = self.file.imports.get(first) {
-                    self.found.push(target.iter().cloned().chain(parts[1..].iter().cloned()).collect());
-                }
-            }
-            _ => {}
+            _ => self.local(parts),
         }
         visit::visit_path(self, path);
+    }
+
+    fn visit_visibility(&mut self, _: &'ast syn::Visibility) {
+        // `pub(in crate::cli)` names a module and needs nothing of it.
+    }
+
+    fn visit_macro(&mut self, of: &'ast syn::Macro) {
+        // The tokens of a macro such as `html!` are no expressions for syn; their paths are read as words.
+        let text = of.tokens.to_string().replace(" :: ", "::");
+        let words = text.split(|character: char| !character.is_alphanumeric() && !"_:".contains(character));
+        for word in words.filter(|word| !word.is_empty()) {
+            let parts: Vec<String> = word.split("::").map(str::to_owned).collect();
+            match parts[0].as_str() {
+                "crate" | "super" | "self" if parts.len() > 1 => self.found.push(parts),
+                _ => self.local(parts),
+            }
+        }
+        visit::visit_macro(self, of);
     }
 }
 

@@ -20,6 +20,8 @@ pub(crate) struct File {
     pub(crate) module: String,
     /// Its syntax tree, without what is there for tests only.
     pub(crate) tree: syn::File,
+    /// Modules that it declares.
+    pub(crate) children: Vec<String>,
     /// Names that `use` declarations bring in, by the name used here, with the path they stand for.
     pub(crate) imports: BTreeMap<String, Vec<String>>,
 }
@@ -49,7 +51,10 @@ impl Crate {
         let mut uses = Uses::default();
         uses.visit_file(&tree);
         self.modules.insert(module.clone(), name.to_owned());
-        self.files.insert(name.to_owned(), File { module: module.clone(), tree, imports: uses.0 });
+        self.files.insert(
+            name.to_owned(),
+            File { module: module.clone(), tree, children: children.clone(), imports: uses.0 },
+        );
         // Children of `a/mod.rs` and of the root lie beside it, those of `a.rs` in the folder `a`.
         let stem = name.trim_end_matches(".rs");
         let folder = match stem.rsplit_once('/') {

@@ -1,12 +1,12 @@
 //! `tilepress profile`: what a training step costs, operator by operator, beside what the machine could do.
 
+mod measured;
 mod table;
 
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
-
-use self::table::{Row, rows, text};
+use self::measured::{Ceilings, Profile, Recorded, Spread};
+use self::table::{rows, text};
 use crate::cli::args::ProfileArgs;
 use crate::cli::console::{Console, clock};
 use crate::cli::exit::{Failure, Result, go_on};
@@ -25,42 +25,6 @@ const CEILING_SECONDS: f64 = 0.3;
 const CLASSES: usize = 10;
 /// How often a cohort makes its steps.
 const ROUNDS: usize = 5;
-
-/// The whole result; what is printed with `--json`.
-#[derive(Debug, Serialize)]
-struct Profile {
-    model: String,
-    width: Option<usize>,
-    /// Of a ResNet.
-    stem: Option<Stem>,
-    image_size: usize,
-    batch: usize,
-    students: usize,
-    threads: usize,
-    device: String,
-    precision: Precision,
-    /// Wall time of a step of one student; of a cohort, divided by the steps that all made.
-    train_step_ms: Spread,
-    /// The same of a cohort on a GPU whose students take turns, where they are otherwise stacked in the same launches.
-    in_turns_ms: Option<Spread>,
-    /// On the CPU, as are the operators.
-    ceilings: Option<Ceilings>,
-    operators: Vec<Row>,
-}
-
-#[derive(Clone, Copy, Debug, Serialize)]
-struct Spread {
-    min: f64,
-    median: f64,
-    max: f64,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct Ceilings {
-    instructions: &'static str,
-    gflops: f64,
-    gb_per_s: f64,
-}
 
 /// Trains students on noise and says where the time goes.
 pub(in crate::cli) fn run(args: &ProfileArgs, console: &Console) -> Result<()> {
@@ -133,14 +97,6 @@ fn advance(student: &mut Student, steps: usize, scores: bool) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Steps whose operators were recorded.
-#[derive(Default)]
-struct Recorded {
-    records: Vec<Record>,
-    /// Milliseconds of each step.
-    ms: Vec<f64>,
 }
 
 /// Milliseconds of each step of one student, and what its operators took. On a GPU these are other steps, as waiting for

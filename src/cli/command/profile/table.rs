@@ -3,29 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use serde::Serialize;
-
-use super::{Ceilings, Profile, Recorded, Spread};
+use super::measured::{Ceilings, Profile, Recorded, Row, Spread};
 use crate::device::Precision;
 use crate::kernel::probe::Record;
 use crate::report::align;
-
-/// An operator on one shape, in numbers a step.
-#[derive(Debug, Serialize)]
-pub(super) struct Row {
-    operator: &'static str,
-    shape: String,
-    calls: f64,
-    ms: f64,
-    /// What burn's operator takes for the same, where it was asked.
-    burn_ms: Option<f64>,
-    /// Of the mean step.
-    share: f64,
-    gflop: f64,
-    megabytes: f64,
-    /// Of the nearer of the two ceilings.
-    of_ceiling: f64,
-}
 
 /// How the names of burn's operators begin, which are otherwise those of ours (`kernel::gpu::convolution::burns`).
 const BURNS: &str = "burn's ";

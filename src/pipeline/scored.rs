@@ -1,0 +1,85 @@
+//! The scores of a dataset, wherever they were made.
+
+use std::io::BufRead;
+
+use super::{Dataset, PipelineError};
+use crate::report::{Histogram, Scoring};
+use crate::score::{ScoreError, ScoreTable, Suspect, SuspectRule, TrainingLog, parse_window};
+
+/// The scores of a dataset, and what else the proxies' logs say.
+#[derive(Clone)]
+pub struct Scored {
+    /// A score for every image.
+    pub table: ScoreTable,
+    /// Images whose label may be wrong.
+    pub suspects: Vec<Suspect>,
+    /// What a report says of scoring.
+    pub report: Scoring,
+    /// The training log in its saved form, where proxies were trained.
+    pub log: Option<Vec<u8>>,
+}
+
+impl Scored {
+    /// A score table from a CSV file, which may have been made elsewhere.
+    ///
+    /// # Errors
+    /// [`ScoreError`], which names line and column.
+    pub fn read_csv(input: impl BufRead) -> Result<Self, ScoreError> {
+        let table = ScoreTable::read_csv(input)?;
+        let report = Scoring { el2n_histogram: histogram(&table), ..Scoring::default() };
+        Ok(Self { table, suspects: Vec::new(), report, log: None })
+    }
+
+    /// Adds what the log of an earlier run says, whose table this is.
+    ///
+    /// # Errors
+    /// [`ScoreError`] for a log that is none or not complete.
+    pub fn with_log(mut self, bytes: &[u8]) -> Result<Self, ScoreError> {
+        let log = TrainingLog::from_bytes(bytes)?;
+        self.suspects = SuspectRule::default().find(&log)?;
+        self.report.epochs = log.epochs();
+        self.report.runs = log.runs();
+        self.report.proxy_accuracy = accuracies(&log);
+        Ok(self)
+    }
+
+    /// The scores that logs of one or several proxies come to: EL2N summed over a `window` of epochs, written `A..B`, or over all.
+    ///
+    /// # Errors
+    /// [`PipelineError::Usage`] for a window that is none, [`ScoreError`] for logs that do not fit the data.
+    pub fn from_logs(
+        data: &Dataset,
+        window: Option<&str>,
+        logs: &[TrainingLog],
+        seed: u64,
+        seconds: f64,
+    ) -> Result<Self, PipelineError> {
+        let log = TrainingLog::average(logs)?;
+        let window = match window {
+            Some(text) => {
+                parse_window(text).map_err(|why| PipelineError::Usage(format!("--window: {why}")))?
+            }
+            None => 0..log.epochs(),
+        };
+        let table = ScoreTable::from_log(&log, &data.train.samples, &data.classes, window, seed)?;
+        let suspects = SuspectRule::default().find(&log)?;
+        let report = Scoring {
+            seconds,
+            epochs: log.epochs(),
+            runs: log.runs(),
+            proxy_accuracy: accuracies(&log),
+            el2n_histogram: histogram(&table),
+        };
+        Ok(Self { table, suspects, report, log: Some(log.to_bytes()) })
+    }
+}
+
+fn accuracies(log: &TrainingLog) -> Vec<f64> {
+    (0..log.epochs()).map(|epoch| 100.0 * log.accuracy(epoch)).collect()
+}
+
+fn histogram(table: &ScoreTable) -> Option<Histogram> {
+    const BINS: usize = 40;
+    let scores: Vec<f64> = table.rows.iter().map(|row| row.value).collect();
+    Histogram::of(&scores, BINS)
+}
