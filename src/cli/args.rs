@@ -527,4 +527,16 @@ mod tests {
     fn the_definition_of_the_arguments_is_sound() {
         super::Cli::command().debug_assert();
     }
+
+    #[test]
+    fn the_help_of_methods_names_the_methods_of_the_list_in_its_order() {
+        let command = super::Cli::command();
+        let compare = command.find_subcommand("compare").expect("the command");
+        let methods =
+            compare.get_arguments().find(|option| option.get_id() == "methods").expect("the option");
+        let help = methods.get_help().expect("its help").to_string();
+        let (_, names) = help.split_once("compare: ").expect("a list");
+        let (names, _) = names.split_once(';').expect("its end");
+        assert_eq!(names.split(", ").collect::<Vec<_>>(), crate::evaluate::METHODS.map(|named| named.name));
+    }
 }

@@ -74,7 +74,7 @@ test('the recorded run of a built-in set is watched to the end, and gives a real
   await through(page, 'Combine');
   await page.locator('.composite').first().waitFor();
   await through(page, 'Augment', 'Compare');
-  await page.getByText('Whole easy', { exact: true }).click();
+  await page.getByText('Easiest whole images', { exact: true }).click();
   await press(page, 'Start the race');
   await page.getByText(/^Step [1-9]\d* of \d+/).waitFor();
   await press(page, 'Skip to the end');

@@ -14,9 +14,10 @@ const real = new Engine(
   makeWorker,
   new URL('./', document.baseURI).href,
   {
-    ready(device, version) {
+    ready(device, version, methods) {
       app.device = app.notice ? { ...device, reason: 'WebGPU failed' } : device;
       app.version = version;
+      app.methods = methods;
       app.loading = null;
       // Without it the page works all the same, but needs the network to be opened again.
       keepForOffline().catch(() => {});
