@@ -124,7 +124,7 @@ test('a built-in set goes through every stage to a zip that holds it', PATIENCE,
     await page.getByRole('heading', { name: 'Which differences are real' }).waitFor();
   });
   assert.equal(await page.locator('.dots svg').count(), 3);
-  await page.getByText(/Your guess was Easiest whole images/).waitFor();
+  await page.getByText(/Your guess was easiest whole images/).waitFor();
   await clean(page, 'Compare');
 
   await press(page, 'Take home →');

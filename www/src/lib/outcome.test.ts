@@ -42,7 +42,7 @@ test('what pruning gained and what combining cost are told apart', () => {
   const text = said(race({ pca: [40, 41, 42], random: [50, 51, 52], el2n: [60, 61, 62] }, [['pca', 'random', -10, 'worse'], ['pca', 'el2n', -20, 'worse'], ['random', 'el2n', -10, 'worse']]));
   expect(text).toMatch(/^Winner: Easiest whole images, by more than the noise\./);
   expect(text).toContain('Prune: easy images taught 10.0 points more than random ones.');
-  expect(text).toContain('Combine: it cost 20.0 points against easiest whole images. A tile has 16 pixels a side instead of 32');
+  expect(text).toContain('Combine: the composites are 20.0 points behind easiest whole images. A tile has 16 pixels a side instead of 32');
 });
 
 test('where combining wins, that is said', () => {
@@ -73,8 +73,8 @@ test('where composites lose by their sharpness, that is said with its numbers', 
     ...of,
     standings: of.standings.map((standing) => ({ ...standing, top1AtTileSize: { pca, el2n }[standing.name] ?? 1 })),
   });
-  expect(said(blurred(outcome, 52, 24))).toContain('16 pixels enlarged to 32, PCA, 2×2 has 52 % and easiest whole images 24 %. So its students have learned the classes at the sharpness of a tile, and lose 21.0 points');
-  expect(said(blurred(outcome, 30, 44))).toContain('easiest whole images 44 %. So sharpness is not what they lose by.');
+  expect(said(blurred(outcome, 52, 24))).toContain('(16 pixels, enlarged to 32) PCA, 2×2 has 52 % and easiest whole images 24 %. So its students know the classes at the size of a tile, and lose 21.0 points on sharper images');
+  expect(said(blurred(outcome, 30, 44))).toContain('easiest whole images 44 %. So sharpness is not the reason.');
   const ahead = race({ pca: [60, 61, 62], random: [50, 51, 52] }, [['pca', 'random', 10, 'better']]);
   expect(said(blurred(ahead, 70, 20))).not.toContain('Sharpness');
 });
