@@ -1,4 +1,4 @@
-//! The methods that are compared, and what they are called.
+//! The methods that are compared, and their names.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,16 +6,16 @@ use crate::data::Grid;
 use crate::prune::{DEFAULT_WINDOW_START, Rule};
 use crate::score::Metric;
 
-/// A way to make a set of a given number of stored images: which images are kept, and whether they are laid into
+/// Way to make a set of a given number of stored images: the rule for the images that are kept, and whole images or
 /// composites. All are trained with the same steps, seeds and crop range.
 ///
 /// Its name says both, `el2n-hard-composites`; the paper's own, composites of the easiest images by EL2N, is `pca`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Method {
-    /// Which images of a class are kept.
+    /// Rule for the images of a class that are kept.
     pub rule: Rule,
-    /// Whether they are laid into composites, and trained on by patch extraction.
+    /// `true` where they are laid into composites and trained on by patch extraction.
     pub composites: bool,
 }
 
@@ -23,7 +23,7 @@ const COMPOSITES: &str = "-composites";
 const WINDOW: &str = "el2n-window-";
 const WINDOW_RULE: Rule = Rule::Window { start: DEFAULT_WINDOW_START };
 
-/// A method with a name of its own, and what a reader is told of it.
+/// A method of the list: its name, and the words for a reader.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NamedMethod {
     /// Its name on the command line, in reports and in JavaScript.
@@ -32,7 +32,7 @@ pub struct NamedMethod {
     pub title: &'static str,
     /// One sentence on what its stored images are.
     pub about: &'static str,
-    /// What it does.
+    /// Its rule, and whether it makes composites.
     pub method: Method,
 }
 
@@ -58,7 +58,7 @@ pub const METHODS: [NamedMethod; 8] = [
     ),
     NamedMethod::new(
         "el2n-hard",
-        Method::EL2N_HARD,
+        Method { rule: Rule::Hard, composites: false },
         "Hardest whole images",
         "The whole images with the highest EL2N of their class: a small network gets them right late or never.",
     ),
@@ -99,8 +99,6 @@ impl Method {
     pub const RANDOM: Self = Self { rule: Rule::Random, composites: false };
     /// The easiest whole images by EL2N.
     pub const EL2N: Self = Self { rule: Rule::Easy, composites: false };
-    /// The hardest whole images by EL2N: what pruning keeps when data is plenty.
-    pub const EL2N_HARD: Self = Self { rule: Rule::Hard, composites: false };
     /// Composites of the easiest images.
     pub const PCA: Self = Self { rule: Rule::Easy, composites: true };
     /// Composites of random images: tells Prune from Combine and Augment.
@@ -139,7 +137,7 @@ impl Method {
         METHODS.iter().find(|named| named.method == self)
     }
 
-    /// Whether a name, as a report has it, is that of this method.
+    /// `true` for this method's own name, as a report has it.
     pub fn is(self, name: &str) -> bool {
         name.parse() == Ok(self)
     }
@@ -153,7 +151,7 @@ impl Method {
         }
     }
 
-    /// Whether it needs scores, and so pays for scoring.
+    /// `true` where it needs scores, and so pays for scoring.
     pub fn needs_scores(self) -> bool {
         self.rule != Rule::Random
     }
@@ -232,7 +230,7 @@ mod tests {
         }
         // EL2N is not claimed of scores that are something else.
         assert_eq!(Method::PCA.name_by(Metric::Other), "score-composites");
-        assert_eq!(Method::EL2N_HARD.name_by(Metric::Other), "score-hard");
+        assert_eq!(Method { rule: Rule::Hard, composites: false }.name_by(Metric::Other), "score-hard");
         assert_eq!(Method::RANDOM_COMPOSITES.name_by(Metric::Other), "random-composites");
     }
 

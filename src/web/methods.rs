@@ -28,9 +28,9 @@ export interface MethodInfo {
     title: string;
     /** One sentence on what its stored images are. */
     about: string;
-    /** Which images of a class it keeps. */
+    /** Rule for the images of a class that it keeps. */
     rule: "easy" | "hard" | "window" | "random";
-    /** Whether several images share a stored image. */
+    /** `true` where several images share a stored image. */
     composites: boolean;
 }
 "#;

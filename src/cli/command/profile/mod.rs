@@ -19,10 +19,10 @@ use crate::train::{Cohort, READ_EVERY, Student, TrainError, synthetic_student};
 
 /// Steps that are not measured: the first ones allocate.
 const WARM_UP: usize = 3;
-/// How long each ceiling is measured.
+/// Time for which each ceiling is measured.
 const CEILING_SECONDS: f64 = 0.3;
 const CLASSES: usize = 10;
-/// How often a cohort makes its steps.
+/// Rounds of steps that a cohort makes.
 const ROUNDS: usize = 5;
 
 /// The whole result; what is printed with `--json`.
@@ -30,7 +30,7 @@ const ROUNDS: usize = 5;
 struct Profile {
     model: String,
     width: Option<usize>,
-    /// Of a ResNet.
+    /// First layers of a ResNet; none of other networks.
     stem: Option<Stem>,
     image_size: usize,
     batch: usize,

@@ -17,17 +17,17 @@ pub(super) struct Row {
     shape: String,
     calls: f64,
     ms: f64,
-    /// What burn's operator takes for the same, where it was asked.
+    /// Milliseconds of burn's operator for the same, where it was asked.
     burn_ms: Option<f64>,
-    /// Of the mean step.
+    /// Share of the mean step.
     share: f64,
     gflop: f64,
     megabytes: f64,
-    /// Of the nearer of the two ceilings.
+    /// Share of the nearer of the two ceilings.
     of_ceiling: f64,
 }
 
-/// How the names of burn's operators begin, which are otherwise those of ours (`kernel::gpu::convolution::burns`).
+/// Prefix of the names of burn's operators, which are otherwise those of ours (`kernel::gpu::convolution::burns`).
 const BURNS: &str = "burn's ";
 
 /// The records of all steps by operator and shape, in the order of their first call, and what is left of the step.
