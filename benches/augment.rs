@@ -101,7 +101,7 @@ fn measure(policy: Augmentation, side: u32, layout: Layout, repeat: usize) -> (f
                 .enumerate()
                 .for_each(|(k, image)| *image = ((batch * BATCH + k) % count) as u32);
             planner.plan(epoch, batch as u64, &images, &mut views);
-            executor.execute(&set, &views, &Normalise::IMAGENET, layout, &mut out);
+            executor.execute(&set, &views, &Normalise::IMAGENET, layout, &mut out).expect("memory");
         }
         start.elapsed().as_secs_f64()
     };

@@ -61,7 +61,7 @@ fn main() {
                     let image = crop(resizer, &std::fs::read(path).unwrap());
                     let set = ImageSet::from_parts(224, image.into_pixels(), vec![0]).unwrap();
                     let mut floats = vec![0.0f32; 3 * 224 * 224];
-                    normalise_into(&set, &[0], &Normalise::IMAGENET, Layout::Nchw, &mut floats);
+                    normalise_into(&set, &[0], &Normalise::IMAGENET, Layout::Nchw, &mut floats).unwrap();
                     std::hint::black_box(floats);
                 });
             }),

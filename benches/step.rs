@@ -23,7 +23,7 @@ use burn::tensor::{DType, Tensor, TensorData};
 use common::{Args, median, pool};
 use tilepress::augment::{Executor, Layout, Planner};
 use tilepress::device::{DeviceChoice, Opened, Precision, open, read};
-use tilepress::model::{Architecture, ModelConfig, Stem};
+use tilepress::model::{Architecture, Choices, ModelConfig, Stem};
 use tilepress::random::{Purpose, Stream};
 use tilepress::train::{Student, Task, synthetic_student};
 
@@ -106,9 +106,7 @@ fn parse(text: &str) -> ModelConfig {
     let width: usize = part().parse().unwrap();
     let image_size = part().parse().unwrap();
     ModelConfig {
-        architecture,
-        width: width.max(1),
-        stem: Stem::ImageNet,
+        network: architecture.with(Choices { width: width.max(1), stem: Stem::ImageNet }),
         classes: CLASSES,
         image_size,
         precision: Precision::Full,
@@ -137,7 +135,7 @@ fn views(task: &Task, batch: usize, steps: usize) -> f64 {
             let start = Instant::now();
             planner.plan(epoch, 0, &images, &mut views);
             let mut pixels = vec![0.0; batch * (side * side * 3) as usize];
-            executor.execute(&task.images, &views, &task.normalise, Layout::Nhwc, &mut pixels);
+            executor.execute(&*task.images, &views, &task.normalise, Layout::Nhwc, &mut pixels).unwrap();
             std::hint::black_box(pixels);
             start.elapsed().as_secs_f64() * 1e3
         })

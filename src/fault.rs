@@ -58,11 +58,11 @@ mod tests {
     #[test]
     #[cfg(feature = "engine")]
     fn a_precision_that_a_device_lacks_is_the_devices_fault_wherever_it_is_noticed() {
-        use crate::device::NoMatrixUnits;
+        use crate::device::DeviceError::NoMatrixUnits;
         use crate::model::ModelError;
         use crate::train::TrainError;
         assert_eq!(NoMatrixUnits.fault(), Fault::Device);
-        assert_eq!(TrainError::Model(NoMatrixUnits.into()).fault(), Fault::Device);
+        assert_eq!(TrainError::Model(ModelError::Device(NoMatrixUnits)).fault(), Fault::Device);
         assert_eq!(TrainError::Model(ModelError::Empty).fault(), Fault::Usage);
     }
 }

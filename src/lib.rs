@@ -117,11 +117,13 @@
 pub mod augment;
 pub mod combine;
 pub mod data;
+mod dynamics;
 pub mod evaluate;
 pub mod fault;
 mod parallel;
 pub mod pipeline;
 pub mod prune;
+mod quantity;
 pub mod random;
 pub mod report;
 pub mod run;

@@ -3,6 +3,8 @@
 //! Every function gives the same result with any number of threads: items are independent and the
 //! outputs keep their order.
 
+use std::sync::{Mutex, PoisonError};
+
 /// Runs `work` for every piece, in parallel where threads exist. Which thread runs which piece is left open.
 #[cfg(any(feature = "engine", test))]
 pub(crate) fn for_each(pieces: usize, work: impl Fn(usize) + Sync) {
@@ -25,6 +27,39 @@ pub(crate) fn both<A: Send, B: Send>(
     return rayon::join(one, other);
     #[cfg(target_family = "wasm")]
     (one(), other())
+}
+
+/// Of the failures of numbered items the one of the lowest number, whichever thread meets one first.
+pub(crate) struct Failures<E>(Mutex<Option<(u32, E)>>);
+
+impl<E> Default for Failures<E> {
+    fn default() -> Self {
+        Self(Mutex::new(None))
+    }
+}
+
+impl<E> Failures<E> {
+    /// The value of number `of`, unless it is a failure, which is kept.
+    pub(crate) fn kept<T>(&self, of: u32, result: Result<T, E>) -> Option<T> {
+        result.map_err(|error| self.keep(of, error)).ok()
+    }
+
+    #[cold]
+    fn keep(&self, of: u32, error: E) {
+        let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if first.as_ref().is_none_or(|(known, _)| of < *known) {
+            *first = Some((of, error));
+        }
+    }
+
+    /// # Errors
+    /// The failure of the lowest number, if there was any.
+    pub(crate) fn first(self) -> Result<(), E> {
+        match self.0.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some((_, error)) => Err(error),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Maps every item, in parallel where threads exist; the output keeps the order of the input.

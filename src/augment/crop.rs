@@ -29,8 +29,8 @@ pub enum Crop {
 }
 
 impl Crop {
-    /// The smallest scale where nobody names one. Ours; the paper names none, and torchvision's is 0.08.
-    pub const MIN_SCALE: f64 = 0.5;
+    /// The smallest scale where nobody names one.
+    pub const MIN_SCALE: f64 = crate::combine::MIN_SCALE;
 
     /// The smallest scale, where the crop has one of its own to choose.
     pub fn min_scale(self) -> Option<f64> {

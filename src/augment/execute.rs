@@ -5,17 +5,17 @@ use std::sync::{Mutex, PoisonError};
 use super::normalise::Affine;
 use super::resample::{Pixel, Weights, blend, widen};
 use super::{Layout, Mix, Normalise, View};
-use crate::data::{ImageSet, Rect};
-use crate::parallel;
+use crate::data::{DataError, Rect, Source};
+use crate::parallel::{self, Failures};
 
-/// Runs views on an [`ImageSet`]; keeps its working memory from batch to batch.
+/// Runs views on images of a [`Source`]; keeps its working memory from batch to batch.
 ///
 /// Before normalisation, on the scale of bytes (0 to 255), pixels agree with PyTorch's
 /// `interpolate(mode="bilinear", antialias=True)` on floats within 1e-4. Nothing is rounded on the way.
 #[derive(Debug)]
 pub struct Executor {
     side: u32,
-    pool: Mutex<Vec<Scratch>>,
+    pool: Mutex<Vec<(Scratch, Vec<u8>)>>,
     /// The batch before mixing; empty until a plan mixes.
     unmixed: Vec<f32>,
     /// 0, 1, 2, …: the places of a batch, to go through it in parallel.
@@ -41,34 +41,43 @@ impl Executor {
     /// `layout`. Parallel over views; the result does not depend on the number of threads. Allocates
     /// nothing once it has seen a batch of this size on every thread.
     ///
+    /// # Errors
+    /// [`DataError`] when an image cannot be had: of several that of the lowest number. What `out` holds is worth nothing then.
+    ///
     /// # Panics
     /// When `out` has another size, or a view names an image, a box or a partner that does not exist.
     pub fn execute(
         &mut self,
-        set: &ImageSet,
+        source: &dyn Source,
         views: &[View],
         normalise: &Normalise,
         layout: Layout,
         out: &mut [f32],
-    ) {
+    ) -> Result<(), DataError> {
         let floats = 3 * self.side as usize * self.side as usize;
         assert_eq!(out.len(), views.len() * floats, "one place for each channel of each pixel");
         if views.is_empty() {
-            return;
+            return Ok(());
         }
-        let job = Job { set, constants: Affine::new(normalise), layout, side: self.side as usize };
+        let constants = Affine::new(normalise);
+        let job = Job { stored: source.side(), constants, layout, side: self.side as usize };
         let pool = &self.pool;
         let render = |out: &mut [f32]| {
-            let lease = || Lease::take(pool);
+            let (lease, failures) = (|| Lease::take(pool), Failures::default());
             parallel::for_each_chunk(views, out, floats, lease, |lease, view, out| {
-                job.render(&mut lease.scratch, view, out);
+                let Lease { scratch, fetched, .. } = lease;
+                let pixels = source.fetch(view.image as usize, fetched);
+                if let Some(pixels) = failures.kept(view.image, pixels) {
+                    job.render(pixels, scratch, view, out);
+                }
             });
+            failures.first()
         };
         if views.iter().all(|view| view.mix.is_none()) {
             return render(out);
         }
         self.unmixed.resize(out.len(), 0.0);
-        render(&mut self.unmixed);
+        render(&mut self.unmixed)?;
         self.places.clear();
         self.places.extend(0..views.len() as u32);
         let unmixed = &self.unmixed;
@@ -83,41 +92,43 @@ impl Executor {
                 Some(mix) => job.mix(mix, finished(place), finished(mix.other), out),
             },
         );
+        Ok(())
     }
 }
 
 /// What is the same for every view of a batch.
-struct Job<'a> {
-    set: &'a ImageSet,
+struct Job {
+    /// Side of the stored images.
+    stored: u32,
     constants: Affine,
     layout: Layout,
     side: usize,
 }
 
-impl Job<'_> {
-    /// One view up to its cutout, on vectors of eight floats where the machine has them. No product is
+impl Job {
+    /// One view of an image up to its cutout, on vectors of eight floats where the machine has them. No product is
     /// fused with a sum, so that the numbers are the same either way.
-    fn render(&self, scratch: &mut Scratch, view: &View, out: &mut [f32]) {
+    fn render(&self, pixels: &[u8], scratch: &mut Scratch, view: &View, out: &mut [f32]) {
         #[cfg(target_arch = "x86_64")]
         if std::arch::is_x86_feature_detected!("avx2") {
             // SAFETY: the machine has AVX2, the only thing the function asks for.
-            return unsafe { self.render_avx2(scratch, view, out) };
+            return unsafe { self.render_avx2(pixels, scratch, view, out) };
         }
-        self.render_rows(scratch, view, out);
+        self.render_rows(pixels, scratch, view, out);
     }
 
     /// [`render_rows`](Self::render_rows), compiled for AVX2.
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2")]
-    fn render_avx2(&self, scratch: &mut Scratch, view: &View, out: &mut [f32]) {
-        self.render_rows(scratch, view, out);
+    fn render_avx2(&self, pixels: &[u8], scratch: &mut Scratch, view: &View, out: &mut [f32]) {
+        self.render_rows(pixels, scratch, view, out);
     }
 
     /// Rows stream through: each row of the crop is normalised and resized
     /// once, and kept while output rows read it.
     #[inline(always)]
-    fn render_rows(&self, scratch: &mut Scratch, view: &View, out: &mut [f32]) {
-        let (side, stored) = (self.side, self.set.side());
+    fn render_rows(&self, pixels: &[u8], scratch: &mut Scratch, view: &View, out: &mut [f32]) {
+        let (side, stored) = (self.side, self.stored);
         let Rect { x, y, width, height } = view.crop;
         assert!(
             width > 0 && height > 0 && x + width <= stored && y + height <= stored,
@@ -145,7 +156,6 @@ impl Job<'_> {
             }
         }
 
-        let pixels = self.set.image(view.image as usize);
         let mut ready = 0;
         for line in 0..side {
             let (first, weights) = down.at(line);
@@ -230,24 +240,27 @@ struct Scratch {
     columns: Vec<(u32, u32)>,
 }
 
-/// A scratch taken from the pool, put back when dropped.
+/// Scratch memory taken from the pool, put back when dropped.
 struct Lease<'a> {
-    pool: &'a Mutex<Vec<Scratch>>,
+    pool: &'a Mutex<Vec<(Scratch, Vec<u8>)>>,
     scratch: Scratch,
+    /// Pixels of a source that has none in memory.
+    fetched: Vec<u8>,
 }
 
 impl<'a> Lease<'a> {
-    fn take(pool: &'a Mutex<Vec<Scratch>>) -> Self {
+    fn take(pool: &'a Mutex<Vec<(Scratch, Vec<u8>)>>) -> Self {
         // A scratch is only a cache, so that a panic elsewhere leaves nothing wrong in the pool.
-        let scratch = pool.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
-        Self { pool, scratch }
+        let (scratch, fetched) =
+            pool.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        Self { pool, scratch, fetched }
     }
 }
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        let scratch = std::mem::take(&mut self.scratch);
-        self.pool.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
+        let memory = (std::mem::take(&mut self.scratch), std::mem::take(&mut self.fetched));
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
     }
 }
 
@@ -255,7 +268,7 @@ impl Drop for Lease<'_> {
 mod tests {
     use super::*;
     use crate::augment::{Augmentation, Crop, Cutout, MixKind, PatchOrder, Planner, normalise_into};
-    use crate::data::Grid;
+    use crate::data::{Grid, ImageSet, Streaming};
 
     /// Leaves bytes as they are, so that differences read in units of [0, 255].
     const BYTES: Normalise = Normalise { mean: [0.0; 3], std: [1.0 / 255.0; 3] };
@@ -309,13 +322,13 @@ mod tests {
             let view = View { shuffle, flip: case.flip, ..plain(0, case.crop) };
             let mut executor = Executor::new(case.output);
             let mut out = vec![0.0; (case.output * case.output * 3) as usize];
-            executor.execute(&set, &[view], &BYTES, Layout::Nchw, &mut out);
+            executor.execute(&set, &[view], &BYTES, Layout::Nchw, &mut out).expect("memory does not fail");
             for &value in &out {
                 let expected = f32::from_le_bytes(*golden.next().expect("as many golden floats as ours"));
                 worst = worst.max((value - expected).abs());
             }
             let mut nhwc = vec![0.0; out.len()];
-            executor.execute(&set, &[view], &BYTES, Layout::Nhwc, &mut nhwc);
+            executor.execute(&set, &[view], &BYTES, Layout::Nhwc, &mut nhwc).expect("memory does not fail");
             assert_eq!(to_nchw(&nhwc, case.output as usize), out);
         }
         assert_eq!(golden.next(), None);
@@ -330,8 +343,11 @@ mod tests {
         let views = [2, 0].map(|image| plain(image, whole));
         for layout in [Layout::Nchw, Layout::Nhwc] {
             let (mut ours, mut simple) = (vec![0.0; 2 * 33 * 33 * 3], vec![0.0; 2 * 33 * 33 * 3]);
-            Executor::new(33).execute(&set, &views, &Normalise::IMAGENET, layout, &mut ours);
-            normalise_into(&set, &[2, 0], &Normalise::IMAGENET, layout, &mut simple);
+            Executor::new(33)
+                .execute(&set, &views, &Normalise::IMAGENET, layout, &mut ours)
+                .expect("memory does not fail");
+            normalise_into(&set, &[2, 0], &Normalise::IMAGENET, layout, &mut simple)
+                .expect("memory does not fail");
             assert_eq!(ours, simple);
         }
     }
@@ -344,7 +360,9 @@ mod tests {
         let whole = Rect { x: 0, y: 0, width: side, height: side };
         let view = View { shuffle: Some(order), ..plain(0, whole) };
         let mut out = vec![0.0; 7 * 7 * 3];
-        Executor::new(side).execute(&set, &[view], &BYTES, Layout::Nhwc, &mut out);
+        Executor::new(side)
+            .execute(&set, &[view], &BYTES, Layout::Nhwc, &mut out)
+            .expect("memory does not fail");
         let (rows, columns) = ([4, 5, 6, 0, 1, 2, 3], [5, 6, 0, 1, 2, 3, 4]);
         for (place, value) in out.iter().enumerate() {
             let (y, x, c) = (place / 21, place / 3 % 7, place % 3);
@@ -355,7 +373,9 @@ mod tests {
 
     fn run(views: &[View], set: &ImageSet, side: u32, layout: Layout) -> Vec<f32> {
         let mut out = vec![f32::NAN; views.len() * (side * side * 3) as usize];
-        Executor::new(side).execute(set, views, &Normalise::IMAGENET, layout, &mut out);
+        Executor::new(side)
+            .execute(set, views, &Normalise::IMAGENET, layout, &mut out)
+            .expect("memory does not fail");
         out
     }
 
@@ -425,11 +445,40 @@ mod tests {
             for count in [3, 10, 7, 10] {
                 let mut out = vec![f32::NAN; count * 24 * 24 * 3];
                 let part: Vec<View> = views[..count].iter().map(|v| View { mix: None, ..*v }).collect();
-                pool.install(|| executor.execute(&set, &part, &Normalise::IMAGENET, Layout::Nhwc, &mut out));
+                pool.install(|| executor.execute(&set, &part, &Normalise::IMAGENET, Layout::Nhwc, &mut out))
+                    .expect("memory does not fail");
             }
             let mut out = vec![f32::NAN; expected.len()];
-            pool.install(|| executor.execute(&set, &views, &Normalise::IMAGENET, Layout::Nchw, &mut out));
+            pool.install(|| executor.execute(&set, &views, &Normalise::IMAGENET, Layout::Nchw, &mut out))
+                .expect("memory does not fail");
             assert_eq!(out, expected);
+        }
+    }
+
+    #[test]
+    fn images_that_are_fetched_one_by_one_give_the_views_of_those_in_memory() {
+        let views = planned(Some(MixKind::CutMix { alpha: 1.0 }), true);
+        let expected = run(&views, &synthetic(40, 10), 24, Layout::Nhwc);
+        let source = Streaming { images: synthetic(40, 10), broken: None };
+        let mut out = vec![f32::NAN; expected.len()];
+        let mut executor = Executor::new(24);
+        executor
+            .execute(&source, &views, &Normalise::IMAGENET, Layout::Nhwc, &mut out)
+            .expect("none is broken");
+        assert_eq!(out, expected);
+    }
+
+    #[test]
+    fn of_images_that_cannot_be_had_the_first_is_named_with_any_number_of_threads() {
+        let source = Streaming { images: synthetic(40, 10), broken: Some(4) };
+        let views: Vec<View> = planned(None, false).into_iter().rev().collect();
+        for threads in [1, 3] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+            let mut out = vec![0.0; views.len() * 24 * 24 * 3];
+            let cut =
+                || Executor::new(24).execute(&source, &views, &Normalise::IMAGENET, Layout::Nhwc, &mut out);
+            let error = pool.install(cut).expect_err("six are broken");
+            assert!(error.to_string().starts_with("'4.png' cannot be used: it is gone"), "{error}");
         }
     }
 

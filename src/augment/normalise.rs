@@ -1,7 +1,7 @@
 //! From bytes to the numbers a model reads: channel-wise `(v / 255 - mean) / std`.
 
-use crate::data::ImageSet;
-use crate::parallel;
+use crate::data::{DataError, Source};
+use crate::parallel::{self, Failures};
 
 /// The order of a float batch in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,44 +34,43 @@ impl Normalise {
     }
 }
 
-/// Writes the images `indices` of the set, whole and at their own size, into a float batch: what
+/// Writes the images `indices` of a source, whole and at their own size, into a float batch: what
 /// evaluation reads. `out` holds `indices.len()` × 3 × side × side numbers in `layout`.
+///
+/// # Errors
+/// [`DataError`] when an image cannot be had: of several that of the lowest number. What `out` holds is worth nothing then.
 ///
 /// # Panics
 /// When `out` has another size or there is no such image.
 pub fn normalise_into(
-    set: &ImageSet,
+    source: &dyn Source,
     indices: &[u32],
     normalise: &Normalise,
     layout: Layout,
     out: &mut [f32],
-) {
-    let floats = 3 * set.side() as usize * set.side() as usize;
+) -> Result<(), DataError> {
+    let floats = 3 * source.side() as usize * source.side() as usize;
     assert_eq!(out.len(), indices.len() * floats, "one place for each channel of each pixel");
     if indices.is_empty() {
-        return;
+        return Ok(());
     }
-    let constants = Affine::new(normalise);
-    parallel::for_each_chunk(
-        indices,
-        out,
-        floats,
-        || (),
-        |(), &index, out| {
-            let pixels = set.image(index as usize);
-            match layout {
-                Layout::Nhwc => constants.convert(pixels, out),
-                Layout::Nchw => {
-                    let planes = out.chunks_exact_mut(floats / 3);
-                    for (channel, (plane, (gain, offset))) in planes.zip(normalise.affine()).enumerate() {
-                        for (value, pixel) in plane.iter_mut().zip(pixels.chunks_exact(3)) {
-                            *value = f32::from(pixel[channel]) * gain + offset;
-                        }
+    let (constants, failures) = (Affine::new(normalise), Failures::default());
+    parallel::for_each_chunk(indices, out, floats, Vec::new, |buffer, &index, out| {
+        let fetched = source.fetch(index as usize, buffer);
+        let Some(pixels) = failures.kept(index, fetched) else { return };
+        match layout {
+            Layout::Nhwc => constants.convert(pixels, out),
+            Layout::Nchw => {
+                let planes = out.chunks_exact_mut(floats / 3);
+                for (channel, (plane, (gain, offset))) in planes.zip(normalise.affine()).enumerate() {
+                    for (value, pixel) in plane.iter_mut().zip(pixels.chunks_exact(3)) {
+                        *value = f32::from(pixel[channel]) * gain + offset;
                     }
                 }
             }
-        },
-    );
+        }
+    });
+    failures.first()
 }
 
 /// Sixteen pixels: the shortest run of RGB that fills whole vectors of bytes.
@@ -111,6 +110,7 @@ impl Affine {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::ImageSet;
 
     #[test]
     fn a_normalised_image_has_the_textbook_values_in_both_layouts() {
@@ -121,8 +121,10 @@ mod tests {
         let mut nchw = vec![0.0; 3 * 3 * area];
         let mut nhwc = nchw.clone();
         let indices = [1, 0, 1];
-        normalise_into(&set, &indices, &Normalise::IMAGENET, Layout::Nchw, &mut nchw);
-        normalise_into(&set, &indices, &Normalise::IMAGENET, Layout::Nhwc, &mut nhwc);
+        normalise_into(&set, &indices, &Normalise::IMAGENET, Layout::Nchw, &mut nchw)
+            .expect("memory does not fail");
+        normalise_into(&set, &indices, &Normalise::IMAGENET, Layout::Nhwc, &mut nhwc)
+            .expect("memory does not fail");
         for (place, &index) in indices.iter().enumerate() {
             for pixel in 0..area {
                 for c in 0..3 {

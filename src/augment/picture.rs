@@ -29,7 +29,7 @@ mod tests {
         let planner = Planner::new(Augmentation::NONE, Grid::WHOLE, 12, 0).unwrap();
         let mut floats = vec![0.0; pixels.len()];
         let view = [planner.view(0, 0)];
-        Executor::new(12).execute(&set, &view, &Normalise::IMAGENET, Layout::Nhwc, &mut floats);
+        Executor::new(12).execute(&set, &view, &Normalise::IMAGENET, Layout::Nhwc, &mut floats).unwrap();
         let rgba = picture(&floats, &Normalise::IMAGENET);
         let expected: Vec<u8> = pixels.chunks(3).flat_map(|p| [p[0], p[1], p[2], 255]).collect();
         assert_eq!(rgba, expected);

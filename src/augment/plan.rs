@@ -41,16 +41,6 @@ impl Planner {
         Self { output: side, ..self }
     }
 
-    /// Side of the finished views in pixels.
-    pub fn output(&self) -> u32 {
-        self.output
-    }
-
-    /// The policy that views are drawn by.
-    pub fn policy(&self) -> &Augmentation {
-        &self.policy
-    }
-
     /// Replaces the content of `out` by one view for each image, in order. Does not allocate when `out`
     /// has room.
     ///

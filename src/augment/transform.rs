@@ -108,7 +108,9 @@ fn extracted_pixels_are_those_of_the_torchvision_transform_but_for_its_rounding(
         // Bytes as they are: before normalisation.
         let bytes = Normalise { mean: [0.0; 3], std: [1.0 / 255.0; 3] };
         let mut out = vec![0.0; (case.output * case.output * 3) as usize];
-        Executor::new(case.output).execute(&set, &[view], &bytes, Layout::Nchw, &mut out);
+        Executor::new(case.output)
+            .execute(&set, &[view], &bytes, Layout::Nchw, &mut out)
+            .expect("memory does not fail");
         for value in out {
             let expected = golden.next().expect("as many golden bytes as our numbers");
             let off = (value - f32::from(*expected)).abs();

@@ -165,7 +165,7 @@ pub(super) struct StudentArgs {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Score")]
 pub(super) struct ScoreArgs {
-    /// Use this score file instead of training a proxy; needs the columns path and el2n (or score).
+    /// Use this score file instead of training a proxy; needs the columns path and value (or el2n, or score).
     #[arg(long, value_name = "FILE.csv")]
     pub(super) scores: Option<PathBuf>,
     #[command(flatten)]

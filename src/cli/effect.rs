@@ -157,11 +157,12 @@ fn network(args: &ModelArgs, given: &Given) -> Result<()> {
 }
 
 fn of_network(architecture: Architecture, by: &str, given: &Given) -> Result<()> {
-    if architecture == Architecture::ResNet18 {
-        given.none_of(&["width"], &format!("with {by}: it is the width of a ConvNet; leave it out"))
-    } else {
-        given.none_of(&["stem"], &format!("with {by}: it is how a ResNet begins; leave it out"))
+    for (flag, what) in [("width", "the width of a ConvNet"), ("stem", "how a ResNet begins")] {
+        if !architecture.choices().contains(&flag) {
+            given.none_of(&[flag], &format!("with {by}: it is {what}; leave it out"))?;
+        }
     }
+    Ok(())
 }
 
 fn rule(args: &RuleArgs, given: &Given) -> Result<()> {

@@ -13,6 +13,12 @@ pub(super) struct Failure {
     error: anyhow::Error,
 }
 
+impl Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.error)
+    }
+}
+
 /// The outcome of a command.
 pub(super) type Result<T> = std::result::Result<T, Failure>;
 
@@ -103,6 +109,7 @@ pub(super) fn report(failure: &Failure) -> ExitCode {
 mod tests {
     use super::*;
     use crate::combine::CombineError;
+    use crate::device::DeviceError;
     use crate::prune::PruneError;
     use crate::run::RunError;
     use crate::train::{ProxyError, TrainError};
@@ -115,7 +122,7 @@ mod tests {
             (Failure::input("x").context("while reading"), 3),
             (PruneError::Nothing.into(), 2),
             (CombineError::Classes { given: 1, expected: 2 }.into(), 3),
-            (TrainError::Device("lost".into()).into(), 4),
+            (TrainError::Device(DeviceError::Failed("lost".into())).into(), 4),
             (ProxyError::Train(TrainError::Diverged { step: 1, loss: f32::NAN }).into(), 1),
             (RunError::Stopped.into(), 130),
         ];

@@ -1,9 +1,10 @@
 //! The dataset card: a `README.md` in the form Hugging Face reads, to lie at the root of the output.
 
-use crate::augment::Crop;
 use std::fmt::Write as _;
 
-use super::{IpcCounts, Manifest, estimate::human_bytes};
+use super::transform::MIN_SCALE;
+use super::{IpcCounts, Manifest};
+use crate::quantity;
 
 /// The card of a compressed set whose images lie in `data/` beside it.
 ///
@@ -48,11 +49,11 @@ pub fn card(manifest: &Manifest, name: &str, selection: &str) -> String {
             "| | images | bytes |\n|---|---:|---:|\n| source set | {} | {} |\n| chosen sources, as they were | \
              {} | {} |\n| this set | {} | {} |",
             counts.source,
-            human_bytes(bytes.source),
+            quantity::bytes(bytes.source),
             counts.kept_sources,
-            human_bytes(bytes.kept_sources),
+            quantity::bytes(bytes.kept_sources),
             counts.composites,
-            human_bytes(bytes.out)
+            quantity::bytes(bytes.out)
         ),
     );
     paragraph(
@@ -132,7 +133,7 @@ fn loading(out: &mut String, tiles: u32, min_scale: Option<f64>) {
          transforms.ToTensor(),\n    transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),\n]))\n```",
     );
     // The default of the transform.
-    let r = min_scale.unwrap_or(Crop::MIN_SCALE);
+    let r = min_scale.unwrap_or(MIN_SCALE);
     let text = if tiles == 1 {
         format!(
             "`PatchExtract` is then `RandomResizedCrop` with scale ({r}, 1). Its `r` sets the smallest crop."
@@ -187,7 +188,7 @@ mod tests {
             "arXiv:2502.06434",
             "crop as a share of the tile (0.08 here)",
             "its licence and terms of use hold",
-            "| this set | 20 | 160.0 kB |",
+            "| this set | 20 | 160 kB |",
         ] {
             assert!(text.contains(part), "{part} in {text}");
         }

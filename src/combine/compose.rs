@@ -3,23 +3,11 @@
 //! Every source is shrunk once and straight from its full size; nothing is cropped away unless the
 //! resize that is passed in does so. With a grid of 1 a composite is the whole image resized.
 
+use std::borrow::Cow;
+
 use super::CombineError;
 use crate::data::Grid;
 use crate::data::Image;
-
-/// Lays tiles, which already have the size of their boxes, into one composite.
-///
-/// # Panics
-/// When there is not one tile for each box of the grid, or one has another size than
-/// [`Grid::tile`] says.
-pub fn compose(grid: Grid, side: u32, tiles: &[&Image]) -> Image {
-    assert_eq!(tiles.len(), grid.tiles() as usize, "one image for each tile");
-    let mut composite = Image::filled(side, side, [0; 3]);
-    for (tile, image) in (0..).zip(tiles) {
-        paste(&mut composite, grid, tile, image);
-    }
-    composite
-}
 
 /// Makes composites of one grid and size from source images of any size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,29 +28,6 @@ impl Composer {
         Ok(Self { grid, side })
     }
 
-    /// Tiles of a composite.
-    pub fn grid(&self) -> Grid {
-        self.grid
-    }
-
-    /// Width and height of a composite in pixels.
-    pub fn side(&self) -> u32 {
-        self.side
-    }
-
-    /// One composite of whole images. `shrink` brings an image to a width and height.
-    ///
-    /// # Panics
-    /// When there is not one source for each tile, or `shrink` gives another size.
-    pub fn compose(&self, sources: &[&Image], shrink: impl FnMut(&Image, u32, u32) -> Image) -> Image {
-        assert_eq!(sources.len(), self.grid.tiles() as usize, "one source for each tile");
-        let Ok(composite) = self.compose_from(
-            |tile| Ok::<_, std::convert::Infallible>(std::borrow::Cow::Borrowed(sources[tile as usize])),
-            shrink,
-        );
-        composite
-    }
-
     /// One composite whose sources are fetched one after the other, so that only one of them is in
     /// memory at a time. `read` gives the whole image of a tile (row-major), owned or borrowed.
     ///
@@ -73,7 +38,7 @@ impl Composer {
     /// When `shrink` gives another size than it was asked for.
     pub fn compose_from<'a, E>(
         &self,
-        mut read: impl FnMut(u32) -> Result<std::borrow::Cow<'a, Image>, E>,
+        mut read: impl FnMut(u32) -> Result<Cow<'a, Image>, E>,
         mut shrink: impl FnMut(&Image, u32, u32) -> Image,
     ) -> Result<Image, E> {
         if self.grid == Grid::WHOLE {
@@ -88,22 +53,6 @@ impl Composer {
             paste(&mut composite, self.grid, tile, &image);
         }
         Ok(composite)
-    }
-
-    /// Many composites at once, in parallel where threads exist; the same pixels with any number of
-    /// them. `shrink` makes the resize of one composite (it may own working memory).
-    ///
-    /// # Panics
-    /// As [`compose`](Self::compose).
-    pub fn compose_all<S>(
-        &self,
-        composites: &[Vec<&Image>],
-        shrink: impl Fn() -> S + Sync + Send,
-    ) -> Vec<Image>
-    where
-        S: FnMut(&Image, u32, u32) -> Image,
-    {
-        crate::parallel::map(composites, |_, sources| self.compose(sources, shrink()))
     }
 }
 
@@ -144,6 +93,22 @@ mod tests {
         Image::new(width, height, pixels).unwrap()
     }
 
+    /// One composite of images that are all in memory.
+    fn compose(composer: &Composer, sources: &[&Image]) -> Image {
+        assert_eq!(sources.len(), composer.grid.tiles() as usize, "one source for each tile");
+        let read = |tile: u32| Ok::<_, std::convert::Infallible>(Cow::Borrowed(sources[tile as usize]));
+        composer.compose_from(read, nearest).expect("nothing can fail")
+    }
+
+    /// The composite of tiles that already have the sizes of their boxes.
+    fn laid_out(grid: Grid, side: u32, tiles: &[&Image]) -> Image {
+        let mut composite = Image::filled(side, side, [0; 3]);
+        for (tile, image) in (0..).zip(tiles) {
+            paste(&mut composite, grid, tile, image);
+        }
+        composite
+    }
+
     /// The pictures the golden composites were made from (`tests/golden/compose.py` draws the same).
     fn picture(number: u32, width: u32, height: u32) -> Image {
         let pixels = (0..height)
@@ -182,7 +147,7 @@ mod tests {
                 })
                 .collect();
             let pixels: Vec<u8> =
-                composer.compose_all(&sources, || nearest).iter().flat_map(|c| c.pixels().to_vec()).collect();
+                sources.iter().flat_map(|images| compose(&composer, images).pixels().to_vec()).collect();
             assert_eq!(pixels, case.pixels, "{} composites of {grid} at {}", case.composites, case.side);
         }
     }
@@ -191,9 +156,9 @@ mod tests {
     fn a_grid_of_one_gives_the_whole_image_resized() {
         let image = picture(3, 17, 9);
         let composer = Composer::new(Grid::WHOLE, 8).unwrap();
-        assert_eq!(composer.compose(&[&image], nearest), nearest(&image, 8, 8));
+        assert_eq!(compose(&composer, &[&image]), nearest(&image, 8, 8));
         let square = picture(4, 8, 8);
-        assert_eq!(compose(Grid::WHOLE, 8, &[&square]), square);
+        assert_eq!(laid_out(Grid::WHOLE, 8, &[&square]), square);
     }
 
     #[test]
@@ -208,9 +173,8 @@ mod tests {
                     nearest(source, rect.width, rect.height)
                 })
                 .collect();
-            let whole =
-                Composer::new(grid, side).unwrap().compose(&sources.iter().collect::<Vec<_>>(), nearest);
-            assert_eq!(whole, compose(grid, side, &tiles.iter().collect::<Vec<_>>()));
+            let whole = compose(&Composer::new(grid, side).unwrap(), &sources.iter().collect::<Vec<_>>());
+            assert_eq!(whole, laid_out(grid, side, &tiles.iter().collect::<Vec<_>>()));
         }
     }
 
@@ -220,7 +184,7 @@ mod tests {
         let side = 11;
         let colours: Vec<Image> = (0..9u8).map(|k| Image::filled(4, 4, [k * 20 + 10; 3])).collect();
         let composer = Composer::new(grid, side).unwrap();
-        let composite = composer.compose(&colours.iter().collect::<Vec<_>>(), nearest);
+        let composite = compose(&composer, &colours.iter().collect::<Vec<_>>());
         for tile in 0..9 {
             let r = grid.tile(side, tile);
             for (x, y) in (r.y..r.y + r.height).flat_map(|y| (r.x..r.x + r.width).map(move |x| (x, y))) {
@@ -237,7 +201,7 @@ mod tests {
         let result = composer.compose_from(
             |tile| {
                 asked.push(tile);
-                if tile == 1 { Err("gone") } else { Ok(std::borrow::Cow::Owned(picture(tile, 5, 5))) }
+                if tile == 1 { Err("gone") } else { Ok(Cow::Owned(picture(tile, 5, 5))) }
             },
             nearest,
         );

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::CombineError;
 use crate::data::Image;
 
-/// How composites are stored. On the command line `png` or `jpeg`; in JSON `{"name": "png"}` or
+/// File format of composites. On the command line `png` or `jpeg`; in JSON `{"name": "png"}` or
 /// `{"name": "jpeg", "quality": 90}`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "lowercase")]
@@ -45,7 +45,7 @@ impl Format {
         }
     }
 
-    /// Roughly how many bytes a file has for each pixel of a natural composite. Measured on 250 2 × 2
+    /// Rough number of bytes that a file has for each pixel of a natural composite. Measured on 250 2 × 2
     /// composites of ImageNet at 224 and at 64 px: PNG 1.9 and 2.3; JPEG 0.27 and 0.51 at quality 75,
     /// 0.45 and 0.75 at 90, 0.64 and 1.0 at 95. Drawings and gray images take less.
     pub(super) fn bytes_per_pixel(self) -> f64 {

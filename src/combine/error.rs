@@ -1,4 +1,4 @@
-//! What can be wrong with what is to be combined.
+//! Problems with a request to combine images.
 
 use crate::fault::{Fault, Faulty};
 
@@ -6,7 +6,7 @@ use crate::fault::{Fault, Faulty};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CombineError {
-    /// No image for each class.
+    /// An IPC of 0.
     #[error("--ipc 0 keeps nothing; give at least 1 image per class")]
     NoImages,
     /// Sources that do not fill whole composites.
@@ -58,7 +58,7 @@ pub enum CombineError {
         /// Classes named.
         expected: usize,
     },
-    /// A quality that is none.
+    /// A JPEG quality outside 1 to 100.
     #[error("{quality} is not a JPEG quality; give --quality 1 to 100")]
     Quality {
         /// The number asked for.
@@ -67,7 +67,7 @@ pub enum CombineError {
     /// A quality for a format that has none.
     #[error("--quality is for --format jpeg; PNG keeps every pixel as it is")]
     QualityOfPng,
-    /// An encoder that gave up.
+    /// A composite that the encoder refuses.
     #[error("a composite could not be encoded")]
     Encode(#[from] image::ImageError),
 }

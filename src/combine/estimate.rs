@@ -1,6 +1,7 @@
-//! What combining will do and cost, before it does it (`--dry-run`).
+//! Estimate of the work of combining, before it is done (`--dry-run`).
 
 use super::{CombineError, Composer, SetSpec};
+use crate::quantity::bytes;
 
 /// The work of a [`SetSpec`] in numbers. Its `Display` is the text of `--dry-run`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -18,10 +19,10 @@ pub struct CostEstimate {
 }
 
 impl CostEstimate {
-    /// The plan of a spec.
+    /// The estimate for a spec.
     ///
     /// # Errors
-    /// Those of the spec's numbers: see [`SetSpec::per_class`] and [`Composer::new`].
+    /// Errors in the spec's numbers: see [`SetSpec::per_class`] and [`Composer::new`].
     pub fn new(spec: &SetSpec) -> Result<Self, CombineError> {
         let (composites, sources) = spec.per_class()?;
         Composer::new(spec.grid, spec.side)?;
@@ -45,23 +46,9 @@ impl std::fmt::Display for CostEstimate {
         write!(
             f,
             "   into: {composites} composites of {side} x {side} px, about {} for photographs",
-            human_bytes(estimated_bytes)
+            bytes(estimated_bytes)
         )
     }
-}
-
-/// Bytes in the largest decimal unit that leaves a number of at least 1, such as `1.5 MB`.
-pub(super) fn human_bytes(bytes: u64) -> String {
-    let mut value = bytes as f64;
-    let mut unit = "bytes";
-    for larger in ["kB", "MB", "GB", "TB"] {
-        if value < 999.95 {
-            break;
-        }
-        value /= 1000.0;
-        unit = larger;
-    }
-    if unit == "bytes" { format!("{bytes} bytes") } else { format!("{value:.1} {unit}") }
 }
 
 #[cfg(test)]
@@ -102,13 +89,5 @@ mod tests {
         assert!(CostEstimate::new(&SetSpec { side: 1, ..spec() }).is_err());
         assert!(CostEstimate::new(&SetSpec { ipc_counts: IpcCounts::Sources, ..spec() }).is_err());
         assert!(CostEstimate::new(&SetSpec { ipc: 0, ..spec() }).is_err());
-    }
-
-    #[test]
-    fn bytes_are_told_in_units_one_can_read() {
-        assert_eq!(human_bytes(999), "999 bytes");
-        assert_eq!(human_bytes(1_500), "1.5 kB");
-        assert_eq!(human_bytes(999_960), "1.0 MB");
-        assert_eq!(human_bytes(12_345_678_901), "12.3 GB");
     }
 }

@@ -1,5 +1,5 @@
-//! `manifest.json`: what made a compressed set, what it holds, and whether another run would make the
-//! same.
+//! `manifest.json`: the program, options and images that made a compressed set, and the hashes of its files. Another run
+//! compares its own with it, and goes on only where they agree.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -15,17 +15,17 @@ use crate::fault::{Fault, Faulty};
 /// The number of the manifest's form; a change that an older reader cannot take raises it.
 pub const SCHEMA: u32 = 1;
 
-/// Everything needed to tell how a compressed set came to be. Equal manifests are written as equal bytes.
+/// Record of how a compressed set came to be. Equal manifests are written as equal bytes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
     /// [`SCHEMA`].
     pub schema: u32,
-    /// What wrote it.
+    /// Program that wrote it.
     pub tool: Tool,
-    /// When, as the caller writes times. The one field that differs between equal runs.
+    /// Time, as the caller writes it. The one field that differs between equal runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<String>,
-    /// How composites are made.
+    /// Spec of the composites.
     #[serde(flatten)]
     pub spec: SetSpec,
     /// Smallest crop of the run's views as a share of the tile, which the shipped transform takes over; `None` where the
@@ -34,11 +34,11 @@ pub struct Manifest {
     pub min_scale: Option<f64>,
     /// All options of the run as they were resolved.
     pub options: Value,
-    /// What there is.
+    /// Numbers of classes and images.
     pub counts: Counts,
-    /// What it weighs.
+    /// Sizes in bytes.
     pub bytes: Bytes,
-    /// What it was made of.
+    /// Hashes of the source images and of the selection.
     pub hashes: Hashes,
     /// BLAKE3 of every file of the set; paths are relative to the manifest's folder.
     pub files: BTreeMap<String, ContentHash>,
@@ -84,7 +84,7 @@ pub struct Bytes {
     pub out: u64,
 }
 
-/// Hashes of what went in.
+/// Hashes of the source images and of the selection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hashes {
     /// [`source_set_hash`] of all images the sources were picked from.
@@ -112,7 +112,7 @@ fn by_path(a: &Sample, b: &Sample) -> Ordering {
     (&a.path, a.hash).cmp(&(&b.path, b.hash))
 }
 
-/// Hash of what was picked, in the order of the picks: BLAKE3 over each class's number of picks (8
+/// Hash of the picked images, in the order of the picks: BLAKE3 over each class's number of picks (8
 /// bytes, little endian), then each pick's path and content hash as in [`source_set_hash`].
 pub fn selection_hash(picks: &[Vec<PickedSource>]) -> ContentHash {
     let mut hasher = blake3::Hasher::new();
@@ -129,11 +129,11 @@ fn add(hasher: &mut blake3::Hasher, path: &str, hash: ContentHash) {
     hasher.update(&(path.len() as u64).to_le_bytes()).update(path.as_bytes()).update(&hash.0);
 }
 
-/// Why an earlier set cannot be continued: the first thing that differs.
+/// First difference between two manifests, for which an earlier set cannot be continued.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what} was {before} when the folder was made and is {now} now")]
 pub struct Difference {
-    /// What differs, such as `grid` or `options.train.lr`.
+    /// Name of the field, such as `grid` or `options.train.lr`.
     pub what: String,
     /// Its value in the earlier manifest, as JSON; `not set` where it had none.
     pub before: String,
@@ -141,7 +141,7 @@ pub struct Difference {
     pub now: String,
 }
 
-/// What is wrong with a `manifest.json`.
+/// A problem with a `manifest.json`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ManifestError {
@@ -154,8 +154,8 @@ pub enum ManifestError {
 }
 
 impl Manifest {
-    /// Whether a run that would write `other` may continue the folder of `self`: equal tool, spec,
-    /// options and source images. What came out is not compared.
+    /// Checks that a run that would write `other` may continue the folder of `self`: equal tool, spec, options and source
+    /// images. The results are not compared.
     ///
     /// # Errors
     /// The first [`Difference`].
@@ -177,7 +177,7 @@ impl Manifest {
     /// Writes `manifest.json`, the keys of options sorted.
     ///
     /// # Errors
-    /// Those of the writer.
+    /// When the writer fails.
     pub fn write(&self, mut out: impl Write) -> std::io::Result<()> {
         let manifest = Self { options: sorted(&self.options), ..self.clone() };
         serde_json::to_writer_pretty(&mut out, &manifest)?;

@@ -1,4 +1,4 @@
-//! `metadata.jsonl`: where every tile of every composite comes from.
+//! `metadata.jsonl`: the source image of every tile of every composite.
 //!
 //! One JSON object a line, in the form Hugging Face's `imagefolder` reads: `file_name` is relative to
 //! the file's own folder, the other keys become columns.
@@ -25,7 +25,7 @@ pub struct CompositeRecord {
     pub tiles: Vec<TileRecord>,
 }
 
-/// Where one tile comes from. The keys are written in this order.
+/// Source of one tile. The keys are written in this order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TileRecord {
     /// Path of the source image, relative to the source data's folder.
@@ -87,7 +87,7 @@ pub fn composite_name(index: u32, composites: u32, format: Format) -> String {
     format!("{index:0digits$}.{}", format.extension())
 }
 
-/// What is wrong with a `metadata.jsonl`.
+/// A problem with a `metadata.jsonl`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MetadataError {
@@ -96,7 +96,7 @@ pub enum MetadataError {
     Line {
         /// Counted from 1.
         line: usize,
-        /// What the parser says.
+        /// Error of the parser.
         source: serde_json::Error,
     },
     /// Reading failed.
@@ -107,7 +107,7 @@ pub enum MetadataError {
 /// Writes `metadata.jsonl`.
 ///
 /// # Errors
-/// Those of the writer.
+/// When the writer fails.
 pub fn write_metadata(mut out: impl Write, records: &[CompositeRecord]) -> std::io::Result<()> {
     for record in records {
         serde_json::to_writer(&mut out, record)?;

@@ -14,9 +14,10 @@ mod metadata;
 mod plan;
 mod set;
 mod spec;
+mod transform;
 
 pub use card::card;
-pub use compose::{Composer, compose};
+pub use compose::Composer;
 pub use encode::{Format, encode};
 pub use error::CombineError;
 pub use estimate::CostEstimate;
@@ -29,8 +30,4 @@ pub use metadata::{
 pub use plan::{CompositePlan, IpcCounts, PickedSource, plan_composites, rank_of, sources_per_class};
 pub use set::{DATA, METADATA, Made, SOURCE_FILTER, about, make, picked_sources};
 pub use spec::SetSpec;
-
-/// `tilepress_transform.py`: patch extraction for torchvision, written beside every compressed set.
-pub const TORCHVISION_TRANSFORM: &str = include_str!("tilepress_transform.py");
-/// The file name of [`TORCHVISION_TRANSFORM`].
-pub const TORCHVISION_TRANSFORM_NAME: &str = "tilepress_transform.py";
+pub use transform::{MIN_SCALE, TORCHVISION_TRANSFORM, TORCHVISION_TRANSFORM_NAME};

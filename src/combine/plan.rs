@@ -1,4 +1,4 @@
-//! Which picked image goes to which tile.
+//! Plan of a set: the picked image of each tile.
 //!
 //! The order is that of RDED's `mix_images`: tile `k` (row-major) of composite `j` holds the image of
 //! rank `k * composites + j`, so that every composite has one image of each share of the ranking and its
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::CombineError;
 use crate::data::{ClassMap, ContentHash, Grid};
 
-/// What IPC (images per class) counts.
+/// Kind of images that IPC (images per class) counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum IpcCounts {

@@ -70,7 +70,7 @@ pub fn make<E: From<CombineError>>(
     Ok(Made { record, file, image })
 }
 
-/// The files that tell about a set, in the order in which they are to be written: the card, the torchvision
+/// The files beside the images of a set, in the order in which they are to be written: the card, the torchvision
 /// transform and, last, `manifest.json`, whose `files` then name the other two as well. `name` and `selection`
 /// are those of [`card()`].
 pub fn about(manifest: &mut Manifest, name: &str, selection: &str) -> [(&'static str, String); 3] {

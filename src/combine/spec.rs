@@ -1,28 +1,28 @@
-//! What a compressed set was asked to be, apart from which images it holds.
+//! Spec of a compressed set: everything that was asked of it but the choice of its images.
 
 use serde::{Deserialize, Serialize};
 
 use super::{CombineError, Format, IpcCounts, sources_per_class};
 use crate::data::{ClassMap, Grid};
 
-/// How composites are made. Part of the [`Manifest`](super::Manifest).
+/// Spec of a compressed set: its composites, and how they are made. Part of the [`Manifest`](super::Manifest).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetSpec {
     /// Seed of every random choice.
     pub seed: u64,
     /// Images per class.
     pub ipc: u32,
-    /// What `ipc` counts.
+    /// Kind of images that `ipc` counts.
     pub ipc_counts: IpcCounts,
     /// Tiles of a composite.
     pub grid: Grid,
     /// Width and height of a composite in pixels.
     pub side: u32,
-    /// How a source is brought to the aspect ratio of its tile: `squash`, `crop` or `pad`.
+    /// Way in which a source is brought to the aspect ratio of its tile: `squash`, `crop` or `pad`.
     pub fit: String,
     /// Kernel of the resize, such as `bilinear`.
     pub filter: String,
-    /// How composites are stored.
+    /// File format of the composites.
     pub format: Format,
     /// The classes in the order of their numbers.
     pub classes: ClassMap,

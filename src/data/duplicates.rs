@@ -27,8 +27,8 @@ pub fn near_duplicates(looks: &[Look]) -> Vec<Vec<u32>> {
     groups
 }
 
-/// For each image of `ours` that looks like one of `theirs`, its index and that of the one it is most like, the first of equals.
-/// Ordered by the first.
+/// Index of each image of `ours` that looks like one of `theirs`, with the index of the one it is most like (the first of
+/// equals). Ordered by the first.
 pub fn look_alikes(ours: &[Look], theirs: &[Look]) -> Vec<(u32, u32)> {
     let distinct = Distinct::among(ours.iter().chain(theirs));
     let (of_ours, of_theirs) = distinct.numbers.split_at(ours.len());
@@ -51,7 +51,7 @@ pub fn look_alikes(ours: &[Look], theirs: &[Look]) -> Vec<(u32, u32)> {
     found.collect()
 }
 
-/// The different looks of some images, and which each image has: a thousand copies of one picture are one.
+/// The different looks of some images, and the number of the look that each image has: a thousand copies of one picture are one.
 struct Distinct {
     looks: Vec<Look>,
     numbers: Vec<u32>,
@@ -74,7 +74,7 @@ impl Distinct {
     }
 }
 
-/// What is compared with others of a bucket before the cells are.
+/// Hash and brightness of a look, which are compared within a bucket before the cells are.
 #[derive(Clone, Copy)]
 struct Candidate {
     hash: u64,

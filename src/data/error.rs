@@ -1,4 +1,4 @@
-//! What can be wrong with a user's data.
+//! Problems with a user's data.
 
 use crate::fault::{Fault, Faulty};
 
@@ -25,7 +25,7 @@ pub enum DataError {
         /// Number of files looked at.
         files: usize,
     },
-    /// One class, which leaves nothing to tell apart.
+    /// A single class; at least two are needed.
     #[error(
         "'{class}' is the only class: at least two are needed; give the folder that holds the class \
          folders"
@@ -34,7 +34,7 @@ pub enum DataError {
         /// Name of the class.
         class: String,
     },
-    /// Folders named after splits that do not hold what splits hold.
+    /// Folders named after splits, without the class folders of a split.
     #[error(
         "{} look like splits, but there is no train/ with class folders in it: arrange the images as \
          train/<class>/ and, if there is a validation set, val/<class>/",
@@ -96,25 +96,12 @@ pub enum DataError {
         /// The name that follows it and should not.
         second: String,
     },
-    /// A class without enough images.
-    #[error(
-        "class '{class}' has {found} usable images and {needed} are needed: lower --ipc, pass \
-         --fill cycle to use images again, or repair the files listed in problems.csv"
-    )]
-    TooFew {
-        /// Name of the class.
-        class: String,
-        /// Images it has.
-        found: usize,
-        /// Images it needs.
-        needed: usize,
-    },
     /// A file that cannot be used, where that is not tolerated.
     #[error("'{path}' cannot be used: {reason}; repair or remove it, or pass --on-error skip")]
     File {
         /// Path relative to the data folder.
         path: String,
-        /// What is wrong with it.
+        /// Problem with it.
         reason: String,
     },
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClassMap, DataError, Sample, hold_out_together};
+use super::{ClassMap, DataError, hold_out_together};
 
 /// One image of a labelled folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,16 +16,16 @@ pub struct Entry {
     pub class: u32,
 }
 
-/// A file or folder that is left out, and why: a row of `problems.csv`.
+/// A file or folder that is left out, with the reason: a row of `problems.csv`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     /// Path relative to the data folder.
     pub path: String,
-    /// Why it is left out.
+    /// Reason.
     pub reason: String,
 }
 
-/// What becomes of a file that cannot be used.
+/// Treatment of a file that cannot be used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "lowercase")]
@@ -153,8 +153,8 @@ impl Folder {
         self.hold_out_together(fraction, seed, &[])
     }
 
-    /// As [`hold_out`](Self::hold_out), where copies stay on one side: those of each of `groups`, by their place in `train`, as
-    /// [`hold_out_together`] has it.
+    /// The folder with a validation split as by [`hold_out`](Self::hold_out), copies kept on one side: the images of each of
+    /// `groups`, by their place in `train`. See [`hold_out_together`].
     ///
     /// # Panics
     /// As [`hold_out`](Self::hold_out), and when a group has an image that there is not.
@@ -241,34 +241,12 @@ impl Folder {
     }
 }
 
-/// Checks that every class has at least `needed` samples, as after skipping files that do not decode.
-///
-/// # Errors
-/// [`DataError::TooFew`] for the first class that has not.
-///
-/// # Panics
-/// When a sample's class is not one of `classes`.
-pub fn ensure_enough(samples: &[Sample], classes: &ClassMap, needed: usize) -> Result<(), DataError> {
-    let mut counts = vec![0usize; classes.len()];
-    for sample in samples {
-        counts[sample.class as usize] += 1;
-    }
-    match counts.iter().position(|&count| count < needed) {
-        None => Ok(()),
-        Some(class) => Err(DataError::TooFew {
-            class: classes.name(class as u32).to_owned(),
-            found: counts[class],
-            needed,
-        }),
-    }
-}
-
 /// The `index`-th part of a path that has it.
 fn part(path: &str, index: usize) -> &str {
     path.split('/').nth(index).unwrap_or_default()
 }
 
-/// Whether a path lies in a folder within `top`.
+/// `true` for a path in a folder within `top`.
 fn nested_in(top: &str, path: &str) -> bool {
     part(path, 0) == top && path.matches('/').count() >= 2
 }
@@ -287,7 +265,7 @@ fn label(paths: Vec<String>, classes: &ClassMap, depth: usize) -> Vec<Entry> {
         .collect()
 }
 
-/// Why a file is no image as far as its name tells.
+/// Reason for which a file is no image, as far as its name tells.
 fn unusable(path: &str) -> Option<String> {
     let name = path.rsplit('/').next().unwrap_or(path);
     if path.split('/').any(|part| part.starts_with('.') || part == "__MACOSX") {
@@ -306,7 +284,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::data::ContentHash;
 
     fn folder(paths: &[&str]) -> Result<Folder, DataError> {
         Folder::from_paths(paths.iter().map(|&path| path.to_owned()))
@@ -441,18 +418,6 @@ mod tests {
     fn a_class_only_val_knows_is_an_error_that_names_it() {
         let text = message(&["train/cat/a.jpg", "train/dog/b.jpg", "val/cats/c.jpg", "val/dog/d.jpg"]);
         assert!(text.starts_with("val/ holds 'cats', which train/ lacks"), "{text}");
-    }
-
-    #[test]
-    fn a_class_with_too_few_images_is_named_with_the_remedy() {
-        let classes = ClassMap::new(["cat".to_owned(), "dog".to_owned()]);
-        let sample = |class| Sample { path: String::new(), class, hash: ContentHash::of(b"") };
-        let samples = [sample(0), sample(0), sample(1)];
-        assert!(ensure_enough(&samples, &classes, 1).is_ok());
-        let text = ensure_enough(&samples, &classes, 2).unwrap_err().to_string();
-        assert!(text.starts_with("class 'dog' has 1 usable images and 2 are needed"), "{text}");
-        assert!(text.contains("--ipc") && text.contains("--fill cycle") && text.contains("problems.csv"));
-        assert!(ensure_enough(&[], &classes, 1).unwrap_err().to_string().contains("'cat' has 0"));
     }
 
     proptest! {

@@ -121,7 +121,7 @@ impl ImageSet {
         self.labels.len()
     }
 
-    /// Whether there is no image.
+    /// `true` without images.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }

@@ -1,4 +1,4 @@
-//! What a picture looks like, in few bytes: the same for its copies in another encoding or size.
+//! The look of a picture in few bytes: the same for its copies in another encoding or size.
 
 use std::str::FromStr;
 
@@ -13,7 +13,7 @@ const CELLS: usize = ROWS * ROWS;
 /// where every bit would be a toss otherwise.
 const STEP: u64 = 2;
 
-/// What an image looks like: a difference hash of 64 bits, by which candidates are found, and a gray picture of 8 × 8 cells,
+/// Look of an image: a difference hash of 64 bits, by which candidates are found, and a gray picture of 8 × 8 cells,
 /// by which they are told from others.
 ///
 /// The hash says whether each of 9 × 8 cells is brighter than the one to its left (N. Krawetz, "Kind of Like That", 2013) by
@@ -65,11 +65,11 @@ impl Look {
         (self.hash ^ other.hash).count_ones()
     }
 
-    /// Whether two images look the same, so that one is probably a copy of the other: their hashes differ in at most
+    /// `true` where two images look the same, so that one is probably a copy of the other: their hashes differ in at most
     /// [`NEAR`](Self::NEAR) bits, and their cells by a 16th of the contrast at most, both as root mean squares, or by one level.
     ///
-    /// Of photographs of 128 pixels this finds all copies that are half as large and of JPEG quality 75, of 28 to 32 pixels
-    /// those of the same size; different images of the same class are further apart.
+    /// Among photographs of 128 pixels this finds all copies that are half as large and of JPEG quality 75; among images of 28
+    /// to 32 pixels all copies of the same size and that quality. Different images of the same class are further apart.
     pub fn is_like(&self, other: &Self) -> bool {
         // A 16th of the deviation, squared, for each of 64 cells.
         let within = |contrast: u32| self.squares_apart(other) <= (contrast / 4).max(CELLS as u32);

@@ -11,16 +11,21 @@ mod look;
 mod prepare;
 mod resize;
 mod sample;
+mod source;
 mod split;
 
+pub use blur::blurred;
 pub use decode::{DecodeError, Header, Limits, decode, probe, within};
 pub use duplicates::{look_alikes, near_duplicates, shared_copies};
 pub use error::DataError;
-pub use folder::{Entry, Folder, OnError, Problem, ensure_enough};
+pub use folder::{Entry, Folder, OnError, Problem};
 pub use grid::{Grid, Rect};
 pub use image::{Image, ImageSet};
 pub use look::Look;
 pub use prepare::{Preparation, Prepared, prepare};
 pub use resize::{Filter, Fit, Resizer};
 pub use sample::{ClassMap, ContentHash, Sample};
+pub use source::Source;
+#[cfg(test)]
+pub(crate) use source::Streaming;
 pub use split::{hold_out, hold_out_together};

@@ -2,19 +2,19 @@
 
 use super::{ContentHash, DecodeError, Filter, Fit, Limits, Look, Resizer, decode};
 
-/// How an image is brought to the size of its set.
+/// Steps that bring an image to the size of its set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Preparation {
     /// Width and height in pixels.
     pub side: u32,
-    /// How an image that is not square becomes so.
+    /// Way in which an image becomes square.
     pub fit: Fit,
     /// Kernel of the resize.
     pub filter: Filter,
     /// Instead of `fit`: bring the short side to this and cut out the centre, as the field does with
     /// validation images. At least `side`.
     pub val_short: Option<u32>,
-    /// How large an image may be.
+    /// Largest size of an image that is read.
     pub limits: Limits,
 }
 
@@ -26,12 +26,12 @@ impl Preparation {
     }
 }
 
-/// What is kept of a file besides its pixels.
+/// Hash and look of a file, which are kept beside its pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Prepared {
     /// Hash of the file's bytes.
     pub hash: ContentHash,
-    /// What the image looks like, before it is resized: the same however it is prepared.
+    /// Look of the image before it is resized: the same however it is prepared.
     pub look: Look,
 }
 

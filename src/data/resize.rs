@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Image;
 use crate::words::words;
 
-/// How an image is brought to another aspect ratio.
+/// Way in which an image is brought to another aspect ratio.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Fit {

@@ -1,10 +1,10 @@
-//! What a sample is called, and what its label means.
+//! Samples and classes: the identity of an image file, and the name of its label.
 
 use serde::{Deserialize, Serialize};
 
 use super::DataError;
 
-/// The identity of an image file: where it lies and what it holds.
+/// The identity of an image file: its path and the hash of its content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sample {
     /// Path relative to the data folder, `/` between its parts on every system
@@ -85,7 +85,7 @@ impl ClassMap {
         self.names.len()
     }
 
-    /// Whether there is no class.
+    /// `true` without classes.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
     }

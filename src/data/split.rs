@@ -2,10 +2,10 @@
 
 use crate::random::{Purpose, Stream};
 
-/// Which samples a hold-out takes: `true` for validation, `false` for training.
+/// Hold-out of a labelled set, sample by sample: `true` for validation, `false` for training.
 ///
 /// Each class gives `round(fraction × its count)` of its samples, at least one and never its last; a
-/// class of one gives none. Which ones depends only on the seed, the class and the order of its samples.
+/// class of one gives none. The choice depends only on the seed, the class and the order of its samples.
 ///
 /// # Panics
 /// When `fraction` is not in `[0, 1)`, or a label is not below `classes`. With 0 nothing is taken.
@@ -13,15 +13,14 @@ pub fn hold_out(labels: &[u32], classes: usize, fraction: f64, seed: u64) -> Vec
     hold_out_together(labels, classes, fraction, seed, &[])
 }
 
-/// As [`hold_out`], where copies stay together: the samples of each of `groups` are all held out or none, so that nobody is
-/// measured on what they were taught. A group may span classes; no sample is in two.
+/// Hold-out that keeps copies together: the samples of each of `groups` are all held out or none, so that no student is
+/// measured on images it was trained on. A group may span classes; no sample is in two.
 ///
-/// Of samples in no group it takes the same as [`hold_out`], where nothing is in a group. A class gives as many as there, unless
-/// its groups allow no such number: then fewer, but at least one where a group, or a sample in none, leaves all classes something
-/// to be learned from.
+/// Without groups it takes the same samples as [`hold_out`]. With groups a class gives as many, unless its groups allow no such
+/// number: then it gives fewer, but at least one, as long as every class keeps a sample to learn from.
 ///
 /// # Panics
-/// As [`hold_out`], and when a group has a sample that there is not.
+/// As [`hold_out`], and when a group has a sample that does not exist.
 pub fn hold_out_together(
     labels: &[u32],
     classes: usize,
@@ -77,7 +76,7 @@ pub fn hold_out_together(
     held
 }
 
-/// How many samples of a class are held out.
+/// Numbers of held-out samples of a class: taken, wanted and allowed.
 struct Share {
     taken: usize,
     wanted: usize,

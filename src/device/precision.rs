@@ -3,7 +3,7 @@
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use crate::fault::{Fault, Faulty};
+use super::error::DeviceError;
 use crate::words::words;
 
 /// The precision of a network's convolutions.
@@ -22,22 +22,14 @@ pub enum Precision {
 
 words!(Precision, "precision", Full = "full", Mixed = "mixed");
 
-/// A device that cannot compute in the precision asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "--precision mixed: the device has no matrix units for half operands, or its API does not offer them; give \
-     --precision full, or a GPU that has them through --device cuda or --device vulkan (`tilepress doctor` says which)"
-)]
-pub struct NoMatrixUnits;
-
 impl Precision {
     /// Checks that `device` can compute in this precision.
     ///
     /// # Errors
-    /// [`NoMatrixUnits`] when it cannot.
-    pub fn on(self, device: &Device) -> Result<(), NoMatrixUnits> {
+    /// [`DeviceError::NoMatrixUnits`] when it cannot.
+    pub fn on(self, device: &Device) -> Result<(), DeviceError> {
         match self {
-            Self::Mixed if MatrixUnits::of(device).is_none() => Err(NoMatrixUnits),
+            Self::Mixed if MatrixUnits::of(device).is_none() => Err(DeviceError::NoMatrixUnits),
             _ => Ok(()),
         }
     }
@@ -136,12 +128,6 @@ mod listed {
                 shared: hardware.max_shared_memory_size.min(48 << 10),
             })
         }
-    }
-}
-
-impl Faulty for NoMatrixUnits {
-    fn fault(&self) -> Fault {
-        Fault::Device
     }
 }
 

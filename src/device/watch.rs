@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::tensor::wgpu::wgpu;
 
+use super::error::DeviceError;
+
 static FAULT: Mutex<Option<String>> = Mutex::new(None);
 
 /// The device of the tests, for them to break.
@@ -20,7 +22,7 @@ pub(super) fn watch(device: &wgpu::Device) {
     WATCHED.lock().unwrap_or_else(PoisonError::into_inner).replace(device.clone());
     device.on_uncaptured_error(Arc::new(|error: wgpu::Error| {
         let what = match &error {
-            wgpu::Error::OutOfMemory { .. } => super::MEMORY,
+            wgpu::Error::OutOfMemory { .. } => super::report::MEMORY,
             wgpu::Error::Validation { .. } => "it refused a kernel",
             wgpu::Error::Internal { .. } => "its driver failed",
         };
@@ -39,8 +41,8 @@ fn record(what: String) {
 }
 
 /// The fault of the GPU, if it had one. Its results are not to be believed from then on.
-pub(super) fn check() -> Result<(), String> {
-    slot().clone().map_or(Ok(()), Err)
+pub(super) fn check() -> Result<(), DeviceError> {
+    slot().clone().map_or(Ok(()), |what| Err(DeviceError::Failed(what)))
 }
 
 #[cfg(test)]
@@ -53,7 +55,7 @@ mod tests {
 
     #[test]
     fn a_refused_shader_is_an_error_of_the_next_reading_from_that_gpu() {
-        let Some(device) = crate::kernel::testing::wgpu() else { return };
+        let Some(device) = crate::device::testing::wgpu() else { return };
         let on_gpu = || block_on(read(Tensor::<1>::ones([3], &*device)));
         assert!(on_gpu().is_ok());
         let watched =
@@ -65,7 +67,7 @@ mod tests {
         record("a consequence".to_owned());
         let why = on_gpu();
         *slot() = None;
-        let why = why.expect_err("a shader was refused");
+        let why = why.expect_err("a shader was refused").to_string();
         assert!(why.contains("refused a kernel"), "{why}");
         assert!(on_gpu().is_ok());
     }
@@ -73,7 +75,7 @@ mod tests {
     #[test]
     #[cfg(feature = "flex")]
     fn a_fault_of_the_gpu_is_none_of_the_cpu() {
-        let Some(_turn) = crate::kernel::testing::wgpu() else { return };
+        let Some(_turn) = crate::device::testing::wgpu() else { return };
         record("gone".to_owned());
         let read = block_on(read(Tensor::<1>::ones([3], &burn::tensor::Device::flex())));
         *slot() = None;

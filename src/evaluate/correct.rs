@@ -1,4 +1,4 @@
-//! Which validation images a student got right.
+//! The answers of a student: right or wrong for each validation image.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -13,22 +13,22 @@ pub struct Correct {
 }
 
 impl Correct {
-    /// From the class that was answered for every image, and its label.
+    /// Answers compared with labels: the class that was answered for every image, and its label.
     pub fn of(answers: &[u32], labels: &[u32]) -> Self {
         answers.iter().zip(labels).map(|(answer, label)| answer == label).collect()
     }
 
-    /// How many images there are.
+    /// Number of images.
     pub fn len(&self) -> usize {
         self.images
     }
 
-    /// Whether there is no image.
+    /// `true` without images.
     pub fn is_empty(&self) -> bool {
         self.images == 0
     }
 
-    /// Whether an image was right; `false` for one that there is not.
+    /// `true` for an image that was right; `false` for one that does not exist.
     pub fn get(&self, image: usize) -> bool {
         image < self.images && self.bytes[image / 8] >> (image % 8) & 1 == 1
     }
@@ -38,7 +38,7 @@ impl Correct {
         (0..self.images).map(|image| self.get(image))
     }
 
-    /// How many were right.
+    /// Number of images that were right.
     pub fn count(&self) -> usize {
         self.bytes.iter().map(|byte| byte.count_ones() as usize).sum()
     }

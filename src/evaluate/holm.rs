@@ -1,6 +1,6 @@
 //! Several comparisons at once: Holm's step-down procedure.
 
-/// What Holm makes of one of several p-values.
+/// One of several p-values, adjusted by Holm's procedure.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adjusted {
     /// The adjusted p-value: at most 0.05 where the hypothesis is rejected while at most 5 % of all reports reject any

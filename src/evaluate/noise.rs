@@ -1,7 +1,8 @@
-//! How far an accuracy, or a difference of two, may lie from what other seeds and other validation images would give.
+//! Noise of an accuracy, or of a difference of two: its distance from the value that other seeds and other validation images
+//! would give.
 //!
-//! Students of n seeds answer the same N images, so what one measures has two sources of noise, which cross: a lucky seed
-//! is so on all images, an easy image for all seeds. With the mean squares of a two-way layout without repetition (between
+//! Students of n seeds answer the same N images, so a measurement has two sources of noise, which cross: a lucky seed
+//! is lucky on all images, an easy image is easy for all seeds. With the mean squares of a two-way layout without repetition (between
 //! seeds S, between images I, the rest E),
 //!
 //! ```text
@@ -24,9 +25,9 @@ use super::stats::{Interval, mean, sample_sd, t_quantile, t_upper_tail};
 /// The standard errors of a mean, by source, in the unit of the values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Noise {
-    /// What other seeds would change.
+    /// Standard error from the choice of seeds.
     pub seeds: f64,
-    /// What other validation images would change; 0 where the answers were not kept image by image.
+    /// Standard error from the choice of validation images; 0 where the answers were not kept image by image.
     pub images: f64,
 }
 
@@ -42,7 +43,7 @@ pub(crate) struct Estimate {
 }
 
 impl Estimate {
-    /// Of values that only their seeds tell apart. They move in steps of `step` times something uniform, so those that
+    /// Estimate from values that differ in their seeds alone. They move in steps of `step` times something uniform, so those that
     /// agree by chance are not free of noise: their standard deviation is never taken smaller than `least_sd`. `None` of
     /// fewer than two values.
     pub(crate) fn over_seeds(values: &[f64], least_sd: f64) -> Option<Self> {
@@ -55,7 +56,7 @@ impl Estimate {
         })
     }
 
-    /// Of answers image by image, in percent: `value(seed, image)` is 1, 0 or -1. `least_sd` as above. `None` with fewer
+    /// Estimate from answers image by image, in percent: `value(seed, image)` is 1, 0 or -1. `least_sd` as above. `None` with fewer
     /// than two seeds or images.
     pub(crate) fn crossed(
         seeds: usize,
@@ -93,7 +94,7 @@ impl Estimate {
         Some(Self { mean: 100.0 * total / (n * m), noise, seeds, images })
     }
 
-    /// Of the accuracy of these runs, in percent. `None` with fewer than two runs or images, or runs that answered
+    /// Estimate of the accuracy of these runs, in percent. `None` with fewer than two runs or images, or runs that answered
     /// different numbers of images.
     pub(crate) fn accuracy(runs: &[Correct]) -> Option<Self> {
         let images = runs.first()?.len();

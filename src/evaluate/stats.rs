@@ -1,10 +1,11 @@
-//! What a handful of accuracies can say: mean, spread and 95 % intervals.
+//! Statistics of a handful of accuracies: mean, spread and 95 % intervals.
 //!
 //! Runs are few (3 is usual), so intervals of a mean are Student's; where the answers are known image by image,
 //! [noise](super::Noise) of the images is added. A single run has no spread between seeds; all that is left is the Wilson
 //! interval of its accuracy over the validation images.
 
 use serde::{Deserialize, Serialize};
+use statrs::function::beta::checked_beta_reg;
 
 /// 97.5 % quantile of the standard normal distribution, for two-sided 95 % intervals.
 pub(super) const Z: f64 = 1.959_963_984_540_054;
@@ -20,7 +21,7 @@ pub struct Interval {
 }
 
 impl Interval {
-    /// Whether a value lies inside, ends included.
+    /// `true` where a value lies inside, ends included.
     pub fn contains(self, value: f64) -> bool {
         self.low <= value && value <= self.high
     }
@@ -90,8 +91,7 @@ pub fn wilson(successes: usize, trials: usize) -> Option<Interval> {
 
 /// The values of `b` taken from those of `a`, for every seed that both have, in `a`'s order.
 ///
-/// Equal seeds start from the same weights and draw the same views, so a difference of the pair is freed
-/// of much of what one seed does to both.
+/// Equal seeds start from the same weights and draw the same views, so that much of a seed's luck falls out of the difference.
 pub fn paired_differences(a: &[(u64, f64)], b: &[(u64, f64)]) -> Vec<f64> {
     a.iter()
         .filter_map(|(seed, value)| {
@@ -103,7 +103,8 @@ pub fn paired_differences(a: &[(u64, f64)], b: &[(u64, f64)]) -> Vec<f64> {
 
 /// The `p` quantile of Student's t distribution with `df` degrees of freedom.
 ///
-/// Found by bisection of the distribution function, to about 12 digits.
+/// Found by bisection of the distribution function, to about 10 digits. The quantile of statrs 0.19 is off by 2e-7 at 50,000
+/// degrees of freedom, and by a factor of 7,000 in tails as thin as those that p-values by bisection ask for.
 ///
 /// # Panics
 /// When `p` is not inside `(0, 1)` or `df` is not positive.
@@ -130,63 +131,10 @@ pub fn t_quantile(p: f64, df: f64) -> f64 {
     0.5 * (low + high)
 }
 
-/// P(T > t) for t >= 0.
+/// P(T > t) for t >= 0; NaN of NaN.
 pub(super) fn t_upper_tail(t: f64, df: f64) -> f64 {
-    0.5 * incomplete_beta(df / (df + t * t), 0.5 * df, 0.5)
-}
-
-/// The regularised incomplete beta function I_x(a, b), by its continued fraction (DLMF 8.17.22).
-fn incomplete_beta(x: f64, a: f64, b: f64) -> f64 {
-    if x <= 0.0 || x >= 1.0 {
-        return x.clamp(0.0, 1.0);
-    }
-    // The fraction converges fast on this side only; the other side follows by symmetry.
-    if x > (a + 1.0) / (a + b + 2.0) {
-        return 1.0 - incomplete_beta(1.0 - x, b, a);
-    }
-    let front = (ln_gamma(a + b) - ln_gamma(a) - ln_gamma(b) + a * x.ln() + b * (-x).ln_1p()).exp() / a;
-    // Lentz's algorithm as modified by Thompson and Barnett.
-    let guard = |value: f64| if value.abs() < 1e-300 { 1e-300 } else { value };
-    let mut d = 1.0 / guard(1.0 - (a + b) * x / (a + 1.0));
-    let (mut c, mut fraction) = (1.0, d);
-    for m in 1..1000 {
-        let m = f64::from(m);
-        let even = m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m));
-        let odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0));
-        let mut change = 1.0;
-        for term in [even, odd] {
-            d = 1.0 / guard(1.0 + term * d);
-            c = guard(1.0 + term / c);
-            change = c * d;
-            fraction *= change;
-        }
-        if (change - 1.0).abs() < 1e-15 {
-            break;
-        }
-    }
-    front * fraction
-}
-
-/// ln Γ(x) for x > 0: Lanczos' approximation with g = 7 and nine terms.
-fn ln_gamma(x: f64) -> f64 {
-    const TERMS: [f64; 8] = [
-        676.520_368_121_885_1,
-        -1_259.139_216_722_402_8,
-        771.323_428_777_653_1,
-        -176.615_029_162_140_6,
-        12.507_343_278_686_905,
-        -0.138_571_095_265_720_12,
-        9.984_369_578_019_572e-6,
-        1.505_632_735_149_311_6e-7,
-    ];
-    if x < 0.5 {
-        return (std::f64::consts::PI / (std::f64::consts::PI * x).sin()).ln() - ln_gamma(1.0 - x);
-    }
-    let x = x - 1.0;
-    let sum =
-        TERMS.iter().zip(1..).fold(0.999_999_999_999_809_9, |sum, (term, i)| sum + term / (x + f64::from(i)));
-    let t = x + 7.5;
-    0.5 * (2.0 * std::f64::consts::PI).ln() + (x + 0.5) * t.ln() - t + sum.ln()
+    // Of 0 over 0 there is no probability, and no argument that the function takes.
+    0.5 * checked_beta_reg(0.5 * df, 0.5, df / (df + t * t)).unwrap_or(f64::NAN)
 }
 
 #[cfg(test)]
@@ -249,6 +197,12 @@ mod tests {
         for Quantile { p, df, t } in golden().quantiles {
             close(t_quantile(p, df), t);
         }
+    }
+
+    #[test]
+    fn what_is_no_number_has_no_probability() {
+        assert!(t_upper_tail(f64::NAN, 2.0).is_nan());
+        assert_eq!((t_upper_tail(0.0, 2.0), t_upper_tail(f64::INFINITY, 2.0)), (0.5, 0.0));
     }
 
     #[test]

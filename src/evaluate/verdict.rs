@@ -1,4 +1,4 @@
-//! Whether one method beats another, or seeds and images alone could have made the difference.
+//! Verdicts: one method beats another, or the choice of seeds and images alone could have made the difference.
 
 use serde::{Deserialize, Serialize};
 
@@ -35,7 +35,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Whether one of the two is better.
+    /// `true` where one of the two is better.
     pub fn is_decided(self) -> bool {
         matches!(self, Self::Better | Self::Worse)
     }
@@ -44,13 +44,13 @@ impl Verdict {
 /// The runs of one method: accuracies in percent, one for each seed.
 #[derive(Clone, Copy, Debug)]
 pub struct Runs<'a> {
-    /// What the method is called in sentences.
+    /// Name of the method in sentences.
     pub name: &'a str,
     /// The seed of each run.
     pub seeds: &'a [u64],
     /// The accuracy of each run, in percent.
     pub accuracies: &'a [f64],
-    /// What each run got right, image by image, parallel to the others; empty if that was not kept.
+    /// Answers of each run, image by image, parallel to the others; empty where they were not kept.
     pub correct: &'a [Correct],
 }
 
@@ -91,13 +91,13 @@ pub struct Comparison {
     pub noise: Option<Noise>,
     /// Number of shared seeds.
     pub pairs: usize,
-    /// How many seeds would decide an inconclusive comparison, if the difference and its noise stay as they are; `None`
+    /// Number of seeds that would decide an inconclusive comparison, if the difference and its noise stay as they are; `None`
     /// where 20 would not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seeds_needed: Option<usize>,
-    /// What follows for `a`.
+    /// Verdict about `a`.
     pub verdict: Verdict,
-    /// The same in plain English, without a full stop.
+    /// The verdict in plain English, without a full stop.
     pub sentence: String,
 }
 
@@ -109,7 +109,7 @@ pub fn compare(a: Runs<'_>, b: Runs<'_>, val_images: usize) -> Comparison {
 /// Compares the methods of every pair by the paired differences on shared seeds, and judges all together: if all methods
 /// were equal, at most 5 % of such calls would say of any that it is better or worse.
 ///
-/// `val_images` is how many images every accuracy was measured on. Accuracies move in steps of one image, so differences
+/// `val_images` is the number of images that every accuracy was measured on. Accuracies move in steps of one image, so differences
 /// may agree by chance and show no spread at all; the standard deviation over the seeds is never taken smaller than that of
 /// rounding two accuracies to such a step, step / √6.
 pub fn compare_all(pairs: &[(Runs<'_>, Runs<'_>)], val_images: usize) -> Vec<Comparison> {

@@ -21,15 +21,15 @@ mod gpu;
 pub(crate) mod max_pool;
 mod pooling;
 pub mod probe;
+mod read;
 pub(crate) mod reshape;
-#[cfg(all(test, feature = "wgpu"))]
-pub(crate) mod testing;
 pub(crate) mod update;
 pub(crate) mod views;
 
 #[cfg(feature = "flex")]
 pub use cpu::{MatrixCeiling, MemoryCeiling};
 pub use cross_entropy::cross_entropy;
+pub use read::read_all;
 
 /// Data of this shape for a tensor of any device, filled in place, in memory that is used again where the CPU trains.
 pub(crate) fn pixels<const D: usize>(

@@ -102,7 +102,7 @@ mod tests {
     #[test]
     #[cfg(feature = "wgpu")]
     fn numbers_keep_their_order_there_and_back_on_a_gpu() {
-        if let Some(device) = crate::kernel::testing::wgpu() {
+        if let Some(device) = crate::device::testing::wgpu() {
             check(&device);
         }
     }

@@ -1,10 +1,10 @@
 //! Numbers by formula, as `tests/golden/model.py` has them, and its golden files.
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 
-use super::{ModelConfig, Network, StateTensor};
-use crate::model::state::StateVisitor;
+use super::{Architecture, Choices, ModelConfig, Network, StateTensor, StateVisitor, Stem};
+use crate::device::Precision;
 use burn::module::Param;
 use burn::tensor::Tensor;
 
@@ -21,9 +21,25 @@ pub(crate) fn golden<T: DeserializeOwned>(part: &str) -> Vec<T> {
     serde_json::from_value(file.remove(part).expect("the part is there")).expect("the part is as expected")
 }
 
+/// A model as `model.py` writes it.
+pub(crate) fn config<'de, D: Deserializer<'de>>(file: D) -> Result<ModelConfig, D::Error> {
+    #[derive(Deserialize)]
+    struct Config {
+        architecture: Architecture,
+        width: usize,
+        stem: Stem,
+        classes: usize,
+        image_size: usize,
+    }
+    let Config { architecture, width, stem, classes, image_size } = Config::deserialize(file)?;
+    let network = architecture.with(Choices { width, stem });
+    Ok(ModelConfig { network, classes, image_size, precision: Precision::Full })
+}
+
 /// A forward and a backward pass of PyTorch in double precision.
 #[derive(Deserialize)]
 pub(crate) struct Pass {
+    #[serde(deserialize_with = "config")]
     pub(crate) config: ModelConfig,
     pub(crate) input: String,
     pub(crate) labels: Vec<u32>,

@@ -6,8 +6,8 @@
 use burn::module::{Param, ParamId};
 use burn::tensor::Tensor;
 
-use super::Network;
-use super::state::StateVisitor;
+use super::registry::Network;
+use super::visit::StateVisitor;
 use crate::kernel::copy::{joined, part};
 use crate::kernel::reshape::reshape;
 

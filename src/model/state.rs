@@ -7,28 +7,11 @@ use burn::tensor::{Tensor, TensorData};
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensorError, SafeTensors};
 
-use super::Network;
-use crate::device::upload;
+use super::registry::Network;
+use super::visit::StateVisitor;
+use crate::device::{DeviceError, read, upload};
 use crate::fault::{Fault, Faulty};
 use crate::kernel::reshape::reshape;
-
-/// Visits the tensors of a network in the order and under the names of its PyTorch twin.
-pub(crate) trait StateVisitor {
-    /// A tensor that PyTorch keeps in the same layout.
-    fn tensor<const D: usize>(&mut self, name: &str, param: &mut Param<Tensor<D>>);
-    /// BatchNorm's count of batches, which only PyTorch keeps. It reads it when momentum is `None` alone.
-    fn batch_counter(&mut self, name: &str);
-}
-
-impl Network {
-    pub(crate) fn visit_state<V: StateVisitor>(&mut self, visitor: &mut V) {
-        match self {
-            Self::ConvNet(net) => net.state(visitor),
-            Self::ConvNetD(net) => net.state(visitor),
-            Self::ResNet18(net) => net.state(visitor),
-        }
-    }
-}
 
 /// One tensor of a network's state.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,8 +29,8 @@ pub struct StateTensor {
 #[non_exhaustive]
 pub enum StateError {
     /// The device did not answer.
-    #[error("the weights could not be read from the device: {0}")]
-    Device(String),
+    #[error("the weights could not be read from the device: {}", .0.reason())]
+    Device(DeviceError),
     /// Not a safetensors file, or a broken one.
     #[error("not a readable safetensors file: {0}")]
     Format(#[from] SafeTensorError),
@@ -64,6 +47,12 @@ pub enum StateError {
         /// Shape and type the network needs.
         expected: String,
     },
+}
+
+impl From<DeviceError> for StateError {
+    fn from(error: DeviceError) -> Self {
+        Self::Device(error)
+    }
 }
 
 struct Collect {
@@ -89,7 +78,7 @@ async fn collect(network: &Network) -> Result<(Vec<StateTensor>, Vec<String>), S
     network.clone().visit_state(&mut collect);
     let mut state = Vec::with_capacity(collect.tensors.len());
     for (name, shape, tensor) in collect.tensors {
-        let values = crate::device::read(tensor).await.map_err(StateError::Device)?;
+        let values = read(tensor).await?;
         state.push(StateTensor { name, shape, values });
     }
     Ok((state, collect.counters))

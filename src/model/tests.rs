@@ -9,9 +9,9 @@ use pollster::block_on;
 use safetensors::tensor::{Dtype, TensorView};
 
 use super::golden::{CONVNET, CONVNET_D, Pass, distance, formula_state, golden, numbers, sample};
-use super::state::StateVisitor;
+use super::visit::StateVisitor;
 use super::*;
-use crate::device::read;
+use crate::device::{DeviceError, Precision, read};
 use crate::kernel::cross_entropy;
 
 /// Error of logits, relative to the largest: float32 PyTorch itself is 3e-6 away from double precision.
@@ -22,29 +22,21 @@ const GRADIENTS: f64 = 1e-4;
 /// Error of running statistics. The biased variance would be 5e-5 off in the largest batch here.
 const RUNNING: f64 = 1e-5;
 
-fn convnet(architecture: Architecture) -> ModelConfig {
-    ModelConfig {
-        architecture,
-        width: 8,
-        stem: Stem::ImageNet,
-        classes: 4,
-        image_size: 16,
-        precision: Precision::Full,
-    }
+/// What the golden files' networks and the smallest ResNet have.
+const SMALL: Choices = Choices { width: 8, stem: Stem::Small };
+
+fn small(architecture: Architecture) -> ModelConfig {
+    let network = architecture.with(SMALL);
+    ModelConfig { network, classes: 4, image_size: 16, precision: Precision::Full }
 }
 
 fn small_networks() -> [ModelConfig; 3] {
-    let small = |architecture, stem| ModelConfig { stem, ..convnet(architecture) };
-    [
-        small(Architecture::ConvNet, Stem::ImageNet),
-        small(Architecture::ConvNetD, Stem::ImageNet),
-        small(Architecture::ResNet18, Stem::Small),
-    ]
+    [Architecture::ConvNet, Architecture::ConvNetD, Architecture::ResNet18].map(small)
 }
 
 #[test]
 fn convnet_d_has_the_fields_depth_at_the_fields_sizes() {
-    let depth = |image_size| ModelConfig { image_size, ..convnet(Architecture::ConvNetD) }.depth();
+    let depth = |image_size| ModelConfig { image_size, ..small(Architecture::ConvNetD) }.depth();
     // Fashion-MNIST, CIFAR, Tiny-ImageNet, ImageNet subsets at 128 px, ImageNet.
     assert_eq!([28, 32, 64, 128, 224, 256].map(depth), [3, 3, 4, 5, 6, 6]);
     for side in 8..=512 {
@@ -124,7 +116,7 @@ fn every_network_agrees_with_pytorch_in_logits_gradients_and_running_statistics(
 #[test]
 fn a_file_that_pytorch_saved_loads_with_every_number_in_its_place() {
     for (architecture, file) in [(Architecture::ConvNet, CONVNET), (Architecture::ConvNetD, CONVNET_D)] {
-        let mut network = convnet(architecture).init(3, &Device::flex()).expect("a valid network");
+        let mut network = small(architecture).init(3, &Device::flex()).expect("a valid network");
         network.load_safetensors(file).expect("the file fits");
         let loaded = block_on(state(&network)).expect("the CPU answers");
         assert_eq!(loaded, formula_state(&network));
@@ -154,8 +146,14 @@ fn a_saved_network_is_read_back_to_the_last_bit() {
         );
 
         if let Some(folder) = &kept {
-            let file = |end| folder.join(format!("{}.{end}", config.architecture));
+            let file = |end| folder.join(format!("{}.{end}", config.network.architecture()));
             std::fs::write(file("safetensors"), &bytes).expect("the folder can be written");
+            let Choices { width, stem } = SMALL;
+            let (architecture, classes) = (config.network.architecture(), config.classes);
+            let config = serde_json::json!({
+                "architecture": architecture, "width": width, "stem": stem, "classes": classes,
+                "image_size": config.image_size,
+            });
             let about = serde_json::json!({ "config": config, "input": "input 0", "eval_logits": logits });
             std::fs::write(file("json"), about.to_string()).expect("the folder can be written");
         }
@@ -165,7 +163,7 @@ fn a_saved_network_is_read_back_to_the_last_bit() {
 #[test]
 fn loading_leaves_a_network_trainable_where_it_was_and_only_there() {
     let device = Device::flex().autodiff();
-    let mut network = convnet(Architecture::ConvNet).init(0, &device).expect("a valid network");
+    let mut network = small(Architecture::ConvNet).init(0, &device).expect("a valid network");
     network.load_safetensors(CONVNET).expect("the file fits");
     let loss = network.forward_train(input("input 0", 4, 16, &device)).powi_scalar(2).mean();
     let of = GradientsParams::from_grads(loss.backward(), &network);
@@ -179,7 +177,7 @@ fn loading_leaves_a_network_trainable_where_it_was_and_only_there() {
 
 #[test]
 fn a_state_that_does_not_fit_is_refused_by_name_and_changes_nothing() {
-    let mut network = convnet(Architecture::ConvNet).init(0, &Device::flex()).expect("a valid network");
+    let mut network = small(Architecture::ConvNet).init(0, &Device::flex()).expect("a valid network");
     let before = block_on(state(&network)).expect("the CPU answers");
     let fitting = formula_state(&network);
 
@@ -240,7 +238,7 @@ fn a_seed_decides_every_weight() {
 #[test]
 #[cfg(feature = "flex")]
 fn a_network_of_mixed_precision_is_refused_where_there_are_no_matrix_units() {
-    let config = ModelConfig { precision: Precision::Mixed, ..convnet(Architecture::ConvNet) };
+    let config = ModelConfig { precision: Precision::Mixed, ..small(Architecture::ConvNet) };
     let refused = config.init(0, &Device::flex()).expect_err("a CPU has none");
-    assert!(matches!(refused, crate::model::ModelError::Precision(_)), "{refused}");
+    assert!(matches!(refused, ModelError::Device(DeviceError::NoMatrixUnits)), "{refused}");
 }

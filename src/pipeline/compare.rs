@@ -10,8 +10,8 @@ use crate::combine::source_set_hash;
 use crate::device::{DeviceChoice, Opened};
 use crate::evaluate::Method;
 use crate::prune::Chosen;
-use crate::report::{Bill, Gallery, MethodResult, Report, RunOutcome};
-use crate::run::{Job, Observer, Storage, open, train_all};
+use crate::report::{Cost, Gallery, MethodResult, Report, RunOutcome};
+use crate::run::{Job, Observer, Storage, log_name, open, train_all};
 use crate::score::Metric;
 
 /// Where finished students and proxies are kept, and what run they belong to.
@@ -60,7 +60,7 @@ pub fn compare(
     let outcomes = plan.train(&stored.cells, out, &opened, observer)?;
 
     let mut report = Report::new(data.summary(), plan.options.clone());
-    report.bill = Bill {
+    report.cost = Cost {
         score_seconds: scored.first().map(|scored| scored.report.seconds),
         combine_seconds: Some(stored.seconds),
         train_seconds: Some(observer.seconds() - begun),
@@ -125,7 +125,7 @@ impl<'a> Plan<'a> {
         out.clear()?;
         out.write(RUN, &serde_json::to_vec_pretty(&run)?)?;
         if let Some(log) = &self.request.first_log {
-            out.write(&format!("{LOGS}/{}.bin", self.request.common.seed), log)?;
+            out.write(&log_name(LOGS, self.request.common.seed), log)?;
         }
         Ok(())
     }
@@ -294,4 +294,52 @@ fn options(request: &CompareRequest, methods: &[Method]) -> serde_json::Value {
         },
         "prune": { "fill": common.pruning.fill, "dedup": common.pruning.dedup },
     })
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use super::*;
+    use crate::fault::{Fault, Faulty as _};
+    use crate::pipeline::testing::{common, dataset};
+    use crate::run::Silent;
+    use crate::run::memory::Memory;
+
+    fn made(out: &Memory) -> Result<Report, PipelineError> {
+        let methods = vec![Method::RANDOM, Method::PCA];
+        let request = CompareRequest { common: common(), methods, repeats: 2, first_log: None };
+        compare(&request, &dataset(), (out, false), DeviceChoice::Cpu, &Silent)
+    }
+
+    /// What a report says that does not depend on the clock.
+    fn told(report: &Report) -> serde_json::Value {
+        serde_json::json!([report.results, report.comparisons, report.options])
+    }
+
+    #[test]
+    fn a_comparison_that_was_stopped_at_any_write_comes_to_the_same_numbers() {
+        let whole = Memory::default();
+        let expected = told(&made(&whole).expect("memory takes all"));
+        let names = whole.names();
+        assert_eq!(names.iter().filter(|name| name.starts_with("students/")).count(), 4);
+        assert_eq!(names.iter().filter(|name| name.starts_with("training-logs/")).count(), 2);
+        for writes in 1..names.len() {
+            let out = Memory::failing_after(writes);
+            let error = made(&out).expect_err("the disk is full");
+            assert_eq!(error.fault(), Fault::Run, "{error}");
+            let again = out.healed();
+            assert_eq!(told(&made(&again).expect("there is room again")), expected, "after {writes} writes");
+        }
+    }
+
+    #[test]
+    fn a_comparison_of_other_options_is_not_continued() {
+        let out = Memory::default();
+        made(&out).expect("memory takes all");
+        let mut common = common();
+        common.seed += 1;
+        let request = CompareRequest { common, methods: vec![Method::RANDOM], repeats: 1, first_log: None };
+        let error = compare(&request, &dataset(), (&out, false), DeviceChoice::Cpu, &Silent);
+        let error = error.err().expect("another comparison");
+        assert!(error.to_string().contains("other options or images"), "{error}");
+    }
 }

@@ -20,15 +20,17 @@ use crate::device::Opened;
 use crate::evaluate::Method;
 use crate::prune::{Chosen, Copies};
 use crate::report::words::{bytes, counted};
-use crate::report::{Bill, Compressed, Gallery, Report};
-use crate::run::{Observer, Storage};
+use crate::report::{Cost, Compressed, Gallery, Report};
+use crate::run::{Observer, Storage, StorageError};
 use crate::score::Metric;
 
 const SCORES: &str = "scores.csv";
 const MANIFEST: &str = "manifest.json";
 const SELECTION: &str = "selection.csv";
 /// The training log of the proxies.
-pub const LOG: &str = "training-log.bin";
+const LOG: &str = "training-log.safetensors";
+/// The name it had in earlier versions.
+const EARLIER_LOG: &str = "training-log.bin";
 
 /// The settings that have no part in the set, and those that have none where scores were made elsewhere.
 const OF_STUDENTS: [&str; 1] = ["student"];
@@ -199,7 +201,7 @@ impl Compress<'_> {
         if let Some(table) = out.read(SCORES)? {
             let scored = Scored::read_csv(&table[..])?;
             self.observer.say(&format!("scores: those of {}", out.shown(SCORES)));
-            return Ok(match out.read(LOG)? {
+            return Ok(match read_log(out)? {
                 Some(log) => scored.with_log(&log)?,
                 None => scored,
             });
@@ -321,7 +323,7 @@ impl Compress<'_> {
             classes: pictures::ends_of_classes(data, &scored.table),
             composites: pictures::composites(out, records),
         };
-        report.bill = Bill {
+        report.cost = Cost {
             score_seconds: Some(scored.report.seconds),
             combine_seconds: Some(combine_seconds),
             train_seconds: None,
@@ -343,7 +345,7 @@ impl Compress<'_> {
             let seeds = (common.seed, students.get());
             let trained = evaluate::train(settings, views, seeds, data, &set, opened, observer)?;
             let result = evaluate::result(settings, views, data, &set, trained);
-            report.bill.train_seconds = Some(observer.seconds() - begun);
+            report.cost.train_seconds = Some(observer.seconds() - begun);
             report.set_results(result.into_iter().collect());
         }
         report.warnings = self.warnings;
@@ -362,6 +364,17 @@ fn compressed(manifest: &Manifest, records: &[CompositeRecord]) -> Compressed {
     }
 }
 
+/// Training log of a compressed set, as bytes; `None` where there is none.
+///
+/// # Errors
+/// [`StorageError`] when it cannot be read.
+pub fn read_log(out: &dyn Storage) -> Result<Option<Vec<u8>>, StorageError> {
+    Ok(match out.read(LOG)? {
+        Some(log) => Some(log),
+        None => out.read(EARLIER_LOG)?,
+    })
+}
+
 /// The stored composites as a training set.
 fn read_set(
     out: &dyn Storage,
@@ -376,4 +389,78 @@ fn read_set(
         set.push(&decode(&bytes, &Limits::default())?, record.label)?;
     }
     Ok(set)
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use super::*;
+    use crate::data::OnError;
+    use crate::device::{DeviceChoice, Precision};
+    use crate::fault::{Fault, Faulty as _};
+    use crate::pipeline::testing::{common, dataset};
+    use crate::prune::Rule;
+    use crate::run::memory::Memory;
+    use crate::run::{Silent, open};
+
+    fn request() -> CompressRequest {
+        CompressRequest {
+            common: common(),
+            rule: Rule::Easy,
+            students: None,
+            val_fraction: 0.2,
+            on_error: OnError::Skip,
+        }
+    }
+
+    fn made(out: &Memory) -> Result<Report, PipelineError> {
+        let opened = open(DeviceChoice::Cpu, Precision::Full, &Silent).expect("the CPU opens");
+        compress(&request(), &dataset(), (out, false), Some(&opened), &Silent)
+    }
+
+    #[test]
+    fn a_run_whose_disk_is_full_at_any_write_ends_with_the_same_files_when_it_goes_on() {
+        let whole = Memory::default();
+        made(&whole).expect("memory takes all");
+        let names = whole.names();
+        for expected in ["data/metadata.jsonl", MANIFEST, SCORES, SELECTION, LOG] {
+            assert!(names.contains(&expected.to_owned()), "{names:?}");
+        }
+        for writes in 1.. {
+            let out = Memory::failing_after(writes);
+            let Err(error) = made(&out) else {
+                assert!(writes >= names.len(), "{writes} writes were all");
+                break;
+            };
+            assert_eq!(error.fault(), Fault::Run, "{error}");
+            let again = out.healed();
+            made(&again).expect("there is room again");
+            assert_eq!(*again.files.lock().unwrap(), *whole.files.lock().unwrap(), "after {writes} writes");
+        }
+    }
+
+    #[test]
+    fn what_lies_in_the_way_is_left_alone_unless_it_is_to_be_replaced() {
+        let out = Memory::default();
+        out.write("holiday.txt", b"sun").expect("memory takes all");
+        let error = made(&out).expect_err("something is there");
+        assert!(matches!(error, PipelineError::Occupied { .. }), "{error}");
+        assert_eq!((error.fault(), out.names()), (Fault::Data, vec!["holiday.txt".to_owned()]));
+    }
+
+    #[test]
+    fn a_class_that_is_too_small_is_named_before_anything_is_read() {
+        let mut request = request();
+        request.common.budget.ipc = 9;
+        let data = dataset();
+        let entries = |part: &crate::pipeline::Split| -> Vec<Entry> {
+            let entry = |sample: &Sample| Entry { path: sample.path.clone(), class: sample.class };
+            part.samples.iter().map(entry).collect()
+        };
+        let error = request.check(&data.classes, &entries(&data.train), &[]).expect_err("36 of 12 images");
+        assert!(error.to_string().contains("'left'"), "{error}");
+        request.common.budget.ipc = 3;
+        let cost = request.check(&data.classes, &entries(&data.train), &entries(&data.val)).expect("12 of 12");
+        assert_eq!((cost.plan.composites, cost.proxy_steps), (6, 2));
+        assert_eq!(cost.memory_bytes, 36 * 16 * 16 * 3);
+    }
 }

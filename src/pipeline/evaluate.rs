@@ -8,7 +8,7 @@ use super::views::ViewRequest;
 use super::{Dataset, PipelineError, overrides};
 use crate::data::{Grid, ImageSet};
 use crate::device::Opened;
-use crate::report::{Bill, MethodResult, Report};
+use crate::report::{Cost, MethodResult, Report};
 use crate::run::{Job, Observer, Trained, train_all};
 use crate::train::Settings;
 
@@ -57,7 +57,7 @@ pub fn evaluate(
         "augmentation": views.augmentation(views.crop(set.grid))?, "seed": seed,
     });
     let mut report = Report::new(data.summary(), options);
-    report.bill = Bill { train_seconds: Some(observer.seconds() - begun), ..Bill::default() };
+    report.cost = Cost { train_seconds: Some(observer.seconds() - begun), ..Cost::default() };
     report.set_results(result(settings, views, data, set, trained).into_iter().collect());
     Ok(Evaluated { report, student })
 }

@@ -43,7 +43,6 @@ pub(super) fn findings(found: &prune::Findings, data: &Dataset) -> Findings {
         .map(|suspect| SuspectedLabel {
             path: suspect.image.path.clone(),
             class: suspect.image.class.clone(),
-            looks_like: None,
         })
         .collect();
     Findings {

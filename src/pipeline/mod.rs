@@ -30,6 +30,9 @@ trained! {
     pub mod score;
 }
 
+#[cfg(all(test, feature = "flex"))]
+mod testing;
+
 pub use data::{Dataset, Originals, ReadError, Split};
 pub use error::PipelineError;
 #[cfg(feature = "engine")]

@@ -77,14 +77,7 @@ impl Overrides {
 
 /// The network of a student or proxy that tells `classes` classes apart.
 pub(crate) fn model(settings: &Settings, classes: usize) -> ModelConfig {
-    ModelConfig {
-        architecture: settings.architecture,
-        width: settings.width,
-        stem: settings.stem,
-        classes,
-        image_size: settings.image_size,
-        precision: settings.precision,
-    }
+    settings.model(classes)
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ pub(super) fn ends_of_classes(data: &Dataset, table: &ScoreTable) -> Vec<ClassPi
             let mut rows: Vec<_> =
                 table.rows.iter().filter(|row| class_of(&row.path, &row.class) == class.as_str()).collect();
             rows.sort_by_key(|row| row.rank);
-            let picture = |row: &&crate::score::ScoreRow| thumbnail(data, &row.path, row.el2n);
+            let picture = |row: &&crate::score::ScoreRow| thumbnail(data, &row.path, row.value);
             let hardest = rows.iter().rev().take(IMAGES);
             ClassPictures {
                 class: class.clone(),

@@ -172,6 +172,6 @@ fn accuracies(log: &TrainingLog) -> Vec<f64> {
 
 fn histogram(table: &ScoreTable) -> Option<Histogram> {
     const BINS: usize = 40;
-    let scores: Vec<f64> = table.rows.iter().map(|row| row.el2n).collect();
+    let scores: Vec<f64> = table.rows.iter().map(|row| row.value).collect();
     Histogram::of(&scores, BINS)
 }

@@ -1,4 +1,4 @@
-//! Choosing with an eye on copies: what [`select`] takes, and what a person should look at.
+//! Choosing with an eye on copies: the images that [`select`] takes, and those that a person should look at.
 
 use std::collections::HashSet;
 
@@ -13,7 +13,7 @@ pub struct Shared {
     pub train: u32,
     /// Path of the validation image.
     pub val: String,
-    /// Whether the files are equal; else the images look the same ([`Look::is_like`]), such as after another encoding.
+    /// `true` for equal files; otherwise the images look the same ([`Look::is_like`]), such as after another encoding.
     pub same_file: bool,
     /// Bits in which their difference hashes differ: 0 to [`Look::NEAR`].
     pub distance: u32,
@@ -51,12 +51,12 @@ impl Copies {
     }
 }
 
-/// The chosen images and what a person should look at.
+/// The chosen images, and the findings among them that a person should look at.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Chosen {
     /// The images.
     pub selection: Selection,
-    /// What was noticed about them.
+    /// Copies and suspects among them.
     pub findings: Findings,
 }
 
@@ -64,7 +64,7 @@ pub struct Chosen {
 /// leaves out.
 ///
 /// # Errors
-/// Those of [`select`].
+/// The errors of [`select`].
 ///
 /// # Panics
 /// When a copy or a suspect is none of the request's samples.

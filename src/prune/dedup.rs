@@ -1,4 +1,4 @@
-//! Copies: which to leave out, and what a person should look at in the images that were kept.
+//! Copies: those to leave out, and those that a person should look at among the kept images.
 
 use serde::{Deserialize, Serialize};
 
@@ -71,13 +71,13 @@ pub struct NamedShared {
     pub image: Named,
     /// Path of the validation image.
     pub val: String,
-    /// Whether the files are equal; else the images look the same, such as after another encoding.
+    /// `true` for equal files; otherwise the images look the same, such as after another encoding.
     pub same_file: bool,
     /// Bits in which their difference hashes differ.
     pub distance: u32,
 }
 
-/// What a person should look at. Lists are ordered by path, suspects by AUM.
+/// Findings that a person should look at. Lists are ordered by path, suspects by AUM.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Findings {
     /// Groups of near-duplicates of which two or more were kept: those that were kept. A group of more
@@ -154,11 +154,6 @@ impl Findings {
             left_out,
         }
     }
-
-    /// Whether there is nothing to look at.
-    pub fn is_empty(&self) -> bool {
-        self.near_duplicates.is_empty() && self.shared_with_val.is_empty() && self.suspects.is_empty()
-    }
 }
 
 #[cfg(test)]
@@ -166,6 +161,10 @@ mod tests {
     use super::*;
     use crate::data::ContentHash;
     use crate::prune::{Fill, PruneRequest, Rule, Shared, preference, select};
+
+    fn nothing_to_look_at(found: &Findings) -> bool {
+        found.near_duplicates.is_empty() && found.shared_with_val.is_empty() && found.suspects.is_empty()
+    }
 
     fn in_val(train: u32) -> Shared {
         Shared { train, val: format!("val/{train}.png"), same_file: true, distance: 0 }
@@ -215,7 +214,7 @@ mod tests {
         assert!(selection.picks.iter().all(|pick| !out[pick.sample as usize]));
         let copies = Copies { groups, shared: [0, 8].map(in_val).into() };
         let findings = Findings::among(&selection, &samples, &classes, &copies, &[], &out);
-        assert!(findings.is_empty());
+        assert!(nothing_to_look_at(&findings));
         assert_eq!(findings.left_out.len(), 4);
     }
 
@@ -249,7 +248,7 @@ mod tests {
         assert_eq!(findings.shared_with_val.len(), 4);
         assert_eq!(findings.suspects.len(), 1);
         assert_eq!(findings.suspects[0].image.path, "train/b/03.png");
-        assert!(findings.left_out.is_empty() && !findings.is_empty());
+        assert!(findings.left_out.is_empty() && !nothing_to_look_at(&findings));
 
         let findings = Findings::among(&all, &samples, &classes, &copies, &suspects, &[]);
         assert_eq!(findings.near_duplicates.len(), 3, "an image used twice is no near-duplicate of itself");

@@ -1,4 +1,4 @@
-//! What can be wrong with a request to prune, and with a selection that is read back.
+//! Problems with a request to prune, and with a selection that is read back.
 
 use crate::fault::{Fault, Faulty};
 use crate::score::CellError;
@@ -7,15 +7,15 @@ use crate::score::CellError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PruneError {
-    /// Nothing was asked for.
+    /// A request for 0 images.
     #[error("0 images a class were asked for; give --ipc 1 or more")]
     Nothing,
     /// Slices that do not belong to the same samples.
     #[error("{what}: {given} for {samples} images")]
     Length {
-        /// What was given.
+        /// Name of the slice.
         what: &'static str,
-        /// How many there are.
+        /// Its length.
         given: usize,
         /// Number of samples.
         samples: usize,

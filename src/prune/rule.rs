@@ -1,4 +1,4 @@
-//! Which images of a class are kept, and what happens when there are too few.
+//! Rules: the images of a class that are kept, and the remedy where there are too few.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use crate::score::Metric;
 /// Share of each class that the rule `window` skips unless it is told otherwise.
 pub const DEFAULT_WINDOW_START: f64 = 0.1;
 
-/// Which images of a class are kept.
+/// Rule for the images of a class that are kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Rule {
@@ -46,10 +46,7 @@ impl Rule {
 
     /// The end of "The source images were chosen …", as a dataset card has it, where scores are of this metric.
     pub fn in_words(self, metric: Metric) -> String {
-        let by = match metric {
-            Metric::El2n => "EL2N",
-            Metric::Other => "a score made elsewhere",
-        };
+        let by = metric.in_words();
         match self {
             Self::Easy => format!("as the easiest of each class by {by}"),
             Self::Hard => format!("as the hardest of each class by {by}"),
@@ -61,7 +58,7 @@ impl Rule {
         }
     }
 
-    /// How many of `n` images, counted from the easiest, the rule skips.
+    /// Number of images that the rule skips of `n`, counted from the easiest.
     pub(super) fn skips(self, n: usize) -> usize {
         match self {
             Self::Window { start } => (n as f64 * start).round() as usize,
@@ -91,14 +88,14 @@ impl std::str::FromStr for Rule {
     }
 }
 
-/// What happens when a class has fewer images than are needed.
+/// Remedy where a class has fewer images than are needed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Fill {
-    /// It is an error.
+    /// None: it is an error.
     #[default]
     Error,
-    /// Its images are used again, from the first in rank on.
+    /// The images of the class are used again, from the first in rank on.
     Cycle,
 }
 

@@ -7,7 +7,7 @@ use crate::data::{ClassMap, Sample};
 use crate::random::Purpose;
 use crate::score::{keys, path_places};
 
-/// What to choose from, how many, and how.
+/// Request to choose images: from which, how many, by which rule.
 #[derive(Clone, Copy, Debug)]
 pub struct PruneRequest<'a> {
     /// All images.
@@ -21,13 +21,13 @@ pub struct PruneRequest<'a> {
     /// Composites that the images of a class are laid into, which decides how a small class is filled:
     /// an image of rank `r` comes into composite `r % composites`. `per_class` for whole images.
     pub composites: usize,
-    /// Which images are kept.
+    /// Rule for the images that are kept.
     pub rule: Rule,
-    /// What to do about a class that is too small.
+    /// Remedy for a class that is too small.
     pub fill: Fill,
     /// Seed of the random rule and of the order of equal scores.
     pub seed: u64,
-    /// For each image, whether it must not be chosen; empty when all may be.
+    /// `true` for each image that must not be chosen; empty where all may be.
     pub leave_out: &'a [bool],
 }
 
@@ -83,7 +83,7 @@ fn of_keys(keys: &[u64], places: &[u32], a: usize, b: usize) -> Ordering {
 /// Chooses `per_class` images of every class.
 ///
 /// # Errors
-/// Those of [`preference`]; [`PruneError::TooSmall`] when a class has too few images (with
+/// The errors of [`preference`]; [`PruneError::TooSmall`] when a class has too few images (with
 /// [`Fill::Cycle`] only when it has none); [`PruneError::Nothing`], [`PruneError::WindowStart`].
 ///
 /// # Panics
@@ -152,9 +152,10 @@ pub fn select(request: &PruneRequest) -> Result<Selection, PruneError> {
     Ok(Selection { picks: picks.collect() })
 }
 
-/// Which of a class's `images`, counted from the one the rule prefers, gets `rank` of a selection for so many composites.
+/// Place, counted from the image that the rule prefers, of the one among a class's `images` that gets `rank` of a selection for
+/// this number of composites.
 ///
-/// Where images are used again they come in the same order. A composite takes every `composites`-th rank, and meets its own
+/// Images that are used again come in the same order. A composite takes every `composites`-th rank, and meets its own
 /// images again after lcm(images, composites) ranks; from there on all are shifted by one. So its tiles differ while the
 /// class has other images, and all images are used equally often, or once more.
 fn place_of(rank: usize, images: usize, composites: usize) -> usize {

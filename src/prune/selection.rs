@@ -1,4 +1,4 @@
-//! What was chosen, and `selection.csv`.
+//! The chosen images, and `selection.csv`.
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
@@ -31,7 +31,7 @@ pub struct Selection {
     pub picks: Vec<Pick>,
 }
 
-/// A line of `selection.csv`. What a file does not tell is `None`.
+/// A line of `selection.csv`. Cells that a file leaves out are `None`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SelectionRow {
     /// Line of the file, from 1.

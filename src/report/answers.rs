@@ -1,4 +1,4 @@
-//! `answers.csv`: which validation images each student got right.
+//! `answers.csv`: right or wrong for each validation image and student.
 
 use std::io::{self, Write};
 
@@ -8,7 +8,7 @@ use super::Report;
 /// student was right and 0 where it was wrong. Columns are called as the results are in comparisons, with the seed:
 /// `pca-0`. Results whose answers were not kept, or are of another number of images, have no column.
 ///
-/// Gives whether there was anything to write; without it, nothing is.
+/// Gives `false`, and writes nothing, where no answers were kept.
 ///
 /// # Errors
 /// When the writer fails.

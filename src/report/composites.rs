@@ -1,5 +1,5 @@
-//! What composites lost where whole images beat them, and how much of it lies in BatchNorm's statistics and in sharpness: as
-//! far as the same students, asked in other ways, have shown it.
+//! Loss of composites where whole images beat them, and the parts of it that lie in BatchNorm's statistics and in sharpness.
+//! A cause is named only where the same students, measured in another way, have shown it.
 
 use super::{Accuracy, MethodResult, Report};
 use crate::evaluate::Method;
@@ -43,7 +43,7 @@ pub(super) fn lost(report: &Report, labels: &[String]) -> Option<String> {
     ))
 }
 
-/// A result and what it is called.
+/// A result and its label.
 type Named<'a> = (&'a String, &'a MethodResult);
 
 /// The part of a loss that goes away when BatchNorm takes mean and variance from the validation images.
@@ -63,17 +63,17 @@ fn by_sharpness(composites: Named<'_>, whole: Named<'_>) -> Option<String> {
     let before = composites.1.adapted_top1.as_ref().unwrap_or(&composites.1.top1);
     let numbers =
         format!("{} has {:.1} % and {} {:.1} %", composites.0, blurred.mean, whole.0, of_whole.mean);
-    let asked = "asked about the same images as blurred as a tile shows them,";
+    let measured = "measured on the same images as blurred as a tile shows them,";
     Some(match gained(blurred, before) {
         Some(gain) => {
             let part = part(gain, composites.1, whole.1);
-            format!(" {part} is the change from blurred tiles to sharp images: {asked} {numbers}.")
+            format!(" {part} is the change from blurred tiles to sharp images: {measured} {numbers}.")
         }
-        None => format!(" It is not for want of sharpness: {asked} {numbers}."),
+        None => format!(" Sharpness is not the cause: {measured} {numbers}."),
     })
 }
 
-/// What the same students gain, in points, where it is more than their noise: Student's 95 % interval of the paired gains lies
+/// Gain of the same students in points, where it is more than their noise: Student's 95 % interval of the paired gains lies
 /// above zero.
 fn gained(asked: &Accuracy, before: &Accuracy) -> Option<f64> {
     let gains: Vec<f64> = asked.runs.iter().zip(&before.runs).map(|(asked, before)| asked - before).collect();
@@ -81,7 +81,7 @@ fn gained(asked: &Accuracy, before: &Accuracy) -> Option<f64> {
     mean(&gains)
 }
 
-/// How much of a loss a gain is.
+/// Share of a loss that a gain makes up, in words.
 fn part(gain: f64, composites: &MethodResult, whole: &MethodResult) -> &'static str {
     if gain >= 0.5 * (whole.top1.mean - composites.top1.mean) {
         "Most of the loss"
@@ -136,17 +136,14 @@ mod tests {
         assert!(text.contains("Most of the loss is the change from blurred tiles to sharp images"), "{text}");
         assert!(text.contains("as blurred as a tile shows them, pca has 52.0 % and el2n 24.3 %."), "{text}");
         let text = said(None, Some((28.0, 24.0)));
-        assert!(
-            text.contains("It is not for want of sharpness") && text.contains("pca has 28.0 %"),
-            "{text}"
-        );
+        assert!(text.contains("Sharpness is not the cause") && text.contains("pca has 28.0 %"), "{text}");
     }
 
     #[test]
     fn sharpness_is_what_statistics_do_not_explain() {
         let text = said(Some((38.0, 41.0)), Some((37.8, 30.0)));
         assert!(
-            text.contains("Most of the loss is BatchNorm") && text.contains("not for want of sharpness"),
+            text.contains("Most of the loss is BatchNorm") && text.contains("Sharpness is not the cause"),
             "{text}"
         );
     }

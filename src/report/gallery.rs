@@ -27,7 +27,7 @@ pub struct ClassPictures {
 pub struct Picture {
     /// A whole PNG or JPEG file.
     pub file: Vec<u8>,
-    /// Where it comes from: the path relative to the data folder.
+    /// Path relative to the data folder.
     pub path: String,
     /// Its EL2N, if it has one.
     pub score: Option<f64>,

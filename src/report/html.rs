@@ -26,8 +26,8 @@ pub fn html(report: &Report) -> String {
         ("scores", "Scores", scores::scores(report)),
         ("images", "Easiest and hardest images", pictures::extremes(&report.gallery)),
         ("composites", "Composites", pictures::composites(&report.gallery)),
-        ("findings", "Noticed in the data", findings(report)),
-        ("bill", "The bill", bill(report)),
+        ("findings", "Findings in the data", findings(report)),
+        ("cost", "Cost", cost(report)),
         ("options", "Options", options(report)),
     ]
     .into_iter()
@@ -109,7 +109,7 @@ fn verdict(report: &Report) -> Markup {
     let remarks = rest.iter().filter(|line| line.verdict.is_none());
     html! {
         section.verdict aria-labelledby="verdict-title" {
-            h2 id="verdict-title" { @if report.results.is_empty() { "What was made" } @else { "Verdict" } }
+            h2 id="verdict-title" { @if report.results.is_empty() { "The compressed set" } @else { "Verdict" } }
             @if let Some(lead) = lead { p.lead { (prose(&lead.text)) } }
             @if rest.iter().any(|line| line.verdict.is_some()) {
                 ul.outcome { @for (verdict, text) in compared { li { (tag(verdict)) span { (prose(text)) } } } }
@@ -179,7 +179,7 @@ fn figures(report: &Report) -> Markup {
     }
 }
 
-/// How a training image is like the validation image it was found by.
+/// Likeness of a training image to the validation image it was found by, in words.
 fn how_alike(pair: &SharedWithVal) -> String {
     if pair.same_file {
         "the same file".to_owned()
@@ -210,8 +210,8 @@ fn findings(report: &Report) -> Option<Markup> {
             @if labels.count > 0 {
                 h3 { (words::counted(labels.count as u64, "label", "labels")) " to look at" }
                 p { "The training log of these images suggests a wrong label. Look before you move one." }
-                (examples(labels.count, &["image", "labelled", "looks like"], labels.examples.iter().map(|label| {
-                    vec![label.path.clone(), label.class.clone(), label.looks_like.clone().unwrap_or_default()]
+                (examples(labels.count, &["image", "labelled"], labels.examples.iter().map(|label| {
+                    vec![label.path.clone(), label.class.clone()]
                 }).collect()))
             }
         }
@@ -237,18 +237,18 @@ fn examples(count: usize, columns: &[&str], rows: Vec<Vec<String>>) -> Markup {
     }
 }
 
-fn bill(report: &Report) -> Option<Markup> {
-    let bill = &report.bill;
+fn cost(report: &Report) -> Option<Markup> {
+    let cost = &report.cost;
     let parts = [
-        ("Scoring (proxy training)", bill.score_seconds),
-        ("Pruning, combining, writing", bill.combine_seconds),
-        ("Training and measuring students", bill.train_seconds),
+        ("Scoring (proxy training)", cost.score_seconds),
+        ("Pruning, combining, writing", cost.combine_seconds),
+        ("Training and measuring students", cost.train_seconds),
     ];
     let total: f64 = parts.iter().filter_map(|(_, seconds)| *seconds).sum();
     (total > 0.0).then(|| {
         html! {
             p { (words::seconds(total)) " in all. Compressing costs its scoring too, so it is counted here." }
-            (scroll("the bill", html! {
+            (scroll("cost", html! {
                 table {
                     thead { tr { th.text scope="col" { "stage" } th scope="col" { "time" } th scope="col" { "share" } th scope="col" { span.quiet { "" } } } }
                     tbody {
@@ -331,7 +331,7 @@ mod tests {
     use super::{super::sample::sample, *};
     use crate::report::{DataSummary, MethodResult, RunOutcome};
 
-    /// What is left when everything that could be read as text is gone: the tags.
+    /// The tags of a page, without the text between them.
     fn tags(page: &str) -> Vec<&str> {
         page.split('<').skip(1).filter_map(|piece| piece.split('>').next()).collect()
     }
@@ -404,7 +404,7 @@ mod tests {
         assert_eq!(images.len(), 10 * 16 + 6);
         assert!(images.iter().all(|tag| tag.contains(" alt=\"") && !tag.contains(" alt=\"\"")));
         let charts: Vec<&str> = tags(&page).into_iter().filter(|tag| tag.contains("role=\"img\"")).collect();
-        assert!(charts.len() >= 4 + 8 + 2, "{}", charts.len());
+        assert!(charts.len() >= 4 + 4 + 2, "{}", charts.len());
         assert!(charts.iter().all(|tag| tag.contains("aria-label=\"")));
     }
 
@@ -413,7 +413,7 @@ mod tests {
         let report = Report::new(DataSummary::default(), serde_json::Value::Null);
         let page = html(&report);
         assert!(page.contains("No student was trained."));
-        for id in ["results", "training", "scores", "images", "composites", "bill", "options"] {
+        for id in ["results", "training", "scores", "images", "composites", "cost", "options"] {
             assert!(!page.contains(&format!("id=\"{id}\"")), "{id}");
         }
         assert!(!page.contains("NaN"));
@@ -425,7 +425,7 @@ mod tests {
         report.set_results(Vec::new());
         let page = html(&report);
         assert!(
-            page.contains("3,200 → 100") && page.contains("id=\"scores\"") && page.contains("id=\"bill\"")
+            page.contains("3,200 → 100") && page.contains("id=\"scores\"") && page.contains("id=\"cost\"")
         );
         assert!(!page.contains("id=\"results\"") && !page.contains("id=\"training\""));
     }
@@ -443,7 +443,7 @@ mod tests {
             "images",
             "composites",
             "findings",
-            "bill",
+            "cost",
             "options",
         ] {
             assert!(page.contains(&format!("<section id=\"{id}\"")), "{id}");
@@ -460,7 +460,7 @@ mod tests {
             write("compare.html", page);
             let mut report = sample();
             report.set_results(Vec::new());
-            report.bill.train_seconds = None;
+            report.cost.train_seconds = None;
             write("compress.html", html(&report));
             write("single.html", html(&single_run()));
         }

@@ -1,7 +1,7 @@
 //! Report: the measurement as JSON, CSV and one self-contained HTML page.
 //!
-//! A [`Report`] is filled by whoever ran the stages; everything here only writes what it holds. The JSON
-//! has the numbers, the page has the numbers, the charts and the pictures of the [`Gallery`].
+//! The stages fill a [`Report`]; this module only writes it. The JSON has the numbers, the page the numbers, the charts and
+//! the pictures of the [`Gallery`].
 
 mod answers;
 mod composites;
@@ -25,7 +25,7 @@ pub use gallery::{ClassPictures, CompositePicture, Gallery, Picture};
 #[cfg(feature = "cli")]
 pub use html::html;
 pub use model::{
-    Bill, Compressed, DataSummary, Duplicate, Findings, Found, Histogram, Report, Scoring, SharedWithVal,
+    Compressed, Cost, DataSummary, Duplicate, Findings, Found, Histogram, Report, Scoring, SharedWithVal,
     SuspectedLabel, ValOrigin,
 };
 pub use result::{Accuracy, ClassAccuracy, Curve, IntervalOf, MethodResult, RunOutcome, Setting};

@@ -1,4 +1,5 @@
-//! The shape of `report.json`. Others script against it: fields are added, never renamed.
+//! The shape of `report.json`. Others script against it: fields are added; one that gets another name is still read under
+//! the old one.
 
 use std::io::{self, Read, Write};
 
@@ -10,30 +11,31 @@ use super::{
 };
 use crate::evaluate::verdict::Comparison;
 
-/// Everything a command measured. What was not done is `None` or empty.
+/// All measurements of a command. Fields of stages that were not run are `None` or empty.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Report {
     /// `"tilepress"`.
     pub tool: String,
     /// Version of the program.
     pub version: String,
-    /// When the report was made, as the caller writes it; left out where outputs must be identical.
+    /// Time of the report, as the caller writes it; left out where outputs must be identical.
     pub created: Option<String>,
     /// The data that was read.
     pub data: DataSummary,
     /// The set that was written.
     pub compressed: Option<Compressed>,
-    /// What the students of each method reached; empty if none was trained.
+    /// Results of each method's students; empty where none was trained.
     pub results: Vec<MethodResult>,
     /// Every fair pair of results; see [`Report::set_results`].
     pub comparisons: Vec<Comparison>,
-    /// How the samples were scored.
+    /// Scoring of the samples.
     pub scoring: Option<Scoring>,
-    /// What it cost.
-    pub bill: Bill,
-    /// What a user should know and can act on, one sentence each.
+    /// Time that each stage took.
+    #[serde(alias = "bill")]
+    pub cost: Cost,
+    /// Warnings that a user can act on, one sentence each.
     pub warnings: Vec<String>,
-    /// What was noticed about the data.
+    /// Findings about the data.
     pub findings: Findings,
     /// The resolved configuration.
     pub options: serde_json::Value,
@@ -54,7 +56,7 @@ impl Report {
             results: Vec::new(),
             comparisons: Vec::new(),
             scoring: None,
-            bill: Bill::default(),
+            cost: Cost::default(),
             warnings: Vec::new(),
             findings: Findings::default(),
             options,
@@ -68,8 +70,8 @@ impl Report {
         self.results = results;
     }
 
-    /// Whether macro top-1 says something of its own, so that it is shown beside top-1: where they differ by half a point or
-    /// more, which takes validation classes of different sizes.
+    /// `true` where macro top-1 is shown beside top-1: where they differ by half a point or more, which takes validation
+    /// classes of different sizes.
     #[cfg(feature = "cli")]
     pub(super) fn shows_macro(&self) -> bool {
         let differs = |result: &MethodResult| {
@@ -78,7 +80,7 @@ impl Report {
         self.results.iter().any(differs)
     }
 
-    /// What each result is called in comparisons, tables and charts, parallel to `results`.
+    /// Label of each result in comparisons, tables and charts, parallel to `results`.
     pub fn labels(&self) -> Vec<String> {
         result::labels(&self.results)
     }
@@ -104,7 +106,7 @@ impl Report {
 /// The data that was read.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DataSummary {
-    /// What the data is called: its folder's name.
+    /// Name of the data: that of its folder.
     pub name: String,
     /// Number of classes.
     pub classes: usize,
@@ -112,13 +114,13 @@ pub struct DataSummary {
     pub train: usize,
     /// Validation images that were read.
     pub val: usize,
-    /// Where the validation images come from; `None` if there are none.
+    /// Origin of the validation images; `None` where there are none.
     pub val_origin: Option<ValOrigin>,
     /// Bytes of the training files.
     pub bytes: u64,
 }
 
-/// Where validation images come from. Written `"given"`, `{"held_out": {"fraction": 0.2, "seed": 0}}` or
+/// Origin of the validation images. Written `"given"`, `{"held_out": {"fraction": 0.2, "seed": 0}}` or
 /// `{"tune": {"fraction": 0.2, "seed": 0, "unseen": 1000}}`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -160,7 +162,7 @@ pub struct Compressed {
     pub bytes: u64,
 }
 
-/// How the samples were scored.
+/// Scoring of the samples.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Scoring {
     /// Seconds it took.
@@ -183,7 +185,7 @@ pub struct Histogram {
     pub edges: Vec<f64>,
     /// Values in each bin.
     pub counts: Vec<u64>,
-    /// How many of them were kept, where something was pruned.
+    /// Number of kept values in each bin, where something was pruned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept: Option<Vec<u64>>,
 }
@@ -218,9 +220,9 @@ impl Histogram {
     }
 }
 
-/// What it cost, in seconds of wall time; `None` for what was not done.
+/// Time that each stage took, in seconds of wall time; `None` for what was not done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Bill {
+pub struct Cost {
     /// Training the proxy and scoring.
     pub score_seconds: Option<f64>,
     /// Pruning, combining and writing.
@@ -229,7 +231,7 @@ pub struct Bill {
     pub train_seconds: Option<f64>,
 }
 
-/// What was noticed about the data.
+/// Findings about the data.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Findings {
     /// Near-duplicates among the images that were kept.
@@ -240,10 +242,10 @@ pub struct Findings {
     pub suspected_labels: Found<SuspectedLabel>,
 }
 
-/// How many there are, and some of them.
+/// Number of findings of one kind, and some of them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Found<T> {
-    /// All of them.
+    /// Number of all.
     pub count: usize,
     /// The first few, worst first.
     pub examples: Vec<T>,
@@ -273,7 +275,7 @@ pub struct SharedWithVal {
     pub train: String,
     /// Path of the validation image.
     pub val: String,
-    /// Whether the files are equal.
+    /// `true` for equal files.
     #[serde(default = "same")]
     pub same_file: bool,
     /// Differing bits of their perceptual hashes.
@@ -281,7 +283,7 @@ pub struct SharedWithVal {
     pub distance: u32,
 }
 
-/// Copies in another encoding were not looked for once.
+/// Value in reports of earlier versions, which found equal files only.
 fn same() -> bool {
     true
 }
@@ -293,8 +295,6 @@ pub struct SuspectedLabel {
     pub path: String,
     /// The class it lies in.
     pub class: String,
-    /// The class the proxy saw in it most often, if one stands out.
-    pub looks_like: Option<String>,
 }
 
 #[cfg(test)]
@@ -355,7 +355,7 @@ mod tests {
             "results",
             "comparisons",
             "scoring",
-            "bill",
+            "cost",
             "warnings",
             "findings",
             "options",
@@ -389,8 +389,22 @@ mod tests {
         }
         assert_eq!(back.results.len(), report.results.len());
         assert_eq!(back.comparisons[0].sentence, report.comparisons[0].sentence);
-        assert_eq!((back.data, back.bill, back.findings), (report.data, report.bill, report.findings));
+        assert_eq!((back.data, back.cost, back.findings), (report.data, report.cost, report.findings));
         assert_eq!(back.results[0].seeds, [0, 1, 2]);
+    }
+
+    #[test]
+    fn a_report_of_an_earlier_version_is_read() {
+        // Its costs were a `bill`; suspected labels had a class and curves an accuracy that no run ever filled in.
+        let mut earlier = serde_json::to_value(sample()).expect("plain data");
+        let report = earlier.as_object_mut().expect("an object");
+        let cost = report.remove("cost").expect("what a report has");
+        report.insert("bill".to_owned(), cost);
+        report["findings"]["suspected_labels"]["examples"][0]["looks_like"] = json!(null);
+        report["results"][0]["curves"][0]["val_top1"] = json!([null, 20.0]);
+        let back = Report::read_json(earlier.to_string().as_bytes()).expect("an earlier report");
+        assert_eq!((back.cost, back.findings), (sample().cost, sample().findings));
+        assert_eq!(back.results[0].curves, sample().results[0].curves);
     }
 
     #[test]

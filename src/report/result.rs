@@ -1,4 +1,4 @@
-//! The result of one method: what it trained on, and what its students reached.
+//! The result of one method: its training set, and the accuracies of its students.
 
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// What a method's students are trained on, and how.
+/// Training set of a method's students, and how they learn from it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Setting {
     /// `random`, `el2n`, `pca`, `random-composites`, ….
@@ -24,7 +24,7 @@ pub struct Setting {
     pub augment: String,
     /// The student: `convnet`, `resnet18`, ….
     pub model: String,
-    /// What the students learn from. Always `"hard"`.
+    /// Kind of labels the students learn from. Always `"hard"`.
     pub labels: String,
     /// Stored images in all.
     pub images: usize,
@@ -41,12 +41,12 @@ pub struct RunOutcome {
     pub seed: u64,
     /// Top-1 accuracy on the validation images, in percent.
     pub top1: f64,
-    /// The same on these images at the sharpness of a composite's tile; `None` where none of those compared has tiles, or the
-    /// images are too many to be held twice.
+    /// Top-1 accuracy on these images at the sharpness of a composite's tile; `None` where none of those compared has tiles, or
+    /// the images are too many to be held twice.
     #[serde(default, alias = "soft_top1", skip_serializing_if = "Option::is_none")]
     pub top1_at_tile_size: Option<f64>,
-    /// The same on these images, BatchNorm taking mean and variance from them instead of from training; `None` of a network
-    /// without BatchNorm.
+    /// Top-1 accuracy on these images, BatchNorm taking mean and variance from them instead of from training; `None` of a
+    /// network without BatchNorm.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adapted_top1: Option<f64>,
     /// Mean of the classes' top-1 accuracies, in percent, over the classes that have validation images; `None` if it was
@@ -57,16 +57,16 @@ pub struct RunOutcome {
     pub top5: Option<f64>,
     /// Top-1 accuracy in each class, in percent, in class order; empty if it was not measured.
     pub per_class: Vec<f64>,
-    /// Which validation images it got right; `None` if that was not kept.
+    /// Answers image by image; `None` where they were not kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correct: Option<Correct>,
     /// Seconds of training.
     pub seconds: f64,
-    /// What was logged while training.
+    /// Training curve.
     pub curve: Curve,
 }
 
-/// What one run logged while training. Its lists are parallel.
+/// Training curve of one run. Its lists are parallel.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Curve {
     /// The seed of the run.
@@ -76,10 +76,6 @@ pub struct Curve {
     /// Training loss at each step; a diverged run's NaN is written `null`.
     #[serde(deserialize_with = "null_is_nan")]
     pub train_loss: Vec<f64>,
-    /// Top-1 accuracy on the validation images in percent, `null` where it was not measured; empty if it
-    /// never was.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub val_top1: Vec<Option<f64>>,
 }
 
 fn null_is_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
@@ -114,7 +110,7 @@ pub struct ClassAccuracy {
     pub top1: f64,
 }
 
-/// What an interval of an accuracy covers.
+/// Noise that an interval of an accuracy covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum IntervalOf {
@@ -129,14 +125,14 @@ pub enum IntervalOf {
 /// One entry of `results` in `report.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MethodResult {
-    /// What was trained on; its fields stand directly in the entry.
+    /// Training set; its fields stand directly in the entry.
     #[serde(flatten)]
     pub setting: Setting,
     /// Top-1 accuracy.
     pub top1: Accuracy,
     /// 95 % interval of the top-1 accuracy, within 0 to 100 percent.
     pub top1_interval: Option<Interval>,
-    /// What that interval covers.
+    /// Noise that this interval covers.
     pub top1_interval_of: IntervalOf,
     /// Top-1 accuracy on the same images at the sharpness of a composite's tile; `None` where it was not measured.
     #[serde(default, alias = "soft_top1", skip_serializing_if = "Option::is_none")]
@@ -158,7 +154,7 @@ pub struct MethodResult {
     pub curves: Vec<Curve>,
     /// Seconds of training, all runs together.
     pub seconds: f64,
-    /// Which validation images each run got right, parallel to `top1.runs`; empty if that was not kept. Not in
+    /// Answers of each run image by image, parallel to `top1.runs`; empty where they were not kept. Not in
     /// `report.json`: see [`write_answers`](super::write_answers).
     #[serde(skip)]
     pub correct: Vec<Correct>,
@@ -225,7 +221,7 @@ impl MethodResult {
     }
 }
 
-/// What to call each result: its method, and whatever else it takes to tell it from the others.
+/// Label of each result: its method, and the settings that tell it from the others.
 pub(super) fn labels(results: &[MethodResult]) -> Vec<String> {
     let mut labels: Vec<String> = results.iter().map(|result| result.setting.method.clone()).collect();
     let details: [fn(&Setting) -> String; 5] = [

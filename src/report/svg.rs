@@ -53,7 +53,7 @@ impl Axis {
             .collect()
     }
 
-    /// Where a value lies, in percent of the axis's length; values outside are moved to its ends.
+    /// Place of a value in percent of the axis's length; values outside are moved to its ends.
     fn place(&self, value: f64) -> f64 {
         (100.0 * (value - self.low) / (self.high - self.low)).clamp(0.0, 100.0)
     }

@@ -3,55 +3,7 @@
 use super::{Report, composites};
 use crate::evaluate::Method;
 use crate::evaluate::verdict::{Comparison, Verdict};
-
-/// A count with its thousands apart: `12,400`.
-pub fn count(value: u64) -> String {
-    let digits = value.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A count and its noun: `1 image`, `2,000 images`.
-pub fn counted(value: u64, one: &str, many: &str) -> String {
-    format!("{} {}", count(value), if value == 1 { one } else { many })
-}
-
-/// Bytes in decimal units: `812 B`, `8.1 kB`, `812 kB`, `34.2 MB`.
-pub fn bytes(value: u64) -> String {
-    let mut size = value as f64;
-    let mut unit = "B";
-    for larger in ["kB", "MB", "GB", "TB"] {
-        // What would be shown as 1000 belongs to the next unit.
-        if size < 999.5 {
-            break;
-        }
-        size /= 1000.0;
-        unit = larger;
-    }
-    if unit == "B" || size >= 99.95 { format!("{size:.0} {unit}") } else { format!("{size:.1} {unit}") }
-}
-
-/// A duration: `0.4 s`, `42 s`, `3 min 20 s`, `2 h 5 min`.
-pub fn seconds(value: f64) -> String {
-    if value < 9.95 {
-        return format!("{value:.1} s");
-    }
-    let whole = value.round() as u64;
-    match whole {
-        0..60 => format!("{whole} s"),
-        60..3600 => format!("{} min {} s", whole / 60, whole % 60),
-        _ => {
-            let minutes = (value / 60.0).round() as u64;
-            format!("{} h {} min", minutes / 60, minutes % 60)
-        }
-    }
-}
+pub use crate::quantity::{bytes, count, counted, seconds};
 
 /// `29.9 ± 2.4`, or `29.9` of a single run.
 pub fn spread(mean: f64, sd: Option<f64>) -> String {
@@ -76,8 +28,8 @@ impl Line {
     }
 }
 
-/// The outcome of a report in a few sentences: the highest mean, how the method in question compares with
-/// the others, and what that suggests.
+/// The outcome of a report in a few sentences: the highest mean, the method in question compared with the others, and
+/// advice.
 pub fn outcome(report: &Report) -> Vec<Line> {
     let labels = report.labels();
     let mut lines = Vec::new();
@@ -122,7 +74,7 @@ pub fn outcome(report: &Report) -> Vec<Line> {
     lines
 }
 
-/// What it means that intervals are adjusted, where several differences were tested.
+/// Explanation of adjusted intervals, where several differences were tested.
 fn adjusted(report: &Report) -> Option<String> {
     let tested = report.comparisons.iter().filter(|comparison| comparison.p.is_some()).count();
     (tested > 1).then(|| {
@@ -133,7 +85,7 @@ fn adjusted(report: &Report) -> Option<String> {
     })
 }
 
-/// What it would take to decide the inconclusive comparison that is nearest to it.
+/// Advice on the inconclusive comparison that is nearest to a decision: more seeds, or more validation images.
 fn what_would_decide(said: &[&Comparison]) -> Option<String> {
     let open = || said.iter().filter(|comparison| comparison.verdict == Verdict::Inconclusive);
     if let Some((seeds, of)) =
@@ -147,8 +99,8 @@ fn what_would_decide(said: &[&Comparison]) -> Option<String> {
     let of_images = |of: &&&Comparison| of.noise.is_some_and(|noise| noise.images > noise.seeds);
     let of = open().find(of_images)?;
     Some(format!(
-        "More seeds would hardly decide {} against {}: most of that noise is in the choice of validation images, and more of \
-         those would.",
+        "More validation images would help to decide {} against {}, more seeds hardly: most of the noise comes from the choice \
+         of validation images.",
         of.a, of.b
     ))
 }
@@ -160,8 +112,8 @@ fn without_results(report: &Report) -> String {
     };
     let what = if set.grid.tiles() > 1 { ("composite", "composites") } else { ("image", "images") };
     format!(
-        "{train} became {} of {} px: {} instead of {}. What they teach was not measured; --evaluate trains \
-         students and does.",
+        "{train} became {} of {} px: {} instead of {}. No student was trained on \
+         them: --evaluate trains students and measures their accuracy.",
         counted(set.images as u64, what.0, what.1),
         set.image_size,
         bytes(set.bytes),
@@ -175,20 +127,7 @@ mod tests {
     use crate::report::Accuracy;
 
     #[test]
-    fn numbers_are_written_for_people() {
-        assert_eq!(count(7), "7");
-        assert_eq!(count(1000), "1,000");
-        assert_eq!(count(12_345_678), "12,345,678");
-        assert_eq!(bytes(812), "812 B");
-        assert_eq!(bytes(999), "999 B");
-        assert_eq!(bytes(8_123), "8.1 kB");
-        assert_eq!(bytes(812_345), "812 kB");
-        assert_eq!(bytes(999_700), "1.0 MB");
-        assert_eq!(bytes(34_210_000), "34.2 MB");
-        assert_eq!(seconds(0.42), "0.4 s");
-        assert_eq!(seconds(59.7), "1 min 0 s");
-        assert_eq!(seconds(200.0), "3 min 20 s");
-        assert_eq!(seconds(7_500.0), "2 h 5 min");
+    fn a_mean_is_written_with_its_spread() {
         assert_eq!(spread(29.93, Some(2.41)), "29.9 ± 2.4");
         assert_eq!(spread(29.93, None), "29.9");
     }
@@ -290,11 +229,11 @@ mod tests {
         report.comparisons[0].noise = Some(crate::evaluate::Noise { seeds: 1.0, images: 2.0 });
         assert_eq!(
             told(&report),
-            "More seeds would hardly decide pca against random: most of that noise is in the choice of validation images, \
-             and more of those would."
+            "More validation images would help to decide pca against random, more seeds hardly: most of the noise comes from \
+             the choice of validation images."
         );
         report.comparisons[0].verdict = Verdict::Indistinguishable;
-        assert!(!told(&report).contains("hardly decide"), "{}", told(&report));
+        assert!(!told(&report).contains("seeds hardly"), "{}", told(&report));
     }
 
     #[test]
@@ -303,8 +242,8 @@ mod tests {
         report.set_results(Vec::new());
         assert_eq!(
             outcome(&report)[0].text,
-            "3,200 images became 100 composites of 64 px: 812 kB instead of 34.2 MB. What they teach was not \
-             measured; --evaluate trains students and does."
+            "3,200 images became 100 composites of 64 px: 812 kB instead of 34.2 MB. No student was trained on \
+             them: --evaluate trains students and measures their accuracy."
         );
     }
 }

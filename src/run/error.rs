@@ -22,14 +22,10 @@ pub enum RunError {
     /// The system gave no threads.
     #[error("threads cannot be started: {0}")]
     Threads(String),
-    /// A device that cannot be opened.
+    /// A device that cannot be opened, or cannot compute as asked.
     #[cfg(feature = "engine")]
     #[error(transparent)]
     Device(#[from] crate::device::DeviceError),
-    /// A precision that a device does not have.
-    #[cfg(feature = "engine")]
-    #[error(transparent)]
-    Precision(#[from] crate::device::NoMatrixUnits),
     /// A student that cannot be trained or measured.
     #[cfg(feature = "engine")]
     #[error(transparent)]
@@ -49,8 +45,6 @@ impl Faulty for RunError {
             Self::Json(_) | Self::Threads(_) => Fault::Run,
             #[cfg(feature = "engine")]
             Self::Device(error) => error.fault(),
-            #[cfg(feature = "engine")]
-            Self::Precision(error) => error.fault(),
             #[cfg(feature = "engine")]
             Self::Train(error) => error.fault(),
             #[cfg(feature = "engine")]

@@ -20,7 +20,7 @@ pub use observer::{Observer, Silent, Stage};
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]
 pub use open::open;
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]
-pub use proxies::{ProxyJob, train_proxies};
+pub use proxies::{ProxyJob, log_name, train_proxies};
 #[cfg(test)]
 pub(crate) use storage::memory;
 pub use storage::{NewFolder, Storage, StorageError};

@@ -23,8 +23,13 @@ pub struct ProxyJob {
     pub pass: ScoringPass,
 }
 
+/// Name of the training log of one seed in a folder that keeps several.
+pub fn log_name(folder: &str, seed: u64) -> String {
+    format!("{folder}/{seed}.safetensors")
+}
+
 /// Trains one proxy for each seed, on the CPU one a core, and gives their logs in the order of the seeds. Logs are kept as
-/// `keep.1/<seed>.bin` as they come; those that are there already are read.
+/// `keep.1/<seed>.safetensors` as they come; those that are there already are read.
 ///
 /// # Errors
 /// [`RunError`] when the device fails, a loss diverges, a log cannot be kept or read, or the observer stops the run.
@@ -39,13 +44,16 @@ pub fn train_proxies(
     let steps = job.config.steps(job.images.len());
     let stage = observer.stage("score", "steps", steps * seeds.len());
     let train = |seed: u64| -> Result<TrainingLog, RunError> {
-        let file = format!("{seed}.bin");
-        let kept = keep.map(|(storage, folder)| (storage, format!("{folder}/{file}")));
-        if let Some((storage, name)) = &kept
-            && let Some(bytes) = storage.read(name)?
-        {
-            stage.add(steps);
-            return Ok(TrainingLog::from_bytes(&bytes)?);
+        let kept = keep.map(|(storage, folder)| (storage, log_name(folder, seed)));
+        // Earlier versions gave it the second name.
+        let names: [fn(&str, u64) -> String; 2] = [log_name, |folder, seed| format!("{folder}/{seed}.bin")];
+        for name in names {
+            if let Some((storage, folder)) = keep
+                && let Some(bytes) = storage.read(&name(folder, seed))?
+            {
+                stage.add(steps);
+                return Ok(TrainingLog::from_bytes(&bytes)?);
+            }
         }
         let mut proxy = Proxy::new(&job.model, job.config, task.clone(), job.pass, seed, &opened.device)?;
         while !proxy.finished() {

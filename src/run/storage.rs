@@ -119,6 +119,11 @@ pub(crate) mod memory {
             Self { fails_after: writes, ..Self::default() }
         }
 
+        /// The same files, with room again.
+        pub(crate) fn healed(&self) -> Self {
+            Self { files: Mutex::new(self.files.lock().unwrap().clone()), ..Self::default() }
+        }
+
         pub(crate) fn names(&self) -> Vec<String> {
             self.files.lock().unwrap().keys().cloned().collect()
         }

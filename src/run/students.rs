@@ -9,7 +9,9 @@ use crate::device::Opened;
 use crate::evaluate::Correct;
 use crate::model::{ModelConfig, Network};
 use crate::report::{Curve, RunOutcome};
-use crate::train::{Cohort, Evaluation, Evaluator, Progress, READ_EVERY, Student, Task, TrainConfig};
+use crate::train::{
+    Cohort, Evaluation, Evaluator, Progress, READ_EVERY, Student, Task, TrainConfig, TrainError,
+};
 
 /// What one student is trained on.
 #[derive(Clone)]
@@ -43,7 +45,7 @@ pub fn train_all(
     opened: &Opened,
     observer: &dyn Observer,
 ) -> Result<Vec<Trained>, RunError> {
-    let evaluator = Evaluator::new(val, jobs.iter().map(|job| job.grid));
+    let evaluator = Evaluator::new(val, jobs.iter().map(|job| job.grid)).map_err(TrainError::from)?;
     let known: Vec<Option<RunOutcome>> = jobs.iter().map(|job| finished(keep?, &job.name)).collect();
     let missing = jobs.into_iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(job, _)| job);
     let trained = train_missing(missing.collect(), keep, model, config, &evaluator, opened, observer)?;
@@ -143,7 +145,6 @@ fn measure(
             seed,
             step: curve.iter().map(|point| point.step as u64).collect(),
             train_loss: curve.iter().map(|point| f64::from(point.loss)).collect(),
-            val_top1: Vec::new(),
         },
     };
     if let Some((storage, folder)) = keep {

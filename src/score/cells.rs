@@ -8,7 +8,7 @@ pub struct CellError {
     pub line: u64,
     /// Name of the column.
     pub column: String,
-    /// What is wrong with the cell.
+    /// Problem with the cell.
     pub problem: String,
 }
 
@@ -17,7 +17,7 @@ pub(crate) fn place(header: &csv::StringRecord, name: &str) -> Option<usize> {
     header.iter().position(|column| column.eq_ignore_ascii_case(name))
 }
 
-/// The cells of one line, and what is wrong with them.
+/// The cells of one line, and the errors about them.
 pub(crate) struct Cells<'a> {
     header: &'a csv::StringRecord,
     record: &'a csv::StringRecord,

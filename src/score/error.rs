@@ -1,4 +1,4 @@
-//! What can be wrong with logits, training logs and score tables.
+//! Problems with logits, training logs and score tables.
 
 use super::CellError;
 use crate::fault::{Fault, Faulty};
@@ -42,7 +42,7 @@ pub enum ScoreError {
         epochs: u32,
         /// Samples the log has room for.
         samples: usize,
-        /// What was given.
+        /// The epoch, sample or lengths that were given.
         what: String,
     },
     /// A sample recorded for the second time in one epoch.
@@ -68,7 +68,7 @@ pub enum ScoreError {
     /// Runs that cannot be averaged.
     #[error("training logs cannot be averaged: {0}")]
     Average(String),
-    /// Bytes that are no training log.
+    /// Bytes that hold no training log.
     #[error("the saved training log cannot be read: {0}; delete it to score from the start")]
     Bytes(&'static str),
     /// A window that is empty or reaches past the recorded epochs.

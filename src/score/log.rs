@@ -1,15 +1,10 @@
-//! The training log: the dynamics of every sample in every epoch of the proxy's run.
+//! The training log: the dynamics of every sample in every epoch of a proxy's run.
+
+mod file;
 
 use std::ops::Range;
 
 use super::{Dynamics, ScoreError};
-
-const MAGIC: [u8; 4] = *b"TPLG";
-const VERSION: u32 = 1;
-const HEADER: usize = 24;
-const CHECKSUM: usize = 32;
-/// Four `f32` and one `u16` for each sample and epoch.
-const RECORD: usize = 18;
 
 /// The dynamics of `epochs` × `samples`, of one run or the average of several.
 ///
@@ -63,7 +58,7 @@ impl TrainingLog {
         self.runs
     }
 
-    /// Records a batch: `dynamics[i]` is what the model said of sample `indices[i]` in this epoch.
+    /// Records a batch: `dynamics[i]` are those of sample `indices[i]` in this epoch.
     ///
     /// Nothing is recorded when an error is returned.
     ///
@@ -181,7 +176,7 @@ impl TrainingLog {
     /// EL2N of a sample in each epoch; NaN where nothing is recorded.
     ///
     /// # Panics
-    /// Like all look-ups here, when there is no such sample or epoch.
+    /// When there is no such sample or epoch, as in all look-ups here.
     pub fn el2n(&self, sample: u32) -> impl ExactSizeIterator<Item = f32> + '_ {
         (0..self.epochs).map(move |epoch| self.el2n[self.at(epoch, sample)])
     }
@@ -239,66 +234,6 @@ impl TrainingLog {
         correct as f64 / (f64::from(self.samples) * f64::from(self.runs)).max(1.0)
     }
 
-    /// The log as bytes, little endian: `TPLG`, version, epochs, samples, runs and 0 (`u32` each), then
-    /// the arrays p_label, p_other, el2n, entropy (`f32`) and correct (`u16`), each
-    /// `[epochs, samples]`, then BLAKE3 of all that.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(HEADER + self.el2n.len() * RECORD + CHECKSUM);
-        bytes.extend_from_slice(&MAGIC);
-        for number in [VERSION, self.epochs, self.samples, self.runs, 0] {
-            bytes.extend_from_slice(&number.to_le_bytes());
-        }
-        for array in [&self.p_label, &self.p_other, &self.el2n, &self.entropy] {
-            bytes.extend(array.iter().flat_map(|v| v.to_le_bytes()));
-        }
-        bytes.extend(self.correct.iter().flat_map(|v| v.to_le_bytes()));
-        let checksum = blake3::hash(&bytes);
-        bytes.extend_from_slice(checksum.as_bytes());
-        bytes
-    }
-
-    /// The log that [`to_bytes`](Self::to_bytes) wrote.
-    ///
-    /// # Errors
-    /// [`ScoreError::Bytes`] for anything else: another format or version, a file cut short, or bytes
-    /// that changed.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ScoreError> {
-        let number = |i: usize| {
-            let part = bytes.get(i * 4..i * 4 + 4)?;
-            Some(u32::from_le_bytes(part.try_into().ok()?))
-        };
-        if !bytes.starts_with(&MAGIC) {
-            return Err(ScoreError::Bytes("it is not a training log"));
-        }
-        if number(1) != Some(VERSION) {
-            return Err(ScoreError::Bytes("it was written by another version"));
-        }
-        let (Some(epochs), Some(samples), Some(runs)) = (number(2), number(3), number(4)) else {
-            return Err(ScoreError::Bytes("it is cut short"));
-        };
-        let len = u64::from(epochs) * u64::from(samples);
-        let expected =
-            len.checked_mul(RECORD as u64).and_then(|body| body.checked_add((HEADER + CHECKSUM) as u64));
-        if expected != Some(bytes.len() as u64) {
-            return Err(ScoreError::Bytes("its length is not the one its header tells"));
-        }
-        let (body, checksum) = bytes.split_at(bytes.len() - CHECKSUM);
-        if blake3::hash(body).as_bytes() != checksum || runs == 0 {
-            return Err(ScoreError::Bytes("its checksum is wrong"));
-        }
-        // The length was checked against the bytes at hand, so it fits a usize.
-        let len = len as usize;
-        let mut rest = &body[HEADER..];
-        let mut floats = || {
-            let (part, after) = rest.split_at(len * 4);
-            rest = after;
-            part.chunks_exact(4).map(|v| f32::from_le_bytes([v[0], v[1], v[2], v[3]])).collect()
-        };
-        let (p_label, p_other, el2n, entropy) = (floats(), floats(), floats(), floats());
-        let correct = rest.chunks_exact(2).map(|v| u16::from_le_bytes([v[0], v[1]])).collect();
-        Ok(Self { epochs, samples, runs, p_label, p_other, el2n, entropy, correct })
-    }
-
     fn at(&self, epoch: u32, sample: u32) -> usize {
         assert!(sample < self.samples, "no such sample");
         self.row(epoch).start + sample as usize
@@ -331,7 +266,7 @@ mod tests {
     }
 
     /// A full log of random dynamics, and what was recorded, `[epochs][samples]`.
-    fn full(epochs: u32, samples: u32, seed: u64) -> (TrainingLog, Vec<Vec<Dynamics>>) {
+    pub(super) fn full(epochs: u32, samples: u32, seed: u64) -> (TrainingLog, Vec<Vec<Dynamics>>) {
         let mut log = TrainingLog::new(epochs, samples);
         let mut recorded = Vec::new();
         for epoch in 0..epochs {
@@ -417,38 +352,5 @@ mod tests {
         assert!(matches!(TrainingLog::average(&[]), Err(ScoreError::Average(_))));
         assert!(matches!(TrainingLog::average(&[a.clone(), full(2, 8, 1).0]), Err(ScoreError::Average(_))));
         assert!(TrainingLog::average(&[a, TrainingLog::new(2, 9)]).is_err());
-    }
-
-    #[test]
-    fn a_saved_log_comes_back_bit_for_bit_also_half_full() {
-        let (mut log, recorded) = full(2, 6, 6);
-        log.epochs = 3;
-        for array in [&mut log.p_label, &mut log.p_other, &mut log.entropy] {
-            array.resize(18, 0.0);
-        }
-        log.el2n.resize(18, f32::NAN);
-        log.correct.resize(18, 0);
-        let bytes = log.to_bytes();
-        let mut back = TrainingLog::from_bytes(&bytes).expect("its own bytes");
-        assert_eq!(back.to_bytes(), bytes);
-        assert!(back.check_complete(0..3).is_err());
-        back.record(2, &[0, 1, 2, 3, 4, 5], &recorded[0]).expect("the epoch that was missing");
-        back.check_complete(0..3).expect("complete");
-    }
-
-    #[test]
-    fn bytes_that_changed_are_refused() {
-        let bytes = full(2, 6, 7).0.to_bytes();
-        for cut in 0..bytes.len() {
-            assert!(TrainingLog::from_bytes(&bytes[..cut]).is_err(), "cut at {cut}");
-        }
-        for at in 0..bytes.len() {
-            let mut changed = bytes.clone();
-            changed[at] ^= 0x10;
-            assert!(TrainingLog::from_bytes(&changed).is_err(), "changed at {at}");
-        }
-        let mut huge = bytes;
-        huge[8..16].fill(0xFF);
-        assert!(TrainingLog::from_bytes(&huge).is_err());
     }
 }

@@ -12,6 +12,7 @@ mod cells;
 mod dynamics;
 mod error;
 mod log;
+mod metric;
 mod paths;
 mod suspects;
 mod table;
@@ -22,8 +23,9 @@ pub use cells::CellError;
 pub use dynamics::Dynamics;
 pub use error::ScoreError;
 pub use log::TrainingLog;
+pub use metric::Metric;
 pub use suspects::{Suspect, SuspectRule};
-pub use table::{Metric, ScoreRow, ScoreTable, parse_window, window_text};
+pub use table::{ScoreRow, ScoreTable, parse_window, window_text};
 
 pub(crate) use cells::{Cells, place};
 pub(crate) use paths::PathIndex;

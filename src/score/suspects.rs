@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ScoreError, TrainingLog};
 
-/// When a training log suggests that a label is wrong.
+/// Rule by which a training log suggests that a label is wrong.
 ///
 /// A sample is suspect when, in *every* late epoch, another class was more probable than its label,
 /// and on average over those epochs one other class took at least `confidence` of the probability. The
@@ -36,7 +36,7 @@ impl Default for SuspectRule {
     }
 }
 
-/// A sample whose label may be wrong, and why it is thought so.
+/// A sample whose label may be wrong, with the numbers that suggest it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Suspect {
     /// Index of the sample.

@@ -1,46 +1,25 @@
-//! The score table: one row a sample. How it is written as `scores.csv` is in
-//! [`ScoreTable::write_csv`].
+//! The score table: one row a sample. [`ScoreTable::write_csv`] has its form as `scores.csv`.
 
 use std::ops::Range;
 
-use super::{PathIndex, ScoreError, TrainingLog, keys, path_places};
+use super::{Metric, PathIndex, ScoreError, TrainingLog, keys, path_places};
 use crate::data::{ClassMap, ContentHash, Sample};
 use crate::random::Purpose;
 
 /// The scores of a data set; as a file `scores.csv`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScoreTable {
-    /// What the scores measure.
+    /// Quantity that every [`value`](ScoreRow::value) measures.
     pub metric: Metric,
-    /// The epochs that were summed, counted from 0; empty where a table does not tell.
+    /// Epochs that each value covers, counted from 0; empty where a table does not tell.
     pub window: Range<u32>,
-    /// Runs that were averaged.
+    /// Number of proxies whose answers were averaged.
     pub runs: u32,
     /// One row for each sample. [`ScoreTable::from_log`] keeps the order of the samples.
     pub rows: Vec<ScoreRow>,
 }
 
-/// What the scores of a table measure. Lower is easier, whatever it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Metric {
-    /// EL2N, summed over the window.
-    #[default]
-    El2n,
-    /// Whatever the column `score` of a table made elsewhere holds.
-    Other,
-}
-
-impl Metric {
-    /// The name of its column in `scores.csv`, and of methods that go by it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::El2n => "el2n",
-            Self::Other => "score",
-        }
-    }
-}
-
-/// What is known of one sample.
+/// One row of a score table: a sample with its score.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScoreRow {
     /// Path relative to the data folder.
@@ -51,8 +30,8 @@ pub struct ScoreRow {
     pub hash: Option<ContentHash>,
     /// EL2N in each epoch.
     pub epochs: Vec<f32>,
-    /// The score, by the table's metric: the sum of EL2N over the window, as a rule. Lower is easier.
-    pub el2n: f64,
+    /// Score in the table's metric over its window. Lower is easier.
+    pub value: f64,
     /// Place in the class, 0 is the easiest.
     pub rank: u32,
     /// Mean probability margin over all epochs, in `[-1, 1]`.
@@ -64,8 +43,7 @@ pub struct ScoreRow {
 impl ScoreTable {
     /// The table of a complete log; sample `i` of the log is `samples[i]`, and so is row `i`.
     ///
-    /// Of equal scores in a class the order is random by `seed`, but the same however the samples are
-    /// ordered.
+    /// Equal scores of a class are ordered at random by `seed`, whatever the order of the samples.
     ///
     /// # Errors
     /// [`ScoreError::Window`] for an empty window or one beyond the log, [`ScoreError::OutOfRange`]
@@ -95,7 +73,7 @@ impl ScoreTable {
                 class: classes.name(sample.class).to_owned(),
                 hash: Some(sample.hash),
                 epochs: log.el2n(i).collect(),
-                el2n: log.el2n_sum(i, window.clone()),
+                value: log.el2n_sum(i, window.clone()),
                 rank: 0,
                 aum: Some(log.mean_margin(i, all.clone())),
                 correct: Some(log.correct_share(i, all)),
@@ -115,7 +93,7 @@ impl ScoreTable {
             let (x, y) = (&self.rows[a], &self.rows[b]);
             x.class
                 .cmp(&y.class)
-                .then(x.el2n.total_cmp(&y.el2n))
+                .then(x.value.total_cmp(&y.value))
                 .then(keys[a].cmp(&keys[b]))
                 .then(places[a].cmp(&places[b]))
         });
@@ -127,7 +105,7 @@ impl ScoreTable {
         }
     }
 
-    /// Whether the ranks are 0, 1, 2, … in each class, in the order of the scores.
+    /// `true` where the ranks are 0, 1, 2, … in each class, in the order of the scores.
     pub(super) fn ranks_fit(&self) -> bool {
         let mut order: Vec<&ScoreRow> = self.rows.iter().collect();
         order.sort_by(|a, b| a.class.cmp(&b.class).then(a.rank.cmp(&b.rank)));
@@ -135,7 +113,7 @@ impl ScoreTable {
             && order.windows(2).all(|pair| {
                 let (a, b) = (pair[0], pair[1]);
                 if a.class == b.class {
-                    b.rank == a.rank.wrapping_add(1) && a.el2n <= b.el2n
+                    b.rank == a.rank.wrapping_add(1) && a.value <= b.value
                 } else {
                     b.rank == 0
                 }
@@ -167,7 +145,7 @@ impl ScoreTable {
             if row.hash.is_some_and(|hash| hash != sample.hash) {
                 changed.push(sample);
             }
-            scores.push(row.el2n);
+            scores.push(row.value);
         }
         if !missing.is_empty() {
             return Err(ScoreError::Missing {
@@ -262,8 +240,8 @@ pub(super) mod tests {
         let (table, samples, _) = random_table(20, 1..3);
         for (row, sample) in table.rows.iter().zip(&samples) {
             assert_eq!((&row.path, row.hash), (&sample.path, Some(sample.hash)));
-            assert_eq!(row.el2n, f64::from(row.epochs[1]) + f64::from(row.epochs[2]));
-            let below = table.rows.iter().filter(|r| r.class == row.class && r.el2n < row.el2n).count();
+            assert_eq!(row.value, f64::from(row.epochs[1]) + f64::from(row.epochs[2]));
+            let below = table.rows.iter().filter(|r| r.class == row.class && r.value < row.value).count();
             assert_eq!(row.rank as usize, below);
             let correct = row.correct.expect("from a log");
             assert_eq!(correct > 0.0, row.aum.expect("from a log") > 0.0, "here all epochs agree in sign");
@@ -304,7 +282,7 @@ pub(super) mod tests {
     #[test]
     fn scores_are_joined_by_path_in_the_order_of_the_samples() {
         let (mut table, mut samples, classes) = random_table(4, 0..4);
-        let expected = Vec::from_iter(table.rows.iter().rev().map(|row| row.el2n));
+        let expected = Vec::from_iter(table.rows.iter().rev().map(|row| row.value));
         samples.reverse();
         assert_eq!(table.join(&samples, &classes).expect("all are there"), expected);
 

@@ -5,48 +5,42 @@ use std::io::{Read, Write};
 use std::ops::Range;
 
 use super::cells::{Cells, place};
-use super::{Metric, ScoreError, ScoreRow, ScoreTable, parse_window, window_text};
+use super::{CellError, Metric, ScoreError, ScoreRow, ScoreTable, parse_window, window_text};
 
 const EPOCH_COLUMN: &str = "el2n_epoch_";
 
 impl ScoreTable {
     /// Writes the table as CSV. Every number has the fewest digits that read back as the same number.
     ///
-    /// Columns: `path,class,rank,el2n,aum,correct,hash,el2n_window,el2n_runs,el2n_epoch_1..el2n_epoch_E`.
+    /// Columns: `path,class,metric,window,runs,value,rank,aum,correct,hash,el2n_epoch_1..el2n_epoch_E`.
     ///
     /// - `path`: relative to the data folder, `/` between its parts; rows are joined by it;
     /// - `class`: name of the class folder;
-    /// - `rank`: place in the class by `el2n`, 0 is the easiest;
-    /// - `el2n`: the score, Σ ‖softmax − onehot‖₂ over the epochs of `el2n_window`; lower is easier;
+    /// - `metric`: name of the [`Metric`] that `value` measures, the same in every row;
+    /// - `window`, `runs`: epochs that `value` covers (`1..10`, from 1, both ends belong) and number of proxies that
+    ///   were averaged, the same in every row;
+    /// - `value`: the score; for `el2n`, Σ ‖softmax − onehot‖₂ over the epochs of `window`; lower is easier;
+    /// - `rank`: place in the class by `value`, 0 is the easiest;
     /// - `aum`: mean of `p_y − max_{j≠y} p_j` over all epochs; `correct`: share of epochs that predicted
     ///   the label;
     /// - `hash`: BLAKE3 of the file;
-    /// - `el2n_window`, `el2n_runs`: the epochs that were summed (`1..10`, from 1, both ends belong) and the runs
-    ///   that were averaged, the same in every row;
     /// - `el2n_epoch_k`: EL2N in epoch k, from 1.
     ///
-    /// A table made elsewhere needs `path` and one of `el2n` and `score` (lower is easier); every other
-    /// column may be missing or empty, unknown ones are ignored, and the order of columns is free. Scores that came
-    /// in a column `score` are written as such: nothing says that they are EL2N.
+    /// A table made elsewhere needs `path` and `value`, or `path` and one of `el2n` and `score` in the place of `metric` and
+    /// `value` (lower is easier); every other column may be missing or empty, unknown ones are ignored, and the order
+    /// of columns is free. A value without a metric is a `score`: nothing says that it is EL2N. Earlier versions wrote
+    /// `el2n`, `el2n_window` and `el2n_runs`; their tables are read as before.
     ///
     /// # Errors
     /// [`ScoreError::Csv`] when the writer fails.
     pub fn write_csv(&self, writer: impl Write) -> Result<(), ScoreError> {
         let mut csv = csv::Writer::from_writer(writer);
         let epochs = self.rows.iter().map(|row| row.epochs.len()).max().unwrap_or(0);
-        let mut record: Vec<String> = [
-            "path",
-            "class",
-            "rank",
-            self.metric.name(),
-            "aum",
-            "correct",
-            "hash",
-            "el2n_window",
-            "el2n_runs",
-        ]
-        .map(String::from)
-        .into();
+        let mut record: Vec<String> =
+            ["path", "class", "metric", "window", "runs", "value", "rank", "aum", "correct", "hash"]
+                .map(String::from)
+                .into();
+        let fixed = record.len();
         record.extend((1..=epochs).map(|epoch| format!("{EPOCH_COLUMN}{epoch}")));
         csv.write_record(&record)?;
         let number = |value: Option<f64>| value.map(|v| format!("{v:?}")).unwrap_or_default();
@@ -55,23 +49,24 @@ impl ScoreTable {
             record.extend([
                 row.path.clone(),
                 row.class.clone(),
+                self.metric.to_string(),
+                if self.window.is_empty() { String::new() } else { window_text(&self.window) },
+                self.runs.to_string(),
+                format!("{:?}", row.value),
                 row.rank.to_string(),
-                format!("{:?}", row.el2n),
                 number(row.aum),
                 number(row.correct),
                 row.hash.map(|hash| hash.to_string()).unwrap_or_default(),
-                if self.window.is_empty() { String::new() } else { window_text(&self.window) },
-                self.runs.to_string(),
             ]);
             record.extend(row.epochs.iter().map(|v| format!("{v:?}")));
-            record.resize(9 + epochs, String::new());
+            record.resize(fixed + epochs, String::new());
             csv.write_record(&record)?;
         }
         csv.flush().map_err(csv::Error::from)?;
         Ok(())
     }
 
-    /// Reads a table, also one made elsewhere; see [`write_csv`](Self::write_csv) for what it must hold.
+    /// Reads a table, also one made elsewhere; [`write_csv`](Self::write_csv) lists the columns it needs.
     ///
     /// Ranks that are missing, or that are not the order of the scores in each class counted from 0,
     /// are made anew (seed 0).
@@ -87,7 +82,7 @@ impl ScoreTable {
         let mut table = Self { metric: columns.metric, window: 0..0, runs: 1, rows: Vec::new() };
         let mut lines: HashMap<String, u64> = HashMap::new();
         let mut all_ranked = columns.rank.is_some();
-        let mut constants: Option<(Range<u32>, u32)> = None;
+        let mut constants: Option<Constants> = None;
         let mut record = csv::StringRecord::new();
         while csv.read_record(&mut record)? {
             let cells = Cells::new(&header, &record);
@@ -100,8 +95,8 @@ impl ScoreTable {
                     .problem(columns.path, format!("'{path}' stands in line {first} already"))
                     .into());
             }
-            let Some(el2n) = cells.number::<f64>(Some(columns.score))? else {
-                return Err(cells.problem(columns.score, "is empty".into()).into());
+            let Some(value) = cells.number::<f64>(Some(columns.value))? else {
+                return Err(cells.problem(columns.value, "is empty".into()).into());
             };
             let mut epochs = Vec::with_capacity(columns.epochs.len());
             for (epoch, &column) in columns.epochs.iter().enumerate() {
@@ -112,20 +107,10 @@ impl ScoreTable {
                     epochs.push(value);
                 }
             }
-            let window = match cells.text(columns.window) {
-                "" => 0..0,
-                text => parse_window(text).map_err(|e| cells.problem(columns.window.unwrap_or(0), e))?,
-            };
-            let runs = cells.parse(columns.runs, "a number of runs")?.unwrap_or(1);
+            let found = Constants::read(&columns, &cells)?;
             match &constants {
-                None => constants = Some((window, runs)),
-                Some(first) if *first == (window.clone(), runs) => {}
-                Some(_) => {
-                    let column = columns.window.or(columns.runs).unwrap_or(0);
-                    return Err(cells
-                        .problem(column, "window and runs differ from the first row's".into())
-                        .into());
-                }
+                None => constants = Some(found),
+                Some(first) => first.ensure_equal(&found, &columns, &cells)?,
             }
             let rank = cells.text(columns.rank).parse().ok();
             all_ranked &= rank.is_some();
@@ -134,13 +119,15 @@ impl ScoreTable {
                 class: cells.text(columns.class).to_owned(),
                 hash: cells.parse(columns.hash, "a hash of 64 hexadecimal digits")?,
                 epochs,
-                el2n,
+                value,
                 rank: rank.unwrap_or(0),
                 aum: cells.number(columns.aum)?,
                 correct: cells.number(columns.correct)?,
             });
         }
-        (table.window, table.runs) = constants.unwrap_or((0..0, 1));
+        if let Some(Constants { metric, window, runs }) = constants {
+            (table.metric, table.window, table.runs) = (metric, window, runs);
+        }
         if !all_ranked || !table.ranks_fit() {
             table.assign_ranks(0);
         }
@@ -148,13 +135,56 @@ impl ScoreTable {
     }
 }
 
-/// Where each known column stands.
+/// Values that are the same in every row of a table.
+struct Constants {
+    metric: Metric,
+    window: Range<u32>,
+    runs: u32,
+}
+
+impl Constants {
+    fn read(columns: &Columns, cells: &Cells<'_>) -> Result<Self, CellError> {
+        let metric = match (columns.names_metric, cells.text(columns.names_metric).trim()) {
+            (None, _) | (_, "") => columns.metric,
+            (Some(column), text) => text.parse().map_err(|e| cells.problem(column, e))?,
+        };
+        let window = match cells.text(columns.window) {
+            "" => 0..0,
+            text => parse_window(text).map_err(|e| cells.problem(columns.window.unwrap_or(0), e))?,
+        };
+        let runs = cells.parse(columns.runs, "a number of runs")?.unwrap_or(1);
+        Ok(Self { metric, window, runs })
+    }
+
+    fn ensure_equal(&self, other: &Self, columns: &Columns, cells: &Cells<'_>) -> Result<(), CellError> {
+        if self.metric != other.metric {
+            let column = columns.names_metric.unwrap_or(columns.value);
+            return Err(cells.problem(
+                column,
+                format!(
+                    "'{}' differs from the first row's '{}'; a table has one metric",
+                    other.metric, self.metric
+                ),
+            ));
+        }
+        if (&self.window, self.runs) != (&other.window, other.runs) {
+            let column = columns.window.or(columns.runs).unwrap_or(columns.value);
+            return Err(cells.problem(column, "window and runs differ from the first row's".into()));
+        }
+        Ok(())
+    }
+}
+
+/// Places of the known columns.
 struct Columns {
     path: usize,
     class: Option<usize>,
     rank: Option<usize>,
-    score: usize,
+    value: usize,
+    /// The metric of rows that do not name one.
     metric: Metric,
+    /// The column that names the metric.
+    names_metric: Option<usize>,
     aum: Option<usize>,
     correct: Option<usize>,
     hash: Option<usize>,
@@ -168,20 +198,28 @@ impl Columns {
         let place = |name: &str| place(header, name);
         let needs = |needs| ScoreError::Column { needs, has: Vec::from_iter(header.iter()).join(", ") };
         let path = place("path").ok_or_else(|| needs("'path'"))?;
-        let by = |metric: Metric| Some((place(metric.name())?, metric));
-        let score = by(Metric::El2n).or_else(|| by(Metric::Other));
-        let (score, metric) = score.ok_or_else(|| needs("'el2n' or 'score'"))?;
+        // A table with both 'metric' and 'value' is of the present form. In any other, a column named by the metric comes
+        // first: earlier versions wrote it, and ignored columns of the names that are known now.
+        let names_metric = place("metric").filter(|_| place("value").is_some());
+        let by = |metric: Metric| Some((place(metric.name())?, metric, "el2n_window", "el2n_runs"));
+        let plain = || Some((place("value")?, Metric::Other, "window", "runs"));
+        let score = match names_metric {
+            Some(_) => plain(),
+            None => by(Metric::El2n).or_else(|| by(Metric::Other)).or_else(plain),
+        };
+        let (value, metric, window, runs) = score.ok_or_else(|| needs("'value', 'el2n' or 'score'"))?;
         Ok(Self {
             path,
             class: place("class"),
             rank: place("rank"),
-            score,
+            value,
             metric,
+            names_metric,
             aum: place("aum"),
             correct: place("correct"),
             hash: place("hash"),
-            window: place("el2n_window"),
-            runs: place("el2n_runs"),
+            window: place(window),
+            runs: place(runs),
             epochs: (1..).map_while(|epoch| place(&format!("{EPOCH_COLUMN}{epoch}"))).collect(),
         })
     }
@@ -199,7 +237,7 @@ mod tests {
     #[test]
     fn a_table_comes_back_bit_for_bit() {
         let (mut table, ..) = random_table(30, 1..3);
-        table.rows[0].el2n = 0.1 + 0.2;
+        table.rows[0].value = 0.1 + 0.2;
         table.rows[0].aum = Some(-1.0 / 3.0);
         table.rows[1].epochs[0] = f32::MIN_POSITIVE;
         table.rows[2].hash = None;
@@ -216,17 +254,17 @@ mod tests {
         let mut bytes = Vec::new();
         table.write_csv(&mut bytes).expect("memory takes it");
         let text = String::from_utf8(bytes).expect("CSV is text");
-        let header = "path,class,rank,el2n,aum,correct,hash,el2n_window,el2n_runs,\
+        let header = "path,class,metric,window,runs,value,rank,aum,correct,hash,\
                       el2n_epoch_1,el2n_epoch_2,el2n_epoch_3,el2n_epoch_4";
         assert_eq!(text.lines().next(), Some(header));
-        assert!(text.contains(",1..4,1,"), "{text}");
+        assert!(text.contains(",el2n,1..4,1,"), "{text}");
     }
 
     #[test]
     fn a_table_made_elsewhere_needs_a_path_and_a_score_only() {
         let text = "\u{feff}note, Score ,path\r\nx,0.5,cat/a.png\r\n\"y,z\",1e-3,\"cat/b, c.png\"\r\n";
         let table = read(text).expect("path and score are there");
-        let rows = Vec::from_iter(table.rows.iter().map(|row| (row.path.as_str(), row.el2n, row.rank)));
+        let rows = Vec::from_iter(table.rows.iter().map(|row| (row.path.as_str(), row.value, row.rank)));
         assert_eq!(rows, [("cat/a.png", 0.5, 1), ("cat/b, c.png", 0.001, 0)]);
         assert!(table.window.is_empty() && table.rows[0].class.is_empty());
         // What it measures is not known, before and after it is written.
@@ -234,6 +272,46 @@ mod tests {
         table.write_csv(&mut bytes).expect("memory takes it");
         assert_eq!(table.metric, Metric::Other);
         assert_eq!(ScoreTable::read_csv(&bytes[..]).expect("its own file"), table);
+    }
+
+    #[test]
+    fn a_table_of_an_earlier_version_is_read_as_it_was() {
+        let (table, ..) = random_table(2, 1..3);
+        // The columns as they were written until the metric became one of them.
+        let mut text =
+            "path,class,rank,el2n,aum,correct,hash,el2n_window,el2n_runs,el2n_epoch_1,el2n_epoch_2,\
+                        el2n_epoch_3,el2n_epoch_4\n"
+                .to_owned();
+        for row in &table.rows {
+            let [aum, correct] = [row.aum, row.correct].map(|value| value.expect("from a log"));
+            let class = row.class.replace('"', "\"\"");
+            let (path, hash) = (row.path.replace('"', "\"\""), row.hash.expect("from a log"));
+            text += &format!(
+                "\"{path}\",\"{class}\",{},{:?},{aum:?},{correct:?},{hash},2..3,1",
+                row.rank, row.value
+            );
+            row.epochs.iter().for_each(|epoch| text += &format!(",{epoch:?}"));
+            text.push('\n');
+        }
+        assert_eq!(read(&text).expect("a table of an earlier version"), table);
+    }
+
+    #[test]
+    fn a_metric_is_what_the_table_says_and_a_score_where_it_says_nothing() {
+        for (text, metric, window) in [
+            ("path,metric,window,runs,value\na,el2n,1..3,2,1\n", Metric::El2n, 0..3),
+            ("path,metric,value\na,EL2N,1\n", Metric::El2n, 0..0),
+            ("path,metric,value\na,score,1\n", Metric::Other, 0..0),
+            ("path,metric,value\na,,1\n", Metric::Other, 0..0),
+            ("path,value\na,1\n", Metric::Other, 0..0),
+            ("path,score,el2n\na,2,1\n", Metric::El2n, 0..0),
+            // Columns that earlier versions ignored.
+            ("path,el2n,value,window,runs\na,1,2,7,many\n", Metric::El2n, 0..0),
+            ("path,el2n,metric\na,1,loss\n", Metric::El2n, 0..0),
+        ] {
+            let table = read(text).expect(text);
+            assert_eq!((table.metric, table.window, table.rows[0].value), (metric, window, 1.0), "{text}");
+        }
     }
 
     #[test]
@@ -257,7 +335,13 @@ mod tests {
             ("path,el2n,el2n_epoch_1,el2n_epoch_2\na,1,,2\n", "column 'el2n_epoch_1': is empty"),
             ("path,el2n,el2n_window\na,1,1..3\nb,1,1..4\n", "line 3, column 'el2n_window'"),
             ("path,el2n,el2n_runs\na,1,many\n", "column 'el2n_runs': 'many'"),
-            ("path,loss\na,1\n", "no column 'el2n' or 'score'; its columns are: path, loss"),
+            ("path,metric,value\na,el2n,1\nb,score,1\n", "line 3, column 'metric': 'score' differs from"),
+            (
+                "path,metric,value\na,aum,1\n",
+                "line 2, column 'metric': 'aum' is not a known metric; give el2n",
+            ),
+            ("path,value,window\na,1,1..3\nb,1,1..4\n", "line 3, column 'window'"),
+            ("path,loss\na,1\n", "no column 'value', 'el2n' or 'score'; its columns are: path, loss"),
             ("file,el2n\na,1\n", "no column 'path'"),
             ("", "no column 'path'"),
             ("path,el2n\na\n", "not readable CSV"),

@@ -2,8 +2,7 @@
 
 use crate::random::{Purpose, Stream};
 
-/// The place of every sample in the byte order of the paths: a number for each sample that does not
-/// depend on the order in which a folder was read.
+/// Place of every sample in the byte order of the paths, which does not depend on the order in which a folder was read.
 pub(crate) fn path_places<'a>(paths: impl IntoIterator<Item = &'a str>) -> Vec<u32> {
     let paths: Vec<&str> = paths.into_iter().collect();
     let mut order: Vec<u32> = (0..paths.len() as u32).collect();

@@ -5,6 +5,7 @@ use burn::tensor::TensorData;
 use super::config::TrainConfig;
 use super::task::Task;
 use crate::augment::{AugmentError, Executor, Layout, Planner, View};
+use crate::data::DataError;
 use crate::kernel::pixels;
 use crate::kernel::probe::{Work, span};
 use crate::random::{Purpose, permutation};
@@ -58,7 +59,10 @@ impl Batches {
     }
 
     /// The batch of a step.
-    pub(super) fn batch(&mut self, step: usize) -> Batch {
+    ///
+    /// # Errors
+    /// [`DataError`] when an image of it cannot be had.
+    pub(super) fn batch(&mut self, step: usize) -> Result<Batch, DataError> {
         let count = self.task.images.len();
         let per_epoch = self.config.steps_per_epoch(count);
         let (epoch, batch) = (step / per_epoch, step % per_epoch);
@@ -72,6 +76,7 @@ impl Batches {
         self.planner.plan(epoch as u32, batch as u64, &images, &mut views);
         let Self { task, executor, .. } = self;
         let pixels = executor.as_mut().map(|executor| {
+            let mut cut = Ok(());
             let side = task.images.side() as usize;
             let shape = [images.len(), side, side, 3];
             let _span = span("views", || Work {
@@ -79,10 +84,11 @@ impl Batches {
                 flops: 0.0,
                 floats: shape.iter().product(),
             });
-            pixels(shape, |pixels| {
-                executor.execute(&task.images, &views, &task.normalise, Layout::Nhwc, pixels);
-            })
+            let pixels = pixels(shape, |pixels| {
+                cut = executor.execute(&*task.images, &views, &task.normalise, Layout::Nhwc, pixels);
+            });
+            cut.map(|()| pixels)
         });
-        Batch { epoch, images, views, pixels }
+        Ok(Batch { epoch, images, views, pixels: pixels.transpose()? })
     }
 }

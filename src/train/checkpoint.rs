@@ -13,8 +13,9 @@ use safetensors::{SafeTensorError, SafeTensors};
 use serde::{Deserialize, Serialize};
 
 use super::config::Decay;
+use super::error::TrainError;
 use super::progress::CurvePoint;
-use super::student::{Student, TrainError};
+use super::student::Student;
 use crate::device::{self, Precision, upload};
 use crate::fault::{Fault, Faulty};
 use crate::model::{StateError, StateTensor, StateVisitor, load_state, state};
@@ -137,7 +138,7 @@ impl Student {
         }
         let about = About {
             form: FORM,
-            run: self.fingerprint(),
+            run: self.fingerprint()?,
             step: self.step,
             optimizer_steps: self.optimizer.steps(),
             curve: self.curve.clone(),
@@ -157,14 +158,17 @@ impl Student {
         if about.form != FORM {
             return Err(CheckpointError::Broken("another version wrote it"));
         }
-        if about.run != self.fingerprint() {
+        if about.run != self.fingerprint()? {
             return Err(CheckpointError::OtherRun);
         }
         Ok(about)
     }
 
     /// A hash of all that a run depends on: config, views, seed, precision, pixels and labels.
-    fn fingerprint(&self) -> String {
+    ///
+    /// # Errors
+    /// [`TrainError::Data`] when an image cannot be had.
+    fn fingerprint(&self) -> Result<String, TrainError> {
         let task = self.task();
         let mut asked = serde_json::json!({
             "recipe": self.config,
@@ -187,11 +191,15 @@ impl Student {
             asked["precision"] = serde_json::json!(Precision::Mixed);
         }
         let mut hasher = blake3::Hasher::new();
-        hasher.update(asked.to_string().as_bytes()).update(task.images.pixels());
+        hasher.update(asked.to_string().as_bytes());
+        let mut buffer = Vec::new();
+        for image in 0..task.images.len() {
+            hasher.update(task.images.fetch(image, &mut buffer)?);
+        }
         for label in task.images.labels() {
             hasher.update(&label.to_le_bytes());
         }
-        hasher.finalize().to_string()
+        Ok(hasher.finalize().to_string())
     }
 
     /// Name and id of every tensor of the network, in the order of its state.
@@ -235,7 +243,7 @@ mod tests {
     use super::*;
     use crate::augment::{Augmentation, MixKind, Normalise};
     use crate::data::{Grid, ImageSet};
-    use crate::model::{Architecture, ModelConfig, Stem};
+    use crate::model::{Architecture, Choices, ModelConfig, Stem};
     use crate::random::{Purpose, Stream};
     use crate::train::{Length, Optimizer, Schedule, Task, TrainConfig};
 
@@ -246,9 +254,7 @@ mod tests {
         let pixels = (0..26 * SIDE * SIDE * 3).map(|_| stream.next_u32() as u8).collect();
         let images = ImageSet::from_parts(SIDE, pixels, (0..26).map(|i| i % 4).collect()).expect("26 images");
         let model = ModelConfig {
-            architecture,
-            width: 6,
-            stem: Stem::Small,
+            network: architecture.with(Choices { width: 6, stem: Stem::Small }),
             classes: 4,
             image_size: SIDE as usize,
             precision: Precision::Full,

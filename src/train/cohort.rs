@@ -12,11 +12,11 @@ use super::checkpoint::CheckpointError;
 use super::error::TrainError;
 use super::optimizer::OptimizerState;
 use super::progress::{Progress, targets};
+use super::resident::Resident;
 use super::student::{READ_EVERY, Student, learn};
 use crate::augment::View;
-use crate::device;
 use crate::kernel::copy::joined;
-use crate::kernel::views::Resident;
+use crate::kernel::read_all;
 use crate::model::{Network, share};
 
 /// Floats of a stack's largest activation, at most: WebGPU's default limit of what a kernel may bind. A student that
@@ -177,9 +177,9 @@ impl Stack {
         if steps == 0 {
             return Ok(());
         }
-        let losses: Vec<Tensor<1>> = (0..steps).map(|_| self.step(students)).collect();
+        let losses: Vec<Tensor<1>> = (0..steps).map(|_| self.step(students)).collect::<Result<_, _>>()?;
         let batches: Vec<usize> = losses.iter().map(|loss| loss.dims()[0] / self.members.len()).collect();
-        let shares = device::read_all(losses).await.map_err(TrainError::Device)?;
+        let shares = read_all(losses).await?;
         for (place, &member) in self.members.iter().enumerate() {
             let (mut own, mut from) = (Vec::new(), 0);
             for batch in &batches {
@@ -192,10 +192,10 @@ impl Stack {
     }
 
     /// Makes one step of every student without waiting for the device; every sample's share of its student's loss.
-    fn step(&mut self, students: &mut [Student]) -> Tensor<1> {
+    fn step(&mut self, students: &mut [Student]) -> Result<Tensor<1>, TrainError> {
         let rate = students[self.members[0]].learning_rate();
-        let batches: Vec<_> =
-            self.members.iter().map(|&member| students[member].progress.take_batch()).collect();
+        let batches = self.members.iter().map(|&member| students[member].progress.take_batch());
+        let batches = batches.collect::<Result<Vec<_>, _>>()?;
         let progress = |place: usize| &students[self.members[place]].progress;
         let found = batches.iter().enumerate().flat_map(|(place, batch)| {
             let labels = progress(place).task().images.labels();
@@ -227,7 +227,7 @@ impl Stack {
         for &member in &self.members {
             students[member].progress.step += 1;
         }
-        shares
+        Ok(shares)
     }
 
     /// Gives every student its share of what was learned.

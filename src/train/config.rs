@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::augment::Crop;
 use crate::device::Precision;
-use crate::model::{Architecture, Stem};
+use crate::model::{Architecture, Choices, ModelConfig, Stem};
 
 /// The optimiser; constants that are not part of a config are PyTorch's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -231,6 +231,17 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The network of a student or proxy that tells `classes` classes apart.
+    pub fn model(&self, classes: usize) -> ModelConfig {
+        let choices = Choices { width: self.width, stem: self.stem };
+        ModelConfig {
+            network: self.architecture.with(choices),
+            classes,
+            image_size: self.image_size,
+            precision: self.precision,
+        }
+    }
+
     /// The settings at another side of stored and training images. Validation follows: the protocol's 256 for 224
     /// pixels, in proportion and rounded up, so that its centre crop shows the same part of an image.
     #[must_use]

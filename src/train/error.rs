@@ -1,6 +1,8 @@
 //! Training that cannot go on.
 
 use crate::augment::AugmentError;
+use crate::data::DataError;
+use crate::device::DeviceError;
 use crate::fault::{Fault, Faulty};
 use crate::model::ModelError;
 
@@ -14,12 +16,15 @@ pub enum TrainError {
     /// The views cannot be made.
     #[error(transparent)]
     Augment(#[from] AugmentError),
+    /// An image cannot be had.
+    #[error(transparent)]
+    Data(#[from] DataError),
     /// There is nothing to train on.
     #[error("the training set is empty")]
     Empty,
     /// The device did not answer.
-    #[error("the device failed in training: {0}")]
-    Device(String),
+    #[error("the device failed in training: {}", .0.reason())]
+    Device(DeviceError),
     /// The loss is not a number any more.
     #[error("the loss became {loss} by step {step}; lower --lr")]
     Diverged {
@@ -30,11 +35,18 @@ pub enum TrainError {
     },
 }
 
+impl From<DeviceError> for TrainError {
+    fn from(error: DeviceError) -> Self {
+        Self::Device(error)
+    }
+}
+
 impl Faulty for TrainError {
     fn fault(&self) -> Fault {
         match self {
-            Self::Device(_) => Fault::Device,
+            Self::Device(error) => error.fault(),
             Self::Model(error) => error.fault(),
+            Self::Data(error) => error.fault(),
             Self::Augment(error) => error.fault(),
             Self::Empty => Fault::Data,
             Self::Diverged { .. } => Fault::Run,

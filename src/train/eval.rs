@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::error::TrainError;
 use crate::augment::{Layout, Normalise, normalise_into};
-use crate::data::ImageSet;
-use crate::device::{self, upload};
+use crate::data::{DataError, Source};
+use crate::device::{read, upload};
 use crate::model::Network;
 use crate::random::{Purpose, permutation};
 
@@ -109,11 +109,11 @@ impl Evaluation {
 /// Evaluates a network on a set, in batches of up to `batch` whole images without augmentation.
 ///
 /// # Errors
-/// [`TrainError::Device`] when the device does not answer.
+/// [`TrainError::Device`] when the device does not answer, [`TrainError::Data`] when an image cannot be had.
 pub async fn evaluate(
     network: &Network,
     on: &Device,
-    set: &ImageSet,
+    set: &dyn Source,
     normalise: &Normalise,
     batch: usize,
     statistics: Statistics,
@@ -128,35 +128,43 @@ pub async fn evaluate(
         Statistics::Batch => (permutation(0, Purpose::Adapt, 0, count), count.div_ceil(batches).max(1)),
     };
     for images in order.chunks(length) {
-        let input = whole_images(on, set, images, normalise);
+        let input = whole_images(on, set, images, normalise)?;
         let logits = match statistics {
             Statistics::Running => network.forward_eval(input),
             Statistics::Batch => network.forward_adapted(input),
         };
         let classes = logits.dims()[1];
-        let values = device::read(logits).await.map_err(TrainError::Device)?;
+        let values = read(logits).await?;
         evaluation.add(&values, images, set.labels(), classes);
     }
     Ok(evaluation)
 }
 
 /// Logits of whole images in evaluation mode.
+///
+/// # Errors
+/// [`DataError`] when an image cannot be had.
 pub(crate) fn eval_logits(
     network: &mut Network,
     device: &Device,
-    set: &ImageSet,
+    set: &dyn Source,
     images: &[u32],
     normalise: &Normalise,
-) -> Tensor<2> {
-    network.forward_eval(whole_images(device, set, images, normalise))
+) -> Result<Tensor<2>, DataError> {
+    Ok(network.forward_eval(whole_images(device, set, images, normalise)?))
 }
 
 /// Some images of a set, normalised, `[B, H, W, 3]`.
-fn whole_images(device: &Device, set: &ImageSet, images: &[u32], normalise: &Normalise) -> Tensor<4> {
+fn whole_images(
+    device: &Device,
+    set: &dyn Source,
+    images: &[u32],
+    normalise: &Normalise,
+) -> Result<Tensor<4>, DataError> {
     let side = set.side() as usize;
     let mut pixels = vec![0.0f32; images.len() * 3 * side * side];
-    normalise_into(set, images, normalise, Layout::Nhwc, &mut pixels);
-    upload::floats(TensorData::new(pixels, [images.len(), side, side, 3]), device)
+    normalise_into(set, images, normalise, Layout::Nhwc, &mut pixels)?;
+    Ok(upload::floats(TensorData::new(pixels, [images.len(), side, side, 3]), device))
 }
 
 #[cfg(test)]

@@ -6,20 +6,20 @@ use burn::tensor::Device;
 use super::error::TrainError;
 use super::eval::{Evaluation, Statistics, evaluate};
 use crate::augment::Normalise;
-use crate::data::{Grid, ImageSet};
+use crate::data::{DataError, Grid, ImageSet, Source, blurred};
 use crate::model::Network;
 
 /// Images of a batch.
 const BATCH: usize = 250;
 
 /// Images of more bytes are not blurred: that takes as much memory again.
-const MAX_BLURRED_BYTES: usize = 1 << 30;
+const MAX_BLURRED_BYTES: u64 = 1 << 30;
 
 /// Validation images, and the same as soft as the smallest tile that one of the students has learned from. Students of
 /// composites see images of another sharpness, and of other means and variances, than they are asked about; the answers tell
 /// what of a loss is that, and what was not learned.
 pub struct Evaluator<'a> {
-    sharp: &'a ImageSet,
+    sharp: &'a dyn Source,
     at_tile_size: Option<ImageSet>,
 }
 
@@ -36,13 +36,17 @@ pub struct Answers {
 
 impl<'a> Evaluator<'a> {
     /// For students that learn from stored images of these grids.
-    pub fn new(sharp: &'a ImageSet, grids: impl IntoIterator<Item = Grid>) -> Self {
+    ///
+    /// # Errors
+    /// [`DataError`] when an image cannot be had.
+    pub fn new(sharp: &'a dyn Source, grids: impl IntoIterator<Item = Grid>) -> Result<Self, DataError> {
         let finest = grids.into_iter().filter(|grid| grid.tiles() > 1).max_by_key(|grid| grid.tiles());
-        let at_tile_size = finest.filter(|_| sharp.pixels().len() <= MAX_BLURRED_BYTES).map(|grid| {
+        let fits = ImageSet::bytes_of(sharp.len() as u64, sharp.side()) <= MAX_BLURRED_BYTES;
+        let at_tile_size = finest.filter(|_| fits).map(|grid| {
             let tile = grid.tile(sharp.side(), grid.tiles() - 1);
-            sharp.blurred(tile.width, tile.height)
+            blurred(sharp, tile.width, tile.height)
         });
-        Self { sharp, at_tile_size }
+        Ok(Self { sharp, at_tile_size: at_tile_size.transpose()? })
     }
 
     /// The class of each image.
@@ -53,7 +57,7 @@ impl<'a> Evaluator<'a> {
     /// Asks a student.
     ///
     /// # Errors
-    /// [`TrainError::Device`] when the device does not answer.
+    /// [`TrainError`] when the device does not answer or an image cannot be had.
     pub async fn ask(&self, network: &Network, device: &Device) -> Result<Answers, TrainError> {
         let ask = |set, statistics| evaluate(network, device, set, &Normalise::IMAGENET, BATCH, statistics);
         let sharp = ask(self.sharp, Statistics::Running).await?;
@@ -77,7 +81,7 @@ mod tests {
 
     use super::*;
     use crate::augment::{Augmentation, Crop};
-    use crate::model::{Architecture, ModelConfig};
+    use crate::model::{Architecture, Choices, ModelConfig};
     use crate::random::{Purpose, Stream};
     use crate::train::{Length, Preset, Settings, Student, Task, TrainConfig};
 
@@ -107,7 +111,8 @@ mod tests {
 
     fn model(architecture: Architecture) -> ModelConfig {
         let Settings { stem, precision, .. } = Preset::Small.settings();
-        ModelConfig { architecture, width: 8, stem, classes: CLASSES, image_size: SIDE as usize, precision }
+        let network = architecture.with(Choices { width: 8, stem });
+        ModelConfig { network, classes: CLASSES, image_size: SIDE as usize, precision }
     }
 
     /// Top-1 of a student that has learned from images as soft as a tile, on sharp ones: plain, and with the statistics of
@@ -115,8 +120,9 @@ mod tests {
     fn plain_and_adapted(architecture: Architecture) -> (f64, f64) {
         let settings = Preset::Small.settings();
         let model = model(architecture);
+        let soft = blurred(&textured(200, 0), SIDE / 2, SIDE / 2).expect("memory does not fail");
         let task = Task {
-            images: Arc::new(textured(200, 0).blurred(SIDE / 2, SIDE / 2)),
+            images: Arc::new(soft),
             grid: Grid::WHOLE,
             augmentation: Augmentation {
                 crop: Crop::Global { min_scale: 0.5 },
@@ -155,7 +161,7 @@ mod tests {
     #[test]
     fn only_networks_that_keep_statistics_are_asked_with_others() {
         let set = textured(8, 0);
-        let exam = Evaluator::new(&set, [Grid::WHOLE]);
+        let exam = Evaluator::new(&set, [Grid::WHOLE]).expect("memory does not fail");
         for (architecture, keeps) in [(Architecture::ConvNet, true), (Architecture::ConvNetD, false)] {
             let device = Device::flex();
             let network = model(architecture).init(0, &device).expect("a valid network");

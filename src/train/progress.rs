@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::batch::{Batch, Batches};
 use super::config::TrainConfig;
 use super::error::TrainError;
+use super::resident::Resident;
 use super::task::Task;
+use crate::data::DataError;
 use crate::device;
 use crate::kernel::cross_entropy::Target;
-use crate::kernel::views::Resident;
 use crate::model::ModelConfig;
 
 /// A point of a training curve.
@@ -31,7 +32,7 @@ pub struct Progress {
     /// The images, where the device cuts the views.
     pub(super) resident: Option<Arc<Resident>>,
     /// The batch of the next step, when it is made already.
-    pub(super) next: Option<Batch>,
+    pub(super) next: Option<Result<Batch, DataError>>,
     pub(super) device: Device,
     pub(super) step: usize,
     pub(super) steps: usize,
@@ -57,7 +58,7 @@ impl Progress {
         } else if let Some(other) = others.into_iter().find(|other| other.has_on(device, &task)) {
             other.resident.clone()
         } else {
-            Resident::new(&task.images, &task.normalise, device).map(Arc::new)
+            Resident::new(&*task.images, &task.normalise, device)?.map(Arc::new)
         };
         Ok(Self {
             model: *model,
@@ -112,7 +113,10 @@ impl Progress {
     }
 
     /// The batch of the step to come.
-    pub(super) fn take_batch(&mut self) -> Batch {
+    ///
+    /// # Errors
+    /// [`DataError`] when an image of it cannot be had.
+    pub(super) fn take_batch(&mut self) -> Result<Batch, DataError> {
         self.next.take().unwrap_or_else(|| self.batches.batch(self.step))
     }
 

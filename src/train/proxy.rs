@@ -7,16 +7,17 @@ use serde::{Deserialize, Serialize};
 
 use super::checkpoint::CheckpointError;
 use super::config::TrainConfig;
+use super::dynamics::from_rows;
 use super::error::TrainError;
 use super::eval::eval_logits;
 use super::softmax::SoftmaxLog;
 use super::student::{READ_EVERY, Student};
 use super::task::Task;
 use crate::augment::{Augmentation, Crop, Normalise};
-use crate::data::{Grid, ImageSet};
-use crate::device;
+use crate::data::{Grid, Source};
 use crate::fault::{Fault, Faulty};
-use crate::kernel::dynamics::{dynamics, from_rows};
+use crate::kernel::dynamics::dynamics;
+use crate::kernel::read_all;
 use crate::model::ModelConfig;
 use crate::random::{Purpose, seed_for};
 use crate::score::{ScoreError, TrainingLog};
@@ -84,7 +85,7 @@ struct Pending {
 
 impl Proxy {
     /// The task of a proxy: whole images, cropped anywhere down to `min_scale` of their area and flipped.
-    pub fn task(images: Arc<ImageSet>, min_scale: f64) -> Task {
+    pub fn task(images: Arc<dyn Source>, min_scale: f64) -> Task {
         Task {
             images,
             grid: Grid::WHOLE,
@@ -165,7 +166,7 @@ impl Proxy {
             if self.student.finished() {
                 break;
             }
-            let step = self.student.step();
+            let step = self.student.step()?;
             if self.when == ScoringPass::Train {
                 let (epoch, images, logits) = (step.epoch as u32, step.images.to_vec(), step.logits);
                 let rows = dynamics(logits.clone(), &self.labels(&images));
@@ -245,10 +246,10 @@ impl Proxy {
         rows: Vec<Tensor<2>>,
         logits: Vec<Tensor<2>>,
     ) -> Result<(), ProxyError> {
-        let rows = device::read_all(rows).await.map_err(TrainError::Device)?;
+        let rows = read_all(rows).await.map_err(TrainError::Device)?;
         self.log.record(epoch, images, &from_rows(&rows)?)?;
         if let (Some(softmax), false) = (&mut self.softmax, logits.is_empty()) {
-            let logits = device::read_all(logits).await.map_err(TrainError::Device)?;
+            let logits = read_all(logits).await.map_err(TrainError::Device)?;
             softmax.record(epoch, images, &logits);
         }
         Ok(())
@@ -259,7 +260,8 @@ impl Proxy {
         let all: Vec<u32> = (0..self.student.task().images.len() as u32).collect();
         for images in all.chunks(self.student.batch().max(64)) {
             let task = self.student.task();
-            let logits = eval_logits(&mut network, &self.device, &task.images, images, &task.normalise);
+            let logits = eval_logits(&mut network, &self.device, &*task.images, images, &task.normalise)
+                .map_err(TrainError::from)?;
             let rows = dynamics(logits.clone(), &self.labels(images));
             let logits = self.softmax.is_some().then_some(logits);
             self.record(epoch, images, vec![rows], Vec::from_iter(logits)).await?;
@@ -293,9 +295,9 @@ mod tests {
     use super::*;
     use crate::augment::{Augmentation, Layout, Normalise, normalise_into};
     use crate::data::{Grid, ImageSet};
-    use crate::device::Precision;
+    use crate::device::{self, Precision};
+    use crate::model::NetworkKind;
     use crate::model::golden::bits;
-    use crate::model::{Architecture, Stem};
     use crate::random::permutation;
     use crate::score::Dynamics;
     use crate::train::{Length, Preset, Schedule};
@@ -306,11 +308,8 @@ mod tests {
     const SIDE: usize = 8;
 
     fn model() -> ModelConfig {
-        let (architecture, stem) = (Architecture::ConvNet, Stem::ImageNet);
         ModelConfig {
-            architecture,
-            width: 4,
-            stem,
+            network: NetworkKind::ConvNet { width: 4 },
             classes: CLASSES,
             image_size: SIDE,
             precision: Precision::Full,
@@ -355,7 +354,8 @@ mod tests {
 
     fn whole_images(task: &Task, images: &[u32], device: &Device) -> Tensor<4> {
         let mut pixels = vec![0.0; images.len() * 3 * SIDE * SIDE];
-        normalise_into(&task.images, images, &task.normalise, Layout::Nhwc, &mut pixels);
+        normalise_into(&*task.images, images, &task.normalise, Layout::Nhwc, &mut pixels)
+            .expect("memory does not fail");
         Tensor::from_data(TensorData::new(pixels, [images.len(), SIDE, SIDE, 3]), (device, DType::F32))
     }
 
@@ -419,8 +419,9 @@ mod tests {
             }
         }
         assert!(compared > 1, "{compared} tensors are drawn");
-        let first = proxy.student.step().images.to_vec();
-        assert_ne!(first, student.step().images, "the order of the first epoch");
+        let first = proxy.student.step().expect("memory does not fail").images.to_vec();
+        let step = student.step().expect("memory does not fail");
+        assert_ne!(first, step.images, "the order of the first epoch");
         // What decides the views is in the fingerprint of a run.
         let aside = block_on(proxy.student.checkpoint()).expect("the CPU answers");
         assert!(matches!(student.restore(&aside), Err(CheckpointError::OtherRun)));

@@ -11,10 +11,11 @@ use super::config::TrainConfig;
 use super::error::TrainError;
 use super::optimizer::OptimizerState;
 use super::progress::{Progress, targets};
+use super::resident::Resident;
 use super::task::Task;
-use crate::device::{self, upload};
+use crate::device::upload;
 use crate::kernel::cross_entropy::{Target, mixed_cross_entropy};
-use crate::kernel::views::Resident;
+use crate::kernel::read_all;
 use crate::model::{ModelConfig, Network};
 use crate::parallel::both;
 
@@ -95,11 +96,14 @@ impl Student {
     /// Makes one step without waiting for the device. While it computes, another thread, if there is one, makes
     /// the next batch.
     ///
+    /// # Errors
+    /// [`TrainError::Data`] when an image of the batch cannot be had; the step is then not made, and may be tried again.
+    ///
     /// # Panics
     /// When the student is [`finished`](Progress::finished).
-    pub fn step(&mut self) -> Step<'_> {
+    pub fn step(&mut self) -> Result<Step<'_>, TrainError> {
         assert!(!self.finished(), "all steps are made");
-        let batch = self.progress.take_batch();
+        let batch = self.progress.take_batch()?;
         let (epoch, following) = (batch.epoch, self.step + 1);
         self.images.clone_from(&batch.images);
         let rate = self.learning_rate();
@@ -116,16 +120,16 @@ impl Student {
         self.progress.next = next;
         self.losses.push(loss);
         self.progress.step = following;
-        Step { epoch, images: &self.images, logits }
+        Ok(Step { epoch, images: &self.images, logits })
     }
 
     /// Makes up to `steps` steps and then reads the losses from the device.
     ///
     /// # Errors
-    /// [`TrainError`] when the device fails or the loss is not finite.
+    /// [`TrainError`] when an image cannot be had, the device fails or the loss is not finite.
     pub async fn advance(&mut self, steps: usize) -> Result<(), TrainError> {
         for _ in 0..steps.min(self.steps - self.step) {
-            self.step();
+            self.step()?;
         }
         self.read_losses().await
     }
@@ -140,7 +144,7 @@ impl Student {
         }
         let losses = std::mem::take(&mut self.losses);
         let steps = losses.len();
-        let shares = device::read_all(losses).await.map_err(TrainError::Device)?;
+        let shares = read_all(losses).await?;
         self.progress.note(&shares, steps)
     }
 }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use crate::augment::{Augmentation, Normalise};
-use crate::data::{Grid, ImageSet};
+use crate::data::{Grid, Source};
 
 /// The images that a student is trained on, and the making of its views.
 #[derive(Clone, Debug)]
 pub struct Task {
     /// The stored images.
-    pub images: Arc<ImageSet>,
+    pub images: Arc<dyn Source>,
     /// The grid of the stored images; [`Grid::WHOLE`] when they are no composites.
     pub grid: Grid,
     /// The making of a training view.

@@ -4,7 +4,7 @@ use burn::tensor::Device;
 
 use super::{TrainError, synthetic_student};
 use crate::device::Precision;
-use crate::model::{Architecture, ModelConfig, Stem};
+use crate::model::{ModelConfig, NetworkKind};
 
 /// Steps that a trial times.
 const STEPS: usize = 3;
@@ -12,9 +12,7 @@ const STEPS: usize = 3;
 /// The student of a trial: the network that a page trains, on a batch that keeps a software adapter busy for less than a
 /// second.
 const MODEL: ModelConfig = ModelConfig {
-    architecture: Architecture::ConvNet,
-    width: 32,
-    stem: Stem::ImageNet,
+    network: NetworkKind::ConvNet { width: 32 },
     classes: 10,
     image_size: 32,
     precision: Precision::Full,

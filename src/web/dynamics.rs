@@ -95,7 +95,7 @@ impl TrainingLog {
         Ok(Self(score::TrainingLog::new(epochs, samples)))
     }
 
-    /// A log that `toBytes` gave, or a file `training-log.bin` of the program.
+    /// A log that `toBytes` gave, or a file `training-log.safetensors` of the program, or what earlier versions of both wrote.
     ///
     /// # Errors
     /// An `Error` whose code is `data` for anything else.
@@ -104,7 +104,7 @@ impl TrainingLog {
         Ok(Self(score::TrainingLog::from_bytes(bytes)?))
     }
 
-    /// The log as the bytes of `training-log.bin`.
+    /// The log as the bytes of `training-log.safetensors`.
     #[wasm_bindgen(js_name = toBytes)]
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {

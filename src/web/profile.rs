@@ -6,7 +6,7 @@ use wasm_bindgen::prelude::*;
 use super::device;
 use super::error::WebError;
 use crate::device::Precision;
-use crate::model::{Architecture, ModelConfig, Stem};
+use crate::model::{Architecture, Choices, ModelConfig, Stem};
 use crate::train::{Student, synthetic_student};
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -53,9 +53,7 @@ impl StepProfile {
         let opened = device::open(&options.device).await?;
         let architecture: Architecture = options.model.parse().map_err(|error: String| usage(&error))?;
         let model = ModelConfig {
-            architecture,
-            width: options.width,
-            stem: Stem::ImageNet,
+            network: architecture.with(Choices { width: options.width, stem: Stem::ImageNet }),
             classes: CLASSES,
             image_size: options.image_size,
             precision: Precision::Full,

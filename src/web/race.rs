@@ -12,7 +12,7 @@ use super::prune::{RuleOption, rule_of};
 use super::training::{Model, at_least_one, overridden, settings};
 use super::value::{GridOption, image_set, no_more, to_js};
 use crate::augment::{Augmentation, CropChoice, Cutout, MixKind, Normalise};
-use crate::data::Grid;
+use crate::data::{Grid, ImageSet};
 use crate::evaluate::stats::{self, Interval, sample_sd};
 use crate::evaluate::verdict::{self, Runs, Verdict};
 use crate::evaluate::{Correct, Estimate, Method, Noise};
@@ -192,6 +192,8 @@ impl EntrantOptions {
 struct Entrant {
     name: String,
     seed: u64,
+    /// Kept once for all that bring the same.
+    images: Arc<ImageSet>,
     /// The images that it got right when it was last measured.
     correct: Option<Correct>,
 }
@@ -275,14 +277,13 @@ impl Race {
         let images = image_set(pixels, labels, self.model.image_size as u32, self.model.classes)?;
         let augmentation = Augmentation { crop, flip: flip.unwrap_or(true), cutout, mix };
         // Seeds of one method bring the same images, which are kept once.
-        let known =
-            self.cohort.progresses().map(|other| &other.task().images).find(|known| ***known == images);
+        let known = self.entrants.iter().map(|other| &other.images).find(|known| ***known == images);
         let images = known.cloned().unwrap_or_else(|| Arc::new(images));
-        let task = Task { images, grid, augmentation, normalise: Normalise::IMAGENET };
+        let task = Task { images: images.clone(), grid, augmentation, normalise: Normalise::IMAGENET };
         let others = self.cohort.progresses();
         let student = Student::beside(others, &self.model, self.training, task, seed, &self.opened.device)?;
         self.cohort.push(student);
-        self.entrants.push(Entrant { name, seed, correct: None });
+        self.entrants.push(Entrant { name, seed, images, correct: None });
         Ok(self.entrants.len() - 1)
     }
 
@@ -340,7 +341,7 @@ impl Race {
         if set.is_empty() {
             return Err(WebError::data("there are no images to measure on"));
         }
-        let evaluator = Evaluator::new(&set, self.cohort.progresses().map(|progress| progress.task().grid));
+        let evaluator = Evaluator::new(&set, self.cohort.progresses().map(|progress| progress.task().grid))?;
         let mut standings = Vec::with_capacity(self.entrants.len());
         for (entrant, student) in self.entrants.iter_mut().zip(self.cohort.students()) {
             let network = student.network();

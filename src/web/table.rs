@@ -17,8 +17,8 @@ export interface ScoreRow {
     /** Name of its class; empty where a table made elsewhere does not tell. */
     class: string;
     hash: string | null;
-    /** The score: EL2N summed over the window. Lower is easier. */
-    el2n: number;
+    /** Score in the table's `metric` over its `window`. Lower is easier. */
+    value: number;
     /** Place in the class; 0 is the easiest. */
     rank: number;
     aum: number | null;
@@ -35,7 +35,7 @@ pub struct ScoreTable(pub(super) score::ScoreTable);
 
 #[wasm_bindgen]
 impl ScoreTable {
-    /// Reads `scores.csv`, also of another program: it needs the columns `path` and `el2n` or `score`.
+    /// Reads `scores.csv`, also of another program: it needs the columns `path` and `value`, `el2n` or `score`.
     ///
     /// # Errors
     /// An `Error` whose code is `data`, which names line and column.
@@ -62,7 +62,21 @@ impl ScoreTable {
         self.0.rows.len()
     }
 
-    /// The epochs that were summed, counted from 1, such as `1..10`; empty where the table does not tell.
+    /// Name of the quantity that the scores measure: `el2n`, or `score` for one made elsewhere.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn metric(&self) -> String {
+        self.0.metric.to_string()
+    }
+
+    /// Number of proxies whose answers were averaged.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn runs(&self) -> u32 {
+        self.0.runs
+    }
+
+    /// Epochs that the scores cover, counted from 1, such as `1..10`; empty where the table does not tell.
     #[wasm_bindgen(getter)]
     #[must_use]
     pub fn window(&self) -> String {
@@ -79,7 +93,7 @@ impl ScoreTable {
             path: &row.path,
             class: &row.class,
             hash: row.hash.map(|hash| hash.to_string()),
-            el2n: row.el2n,
+            value: row.value,
             rank: row.rank,
             aum: row.aum,
             correct: row.correct,
@@ -108,7 +122,7 @@ struct Row<'a> {
     path: &'a str,
     class: &'a str,
     hash: Option<String>,
-    el2n: f64,
+    value: f64,
     rank: u32,
     aum: Option<f64>,
     correct: Option<f64>,

@@ -6,7 +6,7 @@ use wasm_bindgen::prelude::*;
 use super::error::WebError;
 use super::value::word;
 use crate::device::Precision;
-use crate::model::{Architecture, ModelConfig, Stem};
+use crate::model::{Architecture, Choices, ModelConfig, Stem};
 use crate::pipeline::TrainOverrides;
 use crate::train::{Preset, Settings, TrainConfig};
 
@@ -69,18 +69,18 @@ impl Model {
     /// The network's shape.
     pub(super) fn config(&self) -> Result<ModelConfig, WebError> {
         let settings = settings().with_image_size(super::image::side(self.image_size)?);
-        let resnet = self.model == Architecture::ResNet18;
-        let given = if resnet { self.width.map(|_| "width") } else { self.stem.map(|_| "stem") };
-        if let Some(option) = given {
+        let given = [("width", self.width.is_some()), ("stem", self.stem.is_some())];
+        let has = |option| self.model.choices().contains(&option);
+        if let Some((option, _)) = given.into_iter().find(|&(option, given)| given && !has(option)) {
             return Err(WebError::usage(format_args!(
                 "{option} has no effect with the model \"{}\"; leave it out",
                 self.model
             )));
         }
+        let width = self.width.unwrap_or(settings.width);
+        let stem = self.stem.map_or(settings.stem, |stem| stem.0);
         Ok(ModelConfig {
-            architecture: self.model,
-            width: self.width.unwrap_or(settings.width),
-            stem: self.stem.map_or(settings.stem, |stem| stem.0),
+            network: self.model.with(Choices { width, stem }),
             classes: self.classes,
             image_size: settings.image_size,
             precision: Precision::Full,
@@ -108,12 +108,13 @@ pub(super) fn at_least_one(name: &str, value: usize) -> Result<usize, WebError> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::NetworkKind;
 
     #[test]
     fn what_is_not_said_is_the_preset_of_the_program() {
         let model: Model = serde_json::from_str(r#"{"imageSize": 64, "classes": 10}"#).unwrap();
         let config = model.config().unwrap();
-        assert_eq!((config.architecture, config.width), (Architecture::ConvNetD, 32));
+        assert_eq!(config.network, NetworkKind::ConvNetD { width: 32 });
         assert_eq!(model.device, "auto");
         let training = overridden(settings().proxy, TrainOverrides::default()).unwrap();
         assert_eq!(training, settings().proxy);

@@ -148,7 +148,7 @@ impl Views {
         let floats = 3 * self.executor.side() as usize * self.executor.side() as usize;
         let mut out = vec![0.0; views.len() * floats];
         let normalise = Normalise::IMAGENET;
-        self.executor.execute(&self.images, views, &normalise, Layout::Nhwc, &mut out);
+        self.executor.execute(&self.images, views, &normalise, Layout::Nhwc, &mut out)?;
         Ok(Clamped(picture(&out[place * floats..(place + 1) * floats], &normalise)))
     }
 }

@@ -177,8 +177,8 @@ test('dynamics, a log and a score table agree with the formulas', () => {
   assert.equal(thrown(() => log.scoreTable(samples, classes)).code, 'data');
   log.record(1, Uint32Array.of(0, 1), logits, Uint32Array.of(0, 0));
   const table = edge.TrainingLog.fromBytes(log.toBytes()).scoreTable(samples, classes);
-  near(table.rows()[0].el2n, (0.25 + 0.9) * Math.SQRT2);
-  assert.equal(table.window, '1..2');
+  near(table.rows()[0].value, (0.25 + 0.9) * Math.SQRT2);
+  assert.deepEqual([table.metric, table.window, table.runs], ['el2n', '1..2', 1]);
   assert.deepEqual(edge.ScoreTable.fromCsv(table.toCsv()).rows(), table.rows());
 });
 
@@ -239,7 +239,7 @@ test('input that cannot be used is refused with a code and a remedy', () => {
     [() => prune({ ipc: 0 }, Float64Array.of(1, 2)), 'usage', /ipc 0 keeps nothing/],
     [() => prune({ ipc: 1, grid: 1, dedup: true }, Float64Array.of(1, 2)), 'usage', /give `look`/],
     [() => edge.readSelection('path\nc/9\n', samples, ['a', 'b']), 'data', /are not in the data folder, among them c\/9/],
-    [() => edge.ScoreTable.fromCsv('path\na/1\n'), 'data', /no column 'el2n' or 'score'/],
+    [() => edge.ScoreTable.fromCsv('path\na/1\n'), 'data', /no column 'value', 'el2n' or 'score'/],
     [() => new edge.Composites([], samples, ['a', 'b']), 'data', /keeps 0 images a class/],
   ];
   for (const [call, code, message] of cases) {

@@ -101,7 +101,7 @@ for (const device of ['flex', 'webgpu']) {
     });
 
     // Scores beside the native run's.
-    const theirs = column(join(native, 'scores.csv'), 'el2n');
+    const theirs = column(join(native, 'scores.csv'), 'value');
     const native_scores = got.paths.map((path) => Number(theirs.get(path)));
     const worst = Math.max(...got.scores.map((score, at) => Math.abs(score - native_scores[at])));
     got.scores.forEach((score, at) => assert.equal(score, got.sums[at]));

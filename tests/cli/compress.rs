@@ -16,7 +16,8 @@ fn compress_leaves_the_files_that_others_script_against() {
         ["data/metadata.jsonl", "manifest.json", "report.csv", "report.html", "report.json", "scores.csv"]
             .map(str::to_owned),
     );
-    expected.extend(["selection.csv", "tilepress_transform.py", "training-log.bin"].map(str::to_owned));
+    expected
+        .extend(["selection.csv", "tilepress_transform.py", "training-log.safetensors"].map(str::to_owned));
     assert_eq!(world.names("out"), expected);
     assert!(run.out.contains("36 training images and 9 held out"), "{}", run.out);
     assert!(run.out.contains("classes: 0 ant, 1 bee, 2 cow\n"), "{}", run.out);
@@ -25,7 +26,9 @@ fn compress_leaves_the_files_that_others_script_against() {
 
     let scores = world.csv("out/scores.csv");
     assert_eq!(scores.len(), 36);
-    for column in ["path", "class", "rank", "el2n", "el2n_epoch_1", "el2n_epoch_2"] {
+    for column in
+        ["path", "class", "metric", "window", "runs", "value", "rank", "el2n_epoch_1", "el2n_epoch_2"]
+    {
         assert!(scores[0].contains_key(column), "{column}");
     }
     let selection = world.csv("out/selection.csv");
@@ -52,7 +55,7 @@ fn the_easiest_of_each_class_are_kept_in_the_interleaved_order() {
     world.ok(&format!("compress --data data --out out --ipc 2 {FAST}"));
     let mut by_class: BTreeMap<String, Vec<(f64, String)>> = BTreeMap::new();
     for row in world.csv("out/scores.csv") {
-        let entry = (row["el2n"].parse().unwrap(), row["path"].clone());
+        let entry = (row["value"].parse().unwrap(), row["path"].clone());
         by_class.entry(row["class"].clone()).or_default().push(entry);
     }
     for scores in by_class.values_mut() {
@@ -153,7 +156,7 @@ fn a_set_is_called_by_what_was_done_to_make_it() {
 fn a_set_by_a_score_made_elsewhere_is_not_said_to_be_by_el2n() {
     let world = World::with_data();
     world.ok(&format!("compress --data data --out first --ipc 1 {FAST}"));
-    let scores = world.read("first/scores.csv").replacen("el2n", "score", 1);
+    let scores = world.read("first/scores.csv").replace(",el2n,", ",score,");
     world.write("scores.csv", &scores);
     let compress = "compress --data data --out out --ipc 1 --scores scores.csv --image-size 16";
     world.ok(compress);

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::world::{FAST, FAST_UNSCORED, World, assert_same};
+use crate::world::{FAST, FAST_STUDENTS, FAST_UNSCORED, World, assert_same};
 
 /// `compress` whose proxy trains for so long that there is time to stop it.
 const LONG: &str =
@@ -153,6 +153,27 @@ fn a_run_killed_while_it_scores_is_completed() {
     assert!(!world.path("out/scores.csv").exists());
     world.ok(LONG);
     assert!(world.path("out/report.html").is_file());
+}
+
+#[test]
+fn a_training_log_is_found_under_the_name_of_earlier_versions() {
+    let world = World::with_data();
+    let rename = |from: &str, to: &str| std::fs::rename(world.path(from), world.path(to)).unwrap();
+    let compress = format!("compress --data data --out out --ipc 2 {FAST}");
+    world.ok(&compress);
+    rename("out/training-log.safetensors", "out/training-log.bin");
+    std::fs::remove_file(world.path("out/report.json")).unwrap();
+    world.ok(&compress);
+    assert_eq!(world.json("out/report.json")["scoring"]["epochs"], 2);
+
+    let compare =
+        format!("compare --data data --out both --ipc 1 --methods el2n --repeats 1 {FAST_STUDENTS}");
+    world.ok(&compare);
+    rename("both/training-logs/0.safetensors", "both/training-logs/0.bin");
+    std::fs::remove_file(world.path("both/report.json")).unwrap();
+    world.ok(&compare);
+    // The proxy was not trained again.
+    assert!(!world.path("both/training-logs/0.safetensors").exists());
 }
 
 fn start(world: &World, arguments: &str) -> Child {

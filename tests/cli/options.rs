@@ -103,7 +103,7 @@ fn the_rules_take_what_they_say() {
     let mut scores: Vec<f64> = {
         chosen("easy", "--rule easy");
         let rows = world.csv("easy/scores.csv");
-        rows.iter().filter(|row| row["class"] == "ant").map(|row| row["el2n"].parse().unwrap()).collect()
+        rows.iter().filter(|row| row["class"] == "ant").map(|row| row["value"].parse().unwrap()).collect()
     };
     scores.sort_by(f64::total_cmp);
     assert_eq!(scores.len(), 12);

@@ -68,7 +68,7 @@ pub(in crate::cli) fn run(args: &DemoArgs, console: &Console) -> Result<()> {
         common: request.common,
         methods: vec![Method::RANDOM, Method::EL2N, Method::PCA, Method::RANDOM_COMPOSITES],
         repeats: args.repeats.get(),
-        first_log: compressed.read(compress::LOG)?,
+        first_log: compress::read_log(&compressed)?,
     };
     let made = compare(&request, &data, (&comparison, false), args.device, console)?;
     let explained = explain(&made);

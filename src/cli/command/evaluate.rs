@@ -38,7 +38,8 @@ pub(in crate::cli) fn run(args: &EvaluateCommand, console: &Console) -> Result<(
     let data = super::load(&args.data, &settings, split_seed, console)?;
     let grid = args.grid.or(manifest.as_ref().map(|manifest| manifest.spec.grid)).unwrap_or(Grid::WHOLE);
     // A set of ours is called by its own folder, also where its `data` was named.
-    let name = name_of(if manifest.is_some() { &folder.join("..") } else { &args.set });
+    let parent = folder.join("..");
+    let name = name_of(if manifest.is_some() { &parent } else { &args.set });
     let set = read(&folder, &data, (settings.image_size as u32, grid, name), args, console)?;
     let seen = ensure_unseen(&folder, &set, &data, manifest.as_ref())?;
     seen.iter().for_each(|text| console.warn(text));

@@ -1,6 +1,6 @@
-//! Whether a file holds the whole of its image, for formats whose decoders do not notice.
+//! Checks that a file holds the whole of its image, for formats whose decoders do not notice.
 
-/// Whether an end-of-image marker follows the first scan.
+/// `true` where an end-of-image marker follows the first scan.
 ///
 /// The decoder is lenient and paints what is missing gray, so a file cut short is found here.
 /// Entropy-coded data never holds `FF D9` (a byte `FF` is followed by a stuffed 0), and the search
@@ -26,8 +26,8 @@ pub(super) fn jpeg_is_complete(bytes: &[u8]) -> bool {
     false
 }
 
-/// Whether the file is as long as its RIFF header says. The decoder does not miss what follows the
-/// pixels, and there lies the orientation.
+/// `true` where the file is as long as its RIFF header says. The decoder does not notice that the part behind the pixels is
+/// missing, and the orientation lies there.
 pub(super) fn webp_is_complete(bytes: &[u8]) -> bool {
     match bytes.get(4..8).and_then(|size| size.try_into().ok()) {
         Some(size) => bytes.len() as u64 >= u64::from(u32::from_le_bytes(size)) + 8,

@@ -1,10 +1,10 @@
-//! What the header of a file announces, and how much of it is allowed: looked at before memory is taken for pixels.
+//! Header of an image file: the size it announces, which is checked before memory is taken for pixels.
 
 use image::{ImageDecoder, ImageFormat};
 
 use super::{DecodeError, decoder, format_of, name};
 
-/// How large an image may be before it is refused; checked on the header, before memory is taken.
+/// Largest size of an image that is not refused; checked on the header, before memory is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Most pixels in a row.
@@ -23,7 +23,7 @@ impl Default for Limits {
     }
 }
 
-/// What the header of an image file announces.
+/// Header of an image file: the format and size it announces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
     /// Name of the format, such as `JPEG`.
@@ -64,10 +64,10 @@ pub fn within(header: &Header, limits: &Limits) -> Result<(), DecodeError> {
     Ok(())
 }
 
-/// What a PNG announces. Its decoder refuses sizes beyond the address space without naming them, which on wasm is
+/// Header of a PNG. Its decoder refuses sizes beyond the address space without naming them, which on wasm is
 /// 2 GiB.
 pub(super) fn png_header(bytes: &[u8], format: ImageFormat) -> Option<Header> {
-    /// Where the first chunk's data lie, behind the signature, a length and a name.
+    /// Offset of the first chunk's data, behind the signature, a length and a name.
     const IHDR: usize = 16;
     let number = |at: usize| Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
     if format != ImageFormat::Png {

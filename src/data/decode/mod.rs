@@ -25,7 +25,7 @@ use self::header::{announced, png_header};
 use self::rgb::into_rgb;
 use super::Image;
 
-/// Why a file is no image that can be used. The file's name is known to the caller.
+/// Reason for which a file is no image that can be used. The caller knows the file's name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
@@ -51,7 +51,7 @@ pub enum DecodeError {
         height: u32,
         /// Bytes of decoded pixels the file announces.
         bytes: u64,
-        /// What is allowed.
+        /// Largest size that is allowed.
         limits: Limits,
     },
     /// The file ends before its image does.
@@ -65,7 +65,7 @@ pub enum DecodeError {
     Damaged {
         /// Name of the format.
         format: String,
-        /// What the decoder says.
+        /// Message of the decoder.
         reason: String,
     },
 }

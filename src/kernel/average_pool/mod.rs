@@ -112,7 +112,7 @@ mod tests {
     #[test]
     #[cfg(feature = "wgpu")]
     fn means_and_their_gradients_are_burns_on_a_gpu() {
-        if let Some(device) = crate::kernel::testing::wgpu() {
+        if let Some(device) = crate::device::testing::wgpu() {
             check(&device);
         }
     }

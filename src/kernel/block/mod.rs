@@ -32,14 +32,29 @@ pub(crate) enum Norm {
     Instance,
 }
 
-/// What a block does besides convolving.
+/// How a block convolves, and what follows its norm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Form {
+    pub(crate) window: Window,
+    pub(crate) relu: bool,
+    /// After the ReLU. Not together with a shortcut.
+    pub(crate) pool: Pooling,
+}
+
+/// What a backend is told of a block: its [`Form`], and its norm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     pub(crate) window: Window,
     pub(crate) norm: Norm,
     pub(crate) relu: bool,
-    /// After the ReLU. Not together with a shortcut.
     pub(crate) pool: Pooling,
+}
+
+impl Form {
+    fn with(self, norm: Norm) -> Layout {
+        let Self { window, relu, pool } = self;
+        Layout { window, norm, relu, pool }
+    }
 }
 
 /// What is added on the way. (An `Option` does not cross burn's dispatch.)
@@ -144,45 +159,58 @@ pub(crate) trait BlockBackward: Block {
     ) -> BlockGradients<Self>;
 }
 
-/// The tensors of a block: images `[B, H, W, C]`, weights `[O, C, K, K]`, scale and shift `[O]`,
-/// shortcut `[B, H', W', O]`, bias `[O]`.
+/// The tensors of every block: images `[B, H, W, C]`, weights `[O, C, K, K]`, scale and shift `[O]`.
 #[derive(Clone, Debug)]
 pub(crate) struct Operands {
     pub(crate) images: Tensor<4>,
     pub(crate) weights: Tensor<4>,
     pub(crate) scale: Tensor<1>,
     pub(crate) shift: Tensor<1>,
-    /// With a BatchNorm only.
-    pub(crate) shortcut: Option<Tensor<4>>,
-    /// With an InstanceNorm only, where it has [no effect](Added::Bias).
-    pub(crate) bias: Option<Tensor<1>>,
 }
 
-impl Operands {
-    fn added(&self, norm: Norm) -> Added<Dispatch> {
-        match (self.shortcut.clone(), self.bias.clone(), norm) {
-            (None, None, _) => Added::Nothing,
-            (Some(shortcut), None, Norm::Batch) => Added::Shortcut(shortcut.into_dispatch()),
-            (None, Some(bias), Norm::Instance) => Added::Bias(bias.into_dispatch()),
-            _ => panic!("a shortcut goes with a BatchNorm, a bias with an InstanceNorm"),
+/// A block's norm in training, and what goes with it.
+#[derive(Clone, Debug)]
+pub(crate) enum Normed {
+    /// By the batch, then a shortcut `[B, H', W', O]` if there is one.
+    Batch { shortcut: Option<Tensor<4>> },
+    /// By each image; the convolution's bias `[O]`, if it has one, has [no effect](Added::Bias).
+    Instance { bias: Option<Tensor<1>> },
+}
+
+impl Normed {
+    fn into_parts(self) -> (Norm, Added<Dispatch>) {
+        match self {
+            Self::Batch { shortcut } => (Norm::Batch, added_shortcut(shortcut)),
+            Self::Instance { bias } => {
+                let bias = bias.map(|bias| Added::Bias(bias.into_dispatch()));
+                (Norm::Instance, bias.unwrap_or(Added::Nothing))
+            }
         }
     }
+}
+
+fn added_shortcut(shortcut: Option<Tensor<4>>) -> Added<Dispatch> {
+    shortcut.map_or(Added::Nothing, |shortcut| Added::Shortcut(shortcut.into_dispatch()))
 }
 
 /// `pool(relu(norm(convolution(images)) + shortcut))` with the moments of the batch or of its images; and those moments, mean
 /// and biased variance, `[O]` or `[B·O]`, off the graph. Differentiable once.
 ///
 /// # Panics
-/// When shapes do not fit, or something is added that does not go with the norm.
-pub(crate) fn block_train(operands: Operands, layout: Layout) -> (Tensor<4>, Tensor<1>, Tensor<1>) {
-    let added = operands.added(layout.norm);
+/// When shapes do not fit.
+pub(crate) fn block_train(
+    operands: Operands,
+    normed: Normed,
+    form: Form,
+) -> (Tensor<4>, Tensor<1>, Tensor<1>) {
+    let (norm, added) = normed.into_parts();
     let found = <Dispatch as Block>::block_train(
         operands.images.into_dispatch(),
         operands.weights.into_dispatch(),
         operands.scale.into_dispatch(),
         operands.shift.into_dispatch(),
         added,
-        layout,
+        form.with(norm),
     );
     let output = Tensor::from_dispatch(found.output);
     (output, Tensor::from_dispatch(found.mean), Tensor::from_dispatch(found.variance))
@@ -191,14 +219,13 @@ pub(crate) fn block_train(operands: Operands, layout: Layout) -> (Tensor<4>, Ten
 /// The same with a BatchNorm and given moments, `[O]` each. Not differentiable.
 ///
 /// # Panics
-/// When shapes do not fit, or something is added that does not go with the norm.
+/// When shapes do not fit.
 pub(crate) fn block_eval(
     operands: Operands,
-    mean: Tensor<1>,
-    variance: Tensor<1>,
-    layout: Layout,
+    shortcut: Option<Tensor<4>>,
+    [mean, variance]: [Tensor<1>; 2],
+    form: Form,
 ) -> Tensor<4> {
-    let added = operands.added(Norm::Batch);
     Tensor::from_dispatch(<Dispatch as Block>::block_eval(
         operands.images.into_dispatch(),
         operands.weights.into_dispatch(),
@@ -206,7 +233,7 @@ pub(crate) fn block_eval(
         operands.shift.into_dispatch(),
         mean.into_dispatch(),
         variance.into_dispatch(),
-        added,
-        layout,
+        added_shortcut(shortcut),
+        form.with(Norm::Batch),
     ))
 }

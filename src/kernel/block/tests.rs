@@ -12,7 +12,8 @@ struct Case {
     images: [usize; 4],
     output: usize,
     kernel: usize,
-    layout: Layout,
+    form: Form,
+    norm: Norm,
     shortcut: bool,
     bias: bool,
 }
@@ -25,9 +26,9 @@ fn case(images: [usize; 4], output: usize, kernel: usize, stride: usize, then: &
         (_, true) => Pooling::Average,
         _ => Pooling::None,
     };
-    let layout = Layout { window, norm, relu: then.contains("relu"), pool };
+    let form = Form { window, relu: then.contains("relu"), pool };
     let [shortcut, bias] = ["shortcut", "bias"].map(|added| then.contains(added));
-    Case { images, output, kernel, layout, shortcut, bias }
+    Case { images, output, kernel, form, norm, shortcut, bias }
 }
 
 fn cases() -> Vec<Case> {
@@ -54,7 +55,7 @@ fn cases() -> Vec<Case> {
 impl Case {
     fn output_shape(&self) -> [usize; 4] {
         let [batch, height, width, _] = self.images;
-        let Window { stride, padding, .. } = self.layout.window;
+        let Window { stride, padding, .. } = self.form.window;
         let side = |length: usize| (length + 2 * padding - self.kernel) / stride + 1;
         [batch, side(height), side(width), self.output]
     }
@@ -86,8 +87,15 @@ impl Case {
             weights: self.tensor::<4>(operands, 1, device).require_grad(),
             scale: self.tensor::<1>(operands, 2, device).require_grad(),
             shift: self.tensor::<1>(operands, 3, device).require_grad(),
-            shortcut: self.shortcut.then(|| self.tensor::<4>(operands, 4, device).require_grad()),
-            bias: self.bias.then(|| self.tensor::<1>(operands, 4, device).require_grad()),
+        }
+    }
+
+    fn normed(&self, operands: &[Vec<f32>], device: &Device) -> Normed {
+        let shortcut = self.shortcut.then(|| self.tensor::<4>(operands, 4, device).require_grad());
+        let bias = self.bias.then(|| self.tensor::<1>(operands, 4, device).require_grad());
+        match self.norm {
+            Norm::Batch => Normed::Batch { shortcut },
+            Norm::Instance => Normed::Instance { bias },
         }
     }
 
@@ -106,8 +114,8 @@ fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
 /// Output, moments, and the gradient of every operand.
 fn ours(case: &Case, operands: &[Vec<f32>], device: &Device) -> Vec<Vec<f32>> {
     let device = device.clone().autodiff();
-    let tensors = case.tensors(operands, &device);
-    let (output, mean, variance) = block_train(tensors.clone(), case.layout);
+    let (tensors, normed) = (case.tensors(operands, &device), case.normed(operands, &device));
+    let (output, mean, variance) = block_train(tensors.clone(), normed.clone(), case.form);
     let loss = (output.clone() * case.upstream(output.dims(), &device)).sum();
     let gradients = loss.backward();
     let of = |tensor: Option<Tensor<4>>| values(tensor.expect("tracked"));
@@ -120,8 +128,10 @@ fn ours(case: &Case, operands: &[Vec<f32>], device: &Device) -> Vec<Vec<f32>> {
         values(tensors.scale.grad(&gradients).expect("tracked")),
         values(tensors.shift.grad(&gradients).expect("tracked")),
     ];
-    found.extend(tensors.shortcut.map(|shortcut| of(shortcut.grad(&gradients))));
-    found.extend(tensors.bias.map(|bias| values(bias.grad(&gradients).expect("tracked"))));
+    found.extend(match normed {
+        Normed::Batch { shortcut } => shortcut.map(|shortcut| of(shortcut.grad(&gradients))),
+        Normed::Instance { bias } => bias.map(|bias| values(bias.grad(&gradients).expect("tracked"))),
+    });
     found
 }
 
@@ -147,21 +157,21 @@ fn burns(case: &Case, operands: &[Vec<f32>]) -> Vec<Vec<f32>> {
     use burn::tensor::module::{avg_pool2d, batch_norm_train, conv2d, max_pool2d};
     use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
     let device = Device::flex().autodiff();
-    let tensors = case.tensors(operands, &device);
+    let (tensors, normed) = (case.tensors(operands, &device), case.normed(operands, &device));
     let images = tensors.images.clone().permute([0, 3, 1, 2]);
-    let Window { stride, padding, .. } = case.layout.window;
+    let Window { stride, padding, .. } = case.form.window;
     let options = ConvOptions::new([stride; 2], [padding; 2], [1; 2], 1);
     let convolved = conv2d(images, tensors.weights.clone(), None, options);
     let (scale, shift) = (tensors.scale.clone(), tensors.shift.clone());
-    let (mut output, mean, variance) = match case.layout.norm {
-        Norm::Batch => {
+    let (mut output, mean, variance) = match &normed {
+        Normed::Batch { .. } => {
             let normal = batch_norm_train(convolved, scale, shift, EPSILON);
             (normal.output, normal.mean, normal.variance)
         }
-        Norm::Instance => {
+        Normed::Instance { bias } => {
             let (output, mean, variance) =
                 burns_instance_norm(convolved.clone(), scale.clone(), shift.clone());
-            match &tensors.bias {
+            match bias {
                 // As PyTorch has it: added, and taken away by the norm.
                 Some(bias) => {
                     let bias = bias.clone().reshape([1, case.output, 1, 1]);
@@ -171,13 +181,13 @@ fn burns(case: &Case, operands: &[Vec<f32>]) -> Vec<Vec<f32>> {
             }
         }
     };
-    if let Some(shortcut) = &tensors.shortcut {
+    if let Normed::Batch { shortcut: Some(shortcut) } = &normed {
         output = output + shortcut.clone().permute([0, 3, 1, 2]);
     }
-    if case.layout.relu {
+    if case.form.relu {
         output = burn::tensor::activation::relu(output);
     }
-    output = match case.layout.pool {
+    output = match case.form.pool {
         Pooling::None => output,
         Pooling::Max => max_pool2d(output, MaxPoolOptions::new([2, 2])),
         Pooling::Average => avg_pool2d(output, AvgPoolOptions::new([2, 2])),
@@ -195,9 +205,11 @@ fn burns(case: &Case, operands: &[Vec<f32>]) -> Vec<Vec<f32>> {
         values(tensors.scale.grad(&gradients).expect("tracked")),
         values(tensors.shift.grad(&gradients).expect("tracked")),
     ];
-    found.extend(tensors.shortcut.map(|shortcut| of(shortcut.grad(&gradients))));
-    // That of a bias is a sum of what rounding leaves.
-    found.extend(tensors.bias.map(|_| vec![0.0; case.output]));
+    found.extend(match normed {
+        Normed::Batch { shortcut } => shortcut.map(|shortcut| of(shortcut.grad(&gradients))),
+        // That of a bias is a sum of what rounding leaves.
+        Normed::Instance { bias } => bias.map(|_| vec![0.0; case.output]),
+    });
     found
 }
 
@@ -217,7 +229,7 @@ fn assert_close(case: &Case, found: &[Vec<f32>], expected: &[Vec<f32>], toleranc
             error <= tolerance * size.max(1e-3),
             "{name}: {error:e} of {size} in {:?} {:?}",
             case.images,
-            case.layout
+            (case.norm, case.form)
         );
     }
 }
@@ -264,7 +276,7 @@ fn gpu_cases() -> Vec<Case> {
 #[test]
 #[cfg(feature = "wgpu")]
 fn a_block_on_a_gpu_agrees_with_the_cpu() {
-    let Some(device) = crate::kernel::testing::wgpu() else { return };
+    let Some(device) = crate::device::testing::wgpu() else { return };
     for case in gpu_cases() {
         let operands = case.operands();
         let found = ours(&case, &operands, &device);
@@ -279,7 +291,7 @@ fn loss_by_hand(case: &Case, operands: &[Vec<f32>], nudge: (usize, usize, f64)) 
         f64::from(operands[operand][place]) + nudged
     };
     let ([batch, height, width, input], [_, rows, columns, output]) = (case.images, case.output_shape());
-    let Window { stride, padding, .. } = case.layout.window;
+    let Window { stride, padding, .. } = case.form.window;
     let mut values = vec![0.0; batch * rows * columns * output];
     for (place, value) in values.iter_mut().enumerate() {
         let (n, pixel) = (place % output, place / output);
@@ -300,7 +312,7 @@ fn loss_by_hand(case: &Case, operands: &[Vec<f32>], nudge: (usize, usize, f64)) 
     for (place, value) in values.iter_mut().enumerate() {
         *value += if case.bias { at(4, place % output) } else { 0.0 };
     }
-    let group = match case.layout.norm {
+    let group = match case.norm {
         Norm::Batch => batch * rows * columns,
         Norm::Instance => rows * columns,
     };
@@ -318,11 +330,11 @@ fn loss_by_hand(case: &Case, operands: &[Vec<f32>], nudge: (usize, usize, f64)) 
         if case.shortcut {
             *value += at(4, place);
         }
-        if case.layout.relu {
+        if case.form.relu {
             *value = value.max(0.0);
         }
     }
-    if case.layout.pool != Pooling::None {
+    if case.form.pool != Pooling::None {
         let shape = [batch, rows / 2, columns / 2, output];
         let pooled = |place: usize| {
             let (n, pixel) = (place % output, place / output);
@@ -330,7 +342,7 @@ fn loss_by_hand(case: &Case, operands: &[Vec<f32>], nudge: (usize, usize, f64)) 
             let value =
                 |dy: usize, dx: usize| values[((b * rows + 2 * y + dy) * columns + 2 * x + dx) * output + n];
             let window = [value(0, 0), value(0, 1), value(1, 0), value(1, 1)];
-            match case.layout.pool {
+            match case.form.pool {
                 Pooling::Average => window.iter().sum::<f64>() / 4.0,
                 _ => window.into_iter().fold(f64::NEG_INFINITY, f64::max),
             }
@@ -360,7 +372,7 @@ fn a_blocks_gradients_are_its_finite_differences() {
                     "{} at {place}: {} should be {slope} in {:?}",
                     NAMES[3 + operand],
                     gradient[place],
-                    case.layout
+                    (case.norm, case.form)
                 );
             }
         }
@@ -369,7 +381,7 @@ fn a_blocks_gradients_are_its_finite_differences() {
 
 #[test]
 fn given_the_moments_of_the_batch_evaluation_is_the_training_pass() {
-    for case in cases().into_iter().filter(|case| case.layout.norm == Norm::Batch) {
+    for case in cases().into_iter().filter(|case| case.norm == Norm::Batch) {
         let device = Device::flex().autodiff();
         let operands = case.operands();
         let train = ours(&case, &operands, &Device::flex());
@@ -377,7 +389,8 @@ fn given_the_moments_of_the_batch_evaluation_is_the_training_pass() {
             Tensor::<1>::from_data(TensorData::new(values.clone(), [case.output]), (&device, DType::F32))
         };
         let tensors = case.tensors(&operands, &device);
-        let output = block_eval(tensors, moment(&train[1]), moment(&train[2]), case.layout);
+        let shortcut = case.shortcut.then(|| case.tensor::<4>(&operands, 4, &device));
+        let output = block_eval(tensors, shortcut, [moment(&train[1]), moment(&train[2])], case.form);
         assert_eq!(values(output), train[0]);
     }
 }

@@ -96,7 +96,7 @@ mod tests {
     #[test]
     #[cfg(feature = "wgpu")]
     fn vectors_are_joined_and_cut_apart_on_a_gpu() {
-        if let Some(device) = crate::kernel::testing::wgpu() {
+        if let Some(device) = crate::device::testing::wgpu() {
             check(&device);
         }
     }

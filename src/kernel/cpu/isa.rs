@@ -2,8 +2,8 @@
 
 use std::sync::OnceLock;
 
-use super::convolution::transform::{self, Squares};
-use super::{lanes, normalise, optimizer, pool, tile};
+use super::transform::Squares;
+use super::{lanes, normalise, optimizer, pool, tile, transform};
 
 /// The inner kernels, compiled for one instruction set.
 ///

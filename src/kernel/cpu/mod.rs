@@ -1,7 +1,7 @@
 //! The CPU's kernels: slices in, slices out; nothing here knows burn.
 //!
-//! `lanes` is the vector arithmetic of each instruction set; `tile`, `normalise`, `pool` and `optimizer` are the inner
-//! kernels written in it; `isa` compiles them for each set and picks one at run time. Around them, in
+//! `lanes` is the vector arithmetic of each instruction set; `tile`, `transform`, `normalise`, `pool` and `optimizer` are the
+//! inner kernels written in it; `isa` compiles them for each set and picks one at run time. Around them, in
 //! safe code but for the calls: `convolution`, `block`, `max_pool` and `update` work on whole batches and cut
 //! them into pieces for the threads.
 
@@ -20,6 +20,7 @@ mod shared;
 #[cfg(test)]
 mod testing;
 mod tile;
+mod transform;
 pub(crate) mod update;
 
 pub(crate) use buffer::Buffer;

@@ -221,7 +221,7 @@ mod tests {
     #[test]
     #[cfg(feature = "wgpu")]
     fn exponentials_keep_their_digits_on_wgpu() {
-        if let Some(device) = crate::kernel::testing::wgpu() {
+        if let Some(device) = crate::device::testing::wgpu() {
             check_exponentials(&device);
         }
     }
@@ -235,7 +235,7 @@ mod tests {
     #[test]
     #[cfg(feature = "wgpu")]
     fn two_labels_weigh_as_they_are_told_on_wgpu() {
-        if let Some(device) = crate::kernel::testing::wgpu() {
+        if let Some(device) = crate::device::testing::wgpu() {
             check_mixed(&device);
         }
     }
@@ -249,7 +249,7 @@ mod tests {
     #[test]
     #[cfg(feature = "wgpu")]
     fn loss_and_gradient_agree_with_pytorch_on_wgpu() {
-        if let Some(device) = crate::kernel::testing::wgpu() {
+        if let Some(device) = crate::device::testing::wgpu() {
             check(&device);
         }
     }

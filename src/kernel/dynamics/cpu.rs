@@ -5,9 +5,9 @@ use burn::backend::{Flex, TensorMetadata};
 use burn::tensor::TensorData;
 
 use super::{COLUMNS, TrainingDynamics};
+use crate::dynamics::Dynamics;
 use crate::kernel::probe::{Work, span};
 use crate::parallel;
-use crate::score::Dynamics;
 
 impl TrainingDynamics for Flex {
     fn dynamics(logits: FloatTensor<Self>, labels: IntTensor<Self>) -> FloatTensor<Self> {

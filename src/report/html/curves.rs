@@ -29,7 +29,6 @@ pub(super) fn curves(report: &Report) -> Option<Markup> {
     struct Panel {
         label: String,
         loss: Lines,
-        accuracy: Lines,
     }
     let mut bucket = 1;
     let panels: Vec<Panel> =
@@ -45,27 +44,14 @@ pub(super) fn curves(report: &Report) -> Option<Markup> {
                         steps(curve).into_iter().zip(curve.train_loss.iter().copied()).collect()
                     }));
                 bucket = bucket.max(averaged);
-                let accuracy = result
-                    .curves
-                    .iter()
-                    .map(|curve| {
-                        steps(curve)
-                            .into_iter()
-                            .zip(&curve.val_top1)
-                            .filter_map(|(step, value)| Some((step, (*value)?)))
-                            .collect()
-                    })
-                    .filter(|points: &Vec<_>| !points.is_empty())
-                    .collect();
-                Panel { label, loss, accuracy }
+                Panel { label, loss }
             })
             .collect();
     let highest =
         |values: &mut dyn Iterator<Item = f64>| values.filter(|value| value.is_finite()).fold(0.0, f64::max);
-    let all = |pick: fn(&Panel) -> &Lines| panels.iter().flat_map(pick).flatten();
-    let x = Axis::exactly(0.0, highest(&mut all(|panel| &panel.loss).map(|point| point.0)), 4)?;
-    let loss = Axis::covering(0.0, highest(&mut all(|panel| &panel.loss).map(|point| point.1)), 4)?;
-    let accuracy = Axis::covering(0.0, highest(&mut all(|panel| &panel.accuracy).map(|point| point.1)), 4)?;
+    let points = || panels.iter().flat_map(|panel| &panel.loss).flatten();
+    let x = Axis::exactly(0.0, highest(&mut points().map(|point| point.0)), 4)?;
+    let loss = Axis::covering(0.0, highest(&mut points().map(|point| point.1)), 4)?;
     Some(html! {
         p.quiet {
             "One line for each run, the same axes in every panel."
@@ -78,10 +64,6 @@ pub(super) fn curves(report: &Report) -> Option<Markup> {
                     div.axes {
                         p.unit { "training loss" }
                         (svg::lines(&x, &loss, &panel.loss, &ends("Training loss", &panel.label, &panel.loss)))
-                        @if !panel.accuracy.is_empty() {
-                            p.unit { "validation top-1 (%)" }
-                            (svg::lines(&x, &accuracy, &panel.accuracy, &ends("Validation top-1", &panel.label, &panel.accuracy)))
-                        }
                         p.unit.below { "step" }
                     }
                 }
@@ -94,7 +76,7 @@ pub(super) fn curves(report: &Report) -> Option<Markup> {
     })
 }
 
-/// What a screen reader says of a plot of lines: where each run begins and ends.
+/// Text for a screen reader on a plot of lines: the first and the last value of each run.
 pub(super) fn ends(what: &str, label: &str, series: &[Vec<(f64, f64)>]) -> String {
     let runs: Vec<String> = series
         .iter()
@@ -112,7 +94,6 @@ fn curve_table(report: &Report) -> Markup {
                     th scope="col" { "seed" }
                     th scope="col" { "step" }
                     th scope="col" { "training loss" }
-                    th scope="col" { "validation top-1 (%)" }
                 }
             }
             tbody {
@@ -126,7 +107,6 @@ fn curve_table(report: &Report) -> Markup {
                                 td { (curve.seed) }
                                 td { (step) }
                                 td { @if let Some(loss) = curve.train_loss.get(i) { (format!("{loss:.3}")) } }
-                                td { @if let Some(Some(top1)) = curve.val_top1.get(i) { (format!("{top1:.1}")) } }
                             }
                         }
                     }

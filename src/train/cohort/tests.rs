@@ -34,7 +34,8 @@ mod on_a_gpu {
     use super::*;
     use crate::augment::{Augmentation, MixKind, Normalise};
     use crate::device::Precision;
-    use crate::model::{Architecture, ModelConfig};
+    use crate::model::{Architecture, ModelConfig, Stem};
+    use crate::train::student::tests::{of, wide};
     use crate::train::{Optimizer, Task, TrainConfig};
 
     type Learned = (Vec<CurvePoint>, Vec<StateTensor>);
@@ -65,7 +66,7 @@ mod on_a_gpu {
     /// Trains students of this shape together and one by one.
     fn assert_as_alone(model: &ModelConfig, optimizer: Optimizer, gpu: &Device) {
         // Three batches an epoch, the last of them smaller.
-        let steps = if model.architecture == Architecture::ResNet18 { 3 } else { 7 };
+        let steps = if model.network.architecture() == Architecture::ResNet18 { 3 } else { 7 };
         let config = TrainConfig { optimizer, ..config(steps) };
         let mut alone = students(model, config, gpu);
         for student in &mut alone {
@@ -90,12 +91,12 @@ mod on_a_gpu {
 
     #[test]
     fn stacked_students_learn_bit_for_bit_what_they_learn_alone() {
-        let Some(gpu) = crate::kernel::testing::wgpu() else { return };
-        let small = |architecture| ModelConfig { architecture, ..model() };
+        let Some(gpu) = crate::device::testing::wgpu() else { return };
+        let small = |architecture| of(architecture, Stem::ImageNet);
         for (model, optimizer) in [
             (small(Architecture::ConvNet), Optimizer::AdamW),
             // Channels and classes that fill no vector.
-            (ModelConfig { width: 7, classes: 5, ..model() }, Optimizer::Sgd),
+            (ModelConfig { classes: 5, ..wide(7) }, Optimizer::Sgd),
             (small(Architecture::ConvNetD), Optimizer::AdamW),
             (small(Architecture::ResNet18), Optimizer::AdamW),
         ] {
@@ -105,16 +106,16 @@ mod on_a_gpu {
 
     #[test]
     fn so_do_stacked_students_in_mixed_precision() {
-        let Some((gpu, _)) = crate::kernel::testing::matrix_units() else { return };
+        let Some((gpu, _)) = crate::device::testing::matrix_units() else { return };
         for architecture in [Architecture::ConvNet, Architecture::ResNet18] {
-            let model = ModelConfig { architecture, precision: Precision::Mixed, ..model() };
+            let model = ModelConfig { precision: Precision::Mixed, ..of(architecture, Stem::ImageNet) };
             assert_as_alone(&model, Optimizer::AdamW, &gpu);
         }
     }
 
     #[test]
     fn a_student_put_aside_in_a_stack_goes_on_alone() {
-        let Some(gpu) = crate::kernel::testing::wgpu() else { return };
+        let Some(gpu) = crate::device::testing::wgpu() else { return };
         let fresh = || students(&model(), config(6), &gpu);
         let mut cohort = Cohort::new(fresh());
         block_on(cohort.advance(4)).expect("the GPU answers");
@@ -129,17 +130,17 @@ mod on_a_gpu {
 
     #[test]
     fn students_of_other_shapes_or_steps_are_not_stacked() {
-        let Some(gpu) = crate::kernel::testing::wgpu() else { return };
+        let Some(gpu) = crate::device::testing::wgpu() else { return };
         let new = |model: &ModelConfig, config, count| {
             Student::new(model, config, task(count, lively()), 1, &gpu).expect("a valid student")
         };
-        let wide = ModelConfig { width: 9, ..model() };
+        let wider = wide(9);
         let mut cohort = Cohort::new(vec![
             new(&model(), config(6), 24),
-            new(&wide, config(6), 24),
+            new(&wider, config(6), 24),
             new(&model(), config(7), 24),
             new(&model(), config(6), 25),
-            new(&wide, config(6), 24),
+            new(&wider, config(6), 24),
         ]);
         block_on(cohort.advance(1)).expect("the GPU answers");
         let members: Vec<_> = cohort.stacks.iter().map(|stack| stack.members.clone()).collect();
@@ -153,15 +154,16 @@ mod on_a_gpu {
 
     #[test]
     fn a_student_that_fills_the_gpu_alone_is_not_stacked() {
-        let Some(gpu) = crate::kernel::testing::wgpu() else { return };
+        let Some(gpu) = crate::device::testing::wgpu() else { return };
         let config = TrainConfig { batch: 24, ..config(2) };
         // A batch of 24 images of 16 x 16 pixels: two students of this width would pass the limit, one does not.
-        let model = ModelConfig { width: MAX_STACKED_FLOATS / (24 * 16 * 16) / 2 + 1, ..model() };
+        let width = MAX_STACKED_FLOATS / (24 * 16 * 16) / 2 + 1;
+        let model = wide(width);
         let progress = |seed| {
             Progress::new([], &model, config, task(24, lively()), seed, &gpu).expect("a valid progress")
         };
         assert_eq!(together(&progress(1)), 1);
-        let narrow = ModelConfig { width: model.width - 1, ..model };
+        let narrow = wide(width - 1);
         let progress =
             Progress::new([], &narrow, config, task(24, lively()), 1, &gpu).expect("a valid progress");
         assert_eq!(together(&progress), 2);
@@ -169,7 +171,7 @@ mod on_a_gpu {
 
     #[test]
     fn students_beside_one_another_bring_their_images_to_a_gpu_once() {
-        let Some(gpu) = crate::kernel::testing::wgpu() else { return };
+        let Some(gpu) = crate::device::testing::wgpu() else { return };
         let shared = task(24, lively());
         let mut cohort = Cohort::default();
         // Views may differ, but neither the images nor what they are normalised by.

@@ -9,16 +9,17 @@ mod products;
 
 use burn::module::Module;
 use burn::optim::GradientsParams;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, TensorData};
 use serde::Serialize;
 
 use super::config::{Decay, Length, Optimizer, Schedule, TrainConfig};
 use super::optimizer::OptimizerState;
-use crate::device::{Precision, upload};
+use crate::device::{DeviceError, Precision, read, upload};
 use crate::fault::{Fault, Faulty};
 use crate::kernel::convolution::reference::OF_HALVES;
 use crate::kernel::cross_entropy::{Target, mixed_cross_entropy};
-use crate::model::{Architecture, ModelConfig, Stem};
+use crate::kernel::read_all;
+use crate::model::{ModelConfig, ModelError, NetworkKind};
 use crate::random::{Purpose, Stream};
 
 /// The findings about a device.
@@ -44,8 +45,17 @@ pub struct SelfCheck {
 #[non_exhaustive]
 pub enum CheckError {
     /// The device did not answer.
-    #[error("the device did not answer: {0}")]
-    Device(String),
+    #[error("the device did not answer: {}", .0.reason())]
+    Device(DeviceError),
+    /// The network of the check cannot be made.
+    #[error("the device did not answer: no network: {0}")]
+    Network(ModelError),
+}
+
+impl From<DeviceError> for CheckError {
+    fn from(error: DeviceError) -> Self {
+        Self::Device(error)
+    }
 }
 
 /// Steps of training in a check.
@@ -77,10 +87,6 @@ pub async fn self_check(device: &Device, precision: Precision) -> Result<SelfChe
         && worst_product.is_none_or(|error| error < OF_HALVES)
         && loss_after < 0.8 * loss_before;
     Ok(SelfCheck { ok, worst_error, worst_product, loss_before, loss_after })
-}
-
-async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, CheckError> {
-    crate::device::read(tensor).await.map_err(CheckError::Device)
 }
 
 /// Largest error of losses and gradients on random logits, against double precision.
@@ -136,15 +142,13 @@ async fn train(device: &Device, precision: Precision) -> Result<(f64, f64), Chec
     const BATCH: usize = 24;
     const CLASSES: usize = 4;
     let model = ModelConfig {
-        architecture: Architecture::ConvNet,
-        width: 8,
-        stem: Stem::ImageNet,
+        network: NetworkKind::ConvNet { width: 8 },
         classes: CLASSES,
         image_size: SIDE,
         precision,
     };
     let autodiff = device.clone().autodiff();
-    let mut network = model.init(0, &autodiff).map_err(|e| CheckError::Device(format!("no network: {e}")))?;
+    let mut network = model.init(0, &autodiff).map_err(CheckError::Network)?;
     let config = TrainConfig {
         optimizer: Optimizer::AdamW,
         lr: 0.02,
@@ -174,7 +178,7 @@ async fn train(device: &Device, precision: Precision) -> Result<(f64, f64), Chec
     // The last network must be usable off the graph, too: evaluation runs there.
     let logits = network.valid().forward_eval(input.inner());
     let finite = read(logits).await?.iter().all(|z| z.is_finite());
-    let shares = crate::device::read_all(losses).await.map_err(CheckError::Device)?;
+    let shares = read_all(losses).await?;
     let losses: Vec<f64> =
         shares.chunks(BATCH).map(|shares| shares.iter().map(|&s| f64::from(s)).sum()).collect();
     let last = if finite { losses[STEPS] } else { f64::INFINITY };
@@ -202,7 +206,7 @@ mod tests {
     #[test]
     #[cfg(feature = "wgpu")]
     fn a_gpu_passes_the_check() {
-        let Some(device) = crate::kernel::testing::wgpu() else { return };
+        let Some(device) = crate::device::testing::wgpu() else { return };
         let check = pollster::block_on(self_check(&device, Precision::Full)).expect("the GPU answers");
         assert!(check.ok && check.worst_product.is_none(), "{check:?}");
     }
@@ -210,7 +214,7 @@ mod tests {
     #[test]
     #[cfg(feature = "wgpu")]
     fn matrix_units_pass_the_check_in_mixed_precision() {
-        let Some((device, _)) = crate::kernel::testing::matrix_units() else { return };
+        let Some((device, _)) = crate::device::testing::matrix_units() else { return };
         let check = pollster::block_on(self_check(&device, Precision::Mixed)).expect("the GPU answers");
         assert!(check.ok, "{check:?}");
         // Products in full precision would have hardly an error.

@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
-use super::{CheckError, read};
+use super::CheckError;
 use crate::augment::{Augmentation, Executor, Layout as Order, Normalise, Planner};
 use crate::data::{Grid, ImageSet};
-use crate::device::{Precision, upload};
+use crate::device::{Precision, read, upload};
 use crate::kernel::average_pool::average_pool;
-use crate::kernel::block::{Layout, Norm, Operands, Pooling, block_eval, block_train};
+use crate::kernel::block::{Form, Norm, Normed, Operands, Pooling, block_eval, block_train};
 use crate::kernel::convolution::{Window, convolution};
 use crate::kernel::copy::{joined, part};
 use crate::kernel::cross_entropy::{Target, mixed_cross_entropy};
@@ -17,8 +17,8 @@ use crate::kernel::dynamics::dynamics;
 use crate::kernel::max_pool::{PoolWindow, max_pool};
 use crate::kernel::reshape::reshape;
 use crate::kernel::update::{AdamW, Sgd, adamw, running, sgd};
-use crate::kernel::views::Resident;
 use crate::random::{Purpose, Stream};
+use crate::train::resident::Resident;
 
 /// The numbers of each operation's results, those of one student after those of the other.
 type Results = Vec<Vec<f32>>;
@@ -99,8 +99,8 @@ async fn results(device: &Device, students: Range<usize>) -> Result<Results, Che
         ([2, 24, 24, 3], 7, 3, 1, instance, true, Pooling::Average, false),
     ] {
         let window = Window { stride, padding: kernel / 2, students: count, precision: Precision::Full };
-        let layout = Layout { window, norm, relu, pool };
-        blocks(device, &students, images, output, kernel, layout, shortcut, &mut found).await?;
+        let form = Form { window, relu, pool };
+        blocks(device, &students, images, output, kernel, (norm, form), shortcut, &mut found).await?;
     }
     let autodiff = device.clone().autodiff();
     let mut operand = Operand::new(&autodiff, &students, 12);
@@ -170,7 +170,7 @@ async fn gradient<const D: usize>(
     gradients: &burn::tensor::Gradients,
 ) -> Result<Vec<f32>, CheckError> {
     match of.grad(gradients) {
-        Some(gradient) => read(gradient).await,
+        Some(gradient) => Ok(read(gradient).await?),
         None => Ok(vec![f32::NAN]),
     }
 }
@@ -183,37 +183,41 @@ async fn blocks(
     images: [usize; 4],
     output: usize,
     kernel: usize,
-    layout: Layout,
+    (norm, form): (Norm, Form),
     shortcut: bool,
     found: &mut Results,
 ) -> Result<(), CheckError> {
     let autodiff = device.clone().autodiff();
     let mut operand = Operand::new(&autodiff, students, 11);
-    let side = |length: usize| (length + 2 * layout.window.padding - kernel) / layout.window.stride + 1;
+    let side = |length: usize| (length + 2 * form.window.padding - kernel) / form.window.stride + 1;
     let operands = Operands {
         images: operand.next(images).require_grad(),
         weights: operand.next([output, images[3], kernel, kernel]).require_grad(),
         scale: operand.next([output]).require_grad(),
         shift: operand.next([output]).require_grad(),
-        shortcut: shortcut
-            .then(|| operand.next([images[0], side(images[1]), side(images[2]), output]).require_grad()),
-        bias: (layout.norm == Norm::Instance).then(|| operand.next([output]).require_grad()),
     };
-    let (made, mean, variance) = block_train(operands.clone(), layout);
+    let normed = match norm {
+        Norm::Batch => {
+            let shape = [images[0], side(images[1]), side(images[2]), output];
+            Normed::Batch { shortcut: shortcut.then(|| operand.next(shape).require_grad()) }
+        }
+        Norm::Instance => Normed::Instance { bias: Some(operand.next([output]).require_grad()) },
+    };
+    let (made, mean, variance) = block_train(operands.clone(), normed.clone(), form);
     let gradients = loss(&made, students.len()).backward();
-    if layout.norm == Norm::Batch {
-        found.push(read(block_eval(operands.clone(), mean.clone(), variance.clone(), layout)).await?);
+    if let Normed::Batch { shortcut } = &normed {
+        let moments = [mean.clone(), variance.clone()];
+        found.push(read(block_eval(operands.clone(), shortcut.clone(), moments, form)).await?);
     }
     found.extend([read(made).await?, read(mean).await?, read(variance).await?]);
     found.push(gradient(&operands.images, &gradients).await?);
     found.push(gradient(&operands.weights, &gradients).await?);
     found.push(gradient(&operands.scale, &gradients).await?);
     found.push(gradient(&operands.shift, &gradients).await?);
-    if let Some(shortcut) = &operands.shortcut {
-        found.push(gradient(shortcut, &gradients).await?);
-    }
-    if let Some(bias) = &operands.bias {
-        found.push(gradient(bias, &gradients).await?);
+    match &normed {
+        Normed::Batch { shortcut: Some(shortcut) } => found.push(gradient(shortcut, &gradients).await?),
+        Normed::Instance { bias: Some(bias) } => found.push(gradient(bias, &gradients).await?),
+        Normed::Batch { shortcut: None } | Normed::Instance { bias: None } => {}
     }
     Ok(())
 }
@@ -224,13 +228,12 @@ async fn views(device: &Device) -> Result<f64, CheckError> {
     const IMAGES: usize = 6;
     let mut stream = Stream::new(14, Purpose::Test, 0, 0);
     let pixels = (0..IMAGES * (SIDE * SIDE * 3) as usize).map(|_| stream.next_u32() as u8).collect();
-    let broken = |why: String| CheckError::Device(why);
-    let set = ImageSet::from_parts(SIDE, pixels, vec![0; IMAGES]).map_err(|why| broken(why.to_string()))?;
-    let grid = Grid::TWO;
+    let set = ImageSet::from_parts(SIDE, pixels, vec![0; IMAGES]).expect("as many pixels as labels");
     let planner =
-        Planner::new(Augmentation::default(), grid, SIDE, 0).map_err(|why| broken(why.to_string()))?;
+        Planner::new(Augmentation::default(), Grid::TWO, SIDE, 0).expect("the images hold the grid");
     let normalise = Normalise::IMAGENET;
-    let Some(resident) = Resident::new(&set, &normalise, device) else {
+    let resident = Resident::new(&set, &normalise, device).expect("memory does not fail");
+    let Some(resident) = resident else {
         return Ok(0.0);
     };
     let batch = Tensor::empty([IMAGES, SIDE as usize, SIDE as usize, 3], (device, DType::F32));
@@ -239,7 +242,9 @@ async fn views(device: &Device) -> Result<f64, CheckError> {
     let places = expected.chunks_exact_mut(IMAGES / 2 * (SIDE * SIDE * 3) as usize);
     for ((planned, images), place) in planned.iter_mut().zip([[5, 3, 1], [0, 2, 4]]).zip(places) {
         planner.plan(0, 0, &images, planned);
-        Executor::new(SIDE).execute(&set, planned, &normalise, Order::Nhwc, place);
+        Executor::new(SIDE)
+            .execute(&set, planned, &normalise, Order::Nhwc, place)
+            .expect("memory does not fail");
     }
     let [first, second] = &planned;
     let batch = resident.views_into(batch, 0, &[first, second], device);

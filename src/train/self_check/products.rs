@@ -5,8 +5,8 @@
 
 use burn::tensor::{Device, TensorData};
 
-use super::{CheckError, read};
-use crate::device::{Precision, upload};
+use super::CheckError;
+use crate::device::{Precision, read, upload};
 use crate::kernel::convolution::reference::{Sizes, Sum, error};
 use crate::kernel::convolution::{Window, convolution};
 use crate::kernel::cross_entropy::{Target, mixed_cross_entropy};

@@ -1,29 +1,35 @@
 //! The training loop against PyTorch (`tests/golden/model.py`), and that it can be cut anywhere.
 
+use std::sync::Arc;
+
 use burn::tensor::{DType, TensorData};
 use pollster::block_on;
 use serde::Deserialize;
 
 use super::*;
-use crate::augment::{Crop, Mix, MixKind, Planner, View};
-use crate::data::Rect;
-use crate::device::Precision;
-use crate::model::golden::{CONVNET, bits, distance, golden, numbers};
-use crate::model::{Architecture, StateTensor, Stem, state};
+use crate::augment::{Augmentation, Crop, Mix, MixKind, Normalise, Planner, View};
+use crate::data::{Grid, ImageSet, Rect, Streaming};
+use crate::device::{self, Precision};
+use crate::model::golden::{self, CONVNET, bits, distance, golden, numbers};
+use crate::model::{Architecture, Choices, NetworkKind, StateTensor, Stem, state};
 use crate::train::config::{Decay, Length, Optimizer, Schedule};
 
 const SIDE: usize = 16;
 const CLASSES: usize = 4;
 
 pub(in crate::train) fn model() -> ModelConfig {
-    ModelConfig {
-        architecture: Architecture::ConvNet,
-        width: 8,
-        stem: Stem::ImageNet,
-        classes: CLASSES,
-        image_size: SIDE,
-        precision: Precision::Full,
-    }
+    of(Architecture::ConvNet, Stem::ImageNet)
+}
+
+/// A small network.
+pub(in crate::train) fn of(architecture: Architecture, stem: Stem) -> ModelConfig {
+    let network = architecture.with(Choices { width: 8, stem });
+    ModelConfig { network, classes: CLASSES, image_size: SIDE, precision: Precision::Full }
+}
+
+/// The small ConvNet in another width.
+pub(in crate::train) fn wide(width: usize) -> ModelConfig {
+    ModelConfig { network: NetworkKind::ConvNet { width }, ..model() }
 }
 
 pub(in crate::train) fn task(count: usize, augmentation: Augmentation) -> Task {
@@ -64,6 +70,7 @@ pub(in crate::train) fn weights(student: &Student) -> Vec<StateTensor> {
 
 #[derive(Deserialize)]
 struct Run {
+    #[serde(deserialize_with = "golden::config")]
     config: ModelConfig,
     optimizer: Optimizer,
     lr: f64,
@@ -162,7 +169,7 @@ fn a_student_can_be_put_aside_after_any_step() {
 
 #[test]
 fn a_bias_in_front_of_an_instance_norm_stays_where_it_began() {
-    let model = ModelConfig { architecture: Architecture::ConvNetD, ..model() };
+    let model = of(Architecture::ConvNetD, Stem::ImageNet);
     let mut student = Student::new(&model, config(5), task(24, lively()), 2, &Device::flex()).expect("valid");
     let before = weights(&student);
     block_on(student.advance(5)).expect("trains");
@@ -181,7 +188,7 @@ fn a_bias_in_front_of_an_instance_norm_stays_where_it_began() {
 #[test]
 fn the_number_of_threads_changes_no_weight() {
     // Large enough for the CPU backend to split convolutions and sums between threads.
-    let model = ModelConfig { width: 32, image_size: 32, ..model() };
+    let model = ModelConfig { image_size: 32, ..wide(32) };
     let config = TrainConfig { batch: 50, ..config(2) };
     let pixels = bits("pixels", 50 * 3 * 32 * 32).map(|x| (x >> 24) as u8).collect();
     let images = ImageSet::from_parts(32, pixels, [0, 1, 2, 3, 1].repeat(10)).expect("a valid set");
@@ -280,6 +287,42 @@ fn a_loss_that_is_no_number_is_an_error_that_names_the_step() {
     assert!(error.to_string().contains("lower --lr"), "{error}");
 }
 
+/// A task whose images are read when they are wanted, all or up to one.
+fn streaming(broken: Option<usize>) -> Task {
+    let pixels = bits("pixels", 24 * 3 * SIDE * SIDE).map(|x| (x >> 24) as u8).collect();
+    let labels = (0..24).map(|image| image * 3 % CLASSES as u32).collect();
+    let images = ImageSet::from_parts(SIDE as u32, pixels, labels).expect("a valid set");
+    Task { images: Arc::new(Streaming { images, broken }), ..task(0, lively()) }
+}
+
+#[test]
+fn images_read_when_they_are_wanted_teach_what_those_in_memory_do() {
+    let mut memory = student(7, lively(), 1);
+    let mut other =
+        Student::new(&model(), config(7), streaming(None), 1, &Device::flex()).expect("a valid student");
+    block_on(memory.advance(4)).expect("the CPU answers");
+    block_on(other.advance(4)).expect("the CPU answers");
+    let aside = block_on(memory.checkpoint()).expect("the CPU answers");
+    assert_eq!(block_on(other.checkpoint()).expect("the CPU answers"), aside);
+    block_on(other.advance(3)).expect("the CPU answers");
+    memory.restore(&aside).expect("its own checkpoint");
+    block_on(memory.advance(3)).expect("the CPU answers");
+    assert_eq!(weights(&memory), weights(&other));
+}
+
+#[test]
+fn an_image_that_cannot_be_had_is_an_error_of_its_step_and_leaves_the_student_before_it() {
+    let mut student =
+        Student::new(&model(), config(3), streaming(Some(20)), 1, &Device::flex()).expect("a valid student");
+    // Three batches are an epoch, and have all images.
+    let error = block_on(student.advance(3)).expect_err("four images are broken");
+    assert!(matches!(error, TrainError::Data(_)), "{error}");
+    let made = student.steps_made();
+    assert!(made < 3);
+    assert!(block_on(student.advance(1)).is_err());
+    assert_eq!(student.steps_made(), made);
+}
+
 #[test]
 fn nothing_to_train_on_is_an_error() {
     let made = Student::new(&model(), config(1), task(0, Augmentation::NONE), 1, &Device::flex());
@@ -291,7 +334,7 @@ fn nothing_to_train_on_is_an_error() {
 #[test]
 #[cfg(feature = "wgpu")]
 fn a_gpu_trains_a_student_as_the_cpu_does() {
-    let Some(gpu) = crate::kernel::testing::wgpu() else { return };
+    let Some(gpu) = crate::device::testing::wgpu() else { return };
     let losses = |device: &Device| {
         let config = TrainConfig { lr: 0.002, ..config(12) };
         let mut student =
@@ -311,7 +354,7 @@ fn a_gpu_trains_a_student_as_the_cpu_does() {
 #[test]
 #[cfg(feature = "wgpu")]
 fn mixed_precision_trains_a_student_as_full_precision_does() {
-    let Some((gpu, _)) = crate::kernel::testing::matrix_units() else { return };
+    let Some((gpu, _)) = crate::device::testing::matrix_units() else { return };
     // AdamW's first step goes by the signs of gradients only, and a ResNet of such small images has many near zero.
     for (architecture, optimizer, steps, tolerance) in [
         (Architecture::ConvNet, Optimizer::AdamW, 12, 1e-3),
@@ -319,7 +362,7 @@ fn mixed_precision_trains_a_student_as_full_precision_does() {
     ] {
         let train = |precision| {
             let config = TrainConfig { optimizer, lr: 0.002, ..config(steps) };
-            let model = ModelConfig { architecture, precision, stem: Stem::Small, ..model() };
+            let model = ModelConfig { precision, ..of(architecture, Stem::Small) };
             let mut student =
                 Student::new(&model, config, task(24, lively()), 1, &gpu).expect("a valid student");
             while !student.finished() {

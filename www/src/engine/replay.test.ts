@@ -149,7 +149,7 @@ test('scoring that is stopped gives the epochs that were through, to the engine 
   expect([...scores].map((value) => value.toFixed(3))).toEqual(['0.100', '1.000', '1.200']);
   const [, again] = inner.asked as [string, Memory][];
   const lines = again?.[1].scores?.trim().split('\n') ?? [];
-  expect(lines.slice(0, 3)).toEqual(['path,class,el2n', `cat/a.png,cat,${scores[0]}`, `"cat/b, c.png",cat,1`]);
+  expect(lines.slice(0, 3)).toEqual(['path,class,metric,window,value', `cat/a.png,cat,el2n,1..1,${scores[0]}`, `"cat/b, c.png",cat,el2n,1..1,1`]);
 
   const soon = score();
   const refused = expect(soon).rejects.toThrow('Stopped before the first epoch');

@@ -142,8 +142,8 @@ export class Replay implements Runs {
     if (epoch === 0) throw refuse('usage', 'Stopped before the first epoch was through, so there are no scores yet.');
     const scores = sums[epoch] as Float64Array<ArrayBuffer>;
     const quote = (text: string) => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-    const rows = paths.map((path, at) => `${quote(path)},${quote(set.classes[labels[at] ?? 0]?.name ?? '')},${scores[at]}`);
-    await recall(`path,class,el2n\n${rows.join('\n')}\n`);
+    const rows = paths.map((path, at) => `${quote(path)},${quote(set.classes[labels[at] ?? 0]?.name ?? '')},el2n,1..${epoch},${scores[at]}`);
+    await recall(`path,class,metric,window,value\n${rows.join('\n')}\n`);
     const some: Partial<Scored> = { scores, epochs: score.scored.epochs.slice(0, epoch), suspects: [], counted: epoch, stopped: true };
     return { ...score.scored, ...some };
   }

@@ -94,7 +94,7 @@ export async function score(session: Session, options: Jobs['score']['takes'], r
     const { pLabel, pOther, el2n: norm } = log.epoch(epoch);
     return { pLabel, pOther, el2n: norm, softmax: run.softmax(epoch) ?? null };
   });
-  const table = stopped ? tableOf(session.api, run.el2n(), train.samples, classes) : run.finish(train.samples, classes);
+  const table = stopped ? tableOf(session.api, run.el2n(), counted, train.samples, classes) : run.finish(train.samples, classes);
   const suspects = stopped ? [] : log.suspects();
   log.free();
   run.free();
@@ -119,10 +119,10 @@ export async function score(session: Session, options: Jobs['score']['takes'], r
 }
 
 /** A run that was stopped has whole epochs to count, but no finished table. */
-function tableOf(api: Api, el2n: Float64Array, samples: Tilepress.Sample[], classes: string[]): Tilepress.ScoreTable {
+function tableOf(api: Api, el2n: Float64Array, epochs: number, samples: Tilepress.Sample[], classes: string[]): Tilepress.ScoreTable {
   const quote = (text: string) => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-  const rows = samples.map((sample, at) => `${quote(sample.path)},${quote(classes[sample.class] ?? '')},${el2n[at]}`);
-  return api.ScoreTable.fromCsv(`path,class,el2n\n${rows.join('\n')}\n`);
+  const rows = samples.map((sample, at) => `${quote(sample.path)},${quote(classes[sample.class] ?? '')},el2n,1..${epochs},${el2n[at]}`);
+  return api.ScoreTable.fromCsv(`path,class,metric,window,value\n${rows.join('\n')}\n`);
 }
 
 function counts(labels: Uint32Array, classes: number): number[] {

@@ -11,10 +11,11 @@ use crate::cli::args::ProfileArgs;
 use crate::cli::console::{Console, clock};
 use crate::cli::exit::{Failure, Result, go_on};
 use crate::device::{Precision, read};
-use crate::kernel::dynamics::{dynamics, from_rows};
+use crate::kernel::dynamics::dynamics;
 use crate::kernel::probe::{self, Record};
-use crate::model::{Architecture, ModelConfig, Stem};
+use crate::model::{Choices, ModelConfig, Stem};
 use crate::run::{self, lanes};
+use crate::train::dynamics::from_rows;
 use crate::train::{Cohort, READ_EVERY, Student, TrainError, synthetic_student};
 
 /// Steps that are not measured: the first ones allocate.
@@ -72,9 +73,7 @@ pub(in crate::cli) fn run(args: &ProfileArgs, console: &Console) -> Result<()> {
         return refuse("only a GPU's kernels are compared; give --device");
     }
     let model = ModelConfig {
-        architecture: args.model,
-        width: args.width.get(),
-        stem: args.stem,
+        network: args.model.with(Choices { width: args.width.get(), stem: args.stem }),
         classes: CLASSES,
         image_size: args.image_size as usize,
         precision: args.precision,
@@ -97,10 +96,11 @@ pub(in crate::cli) fn run(args: &ProfileArgs, console: &Console) -> Result<()> {
     let threads = rayon::current_num_threads();
     let ceilings = opened.is_cpu.then(|| ceilings(threads)).flatten();
     let operators = rows(&recorded, ceilings.as_ref());
+    let has = |choice| args.model.choices().contains(&choice);
     let profile = Profile {
         model: args.model.to_string(),
-        width: (args.model != Architecture::ResNet18).then_some(model.width),
-        stem: (args.model == Architecture::ResNet18).then_some(args.stem),
+        width: has("width").then_some(args.width.get()),
+        stem: has("stem").then_some(args.stem),
         image_size: model.image_size,
         batch,
         students: count,
@@ -121,7 +121,7 @@ fn advance(student: &mut Student, steps: usize, scores: bool) -> Result<()> {
     for _ in 0..steps {
         go_on()?;
         if scores {
-            let step = student.step();
+            let step = student.step()?;
             let (images, logits) = (step.images.to_vec(), step.logits);
             let labels = student.task().images.labels();
             let labels: Vec<u32> = images.iter().map(|&image| labels[image as usize]).collect();

@@ -7,9 +7,9 @@ use super::super::buffer::Buffer;
 use super::super::isa::Kernels;
 use super::super::normalise::Moments;
 use super::super::shared::Shared;
-use super::Convolution;
-use super::correlate::{Chunk, Correlation};
+use super::geometry::{Chunk, Correlation};
 use super::pack::Order;
+use super::shape::Convolution;
 use crate::parallel::for_each;
 
 /// Pixels whose moments are taken at once, while they are in the first-level cache.

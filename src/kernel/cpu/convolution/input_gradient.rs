@@ -6,9 +6,9 @@
 use super::super::buffer::Buffer;
 use super::super::isa::Kernels;
 use super::super::shared::Shared;
-use super::Convolution;
-use super::correlate::Correlation;
+use super::geometry::Correlation;
 use super::pack::Order;
+use super::shape::Convolution;
 
 /// The taps that pixels of one residue meet, along one axis.
 struct Taps {

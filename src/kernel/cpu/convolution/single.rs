@@ -4,9 +4,9 @@
 use super::super::buffer::Buffer;
 use super::super::isa::Kernels;
 use super::super::shared::Shared;
-use super::Convolution;
-use super::correlate::{Chunk, Correlation};
 use super::forward::{joined, take};
+use super::geometry::{Chunk, Correlation};
+use super::shape::Convolution;
 
 /// The most products a value for which that holds: on two cores that make 200 GFLOP/s and read 12 GB/s, 27 products take
 /// 0.3 ns, a value written, and read once more, 1 ns.

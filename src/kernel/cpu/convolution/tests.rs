@@ -306,7 +306,7 @@ fn chunks_hold_every_row_of_every_image_once() {
         let (batch, rows) = (1 + random.below(70), 1 + random.below(130));
         let (pixels, floats) = (1 + random.below(130), 1 + random.below(70_000));
         let mut seen = vec![0; batch * rows];
-        for chunk in correlate::chunks(batch, rows, (pixels, 96), (floats, 32 * 1024)) {
+        for chunk in geometry::chunks(batch, rows, (pixels, 96), (floats, 32 * 1024)) {
             assert!(
                 chunk.rows > 0 && (chunk.images == 1 || (chunk.row, chunk.rows) == (0, rows)),
                 "{chunk:?}"

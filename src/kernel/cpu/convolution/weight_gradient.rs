@@ -11,9 +11,9 @@ use super::super::isa::Kernels;
 use super::super::scratch::with_scratch;
 use super::super::shared::Shared;
 use super::super::tile::{Outer, Pixel};
-use super::Convolution;
-use super::correlate::{Chunk, Correlation};
+use super::geometry::{Chunk, Correlation};
 use super::pack::unpack;
+use super::shape::Convolution;
 use super::winograd::{self, Winograd};
 use crate::parallel::for_each;
 

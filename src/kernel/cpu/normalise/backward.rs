@@ -2,7 +2,7 @@
 
 use super::super::lanes::{Lanes, by_lanes};
 use super::forward::{largest, window};
-use super::{Backward, Incoming, Sums};
+use super::jobs::{Backward, Incoming, Sums};
 use crate::kernel::pooling::Pooling;
 
 /// # Safety

@@ -1,7 +1,7 @@
 //! From a convolution's output to a block's.
 
 use super::super::lanes::{Lanes, by_lanes};
-use super::{Forward, Plane};
+use super::jobs::{Forward, Plane};
 use crate::kernel::pooling::Pooling;
 
 /// # Safety

@@ -1,7 +1,7 @@
 //! Mean and variance of each channel, block by block of pixels.
 
 use super::super::lanes::{Lanes, by_lanes};
-use super::Moments;
+use super::jobs::Moments;
 
 /// # Safety
 /// The processor has the instruction set of `L`; the pointers are valid for the sizes the job states.

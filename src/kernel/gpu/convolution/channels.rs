@@ -8,8 +8,7 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
 use super::super::{elementwise, empty};
-use super::product::Vec4;
-use super::shape::LANES;
+use super::vector::{LANES, Vec4};
 
 /// Channels of a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

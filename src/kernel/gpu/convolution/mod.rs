@@ -9,6 +9,7 @@
 mod burns;
 mod channels;
 mod gather;
+mod gathered;
 // WGSL has no matrix units, and a browser nothing else.
 #[cfg(not(target_family = "wasm"))]
 mod matrix_units;
@@ -17,23 +18,24 @@ mod pack;
 mod parts;
 mod product;
 mod shape;
+mod taps;
+mod vector;
 mod weight_gradient;
 
 use burn::backend::TensorMetadata;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-use self::gather::{Gather, Way, gathered_product};
+use self::gather::{Gather, Way, workgroups};
+use self::gathered::gathered_product;
 use self::order::Order;
 use self::pack::pack_weights;
 use self::parts::Parts;
-use self::shape::{LANES, Shape, Tile};
+use self::shape::{Shape, Tile};
+use self::vector::LANES;
 use self::weight_gradient::weight_gradient_product;
 use super::{elementwise, empty, ready, span};
 use crate::kernel::convolution::Window;
-
-/// Rows of workgroups a launch may have in one dimension, by WebGPU's default limits.
-const MAX_WORKGROUPS: usize = 65_535;
 
 /// Convolution of images `[S·B, H, W, C]` with weights `[S·O, C, K, K]` and a bias `[S·O]`, of S students: `[S·B, H', W', O]`.
 pub(in crate::kernel) fn convolve(
@@ -110,12 +112,6 @@ pub(in crate::kernel) fn weight_gradient(
         );
     }
     parts.added(found, weights, shape, students)
-}
-
-/// Workgroups of a gather: so many tiles across, and down so many of all students, in as many dimensions as that takes.
-fn workgroups(across: usize, down: usize) -> CubeCount {
-    let far = down.div_ceil(MAX_WORKGROUPS);
-    CubeCount::Static(across as u32, down.div_ceil(far) as u32, far as u32)
 }
 
 /// The product of gathered images and weights.

@@ -2,8 +2,8 @@
 
 use cubecl::prelude::*;
 
-use super::product::Vec4;
 use super::shape::Shape;
+use super::vector::Vec4;
 
 /// Weights `[O, C, K, K]` of each student as `[taps · C][O]`, or for the way back as `[taps · O][C]`; channels that were
 /// added to fill a vector are zero.

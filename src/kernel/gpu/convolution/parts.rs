@@ -6,7 +6,8 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
 use super::super::{elementwise, empty};
-use super::shape::{LANES, Shape};
+use super::shape::Shape;
+use super::vector::LANES;
 
 /// Workgroups that there are to be, if there are pixels enough: a few for each processor of a large GPU.
 const WORKGROUPS: usize = 512;

@@ -3,9 +3,7 @@
 use cubecl::prelude::*;
 
 use super::shape::Tile;
-
-/// Four floats.
-pub(super) type Vec4 = Vector<f32, Const<4>>;
+use super::vector::Vec4;
 
 /// Adds the product of two panels to an invocation's block: `left` is `[K][M]`, `right` is `[K][N]`, both in vectors, with
 /// `pad` more of them after each row of the left panel. A block's vectors of rows lie `tile.down` apart and its vectors of

@@ -1,12 +1,10 @@
 //! The sizes of a convolution, and how its product is cut into tiles.
 
 use super::channels::Channels;
+use super::vector::LANES;
 use crate::device::Precision;
 use crate::kernel::convolution::Window;
 use crate::kernel::probe::Work;
-
-/// Channels are handled in vectors of four.
-pub(super) const LANES: usize = 4;
 
 /// The sizes of a convolution, known when a kernel is compiled, so that no invocation divides by a variable. The batch is
 /// not among them: the last one of an epoch is smaller.

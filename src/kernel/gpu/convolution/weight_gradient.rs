@@ -6,9 +6,11 @@ use cubecl::prelude::*;
 
 use super::channels::vector_of;
 use super::gather::{Gather, NOWHERE, tap_of_window, window};
-use super::order::{Order, taps_of_pixels};
-use super::product::{Vec4, accumulate, clear};
+use super::order::Order;
+use super::product::{accumulate, clear};
 use super::shape::{Shape, Tile};
+use super::taps::taps_of_pixels;
+use super::vector::Vec4;
 
 /// Where the window of a pixel begins, and which of its taps lie beyond the image.
 pub(super) type WindowOf = Vector<u32, Const<2>>;

@@ -7,10 +7,11 @@ use super::super::super::isa::Kernels;
 use super::super::super::scratch::with_scratch;
 use super::super::super::shared::Shared;
 use super::super::super::tile::{Multiply, Pixel};
-use super::super::correlate::Chunk;
+use super::super::super::transform::Squares;
+use super::super::geometry::Chunk;
 use super::super::pack::Order;
-use super::transform::Squares;
-use super::{AXIS, Layout, POINTS, SIDE, Winograd, pack};
+use super::frame::{AXIS, Layout, POINTS, SIDE, Winograd};
+use super::pack;
 use crate::parallel::for_each;
 
 /// Floats at the points of a chunk's squares: half of a second-level cache.

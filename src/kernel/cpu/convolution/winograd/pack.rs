@@ -4,9 +4,9 @@ use core::ops::Range;
 
 use super::super::super::isa::Kernels;
 use super::super::super::shared::Shared;
+use super::super::super::transform::Squares;
 use super::super::pack::Order;
-use super::transform::Squares;
-use super::{AXIS, POINTS};
+use super::frame::{AXIS, POINTS};
 use crate::parallel::for_each;
 
 /// Channels in a piece of work.

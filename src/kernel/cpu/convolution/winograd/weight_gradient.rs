@@ -6,9 +6,10 @@ use super::super::super::isa::Kernels;
 use super::super::super::scratch::with_scratch;
 use super::super::super::shared::Shared;
 use super::super::super::tile::{Outer, Pixel};
-use super::super::correlate::{Chunk, Correlation};
+use super::super::geometry::{Chunk, Correlation};
 use super::super::pack::Order;
-use super::{Layout, POINTS, Winograd, pack};
+use super::frame::{Layout, POINTS, Winograd};
+use super::pack;
 use crate::parallel::for_each;
 
 /// Floats at the points of a chunk's squares, pixels and gradients together.

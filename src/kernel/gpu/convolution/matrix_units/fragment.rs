@@ -4,7 +4,7 @@ use cubecl::cmma::{self, Matrix, MatrixIdent, MatrixLayout};
 use cubecl::prelude::*;
 use half::f16;
 
-use super::super::product::Vec4;
+use super::super::vector::Vec4;
 use super::tile::MatrixTile;
 
 /// Four halves.

@@ -4,7 +4,7 @@ use cubecl::cmma::Matrix;
 use cubecl::prelude::*;
 
 use super::super::gather::{Gather, NOWHERE, Way, place_of, tap_of_window, tile_of_workgroup, window};
-use super::super::product::Vec4;
+use super::super::vector::Vec4;
 use super::fragment::{Half4, Operand, halves, has_block, multiply, stage_fragment, staged, zeros};
 use super::tile::MatrixTile;
 

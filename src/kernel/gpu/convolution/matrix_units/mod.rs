@@ -23,10 +23,11 @@ use self::pack::pack_weights_as_halves;
 use self::tile::{LEAST_TILES, MatrixTile};
 use self::weight_gradient::weight_gradient_product_of_halves;
 use super::super::elementwise;
-use super::gather::{Gather, Way};
+use super::gather::{Gather, Way, workgroups};
 use super::order::Order;
-use super::shape::{LANES, Shape};
-use super::{Parts, workgroups};
+use super::parts::Parts;
+use super::shape::Shape;
+use super::vector::LANES;
 use crate::device::{MatrixUnits, Precision};
 use crate::kernel::convolution::Window;
 

@@ -5,10 +5,10 @@ use pollster::block_on;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
+use crate::device::testing::matrix_units;
 use crate::device::{Precision, read};
 use crate::kernel::convolution::reference::{OF_HALVES, Sizes, Sum, error};
 use crate::kernel::convolution::{Window, convolution};
-use crate::kernel::testing::matrix_units;
 use crate::random::{Purpose, Stream};
 
 fn sizes(images: [usize; 4], outputs: usize, kernel: usize, stride: usize, padding: usize) -> Sizes {

@@ -4,8 +4,8 @@ use cubecl::cmma::Matrix;
 use cubecl::prelude::*;
 
 use super::super::gather::Gather;
-use super::super::product::Vec4;
 use super::super::shape::Shape;
+use super::super::vector::Vec4;
 use super::super::weight_gradient::{WindowOf, put_sum, put_windows, tap_of_row};
 use super::fragment::{Half4, Operand, has_block, multiply, stage_fragment, staged, zeros};
 use super::gather::deposit;

@@ -3,11 +3,11 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::ModelConfig;
-use super::init::Initializer;
-use super::layers::{Conv, InstanceNorm, Linear, Mode, instance_block};
-use super::state::StateVisitor;
 use crate::kernel::reshape::reshape;
+use crate::model::init::Initializer;
+use crate::model::layers::{Conv, InstanceNorm, Linear, Mode, instance_block};
+use crate::model::net::{Net, Sizes};
+use crate::model::visit::StateVisitor;
 
 /// D = log2 px − 2, to the nearest, blocks of conv 3×3 with bias, InstanceNorm, ReLU, average pool 2×2; flatten; linear.
 #[derive(Module, Debug)]
@@ -17,19 +17,39 @@ pub struct ConvNetD {
     classifier: Linear,
 }
 
-impl ConvNetD {
-    pub(crate) fn new(config: &ModelConfig, init: &mut Initializer) -> Self {
-        let width = config.width;
+impl Net for ConvNetD {
+    /// Channels of every block.
+    type Choice = usize;
+
+    const LEAST_SIDE: usize = 8;
+    const KEEPS_STATISTICS: bool = false;
+
+    fn new(width: usize, sizes: Sizes, init: &mut Initializer) -> Self {
+        let depth = Self::depth(sizes.side);
         let mut convs = Vec::new();
-        for block in 0..config.depth() {
+        for block in 0..depth {
             convs.push(Conv::new(if block == 0 { 3 } else { width }, width, 3, true, init));
         }
         let norms = convs.iter().map(|_| InstanceNorm::new(width, init)).collect();
-        let side = config.image_size >> config.depth();
-        Self { convs, norms, classifier: Linear::new(width * side * side, config.classes, init) }
+        let side = sizes.side >> depth;
+        Self { convs, norms, classifier: Linear::new(width * side * side, sizes.classes, init) }
     }
 
-    pub(crate) fn forward(&self, mut x: Tensor<4>, mode: Mode) -> Tensor<2> {
+    fn widest(width: usize, side: usize) -> usize {
+        side * side * width
+    }
+
+    /// As many as the field gives it, log2 side − 2 to the nearest: 3 for 28 and 32 pixels, 4 for 64, 5 for 128, 6 for 224,
+    /// which leaves 2 to 5 pixels a side.
+    fn depth(side: usize) -> usize {
+        let floor = side.ilog2() as usize;
+        // log2 side is nearer to the next whole number when side² ≥ 2^(2⌊log2 side⌋ + 1).
+        let above = side.saturating_mul(side) >> (2 * floor + 1) > 0;
+        let halvings = if above { floor + 1 } else { floor };
+        halvings.saturating_sub(2).max(1)
+    }
+
+    fn forward(&mut self, mut x: Tensor<4>, mode: Mode) -> Tensor<2> {
         for (conv, norm) in self.convs.iter().zip(&self.norms) {
             x = instance_block(conv, norm, x, mode);
         }
@@ -39,7 +59,7 @@ impl ConvNetD {
         self.classifier.forward(features, mode)
     }
 
-    pub(crate) fn state<V: StateVisitor>(&mut self, visitor: &mut V) {
+    fn state<V: StateVisitor>(&mut self, visitor: &mut V) {
         for (block, (conv, norm)) in self.convs.iter_mut().zip(&mut self.norms).enumerate() {
             conv.state(&format!("features.{}", 4 * block), visitor);
             norm.state(&format!("features.{}", 4 * block + 1), visitor);

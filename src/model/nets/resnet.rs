@@ -2,12 +2,36 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
 
-use super::init::Initializer;
-use super::layers::{BatchNorm, Conv, Linear, Mode, Then, block, global_average};
-use super::state::StateVisitor;
-use super::{ModelConfig, Stem};
 use crate::kernel::max_pool::{PoolWindow, max_pool};
+use crate::model::init::Initializer;
+use crate::model::layers::{BatchNorm, Conv, Linear, Mode, Then, block, global_average};
+use crate::model::net::{Net, Sizes};
+use crate::model::visit::StateVisitor;
+
+/// How a ResNet begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stem {
+    /// 7×7 convolution of stride 2 and a 3×3 max pool of stride 2, as in torchvision.
+    #[default]
+    ImageNet,
+    /// 3×3 convolution of stride 1 and no pool, for images of about 32 pixels.
+    Small,
+}
+
+impl std::str::FromStr for Stem {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "imagenet" => Ok(Self::ImageNet),
+            "small" => Ok(Self::Small),
+            _ => Err(format!("'{text}' is not a stem; give imagenet or small")),
+        }
+    }
+}
 
 /// ResNet-18 with torchvision's ImageNet stem, or one for small images.
 #[derive(Module, Debug)]
@@ -39,9 +63,14 @@ pub(crate) struct Downsample {
 const CHANNELS: [usize; 4] = [64, 128, 256, 512];
 const BLOCKS_A_LAYER: usize = 2;
 
-impl ResNet18 {
-    pub(crate) fn new(config: &ModelConfig, init: &mut Initializer) -> Self {
-        let pooled = config.stem == Stem::ImageNet;
+impl Net for ResNet18 {
+    type Choice = Stem;
+
+    const LEAST_SIDE: usize = 8;
+    const KEEPS_STATISTICS: bool = true;
+
+    fn new(stem: Stem, sizes: Sizes, init: &mut Initializer) -> Self {
+        let pooled = stem == Stem::ImageNet;
         let (kernel, stride) = if pooled { (7, 2) } else { (3, 1) };
         let conv1 = Conv::resnet(3, CHANNELS[0], kernel, stride, init);
         let bn1 = BatchNorm::new(CHANNELS[0], init);
@@ -54,10 +83,22 @@ impl ResNet18 {
                 input = output;
             }
         }
-        Self { conv1, bn1, blocks, fc: Linear::new(input, config.classes, init), pooled }
+        Self { conv1, bn1, blocks, fc: Linear::new(input, sizes.classes, init), pooled }
     }
 
-    pub(crate) fn forward(&mut self, x: Tensor<4>, mode: Mode) -> Tensor<2> {
+    fn widest(stem: Stem, side: usize) -> usize {
+        let side = match stem {
+            Stem::Small => side,
+            Stem::ImageNet => side.div_ceil(2),
+        };
+        side * side * CHANNELS[0]
+    }
+
+    fn depth(_side: usize) -> usize {
+        CHANNELS.len() * BLOCKS_A_LAYER
+    }
+
+    fn forward(&mut self, x: Tensor<4>, mode: Mode) -> Tensor<2> {
         let relu = Then { relu: true, ..Then::default() };
         let mut x = block(&self.conv1, &mut self.bn1, x, relu, mode);
         if self.pooled {
@@ -69,7 +110,7 @@ impl ResNet18 {
         self.fc.forward(global_average(x), mode)
     }
 
-    pub(crate) fn state<V: StateVisitor>(&mut self, visitor: &mut V) {
+    fn state<V: StateVisitor>(&mut self, visitor: &mut V) {
         self.conv1.state("conv1", visitor);
         self.bn1.state("bn1", visitor);
         for (i, block) in self.blocks.iter_mut().enumerate() {

@@ -5,7 +5,9 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use burn::tensor::Device;
 
-use crate::device::{DeviceChoice, MatrixUnits, open};
+use super::choice::DeviceChoice;
+use super::open::open;
+use super::precision::MatrixUnits;
 
 /// A turn on the GPU: one test at a time, as a fault of the device is one for all.
 pub(crate) struct Gpu {

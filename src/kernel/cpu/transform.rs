@@ -5,7 +5,7 @@
 //! with 32 channels of normal numbers, the error was 4.4 times that of the plain sums (root mean square) with 1 and
 //! 2, 4.1 with 1 and 1/2, and 2.0 with the points here, whose powers are exact too.
 
-use super::super::super::lanes::{Lanes, Scalar};
+use super::lanes::{Lanes, Scalar};
 
 const A: f32 = 0.75;
 const B: f32 = 1.5;
@@ -20,14 +20,14 @@ const AT_A: f32 = 1.0 / (2.0 * A2 * (A2 - B2));
 const AT_B: f32 = 1.0 / (2.0 * B2 * (B2 - A2));
 
 /// A linear map of `N` numbers to `M`.
-pub(in crate::kernel::cpu) trait Map<const N: usize, const M: usize> {
+pub(super) trait Map<const N: usize, const M: usize> {
     /// # Safety
     /// The processor has the instruction set of `L`.
     unsafe fn apply<L: Lanes>(from: [L::Vector; N]) -> [L::Vector; M];
 }
 
 /// Six neighbouring pixels to six points.
-pub(in crate::kernel::cpu) struct Pixels;
+pub(super) struct Pixels;
 
 impl Map<6, 6> for Pixels {
     #[inline(always)]
@@ -53,7 +53,7 @@ impl Map<6, 6> for Pixels {
 }
 
 /// Six points to the four outputs of the six pixels.
-pub(in crate::kernel::cpu) struct Outputs;
+pub(super) struct Outputs;
 
 impl Map<6, 4> for Outputs {
     #[inline(always)]
@@ -75,7 +75,7 @@ impl Map<6, 4> for Outputs {
 }
 
 /// Gradients of four outputs to six points: [`Outputs`] transposed.
-pub(in crate::kernel::cpu) struct Gradients;
+pub(super) struct Gradients;
 
 impl Map<4, 6> for Gradients {
     #[inline(always)]
@@ -101,7 +101,7 @@ impl Map<4, 6> for Gradients {
 }
 
 /// Three taps of a kernel to six points.
-pub(in crate::kernel::cpu) struct Taps;
+pub(super) struct Taps;
 
 impl Map<3, 6> for Taps {
     #[inline(always)]
@@ -120,7 +120,7 @@ impl Map<3, 6> for Taps {
 }
 
 /// Six points to the gradients of three taps: [`Taps`] transposed.
-pub(in crate::kernel::cpu) struct TapGradients;
+pub(super) struct TapGradients;
 
 impl Map<6, 3> for TapGradients {
     #[inline(always)]
@@ -159,26 +159,24 @@ unsafe fn minus<L: Lanes>(a: L::Vector, factor: f32, b: L::Vector) -> L::Vector 
 
 /// A row of squares: square `t` is read at `from + t * from_step[0]`, and its rows and columns are the other two steps apart;
 /// written likewise. Channels lie side by side in both.
-pub(in crate::kernel::cpu) struct Squares {
-    pub(in crate::kernel::cpu) squares: usize,
-    pub(in crate::kernel::cpu) channels: usize,
-    pub(in crate::kernel::cpu) from: *const f32,
-    pub(in crate::kernel::cpu) from_step: [usize; 3],
-    pub(in crate::kernel::cpu) to: *mut f32,
-    pub(in crate::kernel::cpu) to_step: [usize; 3],
+pub(super) struct Squares {
+    pub(super) squares: usize,
+    pub(super) channels: usize,
+    pub(super) from: *const f32,
+    pub(super) from_step: [usize; 3],
+    pub(super) to: *mut f32,
+    pub(super) to_step: [usize; 3],
     /// Rows of a square that are written, and columns of all squares together: images end within a square.
-    pub(in crate::kernel::cpu) exist: [usize; 2],
+    pub(super) exist: [usize; 2],
     /// Added to what is written, `[channels]`; null for nothing.
-    pub(in crate::kernel::cpu) bias: *const f32,
+    pub(super) bias: *const f32,
 }
 
 /// # Safety
 /// The processor has the instruction set of `L`; all that the job describes can be read and, as far as it exists,
 /// written.
 #[inline(always)]
-pub(in crate::kernel::cpu) unsafe fn transform<L: Lanes, T: Map<N, M>, const N: usize, const M: usize>(
-    job: &Squares,
-) {
+pub(super) unsafe fn transform<L: Lanes, T: Map<N, M>, const N: usize, const M: usize>(job: &Squares) {
     let mut channel = 0;
     // SAFETY: whole registers of channels, then single ones.
     unsafe {
