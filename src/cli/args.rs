@@ -1,4 +1,4 @@
-//! What a user may say. Names are those the community uses.
+//! The options of the command line. Their names are those the community uses.
 
 mod values;
 
@@ -81,10 +81,10 @@ pub(super) struct DataArgs {
     /// Folder of class folders, or of `train/` and `val/` with class folders in them.
     #[arg(long, value_name = "DIR")]
     pub(super) data: PathBuf,
-    /// Without a `val/` folder: share of each class that is held out to measure on [0.2]; copies stay together.
+    /// Share of each class that is held out to measure on, where there is no `val/` folder [0.2]; copies stay together.
     #[arg(long, value_name = "SHARE", value_parser = part)]
     pub(super) val_fraction: Option<f64>,
-    /// What to do about a file that cannot be decoded; skipped files are listed in problems.csv.
+    /// Files that cannot be decoded: fail, or skip and list them in problems.csv.
     #[arg(long, value_enum, default_value_t)]
     pub(super) on_error: OnError,
 }
@@ -105,7 +105,7 @@ pub(super) struct ModelArgs {
     /// Channels of a ConvNet or ConvNet-D [small: 32, dc: 128].
     #[arg(long)]
     pub(super) width: Option<NonZeroUsize>,
-    /// How a ResNet begins: imagenet or small (for images of about 32 pixels).
+    /// First layers of a ResNet: imagenet, or small (for images of about 32 pixels).
     #[arg(long)]
     pub(super) stem: Option<Stem>,
     /// Seed of every random choice.
@@ -119,7 +119,7 @@ pub(super) struct ModelArgs {
     pub(super) precision: Precision,
 }
 
-/// How students are trained.
+/// The training of students.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Students")]
 pub(super) struct StudentArgs {
@@ -146,7 +146,7 @@ pub(super) struct StudentArgs {
     /// [small: 0.5, dc: 1, rethinkdc: 0.08].
     #[arg(long, value_name = "R", value_parser = share)]
     pub(super) min_scale: Option<f64>,
-    /// How composites are cut: extract (inside one tile), shuffle, global or none [extract]; extract:0.5 is
+    /// Views of composites: extract (a crop inside one tile), shuffle, global or none [extract]; extract:0.5 is
     /// --augment extract --min-scale 0.5.
     #[arg(long)]
     pub(super) augment: Option<CropChoice>,
@@ -172,7 +172,7 @@ pub(super) struct ScoreArgs {
     pub(super) proxy: ProxyArgs,
 }
 
-/// How the proxy is trained and what of it counts.
+/// The training of the proxy, and the epochs that count.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Score")]
 pub(super) struct ProxyArgs {
@@ -185,7 +185,7 @@ pub(super) struct ProxyArgs {
     /// Epochs whose EL2N is summed, counted from 1, both ends included [all].
     #[arg(long, value_name = "A..B")]
     pub(super) window: Option<String>,
-    /// Which forward pass scores: train (free, the default) or eval (a pass after each epoch).
+    /// Forward pass whose EL2N counts: train (free, the default) or eval (a pass after each epoch).
     #[arg(long, default_value = "train")]
     pub(super) when: ScoringPass,
     /// Learning rate of the proxy [small: 0.002, rethinkdc: 0.1].
@@ -200,19 +200,19 @@ pub(super) struct ProxyArgs {
     pub(super) score_min_scale: Option<f64>,
 }
 
-/// Which images are kept.
+/// The rule for the images that are kept.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Prune")]
 pub(super) struct RuleArgs {
     /// easy, hard, window or random.
     #[arg(long, default_value = "easy")]
     pub(super) rule: Rule,
-    /// With --rule window: share of each class, counted from the easiest, that is skipped.
+    /// Share of each class, counted from the easiest, that --rule window skips.
     #[arg(long, value_name = "SHARE", value_parser = share_or_zero)]
     pub(super) window_start: Option<f64>,
 }
 
-/// What is done about small classes and copies, whichever images are kept.
+/// Small classes and copies, for every rule.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Prune")]
 pub(super) struct PruneArgs {
@@ -224,7 +224,7 @@ pub(super) struct PruneArgs {
     pub(super) dedup: bool,
 }
 
-/// How many images, and in what grid.
+/// The number of images, and their grid.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Budget")]
 pub(super) struct BudgetArgs {
@@ -234,16 +234,16 @@ pub(super) struct BudgetArgs {
     /// Tiles of a composite: 1 (whole images), 2 (2x2), 3 or 1x2.
     #[arg(long, default_value = "2")]
     pub(super) grid: Grid,
-    /// Whether --ipc counts composites or sources.
+    /// Images that --ipc counts: composites or sources.
     #[arg(long, default_value = "composites")]
     pub(super) ipc_counts: IpcCounts,
 }
 
-/// How composites are made and stored.
+/// Making and storing of composites.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Combine")]
 pub(super) struct CombineArgs {
-    /// How a whole image comes into its tile: squash, crop or pad.
+    /// Fit of a whole image to its tile: squash, crop or pad.
     #[arg(long, default_value = "squash")]
     pub(super) fit: Fit,
     /// png (lossless) or jpeg.
@@ -254,7 +254,7 @@ pub(super) struct CombineArgs {
     pub(super) quality: Option<u8>,
 }
 
-/// Where results go.
+/// The folder for results.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub(super) struct OutArgs {
@@ -289,7 +289,7 @@ pub(super) struct CompressArgs {
     /// Also train students on the result and measure them.
     #[arg(long)]
     pub(super) evaluate: bool,
-    /// With --evaluate: students of different seeds.
+    /// Students of different seeds that --evaluate trains.
     #[arg(long, default_value = "1")]
     pub(super) repeats: NonZeroUsize,
     /// Print the plan and its cost, and do nothing.
@@ -334,7 +334,7 @@ pub(super) struct CombineCommand {
     /// Folder of class folders, or of `train/` and `val/` with class folders in them.
     #[arg(long, value_name = "DIR", help_heading = "Data")]
     pub(super) data: PathBuf,
-    /// What to do about a file that cannot be decoded; skipped files are listed in problems.csv.
+    /// Files that cannot be decoded: fail, or skip and list them in problems.csv.
     #[arg(long, value_enum, default_value_t, help_heading = "Data")]
     pub(super) on_error: OnError,
     #[command(flatten)]
@@ -466,7 +466,7 @@ pub(super) struct ProfileArgs {
     /// Channels of a ConvNet.
     #[arg(long, default_value = "32")]
     pub(super) width: NonZeroUsize,
-    /// How a ResNet begins: imagenet or small (for images of about 32 pixels).
+    /// First layers of a ResNet: imagenet, or small (for images of about 32 pixels).
     #[arg(long, default_value = "imagenet")]
     pub(super) stem: Stem,
     /// Side of the images in pixels.
@@ -526,5 +526,17 @@ mod tests {
     #[test]
     fn the_definition_of_the_arguments_is_sound() {
         super::Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_of_methods_names_the_methods_of_the_list_in_its_order() {
+        let command = super::Cli::command();
+        let compare = command.find_subcommand("compare").expect("the command");
+        let methods =
+            compare.get_arguments().find(|option| option.get_id() == "methods").expect("the option");
+        let help = methods.get_help().expect("its help").to_string();
+        let (_, names) = help.split_once("compare: ").expect("a list");
+        let (names, _) = names.split_once(';').expect("its end");
+        assert_eq!(names.split(", ").collect::<Vec<_>>(), crate::evaluate::METHODS.map(|named| named.name));
     }
 }

@@ -1,4 +1,4 @@
-//! What the user sees while the program works: bars on a terminal, plain lines elsewhere.
+//! Progress and messages while the program works: bars on a terminal, plain lines elsewhere.
 
 use std::fmt::Display;
 use std::io::IsTerminal as _;
@@ -10,10 +10,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::exit;
 use crate::run;
 
-/// Between two lines of progress where there is no terminal.
+/// Time between two lines of progress where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// Where messages go.
+/// The terminal or the file that messages go to.
 pub(super) struct Console {
     quiet: bool,
     json: bool,
@@ -30,7 +30,7 @@ impl Console {
         Self { quiet: self.quiet || self.json, json: false, bars: self.bars }
     }
 
-    /// Whether the result is to be printed as JSON.
+    /// `true` where the result is printed as JSON.
     pub(super) fn json(&self) -> bool {
         self.json
     }

@@ -19,13 +19,13 @@ use crate::data::Grid;
 use crate::model::Architecture;
 use crate::prune::Rule;
 
-/// What describes the proxy.
+/// Options of the proxy.
 const PROXY: &[&str] =
     &["runs", "score_epochs", "window", "when", "score_lr", "score_batch_size", "score_min_scale"];
-/// What describes students and nothing else; `--min-scale` and `--augment` describe the shipped transform, too.
+/// Options of students and nothing else; `--min-scale` and `--augment` describe the shipped transform, too.
 const STUDENT: &[&str] =
     &["steps", "epochs", "batch_size", "lr", "weight_decay", "opt", "no_flip", "cutout", "mix"];
-/// What describes networks and where they train.
+/// Options of networks and of the device they train on.
 const NETWORK: &[&str] = &["model", "width", "stem", "device", "precision"];
 
 /// The options that the user gave, by their names in [`args`](super::args).

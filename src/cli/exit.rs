@@ -1,4 +1,4 @@
-//! How the program ends: exit codes, and Ctrl-C.
+//! The end of the program: exit codes, and Ctrl-C.
 
 use std::fmt::Display;
 use std::process::ExitCode;
@@ -19,7 +19,7 @@ impl Display for Failure {
     }
 }
 
-/// What a command comes to.
+/// The outcome of a command.
 pub(super) type Result<T> = std::result::Result<T, Failure>;
 
 impl Failure {
@@ -68,7 +68,7 @@ const STOPPED: &str =
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// Once: the step in progress is finished, and the run ends with 130. Twice: it ends at once.
+/// Catches Ctrl-C. At the first one the step in progress is finished and the run ends with 130, at the second it ends at once.
 pub(super) fn catch_interrupts() -> Result<()> {
     ctrlc::set_handler(|| {
         if INTERRUPTED.swap(true, Ordering::SeqCst) {
@@ -79,7 +79,7 @@ pub(super) fn catch_interrupts() -> Result<()> {
     .map_err(Failure::run)
 }
 
-/// Whether the user wants to stop.
+/// `true` once the user wants to stop.
 pub(super) fn interrupted() -> bool {
     INTERRUPTED.load(Ordering::SeqCst)
 }

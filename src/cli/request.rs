@@ -1,4 +1,4 @@
-//! From flags to requests.
+//! Requests to the pipeline, from flags.
 
 use std::num::NonZeroUsize;
 
@@ -71,12 +71,12 @@ pub(super) fn read_options(args: &DataArgs) -> ReadOptions {
     ReadOptions { folder: args.data.clone(), val_fraction: args.val_fraction, on_error: args.on_error }
 }
 
-/// At what size images are read.
+/// The size that images are read at.
 pub(super) fn reading(settings: &Settings) -> Reading {
     Reading { side: settings.image_size as u32, val_short: settings.val_resize }
 }
 
-/// How proxies score.
+/// The scoring by proxies.
 pub(super) fn proxy(args: &ProxyArgs) -> ProxyRequest {
     ProxyRequest { runs: args.runs, window: args.window.clone(), pass: args.when }
 }
@@ -90,12 +90,12 @@ pub(super) fn scores(file: &std::path::Path) -> Result<GivenScores> {
     Ok(GivenScores { name, hash: Some(ContentHash::of(&bytes).to_string()), scored })
 }
 
-/// How composites are made and stored.
+/// Making and storing of composites.
 pub(super) fn style(args: &CombineArgs) -> Style {
     Style { fit: args.fit, format: args.format() }
 }
 
-/// How many images, and in what grid.
+/// The number of images, and their grid.
 pub(super) fn budget(args: &BudgetArgs) -> Budget {
     Budget { ipc: args.ipc, grid: args.grid, counts: args.ipc_counts }
 }

@@ -5,7 +5,7 @@ use cudarc::driver::result::{DriverError, device, init, primary_ctx};
 /// Takes hold of the card of a number, and says its name.
 ///
 /// # Errors
-/// What the driver says: that others have the card for themselves, say, or have filled its memory.
+/// The driver's reason: others have the card for themselves, say, or have filled its memory.
 pub(super) fn take(number: usize) -> Result<String, String> {
     let card = || {
         init()?;

@@ -1,4 +1,4 @@
-//! In what precision convolutions are computed, and which devices have units for half operands.
+//! The precision of convolutions, and the devices that have units for half operands.
 
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::error::DeviceError;
 use crate::words::words;
 
-/// In what precision a network's convolutions are computed.
+/// The precision of a network's convolutions.
 ///
 /// Weights, activations, gradients and the optimiser's state are 32-bit floats either way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -23,7 +23,7 @@ pub enum Precision {
 words!(Precision, "precision", Full = "full", Mixed = "mixed");
 
 impl Precision {
-    /// Whether `device` can compute so.
+    /// Checks that `device` can compute in this precision.
     ///
     /// # Errors
     /// [`DeviceError::NoMatrixUnits`] when it cannot.
@@ -41,13 +41,13 @@ impl Precision {
 pub struct MatrixUnits {
     /// Rows of the product that they make at once.
     pub rows: usize,
-    /// Its columns.
+    /// Columns of the product that they make at once.
     pub columns: usize,
     /// Products that are added for each of its numbers.
     pub depth: usize,
     /// Most invocations that a subgroup may have.
     pub(crate) subgroup: usize,
-    /// Whether every subgroup has so many.
+    /// `true` where every subgroup has so many.
     pub(crate) fixed: bool,
     /// Most invocations of a workgroup, up to 256.
     pub(crate) invocations: usize,
@@ -92,7 +92,7 @@ mod listed {
     const SIDES: std::ops::RangeInclusive<u32> = 8..=32;
 
     impl MatrixUnits {
-        /// Those that a device lists.
+        /// The units that a device lists.
         pub(crate) fn listed(properties: &DeviceProperties) -> Option<Self> {
             let half = ElemType::Float(FloatKind::F16);
             let usable = |units: &&MmaConfig| {

@@ -10,7 +10,7 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 /// A tensor of 32-bit floats, last dimension fastest.
 ///
 /// # Panics
-/// When the data are other numbers, or no `D` dimensions.
+/// For data of another type, or of other than `D` dimensions.
 pub(crate) fn floats<const D: usize>(data: TensorData, device: &Device) -> Tensor<D> {
     assert_eq!((data.dtype(), data.shape().num_dims()), (DType::F32, D), "what is uploaded");
     Tensor::from_dispatch(Dispatch::float_from_data(data, device.as_dispatch()))

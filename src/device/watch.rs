@@ -1,4 +1,4 @@
-//! What a GPU's driver reports outside of any call: a refused shader, memory that ran out, a lost device.
+//! Reports of a GPU's driver outside of any call: a refused shader, memory that ran out, a lost device.
 //!
 //! cubecl panics on it, which ends a program without a word to its user and kills a WebAssembly module for good. Here the
 //! first fault is kept, and whoever reads from the device next is told.

@@ -20,7 +20,79 @@ pub struct Method {
 }
 
 const COMPOSITES: &str = "-composites";
-const WINDOW: &str = "el2n-window";
+const WINDOW: &str = "el2n-window-";
+const WINDOW_RULE: Rule = Rule::Window { start: DEFAULT_WINDOW_START };
+
+/// A method of the list: its name, and the words for a reader.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NamedMethod {
+    /// Its name on the command line, in reports and in JavaScript.
+    pub name: &'static str,
+    /// Its name in a sentence or above a column.
+    pub title: &'static str,
+    /// One sentence on what its stored images are.
+    pub about: &'static str,
+    /// Its rule, and whether it makes composites.
+    pub method: Method,
+}
+
+impl NamedMethod {
+    const fn new(name: &'static str, method: Method, title: &'static str, about: &'static str) -> Self {
+        Self { name, title, about, method }
+    }
+}
+
+/// The one list of the methods. A window may also begin elsewhere, `el2n-window-0.3`, which is no entry of its own.
+pub const METHODS: [NamedMethod; 8] = [
+    NamedMethod::new(
+        "random",
+        Method::RANDOM,
+        "Random whole images",
+        "Whole images, drawn at random from each class.",
+    ),
+    NamedMethod::new(
+        "el2n",
+        Method::EL2N,
+        "Easiest whole images",
+        "The whole images with the lowest EL2N of their class: a small network gets them right early and surely.",
+    ),
+    NamedMethod::new(
+        "el2n-hard",
+        Method { rule: Rule::Hard, composites: false },
+        "Hardest whole images",
+        "The whole images with the highest EL2N of their class: a small network gets them right late or never.",
+    ),
+    NamedMethod::new(
+        "el2n-window",
+        Method { rule: WINDOW_RULE, composites: false },
+        "Next easiest whole images",
+        "Whole images with a low EL2N, after the easiest 10 % of their class are skipped.",
+    ),
+    NamedMethod::new(
+        "pca",
+        Method::PCA,
+        "PCA",
+        "Prune, Combine, Augment: the images with the lowest EL2N of their class, several to a composite.",
+    ),
+    NamedMethod::new(
+        "random-composites",
+        Method::RANDOM_COMPOSITES,
+        "Composites of random images",
+        "Images drawn at random from each class, several to a composite.",
+    ),
+    NamedMethod::new(
+        "el2n-hard-composites",
+        Method { rule: Rule::Hard, composites: true },
+        "Composites of the hardest images",
+        "The images with the highest EL2N of their class, several to a composite.",
+    ),
+    NamedMethod::new(
+        "el2n-window-composites",
+        Method { rule: WINDOW_RULE, composites: true },
+        "Composites of the next easiest images",
+        "Images with a low EL2N, after the easiest 10 % of their class are skipped, several to a composite.",
+    ),
+];
 
 impl Method {
     /// Random whole images.
@@ -44,9 +116,13 @@ impl Method {
 
     /// Its name where images are ranked by a metric.
     pub fn name_by(self, metric: Metric) -> String {
+        if metric == Metric::El2n
+            && let Some(named) = self.named()
+        {
+            return named.name.to_owned();
+        }
         let by = metric.name();
         let chosen = match self.rule {
-            Rule::Easy if self.composites && metric == Metric::El2n => return "pca".to_owned(),
             Rule::Easy => by.to_owned(),
             Rule::Hard => format!("{by}-hard"),
             Rule::Window { start } if start == DEFAULT_WINDOW_START => format!("{by}-window"),
@@ -54,6 +130,25 @@ impl Method {
             Rule::Random => "random".to_owned(),
         };
         if self.composites { chosen + COMPOSITES } else { chosen }
+    }
+
+    /// Its entry in the list; none where a window begins elsewhere than by default.
+    pub fn named(self) -> Option<&'static NamedMethod> {
+        METHODS.iter().find(|named| named.method == self)
+    }
+
+    /// `true` for this method's own name, as a report has it.
+    pub fn is(self, name: &str) -> bool {
+        name.parse() == Ok(self)
+    }
+
+    /// The name of the method that keeps the same images whole: `el2n` for `pca`, and `score-hard` for
+    /// `score-hard-composites`, whose scores were made elsewhere.
+    pub fn whole_of(name: &str) -> &str {
+        match name.parse::<Self>().ok().and_then(|method| Self { composites: false, ..method }.named()) {
+            Some(named) => named.name,
+            None => name.strip_suffix(COMPOSITES).unwrap_or(name),
+        }
     }
 
     /// `true` where it needs scores, and so pays for scoring.
@@ -77,35 +172,22 @@ impl std::str::FromStr for Method {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some(named) = METHODS.iter().find(|named| named.name == text) {
+            return Ok(named.method);
+        }
         let (chosen, composites) = match text.strip_suffix(COMPOSITES) {
             Some(chosen) => (chosen, true),
             None => (text, false),
         };
-        let rule = match chosen {
-            "pca" if !composites => return Ok(Self::PCA),
-            "random" => Rule::Random,
-            "el2n" if !composites => Rule::Easy,
-            "el2n-hard" => Rule::Hard,
-            other => other.strip_prefix(WINDOW).and_then(window).ok_or_else(|| {
-                format!(
-                    "'{text}' is not a method; give some of random, el2n, el2n-hard, el2n-window, pca, \
-                     random-composites, el2n-hard-composites, el2n-window-composites ({WINDOW}-0.3 skips the easiest \
-                     30 % of a class)"
-                )
-            })?,
-        };
-        Ok(Self { rule, composites })
+        let start = chosen.strip_prefix(WINDOW).and_then(|start| start.parse().ok());
+        match start.filter(|start| (0.0..1.0).contains(start)) {
+            Some(start) => Ok(Self { rule: Rule::Window { start }, composites }),
+            None => Err(format!(
+                "'{text}' is not a method; give some of {} ({WINDOW}0.3 skips the easiest 30 % of a class)",
+                METHODS.map(|named| named.name).join(", ")
+            )),
+        }
     }
-}
-
-/// The rule for the text after `el2n-window` in a name.
-fn window(rest: &str) -> Option<Rule> {
-    let start = match rest.strip_prefix('-') {
-        Some(start) => start.parse().ok().filter(|start| (0.0..1.0).contains(start))?,
-        None if rest.is_empty() => DEFAULT_WINDOW_START,
-        None => return None,
-    };
-    Some(Rule::Window { start })
 }
 
 impl From<Method> for String {
@@ -153,12 +235,49 @@ mod tests {
     }
 
     #[test]
+    fn every_method_of_the_list_is_known_by_its_name_and_told_apart_by_its_words() {
+        for (place, named) in METHODS.iter().enumerate() {
+            assert_eq!(named.name.parse(), Ok(named.method));
+            assert_eq!(named.method.name(), named.name);
+            assert!(named.about.ends_with('.') && named.about.matches(". ").count() == 0, "{}", named.about);
+            for other in &METHODS[..place] {
+                assert!(
+                    other.name != named.name && other.title != named.title && other.about != named.about,
+                    "{}",
+                    named.name
+                );
+            }
+        }
+        // A rule kept whole and laid into composites: the list has both, for every rule.
+        for named in METHODS {
+            let twin = Method { composites: !named.method.composites, ..named.method };
+            assert!(twin.named().is_some(), "{}", named.name);
+        }
+    }
+
+    #[test]
+    fn names_in_reports_are_compared_as_methods() {
+        assert!(Method::PCA.is("pca") && !Method::PCA.is("PCA") && !Method::PCA.is("score-composites"));
+        for (name, whole) in [
+            ("pca", "el2n"),
+            ("el2n", "el2n"),
+            ("random-composites", "random"),
+            ("el2n-window-0.3-composites", "el2n-window-0.3"),
+            ("score-hard-composites", "score-hard"),
+            ("anything", "anything"),
+        ] {
+            assert_eq!(Method::whole_of(name), whole);
+        }
+    }
+
+    #[test]
     fn what_is_no_method_is_named() {
         for text in
             ["PCA", "easiest", "pca-composites", "el2n-window-1", "el2n-windowed", "el2n-composites", ""]
         {
             let error = text.parse::<Method>().expect_err("no method");
             assert!(error.contains(&format!("'{text}'")) && error.contains("random-composites"), "{error}");
+            assert!(METHODS.iter().all(|named| error.contains(named.name)), "{error}");
         }
     }
 }

@@ -9,6 +9,6 @@ pub mod verdict;
 
 pub use correct::Correct;
 pub use holm::{Adjusted, holm};
-pub use method::Method;
+pub use method::{METHODS, Method, NamedMethod};
 pub(crate) use noise::Estimate;
 pub use noise::Noise;

@@ -1,7 +1,8 @@
 //! Loss of composites where whole images beat them, and the parts of it that lie in BatchNorm's statistics and in sharpness.
 //! A cause is named only where the same students, measured in another way, have shown it.
 
-use super::{Accuracy, MethodResult, Report, Setting};
+use super::{Accuracy, MethodResult, Report};
+use crate::evaluate::Method;
 use crate::evaluate::stats::{mean, mean_interval};
 use crate::evaluate::verdict::Verdict;
 
@@ -14,7 +15,8 @@ pub(super) fn lost(report: &Report, labels: &[String]) -> Option<String> {
     for comparison in &report.comparisons {
         let (a, b) = (find(&comparison.a)?, find(&comparison.b)?);
         let tiled = |result: &MethodResult| result.setting.grid.tiles() > 1;
-        if rule(&a.setting) != rule(&b.setting) || tiled(a) == tiled(b) {
+        let [chosen_a, chosen_b] = [a, b].map(|result| Method::whole_of(&result.setting.method));
+        if chosen_a != chosen_b || tiled(a) == tiled(b) {
             continue;
         }
         let (a, b) = ((&comparison.a, a), (&comparison.b, b));
@@ -85,14 +87,6 @@ fn part(gain: f64, composites: &MethodResult, whole: &MethodResult) -> &'static 
         "Most of the loss"
     } else {
         "A part of the loss"
-    }
-}
-
-/// Rule by which a method chooses its images, without the part on composites.
-fn rule(setting: &Setting) -> &str {
-    match setting.method.as_str() {
-        "pca" => "el2n",
-        other => other.trim_end_matches("-composites"),
     }
 }
 

@@ -330,6 +330,15 @@ mod tests {
     }
 
     #[test]
+    fn every_method_of_the_report_is_explained_and_no_other() {
+        let page = html(&sample());
+        for named in crate::evaluate::METHODS {
+            let has = sample().results.iter().any(|result| result.setting.method == named.name);
+            assert_eq!(page.contains(named.about), has, "{}", named.name);
+        }
+    }
+
+    #[test]
     fn what_comes_from_the_data_is_escaped_everywhere() {
         let evil = "<script>alert(1)</script>\"'&";
         let mut report = sample();

@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::{
     data::Grid,
     evaluate::{
-        Correct, Estimate,
+        Correct, Estimate, Method,
         stats::{Interval, mean, sample_sd, t_interval, wilson},
         verdict::{Comparison, Runs, compare_all},
     },
@@ -255,7 +255,8 @@ pub(super) fn comparisons(results: &[MethodResult], val_images: usize) -> Vec<Co
         for (j, b) in results[..i].iter().enumerate() {
             if fair(&a.setting, &b.setting) {
                 let (a, b) = (a.runs(&labels[i]), b.runs(&labels[j]));
-                let swap = results[j].setting.method == "pca" && results[i].setting.method != "pca";
+                let pca = |result: &MethodResult| Method::PCA.is(&result.setting.method);
+                let swap = pca(&results[j]) && !pca(&results[i]);
                 pairs.push(if swap { (b, a) } else { (a, b) });
             }
         }

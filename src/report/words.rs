@@ -1,6 +1,7 @@
 //! Numbers and outcomes in words, the same in a terminal and on the page.
 
 use super::{Report, composites};
+use crate::evaluate::Method;
 use crate::evaluate::verdict::{Comparison, Verdict};
 pub use crate::quantity::{bytes, count, counted, seconds};
 
@@ -54,7 +55,7 @@ pub fn outcome(report: &Report) -> Vec<Line> {
     let subjects: Vec<&String> = labels
         .iter()
         .zip(&report.results)
-        .filter(|(_, result)| result.setting.method == "pca")
+        .filter(|(_, result)| Method::PCA.is(&result.setting.method))
         .map(|(label, _)| label)
         .collect();
     let subjects = if subjects.is_empty() { vec![best_label] } else { subjects };

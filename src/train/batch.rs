@@ -53,7 +53,7 @@ impl Batches {
         &self.task
     }
 
-    /// What decides order and views.
+    /// The seed of order and views.
     pub(super) fn seed(&self) -> u64 {
         self.seed
     }

@@ -49,7 +49,7 @@ pub enum CheckpointError {
     OtherRun,
 }
 
-/// What a checkpoint holds besides tensors.
+/// The parts of a checkpoint besides tensors.
 #[derive(Serialize, Deserialize)]
 struct About {
     form: u32,
@@ -164,7 +164,7 @@ impl Student {
         Ok(about)
     }
 
-    /// What a run depends on, as a hash: config, views, seed, precision, pixels and labels.
+    /// A hash of all that a run depends on: config, views, seed, precision, pixels and labels.
     ///
     /// # Errors
     /// [`TrainError::Data`] when an image cannot be had.

@@ -50,12 +50,12 @@ impl Cohort {
         self.students.push(student);
     }
 
-    /// How the students stand, in the order they came in.
+    /// The progress of the students, in the order they came in.
     pub fn progresses(&self) -> impl ExactSizeIterator<Item = &Progress> {
         self.students.iter().map(|student| &**student)
     }
 
-    /// Whether all students have made all their steps.
+    /// `true` once all students have made all their steps.
     pub fn finished(&self) -> bool {
         self.progresses().all(Progress::finished)
     }
@@ -139,13 +139,13 @@ impl Cohort {
     }
 }
 
-/// How many students such as this one a stack has at most.
+/// Most students such as this one in a stack.
 fn together(progress: &Progress) -> usize {
     (MAX_STACKED_FLOATS / (progress.batch() * progress.model.widest())).max(1)
 }
 
 impl Progress {
-    /// Whether another can be stacked with this one: the same steps of the same shapes, the next one now.
+    /// `true` where another can be stacked with this one: the same steps of the same shapes, the next one now.
     fn is_like(&self, other: &Self) -> bool {
         let shape =
             |progress: &Self| (progress.model, progress.config, progress.step, progress.task().images.len());

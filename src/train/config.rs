@@ -1,4 +1,4 @@
-//! How a network is trained: optimiser, schedule, batch, length; and the presets.
+//! The training of a network: optimiser, schedule, batch, length; and the presets.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use crate::augment::Crop;
 use crate::device::Precision;
 use crate::model::{Architecture, Choices, ModelConfig, Stem};
 
-/// Which optimiser, with the constants that are not part of a config fixed to PyTorch's.
+/// The optimiser; constants that are not part of a config are PyTorch's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Optimizer {
@@ -48,7 +48,7 @@ impl Length {
     }
 }
 
-/// How the learning rate falls.
+/// The fall of the learning rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Schedule {
@@ -60,7 +60,7 @@ pub enum Schedule {
     Tenth,
 }
 
-/// What weight decay acts on.
+/// The parameters that weight decay acts on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Decay {
@@ -71,7 +71,7 @@ pub enum Decay {
     All,
 }
 
-/// How a network is trained.
+/// The training of a network.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainConfig {
     /// The optimiser.
@@ -80,19 +80,19 @@ pub struct TrainConfig {
     pub lr: f64,
     /// Weight decay (decoupled in AdamW, added to the gradient in SGD, as in PyTorch).
     pub weight_decay: f64,
-    /// What weight decay acts on.
+    /// The parameters that weight decay acts on.
     #[serde(default)]
     pub decay: Decay,
     /// Images in a batch; the last batch of an epoch may be smaller.
     pub batch: usize,
-    /// How long to train.
+    /// The length of the training.
     pub length: Length,
-    /// Where the schedule would end; longer than `length` when training stops early.
+    /// The length that the schedule is made for; longer than `length` when training stops early.
     pub horizon: Length,
     /// The learning rate at the end of a cosine: PyTorch's `eta_min`.
     #[serde(default)]
     pub eta_min: f64,
-    /// How the learning rate falls.
+    /// The fall of the learning rate.
     #[serde(alias = "cosine")]
     pub schedule: Schedule,
 }
@@ -199,14 +199,14 @@ impl std::str::FromStr for Preset {
     }
 }
 
-/// What a preset sets.
+/// The settings of a preset.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     /// The student's and the proxy's network.
     pub architecture: Architecture,
     /// Channels of a ConvNet or ConvNet-D.
     pub width: usize,
-    /// How a ResNet begins.
+    /// The first layers of a ResNet.
     pub stem: Stem,
     /// Side of stored and of training images, in pixels.
     pub image_size: usize,
@@ -221,12 +221,12 @@ pub struct Settings {
     /// Smallest crop of the proxy's views, as a share of a whole image: scores do not depend on how students are trained.
     #[serde(default = "Settings::small_proxy_min_scale")]
     pub proxy_min_scale: f64,
-    /// Whether students' views are mirrored at random.
+    /// `true` where students' views are mirrored at random.
     #[serde(default = "Settings::flipped")]
     pub flip: bool,
-    /// How students are trained.
+    /// The training of students.
     pub student: TrainConfig,
-    /// How the proxy that scores is trained.
+    /// The training of the proxy that scores.
     pub proxy: TrainConfig,
 }
 
@@ -253,12 +253,12 @@ impl Settings {
         }
     }
 
-    /// What settings mean that were saved when all views were mirrored.
+    /// The value for settings that were saved when all views were mirrored.
     fn flipped() -> bool {
         true
     }
 
-    /// What settings that were saved without a range of the proxy's own mean.
+    /// The value for settings that were saved without a range of the proxy's own.
     fn small_proxy_min_scale() -> f64 {
         0.25
     }

@@ -1,4 +1,4 @@
-//! How well a trained network does on images it has not seen.
+//! Accuracy of a trained network on images it has not seen.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::device::{read, upload};
 use crate::model::Network;
 use crate::random::{Purpose, permutation};
 
-/// Where a network's BatchNorms take mean and variance from, while it is evaluated. Others have no such choice.
+/// Source of mean and variance for a network's BatchNorms while it is evaluated. Others have no such choice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Statistics {
     /// From training, as a network is used.

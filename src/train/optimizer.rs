@@ -24,7 +24,7 @@ pub(super) struct OptimizerState {
     kept: HashMap<ParamId, Kept>,
 }
 
-/// What is kept of a parameter, as vectors.
+/// The optimiser's state of a parameter, as vectors.
 #[expect(
     clippy::large_enum_variant,
     reason = "one run holds one kind only, and a box would be allocated each step"
@@ -53,7 +53,7 @@ impl OptimizerState {
         self.steps
     }
 
-    /// What is kept of a parameter, in a fixed order; nothing before its first step.
+    /// The state of a parameter, in a fixed order; nothing before its first step.
     pub(super) fn kept(&self, id: ParamId) -> Vec<Tensor<1>> {
         match self.kept.get(&id) {
             None => Vec::new(),

@@ -1,4 +1,4 @@
-//! What a student goes through: its batches, its steps, its curve. All of it but the network.
+//! A student without its network: its batches, its steps, its curve.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ pub struct CurvePoint {
     pub loss: f32,
 }
 
-/// What a student is taught, how far it is, and how it does.
+/// The task of a student, the steps it has made, and its losses.
 pub struct Progress {
     pub(super) model: ModelConfig,
     pub(super) config: TrainConfig,
@@ -73,7 +73,7 @@ impl Progress {
         })
     }
 
-    /// Whether the images of a task lie on a device for this student, normalised alike.
+    /// `true` where the images of a task lie on a device for this student, normalised alike.
     fn has_on(&self, device: &Device, task: &Task) -> bool {
         let own = self.task();
         self.resident.is_some()
@@ -92,7 +92,7 @@ impl Progress {
         self.steps
     }
 
-    /// Whether all steps are made.
+    /// `true` once all steps are made.
     pub fn finished(&self) -> bool {
         self.step >= self.steps
     }
@@ -107,7 +107,7 @@ impl Progress {
         &self.curve
     }
 
-    /// What the student is trained on.
+    /// The images and views that the student is trained on.
     pub fn task(&self) -> &Task {
         self.batches.task()
     }
@@ -140,7 +140,7 @@ impl Progress {
     }
 }
 
-/// What the loss of a batch compares its logits with: both labels of mixed views, weighed so that the shares of all samples
+/// Labels that the loss compares a batch's logits with: both labels of mixed views, weighed so that the shares of all samples
 /// add up to the mean. `labels` are those of all images of the task.
 pub(super) fn targets(batch: &Batch, labels: &[u32]) -> Vec<Target> {
     let label = |place: usize| labels[batch.images[place] as usize];

@@ -22,7 +22,7 @@ use crate::model::ModelConfig;
 use crate::random::{Purpose, seed_for};
 use crate::score::{ScoreError, TrainingLog};
 
-/// Which forward pass scores.
+/// The forward pass that scores.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ScoringPass {
@@ -67,7 +67,7 @@ pub struct Proxy {
     device: Device,
     when: ScoringPass,
     log: TrainingLog,
-    /// Where the whole softmax is kept, if it is.
+    /// The whole softmax, where it is kept.
     softmax: Option<SoftmaxLog>,
     pending: Vec<Pending>,
     per_epoch: usize,
@@ -79,12 +79,12 @@ struct Pending {
     epoch: u32,
     images: Vec<u32>,
     rows: Tensor<2>,
-    /// Where the whole softmax is kept.
+    /// The whole softmax, where it is kept.
     logits: Option<Tensor<2>>,
 }
 
 impl Proxy {
-    /// What a proxy is trained on: whole images, cropped anywhere down to `min_scale` of their area and flipped.
+    /// The task of a proxy: whole images, cropped anywhere down to `min_scale` of their area and flipped.
     pub fn task(images: Arc<dyn Source>, min_scale: f64) -> Task {
         Task {
             images,
@@ -134,7 +134,7 @@ impl Proxy {
         &self.student
     }
 
-    /// Whether all epochs are recorded.
+    /// `true` once all epochs are recorded.
     pub fn finished(&self) -> bool {
         self.student.finished() && self.pending.is_empty()
     }
@@ -215,7 +215,7 @@ impl Proxy {
         Ok(())
     }
 
-    /// What the log is called in a checkpoint: answers of one moment do not go on with those of another.
+    /// The name of the log in a checkpoint: answers of one moment do not go on with those of another.
     fn log_name(&self) -> &'static str {
         match self.when {
             ScoringPass::Train => "log.train",

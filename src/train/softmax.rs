@@ -1,6 +1,6 @@
 //! The whole softmax of every sample in every epoch, for sets that are small enough to look at it.
 
-/// What a proxy said of every sample, class by class. The training log keeps a few numbers of it.
+/// A proxy's softmax of every sample, class by class. The training log keeps a few numbers of it.
 #[derive(Clone, Debug)]
 pub struct SoftmaxLog {
     samples: usize,

@@ -22,7 +22,7 @@ use crate::parallel::both;
 /// Steps between two readings of the device.
 pub const READ_EVERY: usize = 16;
 
-/// What one step did, still on the device.
+/// One step of training, its numbers still on the device.
 pub struct Step<'a> {
     /// The epoch it belongs to, from 0.
     pub epoch: usize,
@@ -70,7 +70,7 @@ impl Student {
     /// As [`new`](Self::new), beside others: images that one of them has brought to the device lie there once for both.
     ///
     /// # Errors
-    /// As those of [`new`](Self::new).
+    /// The same as of [`new`](Self::new).
     pub fn beside<'a>(
         others: impl IntoIterator<Item = &'a Progress>,
         model: &ModelConfig,

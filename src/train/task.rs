@@ -5,15 +5,15 @@ use std::sync::Arc;
 use crate::augment::{Augmentation, Normalise};
 use crate::data::{Grid, Source};
 
-/// What a student is trained on, and how its views are made.
+/// The images that a student is trained on, and the making of its views.
 #[derive(Clone, Debug)]
 pub struct Task {
     /// The stored images.
     pub images: Arc<dyn Source>,
     /// The grid of the stored images; [`Grid::WHOLE`] when they are no composites.
     pub grid: Grid,
-    /// How a training view is made.
+    /// The making of a training view.
     pub augmentation: Augmentation,
-    /// What pixels are normalised by.
+    /// The mean and deviation that pixels are normalised by.
     pub normalise: Normalise,
 }

@@ -19,7 +19,7 @@ const MODEL: ModelConfig = ModelConfig {
 };
 const BATCH: usize = 32;
 
-/// How long the quickest of three training steps takes on a device, by a `clock` of seconds since any moment. A step
+/// Seconds of the quickest of three training steps on a device, by a `clock` of seconds since any moment. A step
 /// before them, in which a GPU compiles its kernels, does not count.
 ///
 /// The trial ends at the first step that took longer than `enough`, if it is known what a better device takes. It says

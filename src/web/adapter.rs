@@ -1,4 +1,4 @@
-//! What WebGPU there is, asked of the browser before the engine asks for it.
+//! The browser's WebGPU adapter, looked at before the engine asks for it.
 
 use js_sys::{Function, Promise, Reflect};
 use wasm_bindgen::{JsCast as _, JsValue};
@@ -7,9 +7,9 @@ use wasm_bindgen_futures::JsFuture;
 /// A WebGPU adapter.
 #[derive(Clone, Debug)]
 pub(super) struct Adapter {
-    /// What it calls itself.
+    /// Its own name.
     pub(super) name: String,
-    /// Whether it computes on the CPU.
+    /// `true` where it computes on the CPU.
     pub(super) software: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Whether a device computes what it should.
+//! The check that a device computes the right numbers.
 
 use serde::Serialize;
 use wasm_bindgen::JsValue;
@@ -12,7 +12,7 @@ use crate::fault::Fault;
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
-/** What a device made of our own operation and of a few training steps. */
+/** A device's results on our own operation and on a few training steps. */
 export interface SelfCheck {
     ok: boolean;
     device: string;

@@ -26,11 +26,11 @@ export interface CombineOptions {
     imageSize?: number;
     /** Tiles of a composite: 1 (whole images), 2 (2x2), 3 or `"1x2"`. Default 2. */
     grid?: number | string;
-    /** How a whole image comes into its tile. Default `"squash"`. */
+    /** Fit of a whole image to its tile. Default `"squash"`. */
     fit?: "squash" | "crop" | "pad";
     /** Default `"png"`, which keeps every pixel. */
     format?: "png" | "jpeg";
-    /** Of a JPEG, 1 to 100. Default 90. */
+    /** Quality of a JPEG, 1 to 100. Default 90. */
     quality?: number;
     /** The seed that the manifest names. Default 0. */
     seed?: number;
@@ -53,7 +53,7 @@ export interface CompositeRecord {
 
 /** A finished composite. */
 export interface Composite {
-    /** Where its file belongs in the set, such as `data/cat/0000.png`. */
+    /** Path of its file in the set, such as `data/cat/0000.png`. */
     path: string;
     file: Uint8Array;
     /** `imageSize` × `imageSize` × 3 bytes: what the file holds. */
@@ -62,22 +62,22 @@ export interface Composite {
     record: CompositeRecord;
 }
 
-/** What combining will do and cost. */
+/** The plan of combining, and its cost. */
 export interface CostEstimate {
     classes: number;
     composites: number;
     sources: number;
     side: number;
-    /** Of all composites together, if they are photographs. */
+    /** Bytes of all composites together, if they are photographs. */
     estimatedBytes: number;
 }
 
 export interface AboutOptions {
-    /** What the set is called. */
+    /** Name of the set. */
     name: string;
     /** The rule the images were chosen by, for the dataset card. Default: by the list that was given. */
     rule?: "easy" | "hard" | "window" | "random";
-    /** Of the rule `"window"`. Default 0.1. */
+    /** Share of each class, from the easiest, that the rule `"window"` skips. Default 0.1. */
     windowStart?: number;
     /** Bytes of the files of all samples, for the card and the manifest. */
     sourceBytes?: number;
@@ -190,7 +190,7 @@ impl Composites {
         self.made.len()
     }
 
-    /// What making them all will cost.
+    /// The cost of making them all.
     ///
     /// # Errors
     /// None that is known: the options were checked before.

@@ -26,14 +26,14 @@ const TYPES: &str = r#"
  */
 export type DeviceName = "auto" | "webgpu" | "flex";
 
-/** What computes, and why. */
+/** The device that computes, and the reason for it. */
 export interface DeviceInfo {
     device: "webgpu" | "flex";
-    /** What it calls itself. */
+    /** Its own name. */
     description: string;
     /** Why this one. */
     reason: string;
-    /** Whether it is a GPU that computes on the CPU: right, and slow. */
+    /** `true` for a GPU that computes on the CPU: right, and slow. */
     software: boolean;
 }
 "#;
@@ -46,7 +46,7 @@ pub(super) struct Opened {
     pub(super) about: About,
 }
 
-/// What a device is.
+/// A device in words.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct About {
     pub(super) device: &'static str,
@@ -59,7 +59,7 @@ pub(super) struct About {
 thread_local! {
     /// The GPU device: it may be initialised once only in the life of the module.
     static WEBGPU: RefCell<Option<Opened>> = const { RefCell::new(None) };
-    /// What a trial of a software adapter decided.
+    /// The device that a trial of a software adapter decided for.
     static TRIED: RefCell<Option<Opened>> = const { RefCell::new(None) };
 }
 

@@ -13,7 +13,7 @@ use crate::score::{self, Dynamics, SuspectRule, parse_window};
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
-/** What a model said of samples whose labels are known: one number a sample. */
+/** A model's answers on samples whose labels are known: one number a sample. */
 export interface Dynamics {
     /** Probability of the label. */
     pLabel: Float32Array;
@@ -21,7 +21,7 @@ export interface Dynamics {
     pOther: Float32Array;
     /** ‖softmax − onehot‖₂, from 0 to √2. */
     el2n: Float32Array;
-    /** Of the prediction, in nats. */
+    /** Entropy of the prediction, in nats. */
     entropy: Float32Array;
 }
 

@@ -17,7 +17,7 @@ const TYPES: &str = r#"
  */
 export type ErrorCode = "usage" | "data" | "device" | "run";
 
-/** What this package throws; `cause` is another `Error` where one lies beneath. */
+/** An error of this package; `cause` is another `Error` where one lies beneath. */
 export interface TilepressError extends Error {
     code: ErrorCode;
     cause?: Error;
@@ -39,7 +39,7 @@ fn code(fault: Fault) -> &'static str {
 pub struct WebError {
     fault: Fault,
     message: String,
-    /// What lies beneath, from the nearest to the deepest.
+    /// Its causes, from the nearest to the deepest.
     causes: Vec<String>,
 }
 

@@ -1,4 +1,4 @@
-//! From the paths of a folder to classes and splits.
+//! Classes and splits of a folder, from its paths.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ export interface LabelledFolder {
     classes: string[];
     train: FolderEntry[];
     val: FolderEntry[];
-    /** Whether the validation images are those of `val/`, or were held out of the classes. */
+    /** Origin of the validation images: the folder `val/`, or held out of the classes. */
     valOrigin: "given" | "held-out";
     /** Files that are no images of a class, and why. */
     leftOut: { path: string; reason: string }[];

@@ -13,7 +13,7 @@ use crate::data::{self, Filter, Fit, Limits, Preparation, Resizer, prepare};
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
-/** What the header of an image file announces. */
+/** The header of an image file. */
 export interface ImageHeader {
     /** Such as `JPEG`; told by the content, never by the name. */
     format: string;
@@ -22,7 +22,7 @@ export interface ImageHeader {
     height: number;
     /** Bytes that its decoded pixels would take. */
     bytes: number;
-    /** Whether `decodeImage` takes it. */
+    /** `true` where `decodeImage` takes it. */
     withinLimits: boolean;
     /** Why not. */
     problem: string | null;
@@ -31,7 +31,7 @@ export interface ImageHeader {
 export interface DecodeOptions {
     /** Width and height of the result in pixels, 1 to 4096. */
     imageSize: number;
-    /** How an image that is not square becomes so. Default `"squash"`: the whole image. */
+    /** Fit of an image that is not square. Default `"squash"`: the whole image. */
     fit?: "squash" | "crop" | "pad";
     /** Kernel of the resize. Default `"lanczos3"`, as the program has it. */
     filter?: "bilinear" | "bicubic" | "lanczos3";
@@ -43,7 +43,7 @@ export interface DecodedImage {
     pixels: Uint8Array;
     /** BLAKE3 of the file. */
     hash: string;
-    /** What the image looks like, before it is resized: `prune` and `readFolder` find copies by it. */
+    /** The look of the image before it is resized: `prune` and `readFolder` find copies by it. */
     look: string;
 }
 "#;

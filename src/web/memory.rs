@@ -1,4 +1,4 @@
-//! What a run will take of the memory that a page has.
+//! The memory that a run takes, beside the memory that a page has.
 
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsValue;
@@ -24,19 +24,19 @@ export interface MemoryOptions {
 /** Bytes of memory inside the module. */
 export interface MemoryEstimate {
     pixels: number;
-    /** Of the training log. */
+    /** Bytes of the training log. */
     log: number;
-    /** Of the whole softmax. */
+    /** Bytes of the whole softmax. */
     softmax: number;
     total: number;
-    /** What WebAssembly can have at most. */
+    /** Most bytes that WebAssembly can have. */
     limit: number;
-    /** Whether the total leaves half of the limit to training. */
+    /** `true` where the total leaves half of the limit to training. */
     fits: boolean;
 }
 "#;
 
-/// Of a WebAssembly memory with 32-bit addresses.
+/// Bytes of a WebAssembly memory with 32-bit addresses.
 const LIMIT: u64 = 1 << 32;
 /// Four numbers and a count for each image and epoch.
 const RECORD: u64 = 18;

@@ -16,6 +16,7 @@ mod error;
 mod folder;
 mod image;
 mod memory;
+mod methods;
 #[cfg(feature = "engine")]
 mod profile;
 #[cfg(feature = "engine")]
@@ -42,6 +43,7 @@ pub use self::error::WebError;
 pub use self::folder::read_folder;
 pub use self::image::{decode_image, probe_image};
 pub use self::memory::estimate_memory;
+pub use self::methods::methods;
 #[cfg(feature = "engine")]
 pub use self::profile::StepProfile;
 #[cfg(feature = "engine")]

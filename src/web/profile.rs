@@ -11,7 +11,7 @@ use crate::train::{Student, synthetic_student};
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
-/** What is timed. */
+/** The steps that are timed. */
 export interface ProfileOptions {
     device: DeviceName;
     model: "convnet" | "convnet-d" | "resnet18";

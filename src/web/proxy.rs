@@ -24,7 +24,7 @@ export interface ProxyOptions extends ModelOptions {
     batch?: number;
     /** Learning rate at the start. Default 0.002. */
     lr?: number;
-    /** Which forward pass scores: the training pass itself, or one after each epoch. Default `"train"`. */
+    /** Forward pass whose EL2N counts: the training pass itself, or one after each epoch. Default `"train"`. */
     when?: "train" | "eval";
     /** Smallest crop of the proxy's views as a share of an image, whatever the students' is. Default 0.25. */
     minScale?: number;
@@ -67,7 +67,7 @@ struct Options {
     softmax: bool,
     #[serde(flatten)]
     model: Model,
-    /// What is none of these, and so misspelt.
+    /// Options of other names, which are misspelt.
     #[serde(flatten)]
     unknown: serde_json::Map<String, serde_json::Value>,
 }
@@ -125,7 +125,7 @@ impl ProxyRun {
         Ok(Self { proxy, about: opened.about, seed, per_epoch })
     }
 
-    /// What computes.
+    /// The device that computes.
     ///
     /// # Errors
     /// None that is known.
@@ -144,7 +144,7 @@ impl ProxyRun {
         self.progress()
     }
 
-    /// Where it stands.
+    /// Its step, its epoch and its loss.
     ///
     /// # Errors
     /// None that is known.
@@ -179,13 +179,13 @@ impl ProxyRun {
         (0..log.samples()).map(|sample| log.el2n_sum(sample, epochs.clone())).collect()
     }
 
-    /// A copy of the log so far: what the proxy said of every image in every epoch.
+    /// A copy of the log so far: the proxy's answers on every image in every epoch.
     #[must_use]
     pub fn log(&self) -> TrainingLog {
         TrainingLog(self.proxy.log().clone())
     }
 
-    /// What the proxy said of every image in one epoch, counted from 0, class by class: `[images, classes]`, row by row.
+    /// The proxy's softmax of every image in one epoch, counted from 0: `[images, classes]`, row by row.
     /// Nothing before the epoch's end, for epochs before a restored checkpoint, and without the option `softmax`.
     #[must_use]
     pub fn softmax(&self, epoch: u32) -> Option<Vec<f32>> {

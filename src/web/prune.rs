@@ -31,13 +31,13 @@ export interface PruneOptions {
     ipc: number;
     /** Tiles of a composite: 1 (whole images), 2 (2x2), 3 or `"1x2"`. Default 2. */
     grid?: number | string;
-    /** What `ipc` counts. Default `"composites"`. */
+    /** Images that `ipc` counts. Default `"composites"`. */
     ipcCounts?: "composites" | "sources";
-    /** Which images of a class are kept. Default `"easy"`: the lowest EL2N. */
+    /** Rule for the images of a class that are kept. Default `"easy"`: the lowest EL2N. */
     rule?: "easy" | "hard" | "window" | "random";
     /** With the rule `"window"`: share of each class, from the easiest, that is skipped. Default 0.1. */
     windowStart?: number;
-    /** What to do about a class with too few images. Default `"error"`; `"cycle"` uses its images again. */
+    /** A class with too few images: `"error"` refuses it, `"cycle"` uses its images again. Default `"error"`. */
     fill?: "error" | "cycle";
     /** Leave out near-duplicates, which needs `look` of every sample, and images that are also in `val` or look the same. */
     dedup?: boolean;
@@ -52,7 +52,7 @@ export interface NamedImage { path: string; class: string; }
 export interface SharedImage extends NamedImage {
     /** Path of the validation image. */
     val: string;
-    /** Whether the files are equal; else the images look the same, such as after another encoding. */
+    /** `true` where the files are equal; else the images look the same, such as after another encoding. */
     sameFile: boolean;
     /** Bits in which their difference hashes differ. */
     distance: number;

@@ -1,4 +1,4 @@
-//! A cohort of students that train in turns, and what can be said of them afterwards.
+//! A cohort of students that train in turns, with their accuracies and the differences of these.
 
 use std::sync::Arc;
 
@@ -40,16 +40,16 @@ export interface RaceOptions extends ModelOptions {
     weightDecay?: number;
 }
 
-/** What one student is, and how its views are made. */
+/** A student and the making of its views. */
 export interface Entrant extends Augmentation {
     /**
      * Name of its method; students of one name and different seeds are compared as one. Default: the program's name for
      * its `rule` and `grid`, such as `"pca"` or `"el2n-hard"`.
      */
     name?: string;
-    /** Which images of a class it trains on, where that is to name it. */
+    /** Rule for its images of a class, where that gives its name. */
     rule?: "easy" | "hard" | "window" | "random";
-    /** Of the rule `"window"`. Default 0.1. */
+    /** Share of each class, from the easiest, that the rule `"window"` skips. Default 0.1. */
     windowStart?: number;
     /** Tiles of its images. Default 1: whole images. */
     grid?: number | string;
@@ -62,7 +62,7 @@ export interface RaceProgress {
     students: { name: string; seed: number; step: number; steps: number; loss: number | null }[];
 }
 
-/** How well a student does on images it has not seen. */
+/** Accuracy of a student on images it has not seen. */
 export interface Standing {
     name: string;
     seed: number;
@@ -93,7 +93,7 @@ export interface MethodStanding {
     sd: number | null;
     /** 95 % interval of the mean over seeds and images; of one student, over the images. */
     interval: [number, number];
-    /** Whether the interval lies above what guessing gives. */
+    /** `true` where the interval lies above the accuracy of guessing. */
     aboveChance: boolean;
 }
 
@@ -114,7 +114,7 @@ export interface Comparison {
     noise: { seeds: number; images: number } | null;
     /** Shared seeds. */
     pairs: number;
-    /** How many seeds would decide an inconclusive comparison if difference and noise stay; null where 20 would not. */
+    /** Seeds that would decide an inconclusive comparison if difference and noise stay; null where 20 would not. */
     seedsNeeded: number | null;
     /**
      * `"better"` or `"worse"` where the adjusted interval excludes 0; where it holds 0, `"indistinguishable"` within ±5
@@ -142,7 +142,7 @@ struct Options {
     weight_decay: Option<f64>,
     #[serde(flatten)]
     model: Model,
-    /// What is none of these, and so misspelt.
+    /// Options of other names, which are misspelt.
     #[serde(flatten)]
     unknown: serde_json::Map<String, serde_json::Value>,
 }
@@ -171,7 +171,7 @@ struct EntrantOptions {
 }
 
 impl EntrantOptions {
-    /// What it is called: as asked, or by its rule and grid.
+    /// Its name: as asked, or that of its rule and grid.
     fn name(&self) -> Result<String, WebError> {
         let rule = match (self.rule, self.window_start) {
             (Some(RuleOption(rule)), start) => Some(rule_of(rule, start)?),
@@ -194,7 +194,7 @@ struct Entrant {
     seed: u64,
     /// Kept once for all that bring the same.
     images: Arc<ImageSet>,
-    /// What it got right when it was last measured.
+    /// The images that it got right when it was last measured.
     correct: Option<Correct>,
 }
 
@@ -243,7 +243,7 @@ impl Race {
         })
     }
 
-    /// What computes.
+    /// The device that computes.
     ///
     /// # Errors
     /// None that is known.
@@ -303,7 +303,7 @@ impl Race {
         self.progress()
     }
 
-    /// Where the students stand.
+    /// The step and the loss of every student.
     ///
     /// # Errors
     /// None that is known.
@@ -394,7 +394,7 @@ impl Race {
         to_js(&compared.into_iter().map(Comparison::from).collect::<Vec<_>>())
     }
 
-    /// How well the students of each name do together, in the order they entered.
+    /// Accuracies of the students of each name together, in the order they entered.
     ///
     /// # Errors
     /// An `Error` whose code is `usage` for students that are not measured.

@@ -18,7 +18,7 @@ export interface Sample {
     class: number;
     /** BLAKE3 of the file, 64 hexadecimal digits, as `decodeImage` gives it. */
     hash: string;
-    /** What it looks like, 144 hexadecimal digits, as `decodeImage` gives it; copies in another encoding or size are found by it. */
+    /** Its look in 144 hexadecimal digits, as `decodeImage` gives it; copies in another encoding or size are found by it. */
     look?: string | null;
 }
 "#;

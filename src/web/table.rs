@@ -11,7 +11,7 @@ use crate::score::{self, window_text};
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
-/** What is known of one image: a row of `scores.csv`. */
+/** The scores of one image: a row of `scores.csv`. */
 export interface ScoreRow {
     path: string;
     /** Name of its class; empty where a table made elsewhere does not tell. */
@@ -83,7 +83,7 @@ impl ScoreTable {
         if self.0.window.is_empty() { String::new() } else { window_text(&self.0.window) }
     }
 
-    /// All rows.
+    /// The rows of all images.
     ///
     /// # Errors
     /// An `Error` whose code is `run` when they do not fit into memory.

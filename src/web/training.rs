@@ -1,4 +1,4 @@
-//! What proxies and students are: options of JavaScript on top of the preset `small`.
+//! Options of JavaScript for proxies and students, on top of the preset `small`.
 
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
@@ -24,7 +24,7 @@ export interface ModelOptions {
     model?: "convnet" | "convnet-d" | "resnet18";
     /** Channels of a ConvNet. Default 32. */
     width?: number;
-    /** How a ResNet begins. Default `"imagenet"`. */
+    /** First layers of a ResNet. Default `"imagenet"`. */
     stem?: "imagenet" | "small";
 }
 

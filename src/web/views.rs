@@ -14,7 +14,7 @@ use crate::pipeline::views;
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
-/** How training views are made. */
+/** The making of training views. */
 export interface Augmentation {
     /**
      * `"extract"` crops inside one tile, `"global"` anywhere, `"shuffle"` after RDED's shuffle of tiles, `"none"` not at
@@ -43,10 +43,10 @@ export interface ViewOptions extends Augmentation {
 
 export interface Rect { x: number; y: number; width: number; height: number; }
 
-/** How one view is made of one stored image: shuffle, crop, resize, flip, cutout, mix. */
+/** The plan of one view of one stored image: shuffle, crop, resize, flip, cutout, mix. */
 export interface View {
     image: number;
-    /** Which column and row strip of the stored image stands where. */
+    /** Column and row strips of the stored image, in the order of the view. */
     shuffle: { columns: number[]; rows: number[] } | null;
     /** In pixels of the (shuffled) stored image. */
     crop: Rect;

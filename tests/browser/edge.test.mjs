@@ -62,6 +62,15 @@ function emptyPng(width, height) {
   ]);
 }
 
+test('the list of the methods has a title and a sentence for each', () => {
+  const methods = edge.methods();
+  const words = new Set(methods.flatMap(({ title, about }) => [title, about]));
+  assert.equal(words.size, 2 * methods.length);
+  const pca = methods.find(({ name }) => name === 'pca');
+  assert.deepEqual([pca.rule, pca.composites], ['easy', true]);
+  assert.ok(methods.some(({ name, rule, composites }) => name === 'el2n' && rule === 'easy' && !composites));
+});
+
 test('the edge package loads without a browser and knows its version', () => {
   const { name, version } = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8'));
   assert.equal(name, 'tilepress-edge');

@@ -150,7 +150,7 @@ export async function through(page) {
   await press(page, 'Augment →');
   await page.getByText(/\d+ of 12 views show more than one image/).first().waitFor();
   await press(page, 'Compare →');
-  await page.getByText('Random', { exact: true }).first().click();
+  await page.getByText('Random whole images', { exact: true }).first().click();
   await press(page, 'Start the race');
   await page.getByRole('heading', { name: 'Which differences are real' }).waitFor();
   await press(page, 'Take home →');

@@ -117,14 +117,14 @@ test('a built-in set goes through every stage to a zip that holds it', PATIENCE,
   await clean(page, 'Augment');
 
   await press(page, 'Compare →');
-  await page.getByText('Whole easy', { exact: true }).click();
+  await page.getByText('Easiest whole images', { exact: true }).click();
   await clean(page, 'Compare, before the race');
   const racing = await blocked(async () => {
     await press(page, 'Start the race');
     await page.getByRole('heading', { name: 'Which differences are real' }).waitFor();
   });
   assert.equal(await page.locator('.dots svg').count(), 3);
-  await page.getByText(/Your guess was Whole easy/).waitFor();
+  await page.getByText(/Your guess was easiest whole images/).waitFor();
   await clean(page, 'Compare');
 
   await press(page, 'Take home →');

@@ -74,7 +74,7 @@ test('the recorded run of a built-in set is watched to the end, and gives a real
   await through(page, 'Combine');
   await page.locator('.composite').first().waitFor();
   await through(page, 'Augment', 'Compare');
-  await page.getByText('Whole easy', { exact: true }).click();
+  await page.getByText('Easiest whole images', { exact: true }).click();
   await press(page, 'Start the race');
   await page.getByText(/^Step [1-9]\d* of \d+/).waitFor();
   await press(page, 'Skip to the end');
@@ -113,7 +113,7 @@ test('a run on one’s own folder is saved, and played on the same folder alone'
   await through(page, 'Prune', 'Combine');
   await page.locator('.composite').first().waitFor();
   await through(page, 'Augment', 'Compare');
-  await page.getByText('Random', { exact: true }).click();
+  await page.getByText('Random whole images', { exact: true }).click();
   await press(page, 'Start the race');
   await page.getByRole('heading', { name: 'Which differences are real' }).waitFor();
   const rows = await page.locator('[aria-label="Paired differences"]').textContent();
@@ -153,7 +153,7 @@ test('a run on one’s own folder is saved, and played on the same folder alone'
   await through(other, 'Prune', 'Combine');
   await other.locator('.composite').first().waitFor();
   await through(other, 'Augment', 'Compare');
-  await other.getByText('Random', { exact: true }).click();
+  await other.getByText('Random whole images', { exact: true }).click();
   await press(other, 'Start the race');
   await other.getByRole('heading', { name: 'Which differences are real' }).waitFor();
   assert.equal(await other.locator('[aria-label="Paired differences"]').textContent(), rows);
@@ -173,7 +173,7 @@ test('what a recording does not cover runs live', PATIENCE, async () => {
   await page.locator('.composite').first().waitFor();
   await through(page, 'Augment', 'Compare');
   await page.getByLabel('Steps of every student').selectOption('100');
-  await page.getByText('Random', { exact: true }).click();
+  await page.getByText('Random whole images', { exact: true }).click();
   await press(page, 'Start the race');
   await page.getByRole('alert').filter({ hasText: 'was run with other settings' }).waitFor();
   await press(page, 'Run it live instead');

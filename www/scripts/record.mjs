@@ -29,7 +29,7 @@ try {
     await press(/^Score the images/);
     await page.getByRole('heading', { name: 'Near-duplicates' }).waitFor();
     for (const stage of ['Prune', 'Combine', 'Augment', 'Compare']) await press(`${stage} →`);
-    await page.getByText('Random', { exact: true }).click();
+    await page.getByText('Random whole images', { exact: true }).click();
     await press('Start the race');
     await page.getByRole('heading', { name: 'Which differences are real' }).waitFor();
     console.log(`${set}: ${await page.locator('.verdict h3').textContent()}`);

@@ -123,7 +123,7 @@ fn unpack(folder: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("cannot write the bundled photographs to {}", folder.display()))
 }
 
-/// What the outcome means, from the numbers themselves.
+/// The outcome in words, from the numbers themselves.
 fn explain(report: &Report) -> String {
     let of = |method: Method| {
         let name = method.name();

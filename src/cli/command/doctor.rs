@@ -11,7 +11,7 @@ use crate::cli::exit::{Failure, Result};
 use crate::device::{DeviceChoice, DeviceError, MatrixUnits, Precision, open};
 use crate::train::{SelfCheck, self_check, step_seconds};
 
-/// What was found of one device.
+/// Findings about one device.
 #[derive(Debug, Serialize)]
 struct Finding {
     choice: DeviceChoice,

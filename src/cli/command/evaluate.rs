@@ -55,7 +55,7 @@ pub(in crate::cli) fn run(args: &EvaluateCommand, console: &Console) -> Result<(
     report::write(&out, evaluated.report, &data.val.samples, console)
 }
 
-/// Whether a set was made by `compress`, whose manifest tells how its data was split.
+/// `true` for a set that `compress` made, whose manifest tells how its data was split.
 fn is_compress(manifest: &Manifest) -> bool {
     manifest.options["command"] == "compress"
 }

@@ -88,7 +88,7 @@ fn records(root: &Path) -> Result<Option<Vec<CompositeRecord>>> {
     }
 }
 
-/// Where the tiles of one composite came from.
+/// Sources of the tiles of one composite.
 fn tiles(file: &str, records: Option<&[CompositeRecord]>, root: &Path, console: &Console) -> Result<()> {
     let records = records.ok_or_else(|| {
         Failure::input(format!(

@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use crate::evaluate::METHODS;
 use crate::evaluate::verdict::{MARGIN, points};
 
 use super::{
@@ -33,6 +34,7 @@ pub(super) fn results(report: &Report) -> Option<Markup> {
     };
     Some(html! {
         (table(report, &labels))
+        (methods(report))
         figure {
             h3 { "Top-1 accuracy on the validation images" }
             figcaption {
@@ -61,6 +63,20 @@ pub(super) fn results(report: &Report) -> Option<Markup> {
         }
         @if !report.comparisons.is_empty() { (comparisons(report)) }
     })
+}
+
+/// One sentence on each method of the list that the report has.
+fn methods(report: &Report) -> Markup {
+    let has = |name: &str| report.results.iter().any(|result| result.setting.method == name);
+    let named: Vec<_> = METHODS.into_iter().filter(|named| has(named.name)).collect();
+    html! {
+        @if !named.is_empty() {
+            details.twin {
+                summary { "What each method stores" }
+                ul { @for method in named { li { strong { (method.name) } ": " (method.about) } } }
+            }
+        }
+    }
 }
 
 fn spoken(label: &str, result: &MethodResult) -> String {

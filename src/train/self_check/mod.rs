@@ -23,10 +23,10 @@ use crate::kernel::read_all;
 use crate::model::{ModelConfig, NetworkKind};
 use crate::random::{Purpose, Stream};
 
-/// What a device showed.
+/// The findings about a device.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SelfCheck {
-    /// Whether every number was right and training lowered the loss.
+    /// `true` where every number was right and training lowered the loss.
     pub ok: bool,
     /// Largest error: of a loss or its gradient relative to 1 or to the value where that is larger, of another operation
     /// relative to the largest number of its result.

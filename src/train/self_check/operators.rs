@@ -43,7 +43,7 @@ impl<'a> Operand<'a> {
         self.of(shape, |x| x)
     }
 
-    /// What `of` makes of random numbers.
+    /// The result of `of` on random numbers.
     fn of<const D: usize>(&mut self, mut shape: [usize; D], of: impl Fn(f32) -> f32) -> Tensor<D> {
         let each = shape.iter().product::<usize>();
         let mut all = (0..STUDENTS * each).map(|_| of(self.stream.normal() as f32)).collect::<Vec<f32>>();

@@ -41,7 +41,7 @@ pub(super) async fn worst(device: &Device) -> Result<f64, CheckError> {
     Ok(most)
 }
 
-/// What one student's convolution takes; its outputs are logits of these labels.
+/// Operands of one student's convolution, whose outputs are logits for these labels.
 struct Operands {
     images: Vec<f32>,
     weights: Vec<f32>,
@@ -84,12 +84,12 @@ fn pixels(sizes: &Sizes) -> usize {
     sizes.output()[..3].iter().product()
 }
 
-/// What each of them has of its student's loss.
+/// The share of each pixel in its student's loss.
 fn share(sizes: &Sizes) -> f32 {
     1.0 / pixels(sizes) as f32
 }
 
-/// What a device makes of the operands of some students, one after the other.
+/// The products of some students' operands on a device, one after the other.
 async fn found(device: &Device, sizes: &Sizes, students: &[Operands]) -> Result<[Vec<f32>; 3], CheckError> {
     let autodiff = device.clone().autodiff();
     let tensor = |of: fn(&Operands) -> &[f32], mut shape: [usize; 4]| {

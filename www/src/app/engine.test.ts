@@ -19,6 +19,7 @@ vi.mock('../engine/client', () => ({
 }));
 
 import { example } from '../engine/recording.example';
+import { METHODS } from '../lib/methods.example';
 import { engine, leave, play } from './engine';
 import { app } from './state.svelte';
 
@@ -36,8 +37,8 @@ test('the engine is made with what the address says', () => {
 test('it says when it is ready, and on what it runs', () => {
   made.events.progress({ label: 'Loading the engine', done: 1, total: 2 });
   expect(app.loading?.done).toBe(1);
-  made.events.ready(gpu, '1.2');
-  expect([app.device, app.version, app.loading]).toEqual([gpu, '1.2', null]);
+  made.events.ready(gpu, '1.2', METHODS);
+  expect([app.device, app.version, app.methods, app.loading]).toEqual([gpu, '1.2', METHODS, null]);
   expect(app.status).toBe('The engine is ready and runs on WebGPU.');
 });
 
@@ -45,7 +46,7 @@ test('a device that fails is a notice of one line, and the reason for the next o
   made.events.restarted('out of memory\nat frame 1\nat frame 2');
   expect(app.notice).toMatch(/The reason given: out of memory$/);
   expect(app.error).toBe(null);
-  made.events.ready(cpu, '1.2');
+  made.events.ready(cpu, '1.2', METHODS);
   expect(app.device).toEqual({ ...cpu, reason: 'WebGPU failed' });
 });
 

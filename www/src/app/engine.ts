@@ -14,9 +14,10 @@ const real = new Engine(
   makeWorker,
   new URL('./', document.baseURI).href,
   {
-    ready(device, version) {
+    ready(device, version, methods) {
       app.device = app.notice ? { ...device, reason: 'WebGPU failed' } : device;
       app.version = version;
+      app.methods = methods;
       app.loading = null;
       // Without it the page works all the same, but needs the network to be opened again.
       keepForOffline().catch(() => {});
@@ -28,7 +29,7 @@ const real = new Engine(
     restarted(reason) {
       // Drivers say much; what happened stands in the first line.
       const [first] = reason.split('\n');
-      app.notice = `The device failed, and the run goes on on the CPU, from where it was last put aside. The reason given: ${first}`;
+      app.notice = `The device failed, and the run goes on on the CPU, from its last checkpoint. The reason given: ${first}`;
       app.status = 'The device failed, and the run goes on on the CPU.';
     },
     failed(error) {

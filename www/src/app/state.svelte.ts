@@ -1,6 +1,6 @@
 // What the page knows: the stages show it, and what stands beside this file changes it.
 
-import type { DeviceInfo, MemoryEstimate } from 'tilepress';
+import type { DeviceInfo, MemoryEstimate, MethodInfo } from 'tilepress';
 
 import type {
   Choice,
@@ -17,6 +17,7 @@ import type {
   Source,
 } from '../engine/protocol';
 import type { Recording } from '../engine/recording';
+import { titlesOf, type Title } from '../lib/methods';
 import { fromHash, type Settings } from '../lib/settings';
 
 export const STAGES = ['Pick', 'Score', 'Prune', 'Combine', 'Augment', 'Compare', 'Take home'] as const;
@@ -36,6 +37,8 @@ class App {
   stage: StageName = $state('Pick');
   device: DeviceInfo | null = $state.raw(null);
   version = $state('');
+  /** The package's list of methods; empty until it is loaded. */
+  methods: MethodInfo[] = $state.raw([]);
   loading: Progress | null = $state.raw({ label: 'Loading the engine', done: 0, total: 0 });
   /** Jobs that a person waits for; at most one runs. */
   running: Running | null = $state(null);
@@ -66,6 +69,11 @@ class App {
 
   get classes(): string[] {
     return this.found?.classes.map(({ name }) => name) ?? [];
+  }
+
+  /** The title of an entrant of the race, by its name. */
+  get title(): Title {
+    return titlesOf(this.methods, this.settings);
   }
 
   get choice(): Choice {

@@ -38,7 +38,7 @@ beforeEach(() => {
     'https://host/page/',
     { ready: () => {}, progress: () => {}, restarted: (reason) => restarts.push(reason), failed: () => {} },
   );
-  lines[0]?.say({ type: 'ready', device, version: '1', module });
+  lines[0]?.say({ type: 'ready', device, version: '1', methods: [], module });
 });
 
 const read = { source: { kind: 'built-in', name: 'x' } as const, valFraction: 0.2, seed: 0 };

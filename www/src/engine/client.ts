@@ -1,6 +1,6 @@
 // The page's side of the worker: jobs as promises, and a second worker on the CPU when the first loses its device.
 
-import type { DeviceInfo, DeviceName } from 'tilepress';
+import type { DeviceInfo, DeviceName, MethodInfo } from 'tilepress';
 
 import {
   EngineError,
@@ -31,7 +31,8 @@ export interface Listeners {
 }
 
 export interface Events {
-  ready(device: DeviceInfo, version: string): void;
+  /** The device, the version of the package, and its list of methods. */
+  ready(device: DeviceInfo, version: string, methods: MethodInfo[]): void;
   /** Loading, and recalling after a restart. */
   progress(progress: Progress): void;
   /** The device failed with this message; a worker on the CPU goes on. */
@@ -121,7 +122,7 @@ export class Engine {
   #hear(message: FromWorker): void {
     if (message.type === 'ready') {
       this.#module = message.module;
-      this.#events.ready(message.device, message.version);
+      this.#events.ready(message.device, message.version, message.methods);
       return;
     }
     if (message.type === 'remember') {

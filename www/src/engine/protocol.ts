@@ -8,6 +8,7 @@ import type {
   DeviceInfo,
   DeviceName,
   MemoryEstimate,
+  MethodInfo,
   MethodStanding,
   Pick,
   Pruned,
@@ -239,7 +240,7 @@ export interface Failure {
 }
 
 export type FromWorker =
-  | { type: 'ready'; device: DeviceInfo; version: string; module: WebAssembly.Module }
+  | { type: 'ready'; device: DeviceInfo; version: string; methods: MethodInfo[]; module: WebAssembly.Module }
   | { type: 'progress'; id: number; progress: Progress }
   | { type: 'metrics'; id: number; metrics: Metrics }
   | { type: 'samples'; id: number; samples: Samples }

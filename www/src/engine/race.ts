@@ -1,6 +1,7 @@
 // Composites to students: a cohort trained in turns, on equally many stored images.
 
 import { combine } from './compose';
+import { entrantsFor } from './entrants';
 import { DataError, Stopped } from './errors';
 import { Pace } from './pace';
 import type { Jobs, Outcome, RaceOptions } from './protocol';
@@ -78,16 +79,18 @@ export async function race(session: Session, options: Jobs['race']['takes'], rep
 }
 
 async function entrantsOf(session: Session, { choice, minScale }: RaceOptions, reports: Reports) {
-  const whole = (rule: 'easy' | 'random') => ({ ...choice, rule, grid: 1 as const });
   const label = 'Making the sets of the cohort';
   const crop = `global:${minScale}`;
-  const entrants = [
-    { name: 'pca', set: await combine(session, choice, reports, label), crop: choice.grid > 1 ? `extract:${minScale}` : crop },
-    { name: 'random', set: await combine(session, whole('random'), reports, label), crop },
-  ];
-  // Whole easy images are the first entrant already, if that is what was chosen.
-  if (choice.grid > 1 || choice.rule !== 'easy') {
-    entrants.push({ name: 'easy', set: await combine(session, whole('easy'), reports, label), crop });
+  const whole = { ...choice, grid: 1 as const };
+  const ways = {
+    pca: { choice, crop: choice.grid > 1 ? `extract:${minScale}` : crop },
+    random: { choice: { ...whole, rule: 'random' as const }, crop },
+    el2n: { choice: { ...whole, rule: 'easy' as const }, crop },
+  };
+  const entrants = [];
+  for (const name of entrantsFor(choice)) {
+    const { choice: own, crop } = ways[name];
+    entrants.push({ name, set: await combine(session, own, reports, label), crop });
   }
   return entrants;
 }

@@ -80,6 +80,20 @@ test('a recording of the second format is read, with the accuracy at the sharpne
   expect(race?.outcome.standings[0]).not.toHaveProperty('softTop1');
 });
 
+test('the easiest whole images of a recording of the second format get their present name, and the rule keeps its own', async () => {
+  const recording = example();
+  const blob = new Response((await write(recording)).stream().pipeThrough(new DecompressionStream('gzip')));
+  const now = (await blob.text()).replaceAll('"random"', '"el2n"').replace('One seed tells nothing.', 'pca and el2n are untested');
+  const then = { ...(JSON.parse(now.replaceAll(/"el2n"(?!:)/g, '"easy"').replace('pca and el2n', 'pca and easy')) as object), version: 2 };
+  expect(JSON.stringify(then)).not.toContain('"el2n",');
+  const { race } = await read(file(then), 'a');
+  expect(race).toEqual((await read(file(JSON.parse(now)), 'a')).race);
+  expect(race?.students.map(({ name }) => name)).toEqual(['pca', 'el2n']);
+  expect(race?.outcome.comparisons[0]).toMatchObject({ a: 'pca', b: 'el2n', sentence: 'pca and el2n are untested' });
+  expect(race?.options.choice.rule).toBe('easy');
+  await expect(read(file({ ...then, version: 3 }), 'a')).rejects.toThrow('damaged');
+});
+
 describe('a file is refused, with its name and the reason', () => {
   test('that is something else', async () => {
     await expect(read(new Blob(['PK hello']), 'a.zip')).rejects.toMatchObject({ code: 'data', message: 'a.zip is not a recording of tilepress.' });

@@ -1,6 +1,7 @@
 // A recording: what scoring and the race said, to be played where training would take too long. It holds no image. The file
 // is gzipped JSON, its large arrays base64 of little-endian numbers.
 
+import { ENTRANTS } from './entrants';
 import {
   EngineError,
   type EpochDetail,
@@ -159,7 +160,7 @@ const one = (...all: unknown[]) => (value: unknown) => all.includes(value);
 const mark = (value: unknown) => like(value, [0]) && (value as unknown[]).length === 3;
 const marks = (value: unknown) => like(value, [mark]) && (value as unknown[]).length > 0;
 const curve: Shape = [{ step: 0, loss: orNull(0) }];
-const METHODS = one('pca', 'random', 'easy');
+const METHODS = one(...ENTRANTS);
 const SHAPE: Shape = {
   made: { at: (at: unknown) => !Number.isNaN(Date.parse(String(at))), version: '', device: '' },
   set: { name: '', builtIn: orNull(''), valFraction: 0, classes: [{ name: '', train: 0, val: 0 }], paths: [''] },
@@ -247,16 +248,30 @@ function sinceVersion1({ race }: Version1) {
   });
 }
 
+type Named = { name?: unknown; softTop1?: unknown; top1AtTileSize?: unknown };
+type Some<T> = (T | null)[] | undefined;
+type Compared = { a?: unknown; b?: unknown; sentence?: unknown };
+
 interface Version2 {
-  race?: { outcome?: { standings?: ({ softTop1?: unknown; top1AtTileSize?: unknown } | null)[] } } | null;
+  race?: { students?: Some<Named>; outcome?: Record<'standings' | 'methods' | 'stored', Some<Named>> & { comparisons?: Some<Compared> } } | null;
 }
 
-/** Gives the accuracy at the sharpness of a tile its present name. */
+const listed = <T>(value: Some<T>): T[] => (Array.isArray(value) ? value.filter((one) => one !== null) : []);
+
+/**
+ * Gives the easiest whole images the program's name, `el2n` (they were `easy`, as the rule still is), and the accuracy at the
+ * sharpness of a tile its present one.
+ */
 function sinceVersion2({ race }: Version2) {
-  const standings = race?.outcome?.standings;
-  if (!Array.isArray(standings)) return;
-  for (const standing of standings) {
-    if (!standing || !('softTop1' in standing)) continue;
+  const outcome = race?.outcome;
+  const renamed = (name: unknown) => (name === 'easy' ? 'el2n' : name);
+  for (const one of [race?.students, outcome?.standings, outcome?.methods, outcome?.stored].flatMap(listed)) one.name = renamed(one.name);
+  for (const one of listed(outcome?.comparisons)) {
+    if (one.a !== 'easy' && one.b !== 'easy') continue;
+    Object.assign(one, { a: renamed(one.a), b: renamed(one.b), sentence: String(one.sentence).replace(/\beasy\b/g, 'el2n') });
+  }
+  for (const standing of listed(outcome?.standings)) {
+    if (!('softTop1' in standing)) continue;
     standing.top1AtTileSize = standing.softTop1;
     delete standing.softTop1;
   }

@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { unzipSync } from 'fflate';
 import { beforeAll, describe, expect, test } from 'vitest';
 
+import { METHODS } from '../lib/methods.example';
+import { ENTRANTS } from './entrants';
 import type { FromWorker, Metrics, Saved, Scored, ToWorker } from './protocol';
 import { grayPng } from './sets';
 
@@ -82,6 +84,12 @@ describe.skipIf(!existsSync(wasm))('the worker', () => {
 
   test('is ready when it has a device', async () => {
     expect(await hear(({ type }) => type === 'ready')).toMatchObject({ device: { device: 'flex' } });
+  });
+
+  test('gives the list of the methods, with all that enter a race and with the titles of the tests', async () => {
+    const { methods } = (await hear(({ type }) => type === 'ready')) as Extract<FromWorker, { type: 'ready' }>;
+    expect(methods.map(({ name }) => name)).toEqual(expect.arrayContaining([...ENTRANTS]));
+    for (const { about, ...example } of METHODS) expect(methods).toContainEqual(expect.objectContaining(example));
   });
 
   test('says in an error what to do about a folder that cannot be', async () => {

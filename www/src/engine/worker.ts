@@ -55,7 +55,7 @@ async function open(message: Extract<ToWorker, { type: 'open' }>): Promise<void>
   const info = await api.openDevice(device);
   session = new Session(api, info.device, control, base, failAfter);
   if (memory) await recall(session, memory, reportsOf(0));
-  say({ type: 'ready', device: info, version: api.version(), module });
+  say({ type: 'ready', device: info, version: api.version(), methods: api.methods(), module });
 }
 
 async function run<N extends JobName>(id: number, job: N, options: Jobs[N]['takes']): Promise<unknown> {

@@ -2,6 +2,8 @@ import type { Comparison } from 'tilepress';
 import { expect, test } from 'vitest';
 
 import type { Outcome } from '../engine/protocol';
+import { titlesOf } from './methods';
+import { METHODS } from './methods.example';
 import { more, tell } from './outcome';
 import { DEFAULTS } from './settings';
 
@@ -32,55 +34,55 @@ function race(top1: Record<string, number[]>, pairs: Pair[], takes: string | nul
 }
 const curves = [{ name: 'pca', curve: [{ loss: 2.4 }, { loss: 1.6 }] }];
 const said = (outcome: Outcome, settings = DEFAULTS, of = curves) => {
-  const { verdict, reasons } = tell(outcome, settings, ['a', 'b', 'c', 'd'], of);
+  const { verdict, reasons } = tell(outcome, settings, ['a', 'b', 'c', 'd'], of, titlesOf(METHODS, settings));
   return `${verdict}\n${reasons.join('\n')}`;
 };
 
 test('what pruning gained and what combining cost are told apart', () => {
-  const text = said(race({ pca: [40, 41, 42], random: [50, 51, 52], easy: [60, 61, 62] }, [['pca', 'random', -10, 'worse'], ['pca', 'easy', -20, 'worse'], ['random', 'easy', -10, 'worse']]));
-  expect(text).toMatch(/^Whole easy wins, and by more than the noise\./);
+  const text = said(race({ pca: [40, 41, 42], random: [50, 51, 52], el2n: [60, 61, 62] }, [['pca', 'random', -10, 'worse'], ['pca', 'el2n', -20, 'worse'], ['random', 'el2n', -10, 'worse']]));
+  expect(text).toMatch(/^Winner: Easiest whole images, by more than the noise\./);
   expect(text).toContain('Prune: easy images taught 10.0 points more than random ones.');
-  expect(text).toContain('Combine: it cost 20.0 points against whole easy. A tile has 16 pixels a side instead of 32');
+  expect(text).toContain('Combine: the composites are 20.0 points behind easiest whole images. A tile has 16 pixels a side instead of 32');
 });
 
 test('where combining wins, that is said', () => {
-  const text = said(race({ pca: [60, 61, 62], random: [50, 51, 52], easy: [50, 51, 52] }, [['pca', 'random', 10, 'better'], ['pca', 'easy', 10, 'better'], ['random', 'easy', 0, 'inconclusive']]));
-  expect(text).toMatch(/^PCA: easy, 2×2 wins/);
-  expect(text).toContain('Combine: 4 times as many images brought 10.0 points over whole easy');
+  const text = said(race({ pca: [60, 61, 62], random: [50, 51, 52], el2n: [50, 51, 52] }, [['pca', 'random', 10, 'better'], ['pca', 'el2n', 10, 'better'], ['random', 'el2n', 0, 'inconclusive']]));
+  expect(text).toMatch(/^Winner: PCA, 2×2, by/);
+  expect(text).toContain('Combine: 4 times as many images brought 10.0 points over easiest whole images');
   expect(text).toContain('which may be chance: the interval from −20.0 to 20.0 holds zero');
 });
 
 test('where nothing is decided, the pair is named that more seeds would decide first', () => {
-  const outcome = race({ pca: [41, 42, 43], random: [46, 47, 49], easy: [45, 46, 47] }, [['pca', 'random', -10, 'inconclusive'], ['pca', 'easy', -4, 'inconclusive'], ['random', 'easy', 1, 'inconclusive']]);
+  const outcome = race({ pca: [41, 42, 43], random: [46, 47, 49], el2n: [45, 46, 47] }, [['pca', 'random', -10, 'inconclusive'], ['pca', 'el2n', -4, 'inconclusive'], ['random', 'el2n', 1, 'inconclusive']]);
   outcome.comparisons.forEach((one) => { one.seedsNeeded = one.difference === -10 ? 5 : null; });
-  expect(said(outcome)).toMatch(/^No winner: with 3 seeds every difference may be chance\..*\nPCA: easy, 2×2 and random: .* 5 seeds would show it\.$/s);
+  expect(said(outcome)).toMatch(/^No winner: with 3 seeds every difference may be chance\..*\nPCA, 2×2 and random whole images: .* 5 seeds would show it\.$/s);
 });
 
 test('students that guess are not explained by lost pixels', () => {
-  const pairs: Pair[] = [['pca', 'random', -20, 'worse'], ['pca', 'easy', -20, 'worse'], ['random', 'easy', 0, 'inconclusive']];
-  const outcome = race({ pca: [25, 26, 24], random: [45, 46, 44], easy: [45, 46, 44] }, pairs, 'pca');
+  const pairs: Pair[] = [['pca', 'random', -20, 'worse'], ['pca', 'el2n', -20, 'worse'], ['random', 'el2n', 0, 'inconclusive']];
+  const outcome = race({ pca: [25, 26, 24], random: [45, 46, 44], el2n: [45, 46, 44] }, pairs, 'pca');
   expect(said(outcome)).toContain('are no better than guessing, 25 %: they call nearly everything “a”. Their training loss fell from 2.4 to 1.6');
   expect(said(outcome)).not.toContain('Combine:');
   expect(said(outcome, DEFAULTS, [{ name: 'pca', curve: [{ loss: 2.4 }, { loss: 2.35 }] }])).toContain('hardly fallen');
 });
 
 test('where composites lose by their sharpness, that is said with its numbers', () => {
-  const pairs: Pair[] = [['pca', 'random', -20, 'worse'], ['pca', 'easy', -20, 'worse'], ['random', 'easy', 0, 'inconclusive']];
-  const outcome = race({ pca: [30, 31, 32], random: [49, 50, 51], easy: [49, 51, 52] }, pairs);
-  const soft = (of: Outcome, pca: number, easy: number): Outcome => ({
+  const pairs: Pair[] = [['pca', 'random', -20, 'worse'], ['pca', 'el2n', -20, 'worse'], ['random', 'el2n', 0, 'inconclusive']];
+  const outcome = race({ pca: [30, 31, 32], random: [49, 50, 51], el2n: [49, 51, 52] }, pairs);
+  const blurred = (of: Outcome, pca: number, el2n: number): Outcome => ({
     ...of,
-    standings: of.standings.map((standing) => ({ ...standing, top1AtTileSize: { pca, easy }[standing.name] ?? 1 })),
+    standings: of.standings.map((standing) => ({ ...standing, top1AtTileSize: { pca, el2n }[standing.name] ?? 1 })),
   });
-  expect(said(soft(outcome, 52, 24))).toContain('16 pixels enlarged to 32, PCA: easy, 2×2 has 52 % and whole easy 24 %. So its students have learned the classes at the sharpness of a tile, and lose 21.0 points');
-  expect(said(soft(outcome, 30, 44))).toContain('whole easy 44 %. So sharpness is not what they lose by.');
+  expect(said(blurred(outcome, 52, 24))).toContain('(16 pixels, enlarged to 32) PCA, 2×2 has 52 % and easiest whole images 24 %. So its students know the classes at the size of a tile, and lose 21.0 points on sharper images');
+  expect(said(blurred(outcome, 30, 44))).toContain('easiest whole images 44 %. So sharpness is not the reason.');
   const ahead = race({ pca: [60, 61, 62], random: [50, 51, 52] }, [['pca', 'random', 10, 'better']]);
-  expect(said(soft(ahead, 70, 20))).not.toContain('Sharpness');
+  expect(said(blurred(ahead, 70, 20))).not.toContain('Sharpness');
 });
 
 test('whole images of another rule are compared with random ones', () => {
   const outcome = race({ pca: [30, 31, 32], random: [50, 51, 52] }, [['pca', 'random', -20, 'worse']]);
   const text = said(outcome, { ...DEFAULTS, grid: 1, rule: 'hard' });
-  expect(text).toMatch(/^Random wins/);
+  expect(text).toMatch(/^Winner: Random whole images/);
   expect(text).toContain('Prune: hard images taught 20.0 points less than random ones.');
   expect(text).not.toContain('Combine');
 });
@@ -94,8 +96,8 @@ test('one seed, and sets that teach the same, have no winner for different reaso
 });
 
 test('who is ahead of some only is said not to be clearly ahead of the rest', () => {
-  const outcome = race({ pca: [50, 51, 52], random: [40, 41, 42], easy: [48, 49, 50] }, [['pca', 'random', 10, 'better'], ['pca', 'easy', 2, 'inconclusive'], ['random', 'easy', -8, 'worse']]);
-  expect(said(outcome)).toMatch(/^PCA: easy, 2×2 is ahead, but not clearly of Whole easy\./);
+  const outcome = race({ pca: [50, 51, 52], random: [40, 41, 42], el2n: [48, 49, 50] }, [['pca', 'random', 10, 'better'], ['pca', 'el2n', 2, 'inconclusive'], ['random', 'el2n', -8, 'worse']]);
+  expect(said(outcome)).toMatch(/^Highest mean: PCA, 2×2, but not clearly ahead of easiest whole images\./);
 });
 
 test('more seeds are proposed where they would tell', () => {

@@ -2,9 +2,11 @@
 
 import type { Comparison } from 'tilepress';
 
+import { OWN } from '../engine/entrants';
 import type { Outcome } from '../engine/protocol';
+import { lower, type Title } from './methods';
 import type { Settings } from './settings';
-import { mean, METHODS, plural } from './words';
+import { mean, plural } from './words';
 
 type Curves = { name: string; curve: { loss: number }[] }[];
 
@@ -17,30 +19,21 @@ export interface Told {
 const ALL = 80;
 const NONE = 5;
 
-export const nameOf = (name: string, { grid, rule }: Settings): string => {
-  if (name !== 'pca') return METHODS[name] ?? name;
-  if (grid === 1) return `Whole ${rule} images`;
-  // The paper's method keeps the easiest; what keeps others is not called by its name.
-  return rule === 'easy' ? `PCA: easy, ${grid}×${grid}` : `Composites of ${rule} images, ${grid}×${grid}`;
-};
-
-const lower = (title: string) => (title.startsWith('PCA') ? title : title.toLowerCase());
 /** Points with one decimal, and a real minus. */
 export const points = (value: number) => value.toFixed(1).replace('-', '−');
 /** Whether one of the two is better. */
 export const decided = ({ verdict }: Comparison) => verdict === 'better' || verdict === 'worse';
-/** What a difference that is not decided amounts to. */
+/** The meaning of a difference that is not decided. */
 const open = ({ adjustedInterval: interval, verdict }: Comparison) => {
   if (!interval) return 'which may be chance: one seed has no interval';
   const range = `the interval from ${points(interval[0])} to ${points(interval[1])}`;
   return verdict === 'indistinguishable' ? `too little to matter: ${range} stays within 5 points` : `which may be chance: ${range} holds zero`;
 };
 
-export function tell(outcome: Outcome, settings: Settings, classes: string[], curves: Curves): Told {
+export function tell(outcome: Outcome, settings: Settings, classes: string[], curves: Curves, title: Title): Told {
   const { comparisons, standings, chance } = outcome;
   const { grid, rule, size } = settings;
   const whole = grid === 1;
-  const title = (name: string) => nameOf(name, settings);
   const names = outcome.stored.map(({ name }) => name);
   const of = (name: string) => standings.filter((standing) => standing.name === name);
   const means = names.map((name) => ({ name, mean: mean(of(name).map(({ top1 }) => top1)) })).sort((a, b) => b.mean - a.mean);
@@ -69,16 +62,16 @@ export function tell(outcome: Outcome, settings: Settings, classes: string[], cu
       : none
         ? `No winner: with ${seeds} every difference may be chance.`
         : ties.length
-          ? `${title(best.name)} is ahead, but not clearly of ${ties.join(' and ')}.`
-          : `${title(best.name)} wins, and by more than the noise.`;
+          ? `Highest mean: ${title(best.name)}, but not clearly ahead of ${ties.map(lower).join(' and ')}.`
+          : `Winner: ${title(best.name)}, by more than the noise.`;
 
   const reasons: string[] = [];
   const guessing = outcome.methods.filter(({ aboveChance }) => !aboveChance).map(({ name }) => name);
-  if (guessing.includes('pca')) reasons.push(guessed());
+  if (guessing.includes(OWN)) reasons.push(guessed());
   const sharpness = whole ? null : sharp();
   if (sharpness) reasons.push(sharpness);
 
-  const pruned = whole ? pair('pca', 'random') : rule === 'easy' ? pair('easy', 'random') : null;
+  const pruned = whole ? pair(OWN, 'random') : rule === 'easy' ? pair('el2n', 'random') : null;
   if (pruned) {
     const kept = `${rule === 'random' ? 'the drawn' : rule} images`;
     if (!decided(pruned)) {
@@ -86,11 +79,11 @@ export function tell(outcome: Outcome, settings: Settings, classes: string[], cu
     } else if (pruned.verdict === 'better') {
       reasons.push(`Prune: ${kept} taught ${points(pruned.difference)} points more than random ones.`);
     } else {
-      reasons.push(`Prune: ${kept} taught ${points(-pruned.difference)} points less than random ones. With so few, what they have in common may be too little of what their class looks like.`);
+      reasons.push(`Prune: ${kept} taught ${points(-pruned.difference)} points less than random ones. So few of them may show too little of how varied their class is.`);
     }
   }
 
-  const combined = whole || guessing.includes('pca') ? null : pair('pca', rule === 'easy' ? 'easy' : 'random');
+  const combined = whole || guessing.includes(OWN) ? null : pair(OWN, rule === 'easy' ? 'el2n' : 'random');
   if (combined) {
     const [times, side] = [grid ** 2, Math.floor(size / grid)];
     const than = lower(title(combined.b));
@@ -99,7 +92,7 @@ export function tell(outcome: Outcome, settings: Settings, classes: string[], cu
     } else if (combined.verdict === 'better') {
       reasons.push(`Combine: ${times} times as many images brought ${points(combined.difference)} points over ${than}, though each has a tile of ${side} pixels only.`);
     } else {
-      reasons.push(`Combine: it cost ${points(-combined.difference)} points against ${than}. A tile has ${side} pixels a side instead of ${size}, and ${times} times as many images do not make up for it here. The fewer images are stored, the more combining gains: try one a class.`);
+      reasons.push(`Combine: the composites are ${points(-combined.difference)} points behind ${than}. A tile has ${side} pixels a side instead of ${size}, and ${times} times as many images do not make up for it here. The fewer images are stored, the more combining gains: try one a class.`);
     }
   }
 
@@ -112,47 +105,47 @@ export function tell(outcome: Outcome, settings: Settings, classes: string[], cu
   }
   return { verdict, reasons };
 
-  /** Whether students of composites do better on images as blurred as their tiles, where they are behind on sharp ones. */
+  /** The accuracy on images at the size of a tile, where the composites are behind on sharp ones. */
   function sharp(): string | null {
     const side = Math.floor(size / grid);
     const at = (name: string) => mean(of(name).map(({ top1AtTileSize }) => top1AtTileSize ?? NaN));
-    const rival = means.find(({ name }) => name !== 'pca');
-    const own = means.find(({ name }) => name === 'pca');
+    const rival = means.find(({ name }) => name !== OWN);
+    const own = means.find(({ name }) => name === OWN);
     if (!rival || !own || own.mean >= rival.mean) return null;
-    const [ours, theirs] = [at('pca'), at(rival.name)];
+    const [ours, theirs] = [at(OWN), at(rival.name)];
     if (Number.isNaN(ours) || Number.isNaN(theirs)) return null;
-    const all = of('pca').every(({ top1, top1AtTileSize }) => (top1AtTileSize ?? 0) > top1);
-    const asked = `Sharpness: asked about the same unseen images as a tile shows them, ${side} pixels enlarged to ${size}, ${title('pca')} has ${ours.toFixed(0)} % and ${lower(title(rival.name))} ${theirs.toFixed(0)} %.`;
+    const all = of(OWN).every(({ top1, top1AtTileSize }) => (top1AtTileSize ?? 0) > top1);
+    const asked = `Sharpness: on the same unseen images at the size of a tile (${side} pixels, enlarged to ${size}) ${title(OWN)} has ${ours.toFixed(0)} % and ${lower(title(rival.name))} ${theirs.toFixed(0)} %.`;
     return all
-      ? `${asked} So its students have learned the classes at the sharpness of a tile, and lose ${points(ours - own.mean)} points where images are sharper. Larger tiles are the remedy.`
-      : `${asked} So sharpness is not what they lose by.`;
+      ? `${asked} So its students know the classes at the size of a tile, and lose ${points(ours - own.mean)} points on sharper images. Larger tiles help.`
+      : `${asked} So sharpness is not the reason.`;
   }
 
-  /** Why students may be no better than chance. */
+  /** The reason why students may be no better than chance. */
   function guessed(): string {
-    const perClass = classes.map((_, label) => mean(of('pca').map((standing) => standing.perClass[label] ?? 0)));
+    const perClass = classes.map((_, label) => mean(of(OWN).map((standing) => standing.perClass[label] ?? 0)));
     const taken = perClass.findIndex((share, label) => share >= ALL && perClass.every((other, at) => at === label || other <= NONE));
-    const curve = curves.filter(({ name }) => name === 'pca').map(({ curve }) => curve);
+    const curve = curves.filter(({ name }) => name === OWN).map(({ curve }) => curve);
     const [from, to] = [mean(curve.map((one) => one[0]?.loss ?? NaN)), mean(curve.map((one) => one.at(-1)?.loss ?? NaN))];
-    const said = `The students of ${title('pca')} are no better than guessing, ${chance.toFixed(0)} %${taken < 0 ? '' : `: they call nearly everything “${classes[taken]}”`}.`;
+    const said = `The students of ${title(OWN)} are no better than guessing, ${chance.toFixed(0)} %${taken < 0 ? '' : `: they call nearly everything “${classes[taken]}”`}.`;
     if (!(to < 0.9 * from)) return `${said} Their training loss has hardly fallen: with so few steps they have learned nothing yet.`;
-    const learned = `Their training loss fell from ${from.toFixed(1)} to ${to.toFixed(1)}, so they have learned something of their own views`;
+    const learned = `Their training loss fell from ${from.toFixed(1)} to ${to.toFixed(1)}, so they have learned something about their own views`;
     return whole
       ? `${said} ${learned}, but nothing that holds for other images.`
-      : `${said} ${learned}: tiles of ${Math.floor(size / grid)} pixels, enlarged to ${size}. It does not carry over to whole, sharp images.`;
+      : `${said} ${learned}: tiles of ${Math.floor(size / grid)} pixels, enlarged to ${size}. It does not help with whole, sharp images.`;
   }
 }
 
 /** A difference in widths of its interval. */
 const clear = ({ difference, adjustedInterval: interval }: Comparison) => (interval ? Math.abs(difference) / (interval[1] - interval[0] || 1) : 0);
 
-/** What it would take to tell two apart. */
+/** The number of seeds or images that would tell two apart. */
 export function more({ verdict, seedsNeeded, noise }: Comparison): string {
-  if (verdict === 'untested') return 'one seed cannot tell chance from merit; three or more can.';
-  if (verdict === 'indistinguishable') return 'whichever is ahead, it is by less than 5 points: these sets teach about the same.';
-  if (seedsNeeded) return `another seed changes each by about as much as they differ. If the difference stays, ${seedsNeeded} seeds would show it.`;
+  if (verdict === 'untested') return 'one seed cannot tell chance from a real difference; three or more can.';
+  if (verdict === 'indistinguishable') return 'they differ by less than 5 points: these sets teach about the same.';
+  if (seedsNeeded) return `another seed changes each accuracy by about as much as the two differ. If the difference stays, ${seedsNeeded} seeds would show it.`;
   if (!noise) return 'more seeds would tell more.';
   return noise.images > noise.seeds
     ? 'there are too few unseen images to tell them apart, and more seeds would hardly help.'
-    : 'another seed changes each by more than they differ, and twenty seeds would hardly tell them apart.';
+    : 'another seed changes each accuracy by more than the two differ, and twenty seeds would hardly tell them apart.';
 }

@@ -8,10 +8,10 @@ const OF_RACE = ['ipc', 'grid', 'rule', 'window', 'r', 'steps', 'lr', 'seeds'] a
 const WORDS: Record<(typeof OF_SCORE)[number] | (typeof OF_RACE)[number], string> = {
   size: 'pixels a side',
   cap: 'most images of a class',
-  val: 'share held out',
+  val: 'share held out for validation',
   epochs: 'epochs',
   width: 'channels',
-  batch: 'images a step',
+  batch: 'batch size',
   scorelr: 'learning rate of the proxy',
   seed: 'seed',
   ipc: 'images per class',

@@ -2,7 +2,7 @@
 
 import type { app as App } from '../app/state.svelte';
 import { day } from './recorded';
-import { bytes, deviation, mean, METHODS, whole } from './words';
+import { bytes, deviation, mean, whole } from './words';
 
 const escape = (text: string) => text.replace(/[&<>"]/g, (sign) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[sign] ?? '');
 
@@ -19,7 +19,7 @@ export function report(app: typeof App, line: string): string {
     ...(scoredFrom
       ? [`<p>The scores${outcome && racedFrom ? ' and the race' : ''} were played from a recording of ${day(scoredFrom)}, made on ${escape(scoredFrom.made.device)}.</p>`]
       : []),
-    '<h2>What went in</h2>',
+    '<h2>Images</h2>',
     table(
       ['class', 'train', 'val'],
       found?.classes.map(({ name, train, val }) => [name, train, val]) ?? [],
@@ -28,12 +28,12 @@ export function report(app: typeof App, line: string): string {
   ];
   if (outcome) {
     parts.push(
-      '<h2>What it teaches</h2>',
+      '<h2>Accuracy of the students</h2>',
       table(
         ['stored set', 'images', 'bytes', 'top-1 %', '±', 'runs'],
         outcome.stored.map(({ name, images, bytes: size }) => {
           const runs = outcome.standings.filter((standing) => standing.name === name).map(({ top1 }) => top1);
-          return [METHODS[name] ?? name, images, bytes(size), mean(runs).toFixed(1), deviation(runs)?.toFixed(1) ?? '', runs.map((run) => run.toFixed(1)).join(', ')];
+          return [`${app.title(name)} (${name})`, images, bytes(size), mean(runs).toFixed(1), deviation(runs)?.toFixed(1) ?? '', runs.map((run) => run.toFixed(1)).join(', ')];
         }),
       ),
       `<ul>${outcome.comparisons.map(({ sentence }) => `<li>${escape(sentence)}</li>`).join('')}</ul>`,

@@ -16,8 +16,6 @@ export const duration = (milliseconds: number): string => {
   return seconds < 90 ? `${seconds} s` : `${Math.round(seconds / 60)} min`;
 };
 
-export const METHODS: Record<string, string> = { pca: 'PCA', random: 'Random', easy: 'Whole easy' };
-
 /** The last part of a path. */
 export const base = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 

@@ -11,7 +11,7 @@ use crate::model::Stem;
 pub(super) struct Profile {
     pub(super) model: String,
     pub(super) width: Option<usize>,
-    /// Of a ResNet.
+    /// First layers of a ResNet; none of other networks.
     pub(super) stem: Option<Stem>,
     pub(super) image_size: usize,
     pub(super) batch: usize,
@@ -57,12 +57,12 @@ pub(super) struct Row {
     pub(super) shape: String,
     pub(super) calls: f64,
     pub(super) ms: f64,
-    /// What burn's operator takes for the same, where it was asked.
+    /// Milliseconds of burn's operator for the same, where it was asked.
     pub(super) burn_ms: Option<f64>,
-    /// Of the mean step.
+    /// Share of the mean step.
     pub(super) share: f64,
     pub(super) gflop: f64,
     pub(super) megabytes: f64,
-    /// Of the nearer of the two ceilings.
+    /// Share of the nearer of the two ceilings.
     pub(super) of_ceiling: f64,
 }

@@ -20,10 +20,10 @@ use crate::train::{Cohort, READ_EVERY, Student, TrainError, synthetic_student};
 
 /// Steps that are not measured: the first ones allocate.
 const WARM_UP: usize = 3;
-/// How long each ceiling is measured.
+/// Time for which each ceiling is measured.
 const CEILING_SECONDS: f64 = 0.3;
 const CLASSES: usize = 10;
-/// How often a cohort makes its steps.
+/// Rounds of steps that a cohort makes.
 const ROUNDS: usize = 5;
 
 /// Trains students on noise and says where the time goes.

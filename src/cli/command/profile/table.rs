@@ -8,7 +8,7 @@ use crate::device::Precision;
 use crate::kernel::probe::Record;
 use crate::report::align;
 
-/// How the names of burn's operators begin, which are otherwise those of ours (`kernel::gpu::convolution::burns`).
+/// Prefix of the names of burn's operators, which are otherwise those of ours (`kernel::gpu::convolution::burns`).
 const BURNS: &str = "burn's ";
 
 /// The records of all steps by operator and shape, in the order of their first call, and what is left of the step.
