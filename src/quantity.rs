@@ -26,7 +26,7 @@ pub fn bytes(value: u64) -> String {
 
 /// Bytes in decimal units, always to a tenth: `999 bytes`, `160.0 kB`. The form of the dataset card, which is one of the hashed
 /// files of a set.
-pub fn bytes_to_a_tenth(value: u64) -> String {
+pub(crate) fn bytes_to_a_tenth(value: u64) -> String {
     match in_unit(value, "bytes", 999.95) {
         (_, "bytes") => format!("{value} bytes"),
         (size, unit) => format!("{size:.1} {unit}"),

@@ -231,6 +231,12 @@ fn first_difference(what: &str, before: Option<&Value>, now: Option<&Value>) -> 
     (before != now).then(|| Difference { what: what.to_owned(), before: text(before), now: text(now) })
 }
 
+impl Faulty for ManifestError {
+    fn fault(&self) -> Fault {
+        Fault::Data
+    }
+}
+
 #[cfg(test)]
 pub(super) mod tests {
     use serde_json::json;
@@ -382,11 +388,5 @@ pub(super) mod tests {
         for (i, a) in all.iter().enumerate() {
             assert!(all[..i].iter().all(|b| a != b), "{i}");
         }
-    }
-}
-
-impl Faulty for ManifestError {
-    fn fault(&self) -> Fault {
-        Fault::Data
     }
 }

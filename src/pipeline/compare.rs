@@ -339,7 +339,7 @@ mod tests {
         common.seed += 1;
         let request = CompareRequest { common, methods: vec![Method::RANDOM], repeats: 1, first_log: None };
         let error = compare(&request, &dataset(), (&out, false), DeviceChoice::Cpu, &Silent);
-        let error = error.err().expect("another comparison");
+        let error = error.expect_err("another comparison");
         assert!(error.to_string().contains("other options or images"), "{error}");
     }
 }

@@ -45,7 +45,8 @@ pub fn choose(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{ClassMap, ContentHash, Image, Look, Sample};
+    use crate::data::{ClassMap, ContentHash, Look, Sample};
+    use crate::prune::Shared;
     use crate::prune::{Fill, Rule};
 
     #[test]

@@ -120,6 +120,7 @@ pub(crate) mod memory {
         }
 
         /// The same files, with room again.
+        #[cfg(feature = "flex")]
         pub(crate) fn healed(&self) -> Self {
             Self { files: Mutex::new(self.files.lock().unwrap().clone()), ..Self::default() }
         }
