@@ -58,6 +58,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let out = OutputFolder::new(Path::new(small), [Path::new(photos)])?;
     let report = compress(&request, &data, (&out, false), Some(&opened), &Silent)?;
-    println!("{}", tilepress::report::table(&report));
+    println!("{}", tilepress::report::table(&report, str::to_owned));
     Ok(())
 }

@@ -153,3 +153,8 @@ pub mod cli;
 pub mod fs;
 #[cfg(any(feature = "web", target_family = "wasm"))]
 pub mod web;
+
+/// The Rust code of README.md, which is compiled and run with the doctests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::exit;
+use super::options::flags;
 use crate::run;
 
 /// Time between two lines of progress where there is no terminal.
@@ -64,11 +65,11 @@ impl Console {
 
 impl run::Observer for Console {
     fn say(&self, text: &str) {
-        Console::say(self, text);
+        Console::say(self, flags(text));
     }
 
     fn warn(&self, text: &str) {
-        Console::warn(self, text);
+        Console::warn(self, flags(text));
     }
 
     fn stage(&self, name: &'static str, unit: &'static str, total: usize) -> Box<dyn run::Stage + '_> {

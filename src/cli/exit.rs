@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::options::flags;
 use crate::fault::{Fault, Faulty};
 
 /// A failure on its way to the user, with the kind that its error gave itself.
@@ -100,7 +101,7 @@ pub(super) fn report(failure: &Failure) -> ExitCode {
     }
     match failure.fault {
         Fault::Stopped => eprintln!("error: {STOPPED}"),
-        _ => eprintln!("error: {:#}", failure.error),
+        _ => eprintln!("error: {}", flags(&format!("{:#}", failure.error))),
     }
     ExitCode::from(failure.code())
 }

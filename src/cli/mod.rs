@@ -9,6 +9,7 @@ mod config;
 mod console;
 mod effect;
 mod exit;
+mod options;
 mod report;
 mod request;
 

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::console::Console;
 use super::exit::Result;
+use super::options::flags;
 use crate::data::Sample;
 use crate::report::{self, Report};
 use crate::run::Storage;
@@ -12,13 +13,14 @@ use crate::run::Storage;
 /// result.
 pub(super) fn write(out: &dyn Storage, mut report: Report, val: &[Sample], console: &Console) -> Result<()> {
     report.created = Some(now());
+    report.name_options(flags);
     let mut json = Vec::new();
     report.write_json(&mut json)?;
     out.write("report.json", &json)?;
     let mut csv = Vec::new();
     report::write_csv(&report, &mut csv)?;
     out.write("report.csv", &csv)?;
-    out.write("report.html", report::html(&report).as_bytes())?;
+    out.write("report.html", report::html(&report, flags).as_bytes())?;
     let mut answers = Vec::new();
     if report::write_answers(&report, val.iter().map(|sample| sample.path.as_str()), &mut answers)? {
         out.write("answers.csv", &answers)?;
@@ -28,7 +30,7 @@ pub(super) fn write(out: &dyn Storage, mut report: Report, val: &[Sample], conso
     }
     let json = if console.json() { serde_json::to_value(&report)? } else { serde_json::Value::Null };
     if console.json() || !report.results.is_empty() {
-        console.result(&json, report::table(&report));
+        console.result(&json, report::table(&report, flags));
     }
     console.say(format_args!("report: {}", out.shown("report.html")));
     Ok(())

@@ -212,7 +212,7 @@ mod tests {
     #[test]
     fn a_composite_smaller_than_its_grid_is_refused() {
         let message = Composer::new("3".parse().unwrap(), 2).unwrap_err().to_string();
-        assert!(message.contains("--image-size 2") && message.contains("--grid 3"), "{message}");
+        assert!(message.contains("`image-size` 2") && message.contains("`grid` 3"), "{message}");
         assert!(Composer::new("1x2".parse().unwrap(), 2).is_ok());
     }
 }

@@ -7,12 +7,12 @@ use crate::fault::{Fault, Faulty};
 #[non_exhaustive]
 pub enum CombineError {
     /// An IPC of 0.
-    #[error("--ipc 0 keeps nothing; give at least 1 image per class")]
+    #[error("`ipc` 0 keeps nothing; give at least 1 image per class")]
     NoImages,
     /// Sources that do not fill whole composites.
     #[error(
-        "--ipc {ipc} with --ipc-counts sources does not fill whole composites: --grid {grid} takes {tiles} \
-         sources each; give an --ipc that {tiles} divides, or --grid 1"
+        "`ipc` {ipc} with `ipc-counts` sources does not fill whole composites: `grid` {grid} takes {tiles} \
+         sources each; give an `ipc` that {tiles} divides, or `grid` 1"
     )]
     UnevenSources {
         /// The number asked for.
@@ -24,7 +24,7 @@ pub enum CombineError {
     },
     /// More sources than can be numbered.
     #[error(
-        "--ipc {ipc} with --grid {grid} is more sources per class than can be numbered; give a smaller --ipc"
+        "`ipc` {ipc} with `grid` {grid} is more sources per class than can be numbered; give a smaller `ipc`"
     )]
     TooMany {
         /// The number asked for.
@@ -33,7 +33,7 @@ pub enum CombineError {
         grid: crate::data::Grid,
     },
     /// A composite with fewer pixels than tiles.
-    #[error("--image-size {side} is too small for --grid {grid}: every tile needs at least one pixel")]
+    #[error("`image-size` {side} is too small for `grid` {grid}: every tile needs at least one pixel")]
     Side {
         /// Side of the composite in pixels.
         side: u32,
@@ -59,13 +59,13 @@ pub enum CombineError {
         expected: usize,
     },
     /// A JPEG quality outside 1 to 100.
-    #[error("{quality} is not a JPEG quality; give --quality 1 to 100")]
+    #[error("{quality} is not a JPEG quality; give `quality` 1 to 100")]
     Quality {
         /// The number asked for.
         quality: u8,
     },
     /// A quality for a format that has none.
-    #[error("--quality is for --format jpeg; PNG keeps every pixel as it is")]
+    #[error("`quality` is for `format` jpeg; PNG keeps every pixel as it is")]
     QualityOfPng,
     /// A composite that the encoder refuses.
     #[error("a composite could not be encoded")]

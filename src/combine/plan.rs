@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn sources_that_do_not_fill_a_composite_are_refused_by_name() {
         let message = sources_per_class(10, grid("2"), IpcCounts::Sources).unwrap_err().to_string();
-        for part in ["--ipc 10", "--grid 2", "takes 4 sources", "that 4 divides"] {
+        for part in ["`ipc` 10", "`grid` 2", "takes 4 sources", "that 4 divides"] {
             assert!(message.contains(part), "{message}");
         }
         assert!(matches!(sources_per_class(0, Grid::WHOLE, IpcCounts::Sources), Err(CombineError::NoImages)));

@@ -97,7 +97,7 @@ pub enum DataError {
         second: String,
     },
     /// A file that cannot be used, where that is not tolerated.
-    #[error("'{path}' cannot be used: {reason}; repair or remove it, or pass --on-error skip")]
+    #[error("'{path}' cannot be used: {reason}; repair or remove it, or pass `on-error` skip")]
     File {
         /// Path relative to the data folder.
         path: String,

@@ -8,7 +8,7 @@ use crate::fault::{Fault, Faulty};
 #[non_exhaustive]
 pub enum DeviceError {
     /// The program was built without it.
-    #[error("--device {choice}: this build has no {feature}; rebuild with `--features {feature}`")]
+    #[error("`device` {choice}: this build has no {feature}; rebuild with `--features {feature}`")]
     NotBuilt {
         /// The device asked for.
         choice: DeviceChoice,
@@ -16,7 +16,7 @@ pub enum DeviceError {
         feature: &'static str,
     },
     /// It does not open.
-    #[error("--device {choice} cannot be opened: {why}; `tilepress doctor` lists what there is")]
+    #[error("`device` {choice} cannot be opened: {why}; `tilepress doctor` lists what there is")]
     Open {
         /// The device asked for.
         choice: DeviceChoice,
@@ -28,8 +28,8 @@ pub enum DeviceError {
     Failed(String),
     /// It cannot compute in the precision asked for.
     #[error(
-        "--precision mixed: the device has no matrix units for half operands, or its API does not offer them; give \
-         --precision full, or a GPU that has them through --device cuda or --device vulkan (`tilepress doctor` says which)"
+        "`precision` mixed: the device has no matrix units for half operands, or its API does not offer them; give \
+         `precision` full, or a GPU that has them through `device` cuda or `device` vulkan (`tilepress doctor` says which)"
     )]
     NoMatrixUnits,
 }

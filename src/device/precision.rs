@@ -149,6 +149,6 @@ mod tests {
         let cpu = Device::flex();
         assert_eq!(Precision::Full.on(&cpu), Ok(()));
         let refused = Precision::Mixed.on(&cpu.autodiff()).expect_err("a CPU").to_string();
-        assert!(refused.contains("--precision mixed") && refused.contains("--precision full"), "{refused}");
+        assert!(refused.contains("`precision` mixed") && refused.contains("`precision` full"), "{refused}");
     }
 }

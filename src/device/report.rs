@@ -1,7 +1,7 @@
 //! What a driver reports, in words for people.
 
 /// What is said of memory that ran out, whoever noticed.
-pub(super) const MEMORY: &str = "its memory ran out; a smaller --batch-size or image size takes less";
+pub(super) const MEMORY: &str = "its memory ran out; a smaller `batch-size` or image size takes less";
 
 /// A driver's report in one line, without the trace of our own calls behind it.
 pub(super) fn reason(report: &str) -> String {
@@ -32,7 +32,7 @@ mod tests {
             "Several failures at once\nCaused by:\n  out of device memory allocating 8 bytes\n  no trace\n";
         let told = reason(report);
         assert!(
-            told.contains("a smaller --batch-size")
+            told.contains("a smaller `batch-size`")
                 && told.ends_with("(out of device memory allocating 8 bytes)")
         );
     }

@@ -218,7 +218,7 @@ fn sentence(
         } else {
             format!(
                 "{a} and {b} are untested: {size} points apart on a single seed, which cannot be told from seed noise \
-                 (--repeats 3 or more gives an interval)"
+                 (`repeats` 3 or more gives an interval)"
             )
         };
     };
@@ -330,7 +330,7 @@ mod tests {
         assert_eq!(
             comparison.sentence,
             "pca and random are untested: 80.0 points apart on a single seed, which cannot be told from seed noise \
-             (--repeats 3 or more gives an interval)"
+             (`repeats` 3 or more gives an interval)"
         );
     }
 

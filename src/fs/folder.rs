@@ -32,7 +32,7 @@ pub enum FolderError {
     },
     /// A share to hold out, where there are validation images.
     #[error(
-        "--val-fraction has no effect: {} has a val/ folder to measure on; leave the option out, or move the folder \
+        "`val-fraction` has no effect: {} has a val/ folder to measure on; leave the option out, or move the folder \
          away to have images held out",
         folder.display()
     )]
@@ -47,7 +47,7 @@ pub enum FolderError {
         class: String,
     },
     /// More pixels than the machine can address.
-    #[error("{images} images of {side}x{side} pixels do not fit in memory; lower --image-size")]
+    #[error("{images} images of {side}x{side} pixels do not fit in memory; lower `image-size`")]
     Memory {
         /// Number of images.
         images: usize,
@@ -479,7 +479,7 @@ mod tests {
                 &error,
                 FolderError::Data(DataError::File { path, .. }) if path == "b/07.png"
             ));
-            assert!(error.to_string().contains("--on-error skip"), "{error}");
+            assert!(error.to_string().contains("`on-error` skip"), "{error}");
         }
     }
 

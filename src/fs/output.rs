@@ -15,7 +15,7 @@ pub(super) const ASIDE: &str = ".tilepress-";
 pub enum OutputError {
     /// The output would lie in what is read or what is read in the output.
     #[error(
-        "the output '{}' and what is read, '{}', lie within each other: choose an --out beside it",
+        "the output '{}' and what is read, '{}', lie within each other: choose an `out` beside it",
         out.display(), data.display()
     )]
     Overlap {
@@ -25,7 +25,7 @@ pub enum OutputError {
         data: PathBuf,
     },
     /// A file where a folder should be.
-    #[error("--out {} is a file, not a folder", path.display())]
+    #[error("`out` {} is a file, not a folder", path.display())]
     NotAFolder {
         /// The file.
         path: PathBuf,

@@ -142,7 +142,7 @@ impl Listing {
             }
             Some(ValOrigin::HeldOut { fraction, .. }) => format!(
                 "{shown}: {n} classes, {} and {v} held out to measure on \
-                 (--val-fraction {fraction}; there is no val/ folder)",
+                 (`val-fraction` {fraction}; there is no val/ folder)",
                 counted(t, "training image", "training images")
             ),
             None | Some(ValOrigin::Tune { .. }) => {
@@ -299,7 +299,7 @@ pub fn tune(
     let (rest, tune) = (part(false), part(true));
     drop(train);
     observer.say(&format!(
-        "{} held out to tune on (--tune-fraction {fraction}); {} validation images stay unseen",
+        "{} held out to tune on (`tune-fraction` {fraction}); {} validation images stay unseen",
         counted(tune.len() as u64, "training image", "training images"),
         count(unseen as u64)
     ));

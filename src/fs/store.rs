@@ -35,7 +35,7 @@ impl OutputFolder {
     pub fn create(&self) -> Result<(), StorageError> {
         let shown = self.0.display();
         fs::create_dir_all(&self.0).map_err(|why| {
-            StorageError::Unusable(format!("--out {shown}: the folder cannot be made ({why})"))
+            StorageError::Unusable(format!("`out` {shown}: the folder cannot be made ({why})"))
         })
     }
 

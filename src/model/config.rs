@@ -26,7 +26,7 @@ pub struct ModelConfig {
 #[non_exhaustive]
 pub enum ModelError {
     /// Images too small for the number of pools.
-    #[error("{architecture} needs images of at least {least} pixels, got {got}; raise --image-size")]
+    #[error("{architecture} needs images of at least {least} pixels, got {got}; raise `image-size`")]
     TooSmall {
         /// The network.
         architecture: Architecture,

@@ -86,7 +86,7 @@ impl<'a> Plan<'a> {
             }
         }
         if data.val.samples.is_empty() {
-            let text = "there are no validation images; raise --val-fraction".to_owned();
+            let text = "there are no validation images; raise `val-fraction`".to_owned();
             return Err(PipelineError::Usage(text));
         }
         let common = &request.common;
@@ -142,8 +142,8 @@ impl<'a> Plan<'a> {
         }
         if common.score.given.is_some() && self.request.repeats > 1 {
             caveats.push(
-                "--scores: one table of scores serves all seeds, so the intervals lack the noise of scoring; without \
-                 --scores every seed has a proxy of its own"
+                "`scores`: one table of scores serves all seeds, so the intervals lack the noise of scoring; without \
+                 `scores` every seed has a proxy of its own"
                     .to_owned(),
             );
         }

@@ -234,7 +234,7 @@ impl Compress<'_> {
             seed: common.seed,
         };
         let chosen = prune::choose(data, &copies, common.pruning, &choice)?;
-        let chooser = Chooser { name: format!("--rule {rule}"), reported: true };
+        let chooser = Chooser { name: format!("`rule` {rule}"), reported: true };
         self.warnings.extend(prune::warn(&chosen, &chooser, common.pruning, self.observer));
         let mut table = Vec::new();
         chosen.selection.write_csv(&data.train.samples, &data.classes, &mut table)?;

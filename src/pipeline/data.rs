@@ -101,9 +101,9 @@ impl Dataset {
     pub fn tune_caveat(&self) -> Option<String> {
         let Some(ValOrigin::Tune { fraction, unseen, .. }) = self.val_origin else { return None };
         Some(format!(
-            "measured on {} that were held out to tune on (--tune-fraction {fraction}), not on the {} validation images: \
-             choose settings by these numbers, and report those of a last comparison without --tune-fraction, which trains on \
-             these images again and, at the same --seed and --val-fraction, has kept its validation images unseen",
+            "measured on {} that were held out to tune on (`tune-fraction` {fraction}), not on the {} validation images: \
+             choose settings by these numbers, and report those of a last comparison without `tune-fraction`, which trains on \
+             these images again and, at the same `seed` and `val-fraction`, has kept its validation images unseen",
             counted(self.val.samples.len() as u64, "training image", "training images"),
             count(unseen as u64)
         ))

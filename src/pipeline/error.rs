@@ -14,7 +14,7 @@ pub enum PipelineError {
     #[error("{0}")]
     Input(String),
     /// There is something else where results should go.
-    #[error("--out {place}: {why}; name another folder, or replace this one by --force")]
+    #[error("`out` {place}: {why}; name another folder, or replace this one by `force`")]
     Occupied {
         /// Where results should go.
         place: String,

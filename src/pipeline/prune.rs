@@ -104,8 +104,8 @@ pub fn warn(chosen: &Chosen, chooser: &Chooser, pruning: Pruning, observer: &dyn
     let repeated = chosen.selection.repeated();
     if repeated > 0 {
         warnings.push(format!(
-            "{name}: {} an image again, because its class has too few (--fill cycle); \
-             a smaller --ipc or --grid would not",
+            "{name}: {} an image again, because its class has too few (`fill` cycle); \
+             a smaller `ipc` or `grid` would not",
             counted(repeated as u64, "tile uses", "tiles use")
         ));
     }
@@ -114,7 +114,7 @@ pub fn warn(chosen: &Chosen, chooser: &Chooser, pruning: Pruning, observer: &dyn
         let groups = findings.near_duplicates.len();
         if groups > 0 {
             warnings.push(format!(
-                "{name}: {} look alike{}; --dedup keeps one of each",
+                "{name}: {} look alike{}; `dedup` keeps one of each",
                 counted(groups as u64, "group of kept images", "groups of kept images"),
                 if *reported { " (report.html shows them)" } else { "" }
             ));
@@ -123,14 +123,14 @@ pub fn warn(chosen: &Chosen, chooser: &Chooser, pruning: Pruning, observer: &dyn
             findings.shared_with_val.iter().partition(|shared| shared.same_file);
         if !files.is_empty() {
             warnings.push(format!(
-                "{name}: {} also in the validation set, which flatters accuracy; --dedup leaves them out",
+                "{name}: {} also in the validation set, which flatters accuracy; `dedup` leaves them out",
                 counted(files.len() as u64, "kept image is", "kept images are")
             ));
         }
         if let Some(first) = alike.first() {
             warnings.push(format!(
                 "{name}: {} the same as one of the validation set in another encoding or size, such as {} and {}, \
-                 which flatters accuracy; --dedup leaves them out",
+                 which flatters accuracy; `dedup` leaves them out",
                 counted(alike.len() as u64, "kept image looks", "kept images look"),
                 first.image.path,
                 first.val

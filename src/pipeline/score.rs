@@ -90,7 +90,7 @@ pub fn warn(scoring: &Scoring, data: &Dataset, observer: &dyn Observer) -> Optio
     let text = format!(
         "the proxy got only {accuracy:.1} % of its training views right in the last epoch (chance: \
          {chance:.1} %), so its EL2N says little about the images; give it more images a class, more epochs \
-         (--score-epochs), or scores made elsewhere (--scores)"
+         (`score-epochs`), or scores made elsewhere (`scores`)"
     );
     observer.warn(&text);
     Some(text)

@@ -57,7 +57,7 @@ impl Scored {
         let log = TrainingLog::average(logs)?;
         let window = match window {
             Some(text) => {
-                parse_window(text).map_err(|why| PipelineError::Usage(format!("--window: {why}")))?
+                parse_window(text).map_err(|why| PipelineError::Usage(format!("`window`: {why}")))?
             }
             None => 0..log.epochs(),
         };

@@ -66,7 +66,7 @@ pub fn unlike_views(grid: Grid, composites: Crop, whole: Crop) -> Option<String>
     (smallest(composites) != smallest(whole)).then(|| {
         format!(
             "views differ in more than the method: composites are cut by {composites} and whole images by {whole}, \
-             so that a difference between them may come from the crop; --augment extract and global crop both alike"
+             so that a difference between them may come from the crop; `augment` extract and global crop both alike"
         )
     })
 }

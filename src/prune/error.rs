@@ -8,7 +8,7 @@ use crate::score::CellError;
 #[non_exhaustive]
 pub enum PruneError {
     /// A request for 0 images.
-    #[error("0 images a class were asked for; give --ipc 1 or more")]
+    #[error("0 images a class were asked for; give `ipc` 1 or more")]
     Nothing,
     /// Slices that do not belong to the same samples.
     #[error("{what}: {given} for {samples} images")]
@@ -21,7 +21,7 @@ pub enum PruneError {
         samples: usize,
     },
     /// A rule that needs scores was given none.
-    #[error("the rule '{0}' needs scores; score the images first, or use --rule random")]
+    #[error("the rule '{0}' needs scores; score the images first, or use `rule` random")]
     NoScores(&'static str),
     /// A score that is not a finite number.
     #[error("the score of {path} is {score}; score the images again")]
@@ -32,7 +32,7 @@ pub enum PruneError {
         score: f64,
     },
     /// A window that leaves nothing.
-    #[error("--window-start is {0}; give the share of each class to skip, at least 0 and less than 1")]
+    #[error("`window-start` is {0}; give the share of each class to skip, at least 0 and less than 1")]
     WindowStart(f64),
     /// A class with fewer images than are needed.
     #[error("{}", too_small(self))]
@@ -62,7 +62,7 @@ pub enum PruneError {
     /// Rows of images that are not there.
     #[error(
         "{missing} of {rows} images of the selection are not in the data folder, among them {}; \
-         give the folder the selection was made from (--data)",
+         give the folder the selection was made from (`data`)",
         first.join(", ")
     )]
     Missing {
@@ -132,19 +132,19 @@ fn too_small(error: &PruneError) -> String {
     let images = |n: usize| format!("{n} image{}", if n == 1 { "" } else { "s" });
     let mut text = format!("class '{class}' has {} to choose from and needs {needs}", images(*has));
     if *skipped > 0 {
-        text += &format!(" ({} skipped by --window-start)", images(*skipped));
+        text += &format!(" ({} skipped by `window-start`)", images(*skipped));
     }
     if *left_out > 0 {
-        text += &format!(" ({} left out by --dedup)", images(*left_out));
+        text += &format!(" ({} left out by `dedup`)", images(*left_out));
     }
     match others {
         0 => {}
         1 => text += "; one other class is too small as well",
         _ => text += &format!("; {others} other classes are too small as well"),
     }
-    text += ". Lower --ipc, take a smaller --grid";
+    text += ". Lower `ipc`, take a smaller `grid`";
     if *has > 0 {
-        text += ", or re-use images with --fill cycle";
+        text += ", or re-use images with `fill` cycle";
     }
     text
 }

@@ -246,7 +246,7 @@ mod tests {
         let message = select(&asked).expect_err("two classes are too small").to_string();
         let expected = "class 'class2' has 1 image to choose from and needs 3; \
                         one other class is too small as well. \
-                        Lower --ipc, take a smaller --grid, or re-use images with --fill cycle";
+                        Lower `ipc`, take a smaller `grid`, or re-use images with `fill` cycle";
         assert_eq!(message, expected);
 
         asked.per_class = 1;
@@ -256,14 +256,14 @@ mod tests {
         asked.fill = Fill::Cycle;
         let message = select(&asked).expect_err("nothing is left of class 2").to_string();
         assert!(message.contains("'class2' has 0 images"), "{message}");
-        assert!(message.contains("(1 image left out by --dedup)") && !message.contains("cycle"), "{message}");
+        assert!(message.contains("(1 image left out by `dedup`)") && !message.contains("cycle"), "{message}");
 
         asked = request(&samples[..4], &classes, &scores[..4], Rule::Window { start: 0.5 });
         let one = ClassMap::new(["class0".to_owned()]);
         asked.classes = &one;
         let message = select(&asked).expect_err("half is skipped").to_string();
         assert!(
-            message.contains("has 2 images") && message.contains("(2 images skipped by --window-start)"),
+            message.contains("has 2 images") && message.contains("(2 images skipped by `window-start`)"),
             "{message}"
         );
     }

@@ -37,8 +37,8 @@ pub(super) fn lost(report: &Report, labels: &[String]) -> Option<String> {
     let parts = [by_statistics(composites, whole), by_sharpness(composites, whole)];
     let parts: String = parts.into_iter().flatten().collect();
     Some(format!(
-        "Composites lose here: a tile keeps {} x {} pixels of an image.{parts} --grid 1 keeps whole images; a larger \
-         --image-size gives every tile more.",
+        "Composites lose here: a tile keeps {} x {} pixels of an image.{parts} `grid` 1 keeps whole images; a larger \
+         `image-size` gives every tile more.",
         tile.width, tile.height
     ))
 }
@@ -52,7 +52,7 @@ fn by_statistics(composites: Named<'_>, whole: Named<'_>) -> Option<String> {
     let part = part(gained(adapted, &composites.1.top1)?, composites.1, whole.1);
     Some(format!(
         " {part} is BatchNorm's running statistics, which come from enlarged tiles: with mean and variance of the validation \
-         images {} has {:.1} % and {} {:.1} %. --model convnet-d keeps no such statistics.",
+         images {} has {:.1} % and {} {:.1} %. `model` convnet-d keeps no such statistics.",
         composites.0, adapted.mean, whole.0, of_whole.mean
     ))
 }
@@ -115,7 +115,7 @@ mod tests {
     fn without_other_questions_no_cause_is_named() {
         assert_eq!(
             said(None, None),
-            "Composites lose here: a tile keeps 32 x 32 pixels of an image. --grid 1 keeps whole images; a larger --image-size \
+            "Composites lose here: a tile keeps 32 x 32 pixels of an image. `grid` 1 keeps whole images; a larger `image-size` \
              gives every tile more."
         );
     }
@@ -124,7 +124,7 @@ mod tests {
     fn what_batchnorms_statistics_cost_is_said_where_it_was_measured() {
         let text = said(Some((43.9, 42.5)), None);
         assert!(text.contains("Most of the loss is BatchNorm's running statistics"), "{text}");
-        assert!(text.contains("pca has 43.9 % and el2n 42.5 %. --model convnet-d"), "{text}");
+        assert!(text.contains("pca has 43.9 % and el2n 42.5 %. `model` convnet-d"), "{text}");
         // Less than the spread of the seeds is nothing.
         let text = said(Some((30.0, 41.0)), None);
         assert!(!text.contains("BatchNorm"), "{text}");

@@ -12,14 +12,14 @@ mod scores;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use self::parts::{prose, scroll, tag};
-use super::{Report, SharedWithVal, ValOrigin, words};
+use super::{Naming, Report, SharedWithVal, ValOrigin, words};
 
 /// Nothing may be loaded or run: only pictures inside the page and its own style.
 const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
 
 /// Writes `report.html`: self-contained, without scripts, legible from a phone to a projector and on
-/// paper.
-pub fn html(report: &Report) -> String {
+/// paper. Options in its texts have the names that `naming` gives them.
+pub fn html(report: &Report, naming: Naming) -> String {
     let sections: Vec<(&str, &str, Markup)> = [
         ("results", "Results", results::results(report)),
         ("training", "Training curves", curves::curves(report)),
@@ -27,7 +27,7 @@ pub fn html(report: &Report) -> String {
         ("scores", "Scores", scores::scores(report)),
         ("images", "Easiest and hardest images", pictures::extremes(&report.gallery)),
         ("composites", "Composites", pictures::composites(&report.gallery)),
-        ("findings", "Findings in the data", findings(report)),
+        ("findings", "Findings in the data", findings(report, naming)),
         ("cost", "Cost", cost(report)),
         ("options", "Options", options(report)),
     ]
@@ -50,7 +50,7 @@ pub fn html(report: &Report) -> String {
             body {
                 (header(report, &sections))
                 main {
-                    (verdict(report))
+                    (verdict(report, naming))
                     @for (id, title, body) in &sections {
                         section id=(id) aria-labelledby=(format!("{id}-title")) {
                             h2 id=(format!("{id}-title")) { (title) }
@@ -103,7 +103,7 @@ fn header(report: &Report, sections: &[(&str, &str, Markup)]) -> Markup {
     }
 }
 
-fn verdict(report: &Report) -> Markup {
+fn verdict(report: &Report, naming: Naming) -> Markup {
     let lines = words::outcome(report);
     let (lead, rest) = lines.split_first().map_or((None, [].as_slice()), |(lead, rest)| (Some(lead), rest));
     let compared = rest.iter().filter_map(|line| Some((line.verdict?, &line.text)));
@@ -111,17 +111,17 @@ fn verdict(report: &Report) -> Markup {
     html! {
         section.verdict aria-labelledby="verdict-title" {
             h2 id="verdict-title" { @if report.results.is_empty() { "The compressed set" } @else { "Verdict" } }
-            @if let Some(lead) = lead { p.lead { (prose(&lead.text)) } }
+            @if let Some(lead) = lead { p.lead { (prose(&naming(&lead.text))) } }
             @if rest.iter().any(|line| line.verdict.is_some()) {
-                ul.outcome { @for (verdict, text) in compared { li { (tag(verdict)) span { (prose(text)) } } } }
+                ul.outcome { @for (verdict, text) in compared { li { (tag(verdict)) span { (prose(&naming(text))) } } } }
             }
-            @for remark in remarks { p { (prose(&remark.text)) } }
+            @for remark in remarks { p { (prose(&naming(&remark.text))) } }
             (figures(report))
         }
         @if !report.warnings.is_empty() {
             section.warnings aria-labelledby="warnings-title" {
                 h2 id="warnings-title" { "Warnings" }
-                ul { @for warning in &report.warnings { li { (prose(warning)) } } }
+                ul { @for warning in &report.warnings { li { (prose(&naming(warning))) } } }
             }
         }
     }
@@ -167,14 +167,14 @@ fn how_alike(pair: &SharedWithVal) -> String {
     }
 }
 
-fn findings(report: &Report) -> Option<Markup> {
+fn findings(report: &Report, naming: Naming) -> Option<Markup> {
     let found = &report.findings;
     let (near, shared, labels) = (&found.near_duplicates, &found.shared_with_val, &found.suspected_labels);
     (near.count + shared.count + labels.count > 0).then(|| {
         html! {
             @if near.count > 0 {
                 h3 { (words::counted(near.count as u64, "near-duplicate", "near-duplicates")) " among the kept images" }
-                p { (prose("--dedup leaves the second of each pair out and takes the next image in rank.")) }
+                p { (prose(&naming("`dedup` leaves the second of each pair out and takes the next image in rank."))) }
                 (examples(near.count, &["kept", "looks like", "bits apart"], near.examples.iter().map(|pair| {
                     vec![pair.path.clone(), pair.other.clone(), pair.distance.to_string()]
                 }).collect()))
@@ -312,7 +312,7 @@ mod tests {
 
     #[test]
     fn the_page_loads_and_runs_nothing() {
-        let page = html(&sample());
+        let page = html(&sample(), str::to_owned);
         assert!(page.contains("default-src 'none'"));
         for tag in tags(&page) {
             assert!(
@@ -331,7 +331,7 @@ mod tests {
 
     #[test]
     fn every_method_of_the_report_is_explained_and_no_other() {
-        let page = html(&sample());
+        let page = html(&sample(), str::to_owned);
         for named in crate::evaluate::METHODS {
             let has = sample().results.iter().any(|result| result.setting.method == named.name);
             assert_eq!(page.contains(named.about), has, "{}", named.name);
@@ -362,7 +362,7 @@ mod tests {
         report.warnings.push(format!("give --{evil} or {evil}"));
         report.gallery.composites[0].class = evil.into();
         report.gallery.composites[0].sources[0] = evil.into();
-        let page = html(&report);
+        let page = html(&report, str::to_owned);
         assert!(!page.contains("<script"), "a tag came through");
         assert!(!page.contains("alert(1)</script>\""), "a quote came through");
         assert!(page.matches("&lt;script&gt;").count() > 20);
@@ -373,7 +373,7 @@ mod tests {
 
     #[test]
     fn every_picture_has_an_alternative_text_and_every_chart_a_label() {
-        let page = html(&sample());
+        let page = html(&sample(), str::to_owned);
         let images: Vec<&str> = tags(&page).into_iter().filter(|tag| tag.starts_with("img")).collect();
         assert_eq!(images.len(), 10 * 16 + 6);
         assert!(images.iter().all(|tag| tag.contains(" alt=\"") && !tag.contains(" alt=\"\"")));
@@ -385,7 +385,7 @@ mod tests {
     #[test]
     fn a_report_of_nothing_is_still_a_page() {
         let report = Report::new(DataSummary::default(), serde_json::Value::Null);
-        let page = html(&report);
+        let page = html(&report, str::to_owned);
         assert!(page.contains("No student was trained."));
         for id in ["results", "training", "scores", "images", "composites", "cost", "options"] {
             assert!(!page.contains(&format!("id=\"{id}\"")), "{id}");
@@ -397,7 +397,7 @@ mod tests {
     fn a_compression_without_students_shows_what_it_made() {
         let mut report = sample();
         report.set_results(Vec::new());
-        let page = html(&report);
+        let page = html(&report, str::to_owned);
         assert!(
             page.contains("3,200 → 100") && page.contains("id=\"scores\"") && page.contains("id=\"cost\"")
         );
@@ -408,7 +408,7 @@ mod tests {
     /// to look at.
     #[test]
     fn the_page_of_the_sample_is_complete() {
-        let page = html(&sample());
+        let page = html(&sample(), str::to_owned);
         for id in [
             "results",
             "training",
@@ -435,8 +435,8 @@ mod tests {
             let mut report = sample();
             report.set_results(Vec::new());
             report.cost.train_seconds = None;
-            write("compress.html", html(&report));
-            write("single.html", html(&single_run()));
+            write("compress.html", html(&report, str::to_owned));
+            write("single.html", html(&single_run(), str::to_owned));
         }
     }
 
@@ -455,7 +455,7 @@ mod tests {
 
     #[test]
     fn one_repeat_is_said_to_prove_nothing() {
-        let page = html(&single_run());
+        let page = html(&single_run(), str::to_owned);
         assert!(page.contains("cannot be told from seed noise"));
         assert!(page.contains("it knows nothing of the noise between seeds"));
         assert!(!page.contains("class=\"tag\"><span aria-hidden=\"true\">▲"));

@@ -18,6 +18,7 @@ mod svg;
 #[cfg(feature = "cli")]
 mod table;
 pub mod words;
+pub use words::Naming;
 
 pub use answers::write_answers;
 pub use csv::write_csv;

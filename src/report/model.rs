@@ -85,6 +85,14 @@ impl Report {
         result::labels(&self.results)
     }
 
+    /// Gives the options in the report's own texts, its warnings and the sentences of its comparisons, a surface's names.
+    pub fn name_options(&mut self, naming: super::words::Naming) {
+        let sentences = self.comparisons.iter_mut().map(|comparison| &mut comparison.sentence);
+        for text in self.warnings.iter_mut().chain(sentences) {
+            *text = naming(text);
+        }
+    }
+
     /// Writes `report.json`, indented.
     ///
     /// # Errors

@@ -2,20 +2,21 @@
 
 use unicode_width::UnicodeWidthStr;
 
+use super::Naming;
 use super::{Accuracy, Report, words};
 
 /// The results as aligned text, the outcome in words below; ends with a line break.
 ///
 /// Columns are as wide as a terminal shows their widest cell: wide characters count twice, combining marks
 /// not at all.
-pub fn table(report: &Report) -> String {
+pub fn table(report: &Report, naming: Naming) -> String {
     let mut text = String::new();
     if !report.results.is_empty() {
         text.push_str(&results(report));
         text.push('\n');
     }
     for line in words::outcome(report) {
-        text.push_str(&line.text);
+        text.push_str(&naming(&line.text));
         text.push('\n');
     }
     text
@@ -102,11 +103,12 @@ pub(crate) fn align(rows: &[Vec<String>], left: &[bool]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::Naming;
     use super::{super::sample::sample, *};
 
     #[test]
     fn the_table_is_aligned_and_followed_by_the_outcome() {
-        let text = table(&sample());
+        let text = table(&sample(), str::to_owned);
         let expected = "\
 method             IPC  grid  view     images    size     top-1 %  95 % interval     top-5 %    training
 --------------------------------------------------------------------------------------------------------
@@ -124,13 +126,16 @@ el2n reaches 41.1 % top-1, the highest mean; guessing gives 10.0 %.
     #[test]
     fn macro_accuracy_is_shown_where_it_says_something_of_its_own() {
         let mut report = sample();
-        assert!(!table(&report).contains("macro"));
+        assert!(!table(&report, str::to_owned).contains("macro"));
         report.results[1].macro_top1 = Accuracy::of(vec![40.0, 41.0]);
-        let text = table(&report);
+        let text = table(&report, str::to_owned);
         assert!(text.contains("95 % interval  macro top-1 %     top-5 %"), "{text}");
         assert!(text.contains("38.8 to 43.5     40.5 ± 0.7  91.1 ± 0.9"), "{text}");
         report.results[1].macro_top1 = Accuracy::of(vec![40.9, 41.0]);
-        assert!(!table(&report).contains("macro"), "less than half a point is not worth a column");
+        assert!(
+            !table(&report, str::to_owned).contains("macro"),
+            "less than half a point is not worth a column"
+        );
     }
 
     #[test]

@@ -13,6 +13,9 @@ pub fn spread(mean: f64, sd: Option<f64>) -> String {
     }
 }
 
+/// What a surface makes of a text that names options in backticks, such as `repeats`: its own form of them.
+pub type Naming = fn(&str) -> String;
+
 /// One sentence of the outcome, with the verdict it carries if it compares two methods.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
@@ -92,7 +95,7 @@ fn what_would_decide(said: &[&Comparison]) -> Option<String> {
         open().filter_map(|of| Some((of.seeds_needed?, of))).min_by_key(|&(seeds, _)| seeds)
     {
         return Some(format!(
-            "If difference and noise stay as they are, --repeats {seeds} would decide {} against {}.",
+            "If difference and noise stay as they are, `repeats` {seeds} would decide {} against {}.",
             of.a, of.b
         ));
     }
@@ -113,7 +116,7 @@ fn without_results(report: &Report) -> String {
     let what = if set.grid.tiles() > 1 { ("composite", "composites") } else { ("image", "images") };
     format!(
         "{train} became {} of {} px: {} instead of {}. No student was trained on \
-         them: --evaluate trains students and measures their accuracy.",
+         them: `evaluate` trains students and measures their accuracy.",
         counted(set.images as u64, what.0, what.1),
         set.image_size,
         bytes(set.bytes),
@@ -159,7 +162,7 @@ mod tests {
                  below and 12.6 points above (difference 6.0, interval adjusted for 6 comparisons).",
                 "The 6 differences are judged together (Holm): if all methods were equal, at most 5 of 100 such reports would \
                  call any of them better or worse.",
-                "If difference and noise stay as they are, --repeats 5 would decide pca against el2n.",
+                "If difference and noise stay as they are, `repeats` 5 would decide pca against el2n.",
             ]
         );
     }
@@ -171,8 +174,8 @@ mod tests {
             texts(&report)[1..],
             [
                 "pca is 11.2 points below el2n (95 % interval 3.3 to 19.1).",
-                "Composites lose here: a tile keeps 32 x 32 pixels of an image. --grid 1 keeps whole images; a \
-                 larger --image-size gives every tile more.",
+                "Composites lose here: a tile keeps 32 x 32 pixels of an image. `grid` 1 keeps whole images; a \
+                 larger `image-size` gives every tile more.",
             ]
         );
         assert_eq!(outcome(&report)[1].verdict, Some(Verdict::Worse));
@@ -223,7 +226,7 @@ mod tests {
         report.comparisons[0].seeds_needed = Some(10);
         assert_eq!(
             told(&report),
-            "If difference and noise stay as they are, --repeats 10 would decide pca against random."
+            "If difference and noise stay as they are, `repeats` 10 would decide pca against random."
         );
         report.comparisons[0].seeds_needed = None;
         report.comparisons[0].noise = Some(crate::evaluate::Noise { seeds: 1.0, images: 2.0 });
@@ -243,7 +246,7 @@ mod tests {
         assert_eq!(
             outcome(&report)[0].text,
             "3,200 images became 100 composites of 64 px: 812 kB instead of 34.2 MB. No student was trained on \
-             them: --evaluate trains students and measures their accuracy."
+             them: `evaluate` trains students and measures their accuracy."
         );
     }
 }

@@ -16,7 +16,7 @@ pub fn open(choice: DeviceChoice, precision: Precision, observer: &dyn Observer)
         let check = pollster::block_on(self_check(&opened.device, precision))
             .map_err(|why| DeviceError::Open { choice, why: why.to_string() })?;
         if !check.ok {
-            let why = format!("its numbers are wrong ({check:?}); --device cpu always works");
+            let why = format!("its numbers are wrong ({check:?}); `device` cpu always works");
             return Err(DeviceError::Open { choice, why }.into());
         }
     }

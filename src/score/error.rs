@@ -29,7 +29,7 @@ pub enum ScoreError {
     },
     /// Logits that are NaN or infinite.
     #[error(
-        "row {row}: the proxy's logits are not finite; training diverged, lower its learning rate (--lr)"
+        "row {row}: the proxy's logits are not finite; training diverged, lower its learning rate (`lr`)"
     )]
     NotFinite {
         /// Row in the batch.
@@ -73,7 +73,7 @@ pub enum ScoreError {
     Bytes(&'static str),
     /// A window that is empty or reaches past the recorded epochs.
     #[error(
-        "--window {given} does not lie in the {epochs} epochs that were recorded; give a..b with 1 <= a <= b"
+        "`window` {given} does not lie in the {epochs} epochs that were recorded; give a..b with 1 <= a <= b"
     )]
     Window {
         /// The window as it was given.

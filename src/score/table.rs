@@ -256,7 +256,7 @@ pub(super) mod tests {
         assert!(matches!(table(&samples[1..], 0..2), Err(ScoreError::OutOfRange { .. })));
         assert!(matches!(table(&samples, 1..1), Err(ScoreError::Window { .. })));
         let error = table(&samples, 1..3).expect_err("there are two epochs");
-        assert!(error.to_string().starts_with("--window 2..3 does not lie in the 2 epochs"), "{error}");
+        assert!(error.to_string().starts_with("`window` 2..3 does not lie in the 2 epochs"), "{error}");
         let empty = TrainingLog::new(2, 6);
         assert!(ScoreTable::from_log(&empty, &samples, &classes, 0..1, 1).is_err());
     }

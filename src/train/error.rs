@@ -26,7 +26,7 @@ pub enum TrainError {
     #[error("the device failed in training: {}", .0.reason())]
     Device(DeviceError),
     /// The loss is not a number any more.
-    #[error("the loss became {loss} by step {step}; lower --lr")]
+    #[error("the loss became {loss} by step {step}; lower `lr`")]
     Diverged {
         /// Steps made.
         step: usize,

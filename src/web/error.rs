@@ -8,6 +8,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::*;
 
 use crate::fault::{Fault, Faulty};
+use crate::words::with_options;
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
@@ -46,7 +47,7 @@ pub struct WebError {
 impl WebError {
     /// A failure of a kind, in words.
     pub fn new(fault: Fault, message: impl Display) -> Self {
-        Self { fault, message: without_flags(&message.to_string()), causes: Vec::new() }
+        Self { fault, message: in_javascript(&message.to_string()), causes: Vec::new() }
     }
 
     /// A request that means nothing.
@@ -77,7 +78,7 @@ impl Display for WebError {
 fn chain(mut error: Option<&(dyn StdError + 'static)>) -> Vec<String> {
     let mut messages = Vec::new();
     while let Some(cause) = error {
-        messages.push(without_flags(&cause.to_string()));
+        messages.push(in_javascript(&cause.to_string()));
         error = cause.source();
     }
     messages
@@ -111,35 +112,18 @@ impl From<WebError> for JsValue {
     }
 }
 
-/// The core names options as the command line does. Here `--window-start` is `windowStart`.
-fn without_flags(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find("--") {
-        let (before, flag) = rest.split_at(at);
-        out.push_str(before);
-        let name = &flag[2..];
-        let end = name
-            .find(|character: char| !character.is_ascii_lowercase() && character != '-')
-            .unwrap_or(name.len());
-        let (name, after) = name.split_at(end);
-        let starts_a_word = !before.ends_with(|character: char| character.is_ascii_alphanumeric());
-        if name.is_empty() || !starts_a_word {
-            out.push_str("--");
-            out.push_str(name);
-        } else {
-            let mut parts = name.split('-');
-            out.push_str(parts.next().unwrap_or_default());
-            for part in parts {
-                let mut letters = part.chars();
-                out.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
-                out.push_str(letters.as_str());
-            }
+/// The core names options neutrally: `window-start` in backticks is `windowStart` here.
+pub(super) fn in_javascript(text: &str) -> String {
+    with_options(text, |option| {
+        let mut parts = option.split('-');
+        let mut name = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let mut letters = part.chars();
+            name.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
+            name.push_str(letters.as_str());
         }
-        rest = after;
-    }
-    out.push_str(rest);
-    out
+        Some(name)
+    })
 }
 
 #[cfg(test)]
@@ -149,10 +133,10 @@ mod tests {
     use crate::prune::PruneError;
 
     #[test]
-    fn flags_become_the_names_of_options() {
-        assert_eq!(without_flags("give --ipc 1 or more"), "give ipc 1 or more");
-        assert_eq!(without_flags("--window-start is 2; (--fill cycle)"), "windowStart is 2; (fill cycle)");
-        assert_eq!(without_flags("a -- b, c--d, --"), "a -- b, c--d, --");
+    fn options_have_the_names_of_javascript() {
+        assert_eq!(in_javascript("give `ipc` 1 or more"), "give ipc 1 or more");
+        assert_eq!(in_javascript("`window-start` is 2; (`fill` cycle)"), "windowStart is 2; (fill cycle)");
+        assert_eq!(in_javascript("a -- b, c--d, --"), "a -- b, c--d, --");
     }
 
     #[test]

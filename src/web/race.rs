@@ -7,7 +7,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::*;
 
 use super::device::{self, Opened};
-use super::error::WebError;
+use super::error::{WebError, in_javascript};
 use super::prune::{RuleOption, rule_of};
 use super::training::{Model, at_least_one, overridden, settings};
 use super::value::{GridOption, image_set, no_more, to_js};
@@ -551,7 +551,7 @@ impl From<verdict::Comparison> for Comparison {
             pairs: of.pairs,
             seeds_needed: of.seeds_needed,
             verdict: of.verdict,
-            sentence: of.sentence,
+            sentence: in_javascript(&of.sentence),
         }
     }
 }

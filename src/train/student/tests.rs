@@ -284,7 +284,7 @@ fn a_loss_that_is_no_number_is_an_error_that_names_the_step() {
     let mut student = Student::new(&model(), config, task, 1, &Device::flex()).expect("a valid student");
     let error = block_on(student.advance(6)).expect_err("it diverges");
     assert!(matches!(error, TrainError::Diverged { step: 6, .. }), "{error}");
-    assert!(error.to_string().contains("lower --lr"), "{error}");
+    assert!(error.to_string().contains("lower `lr`"), "{error}");
 }
 
 /// A task whose images are read when they are wanted, all or up to one.

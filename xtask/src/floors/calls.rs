@@ -20,7 +20,8 @@ const FOLLOWED: &[&str] = &["cli", "web", "fs", "pipeline", "run"];
 const EVERYDAY: &[&str] = &[
     "new", "len", "is_empty", "push", "get", "iter", "map", "join", "find", "name", "load", "store", "max",
     "min", "all", "sum", "write", "read", "open", "add", "begin", "finish", "run", "parse", "clone", "next",
-    "extend", "insert", "contains", "as_str", "path", "exists", "display", "of", "has", "warn", "say", "stage",
+    "extend", "insert", "contains", "as_str", "path", "exists", "display", "of", "has", "warn", "say",
+    "stage",
 ];
 
 /// The files of a way, in the order in which they are entered.
