@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use super::Dataset;
 use crate::prune;
-use crate::report::{Duplicate, Findings, Found, SharedWithVal, SuspectedLabel};
+use crate::report::{DataFindings, Duplicate, Found, SharedWithVal, SuspectedLabel};
 
 /// Examples of each kind in a report.
 const EXAMPLES: usize = 20;
 
 /// The report's findings.
-pub(super) fn findings(found: &prune::Findings, data: &Dataset) -> Findings {
+pub(super) fn findings(found: &prune::Findings, data: &Dataset) -> DataFindings {
     let place: BTreeMap<&str, usize> =
         data.train.samples.iter().enumerate().map(|(i, sample)| (sample.path.as_str(), i)).collect();
     let look = |path: &str| place.get(path).map(|&i| data.train.looks[i]);
@@ -45,7 +45,7 @@ pub(super) fn findings(found: &prune::Findings, data: &Dataset) -> Findings {
             class: suspect.image.class.clone(),
         })
         .collect();
-    Findings {
+    DataFindings {
         near_duplicates: first_of(duplicates),
         shared_with_val: first_of(shared),
         suspected_labels: first_of(suspected),

@@ -46,7 +46,7 @@ pub fn choose(
 mod tests {
     use super::*;
     use crate::data::{ClassMap, ContentHash, Look, Sample};
-    use crate::prune::Shared;
+    use crate::prune::SharedCopy;
     use crate::prune::{Fill, Rule};
 
     #[test]
@@ -64,7 +64,7 @@ mod tests {
             .map(|hash| Look::from_parts(hash, [100; 64]));
         let copies = Copies::find(&looks, &train, &[Look::from_parts(7, [200; 64])], &val);
         assert_eq!(copies.groups, [[0, 2]]);
-        let file = Shared { train: 1, val: "train/b/1.png".to_owned(), same_file: true, distance: 0 };
+        let file = SharedCopy { train: 1, val: "train/b/1.png".to_owned(), same_file: true, distance: 0 };
         assert_eq!(copies.shared, [file]);
         let scores: Vec<f64> = (0..8).map(f64::from).collect();
         let request = PruneRequest {
@@ -102,7 +102,7 @@ mod tests {
         let val_looks =
             [look(0x1234_5678_9ABC_DEF0, 0), look((0xFF << 24) ^ 0b11, 61), look(0xFF << 24, 100)];
         let copies = Copies::find(&looks, &train, &val_looks, &val);
-        let like = Shared { train: 3, val: "val/b/1.jpg".to_owned(), same_file: false, distance: 2 };
+        let like = SharedCopy { train: 3, val: "val/b/1.jpg".to_owned(), same_file: false, distance: 2 };
         assert_eq!(copies.shared, [like]);
         let scores = [0.0, 0.0, 1.0, 1.0, 2.0, 2.0];
         let request = PruneRequest {

@@ -6,7 +6,7 @@ use crate::data::{ContentHash, Look, Sample, look_alikes, near_duplicates, share
 
 /// A training image that is in the validation split too.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shared {
+pub struct SharedCopy {
     /// Index of the training image.
     pub train: u32,
     /// Path of the validation image.
@@ -23,7 +23,7 @@ pub struct Copies {
     /// Groups of near-duplicates in the training split.
     pub groups: Vec<Vec<u32>>,
     /// Training images that are in the validation split, in their order.
-    pub shared: Vec<Shared>,
+    pub shared: Vec<SharedCopy>,
 }
 
 impl Copies {
@@ -34,13 +34,13 @@ impl Copies {
         let hashes =
             |samples: &[Sample]| -> Vec<ContentHash> { samples.iter().map(|sample| sample.hash).collect() };
         let path = |of_val: u32| val[of_val as usize].path.clone();
-        let same = |(train, of_val)| Shared { train, val: path(of_val), same_file: true, distance: 0 };
-        let mut shared: Vec<Shared> =
+        let same = |(train, of_val)| SharedCopy { train, val: path(of_val), same_file: true, distance: 0 };
+        let mut shared: Vec<SharedCopy> =
             shared_copies(&hashes(train), &hashes(val)).into_iter().map(same).collect();
         let known: HashSet<u32> = shared.iter().map(|shared| shared.train).collect();
         let like = |(train, of_val): (u32, u32)| {
             let distance = looks[train as usize].distance(&val_looks[of_val as usize]);
-            Shared { train, val: path(of_val), same_file: false, distance }
+            SharedCopy { train, val: path(of_val), same_file: false, distance }
         };
         let others = look_alikes(looks, val_looks).into_iter().filter(|(train, _)| !known.contains(train));
         shared.extend(others.map(like));

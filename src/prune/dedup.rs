@@ -160,14 +160,14 @@ impl Findings {
 mod tests {
     use super::*;
     use crate::data::ContentHash;
-    use crate::prune::{Fill, PruneRequest, Rule, Shared, preference, select};
+    use crate::prune::{Fill, PruneRequest, Rule, SharedCopy, preference, select};
 
     fn nothing_to_look_at(found: &Findings) -> bool {
         found.near_duplicates.is_empty() && found.shared_with_val.is_empty() && found.suspects.is_empty()
     }
 
-    fn in_val(train: u32) -> Shared {
-        Shared { train, val: format!("val/{train}.png"), same_file: true, distance: 0 }
+    fn in_val(train: u32) -> SharedCopy {
+        SharedCopy { train, val: format!("val/{train}.png"), same_file: true, distance: 0 }
     }
 
     fn folder() -> (Vec<Sample>, ClassMap, Vec<f64>) {

@@ -14,7 +14,7 @@ mod select;
 mod selection;
 
 pub use choose::{Chosen, choose};
-pub use copies::{Copies, Shared};
+pub use copies::{Copies, SharedCopy};
 pub use dedup::{Findings, Named, NamedShared, NamedSuspect, duplicates_to_leave_out};
 pub use error::PruneError;
 pub use rule::{DEFAULT_WINDOW_START, Fill, Rule};

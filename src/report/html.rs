@@ -27,7 +27,7 @@ pub fn html(report: &Report, naming: Naming) -> String {
         ("scores", "Scores", scores::scores(report)),
         ("images", "Easiest and hardest images", pictures::extremes(&report.gallery)),
         ("composites", "Composites", pictures::composites(&report.gallery)),
-        ("findings", "Findings in the data", findings(report, naming)),
+        ("findings", "DataFindings in the data", findings(report, naming)),
         ("cost", "Cost", cost(report)),
         ("options", "Options", options(report)),
     ]

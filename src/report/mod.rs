@@ -26,7 +26,7 @@ pub use gallery::{ClassPictures, CompositePicture, Gallery, Picture};
 #[cfg(feature = "cli")]
 pub use html::html;
 pub use model::{
-    Compressed, Cost, DataSummary, Duplicate, Findings, Found, Histogram, Report, Scoring, SharedWithVal,
+    Compressed, Cost, DataFindings, DataSummary, Duplicate, Found, Histogram, Report, Scoring, SharedWithVal,
     SuspectedLabel, ValOrigin,
 };
 pub use result::{Accuracy, ClassAccuracy, Curve, IntervalOf, MethodResult, RunOutcome, Setting};

@@ -36,7 +36,7 @@ pub struct Report {
     /// Warnings that a user can act on, one sentence each.
     pub warnings: Vec<String>,
     /// Findings about the data.
-    pub findings: Findings,
+    pub findings: DataFindings,
     /// The resolved configuration.
     pub options: serde_json::Value,
     /// Pictures for the page.
@@ -58,7 +58,7 @@ impl Report {
             scoring: None,
             cost: Cost::default(),
             warnings: Vec::new(),
-            findings: Findings::default(),
+            findings: DataFindings::default(),
             options,
             gallery: Gallery::default(),
         }
@@ -241,7 +241,7 @@ pub struct Cost {
 
 /// Findings about the data.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Findings {
+pub struct DataFindings {
     /// Near-duplicates among the images that were kept.
     pub near_duplicates: Found<Duplicate>,
     /// Training images that are in the validation set too.

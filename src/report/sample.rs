@@ -5,7 +5,7 @@ use std::io::Cursor;
 use serde_json::json;
 
 use super::{
-    ClassPictures, CompositePicture, Compressed, Cost, Curve, DataSummary, Duplicate, Findings, Found,
+    ClassPictures, CompositePicture, Compressed, Cost, Curve, DataFindings, DataSummary, Duplicate, Found,
     Gallery, Histogram, MethodResult, Picture, Report, RunOutcome, Scoring, Setting, SharedWithVal,
     SuspectedLabel, ValOrigin,
 };
@@ -120,9 +120,9 @@ fn run(seed: u64, top1: f64) -> RunOutcome {
     }
 }
 
-fn findings() -> Findings {
+fn findings() -> DataFindings {
     let path = |name: &str| format!("train/church/{name}.JPEG");
-    Findings {
+    DataFindings {
         near_duplicates: Found {
             count: 2,
             examples: vec![Duplicate { path: path("n03028079_1"), other: path("n03028079_9"), distance: 3 }],

@@ -83,7 +83,7 @@ export interface AboutOptions {
     sourceBytes?: number;
     /** Smallest crop of the set's views as a share of the tile, for the torchvision transform. Default 0.5. */
     minScale?: number;
-    /** Options of yours that the manifest is to keep. */
+    /** CombineOptions of yours that the manifest is to keep. */
     options?: object;
 }
 
@@ -93,7 +93,7 @@ export interface SetFile { path: string; text: string; }
 
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-struct Options {
+struct CombineOptions {
     image_size: u32,
     grid: Option<GridOption>,
     fit: Fit,
@@ -103,7 +103,7 @@ struct Options {
     seed: u64,
 }
 
-impl Default for Options {
+impl Default for CombineOptions {
     fn default() -> Self {
         Self {
             image_size: 64,
@@ -158,7 +158,7 @@ impl Composites {
         classes: Vec<String>,
         #[wasm_bindgen(unchecked_optional_param_type = "CombineOptions")] options: JsValue,
     ) -> Result<Composites, WebError> {
-        let Options { image_size, grid, fit, format, quality, seed } = super::value::options(options)?;
+        let CombineOptions { image_size, grid, fit, format, quality, seed } = super::value::options(options)?;
         let grid = grid.map_or(Grid::TWO, |grid| grid.0);
         let format = match quality {
             Some(quality) => format.with_quality(quality)?,

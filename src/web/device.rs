@@ -40,7 +40,7 @@ export interface DeviceInfo {
 
 /// An opened device.
 #[derive(Clone)]
-pub(super) struct Opened {
+pub(super) struct OpenedDevice {
     /// The plain device, without autodiff.
     pub(super) device: Device,
     pub(super) about: About,
@@ -58,9 +58,9 @@ pub(super) struct About {
 #[cfg(feature = "wgpu")]
 thread_local! {
     /// The GPU device: it may be initialised once only in the life of the module.
-    static WEBGPU: RefCell<Option<Opened>> = const { RefCell::new(None) };
+    static WEBGPU: RefCell<Option<OpenedDevice>> = const { RefCell::new(None) };
     /// The device that a trial of a software adapter decided for.
-    static TRIED: RefCell<Option<Opened>> = const { RefCell::new(None) };
+    static TRIED: RefCell<Option<OpenedDevice>> = const { RefCell::new(None) };
 }
 
 /// Threads that a machine has at least where a software adapter is tried. On two, a training step takes one about 40 times as
@@ -82,7 +82,7 @@ pub async fn open_device(
 }
 
 /// Opens `auto`, `flex` or `webgpu`, where this package was built with it.
-pub(super) async fn open(name: &str) -> Result<Opened, WebError> {
+pub(super) async fn open(name: &str) -> Result<OpenedDevice, WebError> {
     match name {
         "auto" => open_best().await,
         "flex" => flex("it was asked for"),
@@ -94,7 +94,7 @@ pub(super) async fn open(name: &str) -> Result<Opened, WebError> {
 }
 
 #[cfg(feature = "wgpu")]
-async fn open_best() -> Result<Opened, WebError> {
+async fn open_best() -> Result<OpenedDevice, WebError> {
     let instead = match adapter::find().await {
         Ok(adapter) if adapter.software => return try_software(&adapter).await,
         Ok(_) => match webgpu("there is a graphics card").await {
@@ -121,7 +121,7 @@ fn seconds() -> f64 {
 
 /// The CPU, or an adapter that computes there itself where a trial says that it is faster.
 #[cfg(feature = "wgpu")]
-async fn try_software(adapter: &Adapter) -> Result<Opened, WebError> {
+async fn try_software(adapter: &Adapter) -> Result<OpenedDevice, WebError> {
     if let Some(opened) = TRIED.with_borrow(Clone::clone) {
         return Ok(opened);
     }
@@ -151,20 +151,20 @@ async fn try_software(adapter: &Adapter) -> Result<Opened, WebError> {
 }
 
 #[cfg(not(feature = "wgpu"))]
-async fn open_best() -> Result<Opened, WebError> {
+async fn open_best() -> Result<OpenedDevice, WebError> {
     flex("this package was built without WebGPU")
 }
 
 #[cfg(feature = "flex")]
 #[expect(clippy::unnecessary_wraps, reason = "without the feature it is an error")]
-fn flex(reason: &str) -> Result<Opened, WebError> {
+fn flex(reason: &str) -> Result<OpenedDevice, WebError> {
     let description = "the CPU, one thread".to_owned();
     let about = About { device: "flex", description, reason: reason.to_owned(), software: false };
-    Ok(Opened { device: Device::flex(), about })
+    Ok(OpenedDevice { device: Device::flex(), about })
 }
 
 #[cfg(not(feature = "flex"))]
-fn flex(reason: &str) -> Result<Opened, WebError> {
+fn flex(reason: &str) -> Result<OpenedDevice, WebError> {
     Err(WebError::new(
         Fault::Device,
         format_args!("{reason}, and this package was built without training on the CPU"),
@@ -172,7 +172,7 @@ fn flex(reason: &str) -> Result<Opened, WebError> {
 }
 
 #[cfg(feature = "wgpu")]
-async fn webgpu(reason: &str) -> Result<Opened, WebError> {
+async fn webgpu(reason: &str) -> Result<OpenedDevice, WebError> {
     if let Some(opened) = WEBGPU.with_borrow(Clone::clone) {
         return Ok(opened);
     }
@@ -190,12 +190,12 @@ async fn webgpu(reason: &str) -> Result<Opened, WebError> {
         reason: reason.to_owned(),
         software: adapter.software,
     };
-    let opened = Opened { device, about };
+    let opened = OpenedDevice { device, about };
     WEBGPU.set(Some(opened.clone()));
     Ok(opened)
 }
 
 #[cfg(not(feature = "wgpu"))]
-async fn webgpu(_reason: &str) -> Result<Opened, WebError> {
+async fn webgpu(_reason: &str) -> Result<OpenedDevice, WebError> {
     Err(WebError::new(Fault::Device, "this package was built without WebGPU; give \"flex\""))
 }

@@ -7,7 +7,7 @@ use wasm_bindgen::prelude::*;
 
 use super::error::WebError;
 use super::samples;
-use super::table::ScoreTable;
+use super::table::WebScoreTable;
 use super::value::{object, to_js};
 use crate::score::{self, Dynamics, SuspectRule, parse_window};
 
@@ -75,17 +75,17 @@ pub fn dynamics(logits: &[f32], labels: &[u32], classes: usize) -> Result<JsValu
 
 /// The training dynamics of every sample in every epoch of a run, wherever the logits come from. Epochs are counted
 /// from 0 here.
-#[wasm_bindgen]
-pub struct TrainingLog(pub(super) score::TrainingLog);
+#[wasm_bindgen(js_name = TrainingLog)]
+pub struct WebTrainingLog(pub(super) score::TrainingLog);
 
-#[wasm_bindgen]
-impl TrainingLog {
+#[wasm_bindgen(js_class = TrainingLog)]
+impl WebTrainingLog {
     /// An empty log.
     ///
     /// # Errors
     /// An `Error` whose code is `usage` for one that does not fit into memory.
     #[wasm_bindgen(constructor)]
-    pub fn new(epochs: u32, samples: u32) -> Result<TrainingLog, WebError> {
+    pub fn new(epochs: u32, samples: u32) -> Result<WebTrainingLog, WebError> {
         // Eighteen bytes for each sample and epoch.
         if u64::from(epochs) * u64::from(samples) > (1 << 30) / 18 {
             return Err(WebError::usage(format_args!(
@@ -100,7 +100,7 @@ impl TrainingLog {
     /// # Errors
     /// An `Error` whose code is `data` for anything else.
     #[wasm_bindgen(js_name = fromBytes)]
-    pub fn from_bytes(bytes: &[u8]) -> Result<TrainingLog, WebError> {
+    pub fn from_bytes(bytes: &[u8]) -> Result<WebTrainingLog, WebError> {
         Ok(Self(score::TrainingLog::from_bytes(bytes)?))
     }
 
@@ -195,12 +195,12 @@ impl TrainingLog {
         #[wasm_bindgen(unchecked_param_type = "Sample[]")] samples: JsValue,
         classes: Vec<String>,
         #[wasm_bindgen(unchecked_optional_param_type = "WindowOptions")] options: JsValue,
-    ) -> Result<ScoreTable, WebError> {
+    ) -> Result<WebScoreTable, WebError> {
         table(&self.0, samples, classes, options, 0)
     }
 }
 
-impl TrainingLog {
+impl WebTrainingLog {
     /// The log, when it has this epoch.
     fn of(&self, epoch: u32) -> Result<&score::TrainingLog, WebError> {
         if epoch < self.0.epochs() {
@@ -215,7 +215,7 @@ impl TrainingLog {
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Options {
+struct WindowOptions {
     window: Option<String>,
     seed: Option<u64>,
 }
@@ -227,8 +227,8 @@ pub(super) fn table(
     classes: Vec<String>,
     options: JsValue,
     run_seed: u64,
-) -> Result<ScoreTable, WebError> {
-    let Options { window, seed } = super::value::options(options)?;
+) -> Result<WebScoreTable, WebError> {
+    let WindowOptions { window, seed } = super::value::options(options)?;
     let seed = seed.unwrap_or(run_seed);
     let classes = samples::classes(classes)?;
     let samples = samples::samples(samples, &classes)?.samples;
@@ -236,7 +236,7 @@ pub(super) fn table(
         Some(text) => parse_window(&text).map_err(|why| WebError::usage(format_args!("window: {why}")))?,
         None => 0..log.epochs(),
     };
-    Ok(ScoreTable(score::ScoreTable::from_log(log, &samples, &classes, window, seed)?))
+    Ok(WebScoreTable(score::ScoreTable::from_log(log, &samples, &classes, window, seed)?))
 }
 
 /// A suspect with the names of JavaScript.

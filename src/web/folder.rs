@@ -42,13 +42,13 @@ export interface FolderOptions {
 
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-struct Options {
+struct FolderOptions {
     val_fraction: f64,
     seed: u64,
     looks: BTreeMap<String, String>,
 }
 
-impl Default for Options {
+impl Default for FolderOptions {
     fn default() -> Self {
         Self { val_fraction: 0.2, seed: 0, looks: BTreeMap::new() }
     }
@@ -75,7 +75,7 @@ pub fn read_folder(
     paths: Vec<String>,
     #[wasm_bindgen(unchecked_optional_param_type = "FolderOptions")] options: JsValue,
 ) -> Result<JsValue, WebError> {
-    let Options { val_fraction, seed, looks } = super::value::options(options)?;
+    let FolderOptions { val_fraction, seed, looks } = super::value::options(options)?;
     if !(0.0..1.0).contains(&val_fraction) {
         return Err(WebError::usage(format_args!(
             "valFraction is {val_fraction}; give a share from 0 to below 1"

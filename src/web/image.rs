@@ -83,7 +83,7 @@ pub fn probe_image(bytes: &[u8]) -> Result<JsValue, WebError> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Options {
+struct DecodeOptions {
     image_size: u32,
     #[serde(default)]
     fit: Fit,
@@ -106,7 +106,7 @@ pub fn decode_image(
     bytes: &[u8],
     #[wasm_bindgen(unchecked_param_type = "DecodeOptions")] options: JsValue,
 ) -> Result<JsValue, WebError> {
-    let Options { image_size, fit, filter } = super::value::options(options)?;
+    let DecodeOptions { image_size, fit, filter } = super::value::options(options)?;
     let side = side(image_size)?;
     let mut pixels = vec![0; side as usize * side as usize * 3];
     let how = Preparation { fit, filter, ..Preparation::whole(side) };

@@ -45,7 +45,7 @@ const PROBABILITY: u64 = 4;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Options {
+struct MemoryOptions {
     images: u64,
     image_size: u32,
     #[serde(default)]
@@ -65,8 +65,8 @@ struct Estimate {
 }
 
 impl Estimate {
-    fn of(options: &Options) -> Self {
-        let &Options { images, image_size, epochs, classes } = options;
+    fn of(options: &MemoryOptions) -> Self {
+        let &MemoryOptions { images, image_size, epochs, classes } = options;
         let pixels = ImageSet::bytes_of(images, image_size);
         let records = images.saturating_mul(epochs);
         let log = records.saturating_mul(RECORD);
@@ -85,7 +85,7 @@ impl Estimate {
 pub fn estimate_memory(
     #[wasm_bindgen(unchecked_param_type = "MemoryOptions")] options: JsValue,
 ) -> Result<JsValue, WebError> {
-    let options: Options = super::value::options(options)?;
+    let options: MemoryOptions = super::value::options(options)?;
     super::image::side(options.image_size)?;
     to_js(&Estimate::of(&options))
 }
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn pixels_log_and_softmax_are_counted_and_half_is_left_to_training() {
         let of = |images, image_size, epochs, classes| {
-            Estimate::of(&Options { images, image_size, epochs, classes })
+            Estimate::of(&MemoryOptions { images, image_size, epochs, classes })
         };
         let estimate = of(1000, 64, 10, 0);
         let Estimate { pixels, log, softmax, total, .. } = estimate;

@@ -38,7 +38,7 @@ pub use self::check::self_check;
 pub use self::composites::Composites;
 #[cfg(feature = "engine")]
 pub use self::device::open_device;
-pub use self::dynamics::{TrainingLog, dynamics};
+pub use self::dynamics::{WebTrainingLog, dynamics};
 pub use self::error::WebError;
 pub use self::folder::read_folder;
 pub use self::image::{decode_image, probe_image};
@@ -51,8 +51,8 @@ pub use self::proxy::ProxyRun;
 pub use self::prune::{prune_samples, read_selection, write_selection};
 #[cfg(feature = "engine")]
 pub use self::race::Race;
-pub use self::table::ScoreTable;
-pub use self::views::Views;
+pub use self::table::WebScoreTable;
+pub use self::views::WebViews;
 
 #[cfg(target_family = "wasm")]
 unsafe extern "C" {

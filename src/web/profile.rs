@@ -24,7 +24,7 @@ export interface ProfileOptions {
 "#;
 
 #[derive(Deserialize)]
-struct Options {
+struct ProfileOptions {
     device: String,
     model: String,
     width: usize,
@@ -49,7 +49,8 @@ impl StepProfile {
         #[wasm_bindgen(unchecked_param_type = "ProfileOptions")] options: JsValue,
     ) -> Result<StepProfile, WebError> {
         let usage = |error: &dyn std::fmt::Display| WebError::usage(error);
-        let options: Options = serde_wasm_bindgen::from_value(options).map_err(|error| usage(&error))?;
+        let options: ProfileOptions =
+            serde_wasm_bindgen::from_value(options).map_err(|error| usage(&error))?;
         let opened = device::open(&options.device).await?;
         let architecture: Architecture = options.model.parse().map_err(|error: String| usage(&error))?;
         let model = ModelConfig {

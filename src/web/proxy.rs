@@ -7,9 +7,9 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::*;
 
 use super::device;
-use super::dynamics::{TrainingLog, table};
+use super::dynamics::{WebTrainingLog, table};
 use super::error::WebError;
-use super::table::ScoreTable;
+use super::table::WebScoreTable;
 use super::training::{Model, at_least_one, overridden, settings};
 use super::value::{image_set, to_js, word};
 use crate::pipeline::TrainOverrides;
@@ -50,7 +50,7 @@ export interface ProxyProgress {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Options {
+struct ProxyOptions {
     #[serde(default)]
     epochs: Option<usize>,
     #[serde(default)]
@@ -104,7 +104,7 @@ impl ProxyRun {
         labels: Vec<u32>,
         #[wasm_bindgen(unchecked_param_type = "ProxyOptions")] options: JsValue,
     ) -> Result<ProxyRun, WebError> {
-        let Options { epochs, batch, lr, when, min_scale, seed, softmax, model, unknown } =
+        let ProxyOptions { epochs, batch, lr, when, min_scale, seed, softmax, model, unknown } =
             super::value::options(options)?;
         super::value::no_more(&unknown)?;
         let defaults = settings();
@@ -181,8 +181,8 @@ impl ProxyRun {
 
     /// A copy of the log so far: the proxy's answers on every image in every epoch.
     #[must_use]
-    pub fn log(&self) -> TrainingLog {
-        TrainingLog(self.proxy.log().clone())
+    pub fn log(&self) -> WebTrainingLog {
+        WebTrainingLog(self.proxy.log().clone())
     }
 
     /// The proxy's softmax of every image in one epoch, counted from 0: `[images, classes]`, row by row.
@@ -217,7 +217,7 @@ impl ProxyRun {
         #[wasm_bindgen(unchecked_param_type = "Sample[]")] samples: JsValue,
         classes: Vec<String>,
         #[wasm_bindgen(unchecked_optional_param_type = "{ window?: string }")] options: JsValue,
-    ) -> Result<ScoreTable, WebError> {
+    ) -> Result<WebScoreTable, WebError> {
         if !self.proxy.finished() {
             let student = self.proxy.student();
             return Err(WebError::usage(format_args!(

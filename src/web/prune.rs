@@ -78,7 +78,7 @@ export interface Pruned {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Options {
+struct PruneOptions {
     ipc: u32,
     #[serde(default)]
     grid: Option<GridOption>,
@@ -160,7 +160,7 @@ pub fn prune_samples(
     #[wasm_bindgen(unchecked_param_type = "PruneOptions")] options: JsValue,
     #[wasm_bindgen(unchecked_optional_param_type = "Sample[]")] val: JsValue,
 ) -> Result<JsValue, WebError> {
-    let options: Options = super::value::options(options)?;
+    let options: PruneOptions = super::value::options(options)?;
     let classes = samples::classes(classes)?;
     let samples = samples::samples(samples, &classes)?;
     let val = if val.is_undefined() || val.is_null() {
@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn options_are_read_by_the_names_of_javascript() {
-        let options: Options = serde_json::from_str(
+        let options: PruneOptions = serde_json::from_str(
             r#"{"ipc": 3, "grid": 1, "rule": "window", "windowStart": 0.2, "fill": "cycle"}"#,
         )
         .unwrap();
@@ -272,7 +272,7 @@ mod tests {
         assert!(rule_of(Rule::Hard, Some(0.2)).is_err());
         assert_eq!((options.fill, options.seed), (Fill::Cycle, 0));
         for wrong in [r#"{"ipc": 3, "grids": 2}"#, r#"{"ipc": 3, "rule": "soft"}"#, r#"{"grid": 2}"#] {
-            assert!(serde_json::from_str::<Options>(wrong).is_err(), "{wrong}");
+            assert!(serde_json::from_str::<PruneOptions>(wrong).is_err(), "{wrong}");
         }
     }
 

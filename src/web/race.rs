@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::*;
 
-use super::device::{self, Opened};
+use super::device::{self, OpenedDevice};
 use super::error::{WebError, in_javascript};
 use super::prune::{RuleOption, rule_of};
 use super::training::{Model, at_least_one, overridden, settings};
@@ -127,7 +127,7 @@ export interface Comparison {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Options {
+struct RaceOptions {
     #[serde(default)]
     steps: Option<usize>,
     #[serde(default)]
@@ -201,7 +201,7 @@ struct Entrant {
 /// Students of different methods and seeds that train side by side on one device, with the same training.
 #[wasm_bindgen]
 pub struct Race {
-    opened: Opened,
+    opened: OpenedDevice,
     model: ModelConfig,
     training: TrainConfig,
     entrants: Vec<Entrant>,
@@ -220,7 +220,7 @@ impl Race {
     pub async fn open(
         #[wasm_bindgen(unchecked_param_type = "RaceOptions")] options: JsValue,
     ) -> Result<Race, WebError> {
-        let Options { steps, epochs, batch, opt, lr, weight_decay, model, unknown } =
+        let RaceOptions { steps, epochs, batch, opt, lr, weight_decay, model, unknown } =
             super::value::options(options)?;
         no_more(&unknown)?;
         let length = match (steps, epochs) {

@@ -30,17 +30,17 @@ export interface ScoreRow {
 "#;
 
 /// The scores of a data set, as `scores.csv` holds them.
-#[wasm_bindgen]
-pub struct ScoreTable(pub(super) score::ScoreTable);
+#[wasm_bindgen(js_name = ScoreTable)]
+pub struct WebScoreTable(pub(super) score::ScoreTable);
 
-#[wasm_bindgen]
-impl ScoreTable {
+#[wasm_bindgen(js_class = ScoreTable)]
+impl WebScoreTable {
     /// Reads `scores.csv`, also of another program: it needs the columns `path` and `value`, `el2n` or `score`.
     ///
     /// # Errors
     /// An `Error` whose code is `data`, which names line and column.
     #[wasm_bindgen(js_name = fromCsv)]
-    pub fn from_csv(text: &str) -> Result<ScoreTable, WebError> {
+    pub fn from_csv(text: &str) -> Result<WebScoreTable, WebError> {
         Ok(Self(score::ScoreTable::read_csv(text.as_bytes())?))
     }
 

@@ -60,7 +60,7 @@ export interface View {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Options {
+struct ViewOptions {
     image_size: u32,
     #[serde(default)]
     grid: Option<GridOption>,
@@ -83,15 +83,15 @@ fn yes() -> bool {
 }
 
 /// The training views of stored images.
-#[wasm_bindgen]
-pub struct Views {
+#[wasm_bindgen(js_name = Views)]
+pub struct WebViews {
     images: ImageSet,
     planner: Planner,
     executor: Executor,
 }
 
-#[wasm_bindgen]
-impl Views {
+#[wasm_bindgen(js_class = Views)]
+impl WebViews {
     /// Views of the stored images in `pixels`, `imageSize` × `imageSize` × 3 bytes each.
     ///
     /// # Errors
@@ -100,8 +100,8 @@ impl Views {
     pub fn new(
         pixels: Vec<u8>,
         #[wasm_bindgen(unchecked_param_type = "ViewOptions")] options: JsValue,
-    ) -> Result<Views, WebError> {
-        let Options { image_size, grid, view_size, seed, crop, flip, cutout, mix } =
+    ) -> Result<WebViews, WebError> {
+        let ViewOptions { image_size, grid, view_size, seed, crop, flip, cutout, mix } =
             super::value::options(options)?;
         let side = super::image::side(image_size)?;
         let output = super::image::side(view_size.unwrap_or(side))?;
@@ -153,7 +153,7 @@ impl Views {
     }
 }
 
-impl Views {
+impl WebViews {
     fn views(&self, epoch: u32, images: &[u32], batch: Option<u32>) -> Result<Vec<View>, WebError> {
         if let Some(image) = images.iter().find(|&&image| image as usize >= self.images.len()) {
             return Err(WebError::usage(format_args!(
