@@ -103,7 +103,6 @@ pub(crate) fn align(rows: &[Vec<String>], left: &[bool]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Naming;
     use super::{super::sample::sample, *};
 
     #[test]
