@@ -148,15 +148,17 @@ fn common(
     })
 }
 
-/// The request of `tilepress compress`.
-pub(super) fn compress(args: &CompressArgs) -> Result<CompressRequest> {
-    Ok(CompressRequest {
+/// The request of `tilepress compress`, and how its folder is read.
+pub(super) fn compress(args: &CompressArgs) -> Result<(ReadOptions, CompressRequest)> {
+    let options = read_options(&args.data);
+    let request = CompressRequest {
         common: common(&args.budget, &args.model, &args.score, &args.prune, &args.combine, &args.student)?,
         rule: args.rule.rule(),
         students: args.evaluate.then_some(args.repeats),
-        val_fraction: read_options(&args.data).val_fraction(),
-        on_error: args.data.on_error,
-    })
+        val_fraction: options.val_fraction(),
+        on_error: options.on_error,
+    };
+    Ok((options, request))
 }
 
 /// The request of `tilepress compare`.

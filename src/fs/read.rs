@@ -210,10 +210,9 @@ pub fn load(
     };
     drop(stage);
     let mut split = |loaded: Loaded| {
-        let bytes = loaded.bytes();
-        let Loaded { images, samples, looks, problems: more, .. } = loaded;
+        let Loaded { images, samples, looks, sizes, problems: more } = loaded;
         problems.extend(more);
-        Split { images: Arc::new(images), samples, looks, bytes }
+        Split { images: Arc::new(images), samples, looks, bytes: sizes.iter().sum() }
     };
     let (train, val) = (split(train), split(val));
     problems.sort_unstable_by(|a, b| a.path.cmp(&b.path));

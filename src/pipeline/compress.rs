@@ -9,7 +9,7 @@ use super::evaluate::{self, TrainingSet};
 use super::prune::{self, Choice, Chooser};
 use super::request::CompressRequest;
 use super::score::{self, Scored};
-use super::set::{self, SetBuilder, SetFacts};
+use super::set::{self, SetBuilder, SetFacts, Title};
 use super::{Dataset, PipelineError, findings, pictures};
 use crate::combine::{
     CompositeRecord, CostEstimate, DATA, METADATA, Manifest, SetSpec, picked_sources, read_metadata,
@@ -262,18 +262,11 @@ impl Compress<'_> {
                 self.records()?
             }
             None => {
-                let style = self.request.common.style;
-                let builder = SetBuilder::new(manifest.spec.clone(), style.fit, picks)?;
-                let stage = self.observer.stage("combine", "composites", builder.len());
-                let written = builder.write(out, &*data.originals, &|| {
-                    stage.add(1);
-                    !self.observer.wants_stop()
-                })?;
-                drop(stage);
-                let kept = set::source_bytes(&*data.originals, builder.picks());
-                builder.complete(&mut manifest, &written, data.train.samples.len(), kept);
-                set::write_about(out, &mut manifest, &data.name, &self.request.rule.in_words(metric))?;
-                written.records
+                let builder = SetBuilder::new(manifest.spec.clone(), self.request.common.style.fit, picks)?;
+                let selection = self.request.rule.in_words(metric);
+                let title = Title { name: &data.name, selection: &selection };
+                let draft = (&mut manifest, data.train.samples.len());
+                builder.publish(out, &*data.originals, draft, title, self.observer)?
             }
         };
         self.observer.say(&format!(

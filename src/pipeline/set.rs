@@ -16,7 +16,7 @@ use crate::data::{
 };
 use crate::fault::{Fault, Faulty};
 use crate::parallel;
-use crate::run::{NewFolder, Storage, StorageError};
+use crate::run::{NewFolder, Observer, Storage, StorageError};
 
 /// Composites that are made between two looks at whether something went wrong. A fixed number, so that
 /// the error reported does not depend on the number of threads.
@@ -339,6 +339,41 @@ impl WrittenSet {
         write_metadata(&mut written.metadata, &written.records).map_err(SetError::Metadata)?;
         written.files.insert(format!("{DATA}/{METADATA}"), ContentHash::of(&written.metadata));
         Ok(written)
+    }
+}
+
+/// What a set is called, and the sentence on how its sources were chosen: see [`card`](crate::combine::card).
+#[derive(Clone, Copy, Debug)]
+pub struct Title<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// The end of "The source images were chosen …".
+    pub selection: &'a str,
+}
+
+impl SetBuilder {
+    /// Writes the whole set: the composites, and then what tells about them, with the draft of the manifest completed; gives the
+    /// records of the composites. `source` is the number of images that the picks were chosen from.
+    ///
+    /// # Errors
+    /// Those of [`write`](Self::write) and [`write_about`].
+    pub fn publish(
+        &self,
+        out: &dyn Storage,
+        originals: &dyn Originals,
+        (draft, source): (&mut Manifest, usize),
+        title: Title<'_>,
+        observer: &dyn Observer,
+    ) -> Result<Vec<CompositeRecord>, SetError> {
+        let stage = observer.stage("combine", "composites", self.len());
+        let written = self.write(out, originals, &|| {
+            stage.add(1);
+            !observer.wants_stop()
+        })?;
+        drop(stage);
+        self.complete(draft, &written, source, source_bytes(originals, &self.picks));
+        write_about(out, draft, title.name, title.selection)?;
+        Ok(written.records)
     }
 }
 

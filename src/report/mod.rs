@@ -10,6 +10,7 @@ mod gallery;
 #[cfg(feature = "cli")]
 mod html;
 mod model;
+mod naming;
 mod result;
 #[cfg(test)]
 mod sample;
@@ -18,7 +19,7 @@ mod svg;
 #[cfg(feature = "cli")]
 mod table;
 pub mod words;
-pub use words::Naming;
+pub use naming::Naming;
 
 pub use answers::write_answers;
 pub use csv::write_csv;

@@ -86,7 +86,7 @@ impl Report {
     }
 
     /// Gives the options in the report's own texts, its warnings and the sentences of its comparisons, a surface's names.
-    pub fn name_options(&mut self, naming: super::words::Naming) {
+    pub fn name_options(&mut self, naming: super::Naming) {
         let sentences = self.comparisons.iter_mut().map(|comparison| &mut comparison.sentence);
         for text in self.warnings.iter_mut().chain(sentences) {
             *text = naming(text);

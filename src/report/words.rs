@@ -13,9 +13,6 @@ pub fn spread(mean: f64, sd: Option<f64>) -> String {
     }
 }
 
-/// What a surface makes of a text that names options in backticks, such as `repeats`: its own form of them.
-pub type Naming = fn(&str) -> String;
-
 /// One sentence of the outcome, with the verdict it carries if it compares two methods.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {

@@ -6,10 +6,10 @@ use crate::cli::exit::{Failure, Result};
 use crate::cli::request;
 use crate::combine::{DATA, picked_sources};
 use crate::fs;
-use crate::pipeline::set::{self, SetBuilder, SetFacts};
+use crate::pipeline::set::{self, SetBuilder, SetFacts, Title};
 use crate::prune::Selection;
 use crate::report::words::{self, counted};
-use crate::run::{Observer as _, Storage as _};
+use crate::run::Storage as _;
 use crate::train::Preset;
 
 /// Lays the images of a selection into composites and writes the dataset.
@@ -48,15 +48,8 @@ pub(in crate::cli) fn run(args: &CombineCommand, console: &Console) -> Result<()
     let mut manifest = set::draft(spec.clone(), facts, samples);
     let picks = picked_sources(&selection, samples, &data.classes);
     let builder = SetBuilder::new(spec, style.fit, picks)?;
-    let stage = console.stage("combine", "composites", builder.len());
-    let written = builder.write(&out, &*data.originals, &|| {
-        stage.add(1);
-        !console.wants_stop()
-    })?;
-    drop(stage);
-    let kept = set::source_bytes(&*data.originals, builder.picks());
-    builder.complete(&mut manifest, &written, samples.len(), kept);
-    set::write_about(&out, &mut manifest, &data.name, "by the list that was given")?;
+    let title = Title { name: &data.name, selection: "by the list that was given" };
+    builder.publish(&out, &*data.originals, (&mut manifest, samples.len()), title, console)?;
     console.result(
         &serde_json::to_value(&manifest)?,
         format_args!(

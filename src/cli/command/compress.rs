@@ -4,7 +4,7 @@ use crate::cli::args::CompressArgs;
 use crate::cli::console::Console;
 use crate::cli::exit::Result;
 use crate::cli::{report, request};
-use crate::fs;
+use crate::fs::{self, OutputFolder};
 use crate::pipeline::compress::{DryRun, compress};
 use crate::pipeline::request::CompressRequest;
 use crate::report::words::{bytes, counted};
@@ -12,9 +12,8 @@ use crate::run;
 
 /// Runs the command.
 pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> Result<()> {
-    let options = request::read_options(&args.data);
+    let (options, request) = request::compress(args)?;
     let listing = fs::list(&options, args.model.seed, console)?;
-    let request = request::compress(args)?;
     let cost = request.check(&listing.classes, &listing.train, &listing.val)?;
     if args.dry_run {
         say_cost(&request, cost, console);
@@ -25,7 +24,7 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> Result<()> 
         false => None,
     };
     let data = fs::load(listing, options.on_error, request::reading(&request.common.settings), console)?;
-    let out = request::output(&args.out, &args.data)?;
+    let out = OutputFolder::new(&args.out.out, [options.folder.as_path()])?;
     let made = compress(&request, &data, (&out, args.out.force), opened.as_ref(), console)?;
     report::write(&out, made, &data.val.samples, console)
 }
