@@ -1,4 +1,4 @@
-//! What each operator took, for a profiler.
+//! Time and work of each operator, for a profiler.
 //!
 //! Off, it costs one relaxed load a call. The core has no clock: whoever profiles brings one.
 
@@ -9,9 +9,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// One call of an operator.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
-    /// What it does.
+    /// Name of the operator.
     pub operator: &'static str,
-    /// What it did it to.
+    /// Sizes of its operands, as text.
     pub shape: String,
     /// Floating-point operations, a multiply-add counted as two.
     pub flops: f64,
@@ -21,7 +21,7 @@ pub struct Record {
     pub seconds: f64,
 }
 
-/// What an operator is about to do.
+/// Work of a call of an operator: sizes, operations and floats.
 pub(crate) struct Work {
     pub(crate) shape: String,
     pub(crate) flops: f64,
@@ -34,9 +34,9 @@ pub type Pending = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 struct State {
     clock: fn() -> f64,
-    /// How the profiler waits for a GPU.
+    /// Function by which the profiler waits for a GPU.
     wait: Option<fn(Pending)>,
-    /// Whether burn's own operators are timed, too.
+    /// `true` where burn's own operators are timed, too.
     #[cfg_attr(not(feature = "beside-burn"), expect(dead_code, reason = "this build has none of them"))]
     beside: bool,
     records: Vec<Record>,
@@ -58,13 +58,13 @@ pub fn start(clock: fn() -> f64, wait: Option<fn(Pending)>, beside: bool) {
     ON.store(true, Ordering::Relaxed);
 }
 
-/// How to wait for a GPU, while calls on one are recorded.
+/// Function that waits for a GPU, while calls on one are recorded.
 #[cfg(feature = "cube")]
 pub(crate) fn waiting() -> Option<fn(Pending)> {
     ON.load(Ordering::Relaxed).then(|| state().wait).flatten()
 }
 
-/// Whether burn's own operators are to be recorded.
+/// `true` where burn's own operators are to be recorded.
 #[cfg(feature = "beside-burn")]
 pub(crate) fn beside() -> bool {
     ON.load(Ordering::Relaxed) && state().beside

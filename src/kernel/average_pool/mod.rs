@@ -11,7 +11,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::Tensor;
 
-/// Which images are pooled by which windows.
+/// Size of the images and of the pooling windows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Windows {
     pub(crate) height: usize,
@@ -36,7 +36,7 @@ impl Windows {
     }
 }
 
-/// What a backend implements to run [`average_pool`].
+/// Operations that a backend implements to run [`average_pool`].
 #[backend_extension(
     Flex: cfg(feature = "flex"),
     Cube: cfg(feature = "cube"),
@@ -47,7 +47,7 @@ pub(crate) trait AveragePool: Backend {
     fn average_pool(images: FloatTensor<Self>, window: [usize; 2]) -> FloatTensor<Self>;
 }
 
-/// What a backend without autodiff implements for the way back.
+/// Backward pass that a backend without autodiff implements.
 pub(crate) trait AveragePoolBackward: AveragePool {
     /// The gradient of the images, from that of the means.
     fn average_pool_backward(gradient: FloatTensor<Self>, windows: Windows) -> FloatTensor<Self>;

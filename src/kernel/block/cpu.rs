@@ -31,7 +31,7 @@ fn output_shape(shape: &Convolution, layout: Layout) -> [usize; 4] {
     [batch, height / halved, width / halved, channels]
 }
 
-/// What follows the convolution, for a profile. Comparisons do not count as operations.
+/// Work of the steps after the convolution, for a profile. Comparisons do not count as operations.
 fn after(shape: &Convolution, layout: Layout, shortcut: bool, flops_a_value: usize, passes: usize) -> Work {
     let [_, height, width, channels] = shape.output_shape();
     let values = shape.output_len();
@@ -74,7 +74,7 @@ fn all_gradients(shape: &Convolution, layout: Layout) -> Work {
     }
 }
 
-/// What follows the convolution.
+/// Runs the steps after the convolution: norm, shortcut, ReLU and pool.
 fn finish(
     shape: &Convolution,
     layout: Layout,

@@ -32,7 +32,7 @@ pub(crate) enum Norm {
     Instance,
 }
 
-/// How a block convolves, and what follows its norm.
+/// Settings of a block: the window of its convolution, and the ReLU and pool after its norm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Form {
     pub(crate) window: Window,
@@ -41,7 +41,7 @@ pub(crate) struct Form {
     pub(crate) pool: Pooling,
 }
 
-/// What a backend is told of a block: its [`Form`], and its norm.
+/// Settings of a block as a backend gets them: its [`Form`] and its norm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     pub(crate) window: Window,
@@ -57,7 +57,7 @@ impl Form {
     }
 }
 
-/// What is added on the way. (An `Option` does not cross burn's dispatch.)
+/// Tensor added inside a block: a shortcut, a bias, or nothing. (An `Option` does not cross burn's dispatch.)
 #[derive(Clone, Debug, ExtensionType)]
 pub(crate) enum Added<B: Backend> {
     Nothing,
@@ -78,7 +78,7 @@ impl<B: Backend> Added<B> {
     }
 }
 
-/// A block's output, and what its backward pass needs.
+/// A block's output, and the values that its backward pass needs.
 #[derive(Clone, Debug, ExtensionType)]
 pub(crate) struct BlockOutput<B: Backend> {
     pub(crate) output: FloatTensor<B>,
@@ -88,11 +88,11 @@ pub(crate) struct BlockOutput<B: Backend> {
     pub(crate) mean: FloatTensor<B>,
     /// Their biased variance.
     pub(crate) variance: FloatTensor<B>,
-    /// What the way back needs of the moments, in a layout of the backend's own.
+    /// Numbers derived from the moments that the backward pass needs, in a layout of the backend's own.
     pub(crate) moments: FloatTensor<B>,
 }
 
-/// What a block's backward pass is given.
+/// Inputs of a block's backward pass: the operands, and the values that the forward pass kept.
 #[derive(Clone, Debug)]
 pub(crate) struct BlockGiven<B: Backend> {
     pub(crate) images: FloatTensor<B>,
@@ -117,7 +117,7 @@ pub(crate) struct BlockGradients<B: Backend> {
     pub(crate) shortcut: Option<FloatTensor<B>>,
 }
 
-/// What a backend implements to run [`block_train`] and [`block_eval`].
+/// Operations that a backend implements to run [`block_train`] and [`block_eval`].
 #[backend_extension(
     Flex: cfg(feature = "flex"),
     Cube: cfg(feature = "cube"),
@@ -148,7 +148,7 @@ pub(crate) trait Block: Backend {
     ) -> FloatTensor<Self>;
 }
 
-/// What a backend without autodiff implements for the way back.
+/// Backward pass that a backend without autodiff implements.
 pub(crate) trait BlockBackward: Block {
     /// The gradients, from that of the output; that of the images only if `with_images`.
     fn block_backward(

@@ -45,7 +45,7 @@ impl Convolution {
     }
 }
 
-/// What a pass of a convolution does, for a profile: all three are the same products.
+/// Work of one pass of a convolution, for a profile. All three passes have the same number of products.
 pub(in crate::kernel) fn work(shape: &Convolution) -> Work {
     let Convolution { height, width, input, output, kernel, stride, .. } = shape;
     let mut label = format!("{height}x{width}x{input} -> {output}, {kernel}x{kernel}");

@@ -13,7 +13,7 @@ use burn::tensor::Tensor;
 
 use crate::device::Precision;
 
-/// How a square kernel moves over the images, and in what precision a GPU makes its products. The CPU's are always full.
+/// Stride and padding of a square kernel, and the precision of its products on a GPU. On the CPU precision is always full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Window {
     pub(crate) stride: usize,
@@ -33,7 +33,7 @@ pub(crate) struct ConvolutionGradients<B: Backend> {
     pub(crate) bias: FloatTensor<B>,
 }
 
-/// What a backend implements to run [`convolution`].
+/// Operations that a backend implements to run [`convolution`].
 #[backend_extension(
     Flex: cfg(feature = "flex"),
     Cube: cfg(feature = "cube"),
@@ -49,7 +49,7 @@ pub(crate) trait Convolve: Backend {
     ) -> FloatTensor<Self>;
 }
 
-/// What a backend without autodiff implements for the way back.
+/// Backward pass that a backend without autodiff implements.
 pub(crate) trait ConvolveBackward: Convolve {
     /// The gradients, from that of the values; that of the images only if `with_images`.
     fn convolution_backward(

@@ -1,4 +1,4 @@
-//! A convolution in double precision, written down plainly, and how far products of halves may be from it.
+//! A plain convolution in double precision, and the error allowed to products of halves.
 
 use super::Window;
 
@@ -18,12 +18,11 @@ impl Sum {
     }
 }
 
-/// How far a sum of products of halves may be from the exact one, in units of the root of [`Sum::squares`].
+/// Largest allowed error of a sum of products of halves, in units of the root of [`Sum::squares`].
 ///
 /// Rounding to halves moves each of two operands by at most 2⁻¹¹ of it, in either direction; so the error of a sum of products
-/// has a standard deviation of less than √2 · 2⁻¹¹ · √(Σ a²b²), however many there are. This is more than five of those
-/// bounds, and nine of what uniform rounding gives. Operands rounded to bfloat16 are further
-/// off.
+/// has a standard deviation of less than √2 · 2⁻¹¹ · √(Σ a²b²), for any number of products. This limit is more than five times
+/// that bound, and nine times the standard deviation of uniform rounding. Operands rounded to bfloat16 exceed it.
 pub(crate) const OF_HALVES: f64 = 1.0 / 256.0;
 
 /// Sizes of a convolution.
@@ -95,7 +94,7 @@ impl Sizes {
     }
 }
 
-/// The largest error of numbers, in units of the root of [`Sum::squares`]; infinite when there are not as many, or one is none.
+/// Largest error of `found`, in units of the root of [`Sum::squares`]; infinite where the lengths differ or a number is NaN.
 pub(crate) fn error(found: &[f32], expected: &[Sum]) -> f64 {
     if found.len() != expected.len() {
         return f64::INFINITY;
@@ -119,7 +118,7 @@ mod tests {
     use crate::device::Precision;
     use crate::random::{Purpose, Stream};
 
-    /// To so many bits after the first.
+    /// `value` rounded to `bits` bits after the leading one.
     fn rounded(value: f32, bits: i32) -> f32 {
         if value == 0.0 {
             return value;

@@ -27,7 +27,7 @@ const TIMES: usize = 500;
 const PIECES: usize = 16;
 
 impl MatrixCeiling {
-    /// Work for so many threads.
+    /// Work for `threads` threads.
     pub fn new(threads: usize) -> Self {
         let kernels = kernels();
         let pixel = |p: usize| Pixel { input: (p * DEPTH) as u32, output: (p * kernels.panel) as u32 };
@@ -84,12 +84,12 @@ pub struct MemoryCeiling {
 const LENGTH: usize = 1 << 25;
 
 impl MemoryCeiling {
-    /// Work for so many threads.
+    /// Work for `threads` threads.
     pub fn new(threads: usize) -> Self {
         Self { arrays: [1.0, 2.0, 0.0].map(|value| vec![value; LENGTH]), threads }
     }
 
-    /// One pass; how many bytes were read and written.
+    /// Runs one pass and returns the number of bytes that were read and written.
     pub fn pass(&mut self) -> f64 {
         let [a, b, sums] = &mut self.arrays;
         let sums = Shared::new(sums);

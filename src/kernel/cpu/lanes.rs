@@ -26,7 +26,7 @@ pub(super) trait Lanes {
     unsafe fn square_root(a: Self::Vector) -> Self::Vector;
     /// `a * b + c`, rounded once where the instruction set can.
     unsafe fn multiply_add(a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
-    /// The larger one; `b` where `a` is not a number.
+    /// The larger one; `b` where `a` is NaN.
     unsafe fn max(a: Self::Vector, b: Self::Vector) -> Self::Vector;
     unsafe fn equal(a: Self::Vector, b: Self::Vector) -> Self::Mask;
     unsafe fn greater(a: Self::Vector, b: Self::Vector) -> Self::Mask;

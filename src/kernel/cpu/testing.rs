@@ -1,4 +1,4 @@
-//! What the tests of the kernels share.
+//! Helpers shared by the kernels' tests.
 
 /// Numbers from a linear congruential generator with a mixed output.
 pub(super) struct Random(pub(super) u64);
@@ -35,7 +35,7 @@ pub(super) fn error(got: &[f32], want: &[(f64, f64)]) -> f64 {
         .fold(0.0, f64::max)
 }
 
-/// Runs on a pool of so many threads.
+/// Runs a closure on a pool with the given number of threads.
 pub(super) fn in_pool<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool").install(work)
 }

@@ -31,7 +31,7 @@ pub(super) struct Multiply<'a> {
     /// `[panel]`.
     pub(super) bias: *const f32,
     pub(super) output: *mut f32,
-    /// How many columns of the panel exist in the output.
+    /// Number of columns of the panel that exist in the output.
     pub(super) columns: usize,
 }
 
@@ -45,7 +45,7 @@ pub(super) struct Outer<'a> {
     pub(super) gradient: *const f32,
     /// `[rows, panel]`.
     pub(super) sums: *mut f32,
-    /// How many rows of the tile exist.
+    /// Number of rows of the tile that exist.
     pub(super) rows: usize,
 }
 

@@ -53,7 +53,7 @@ impl CrossEntropy for Flex {
     }
 }
 
-/// What it does, for a profile; an exponential counts as one operation.
+/// Work of the cross-entropy, for a profile. An exponential counts as one operation.
 fn work(logits: &FloatTensor<Flex>, passes: usize) -> Work {
     let (batch, classes) = (logits.shape()[0], logits.shape()[1]);
     let values = batch * classes;

@@ -16,7 +16,7 @@ use burn::tensor::Tensor;
 
 use crate::device::upload;
 
-/// What the loss of a sample compares its logits with: two labels and the weight of each.
+/// Target of a sample's loss: two labels and the weight of each.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Target {
     /// The sample's own label.
@@ -43,7 +43,7 @@ impl Target {
     }
 }
 
-/// What a backend implements to run [`cross_entropy`].
+/// Operations that a backend implements to run [`cross_entropy`].
 #[backend_extension(
     Flex: cfg(feature = "flex"),
     Cube: cfg(feature = "cube"),
@@ -179,7 +179,7 @@ mod tests {
     }
 
     /// The loss of the larger of two logits and the gradient of the other are `ln(1 + eᶻ)` and `eᶻ / (1 + eᶻ)`, from tiny
-    /// ones to ½, and what is not a number stays none.
+    /// ones to ½, and NaN stays NaN.
     fn check_exponentials(device: &Device) {
         let device = device.clone().autodiff();
         let mut values: Vec<f32> = (0..=4000u16).map(|i| f32::from(i) * -0.025).collect();

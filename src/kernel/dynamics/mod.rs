@@ -1,6 +1,6 @@
 //! The training dynamics of a batch where its logits are: EL2N and the other numbers of the training log.
 //!
-//! What is read back is a few floats a sample instead of a logit for each class.
+//! This way a few floats per sample are read back instead of a logit for each class.
 
 #[cfg(feature = "flex")]
 mod cpu;
@@ -17,7 +17,7 @@ use crate::device::upload;
 /// value.
 pub(crate) const COLUMNS: usize = 7;
 
-/// What a backend implements to run [`dynamics`].
+/// Operations that a backend implements to run [`dynamics`].
 #[backend_extension(
     Flex: cfg(feature = "flex"),
     Cube: cfg(feature = "cube"),

@@ -34,7 +34,7 @@ fn ln_1p(x: f32) -> f32 {
     select(x < 1e-3f32, x - x * x * 0.5f32 + x * x * x / 3.0f32, ln(1.0f32 + x))
 }
 
-/// What all invocations of a sample bring, joined; every one gets it.
+/// Joins one value from each invocation of a sample; every invocation gets the result.
 #[cube]
 fn of_all<T: CubePrimitive, J: Join<T>>(own: T) -> T {
     reduce::<T, J>(own, UNITS, 1usize)

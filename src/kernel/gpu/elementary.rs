@@ -1,7 +1,6 @@
 //! Exponentials and logarithms from plain arithmetic.
 //!
-//! Those of the language are compiled for NVIDIA's GPUs with the help of a file of CUDA's toolkit, where a driver is enough for
-//! all the rest.
+//! To compile the built-in functions for NVIDIA's GPUs, a file of CUDA's toolkit is needed; all other code needs a driver only.
 
 use cubecl::prelude::*;
 
@@ -11,18 +10,18 @@ const LOG2_E: f32 = std::f32::consts::LOG2_E;
 const LN_2: f32 = 0.693_359_4;
 const LN_2_REST: f32 = -2.121_944_4e-4;
 
-/// ln 2⁻¹²⁶: from there down, the exponential is no normal number.
+/// ln 2⁻¹²⁶. From there down the exponential is below the smallest normal number.
 const LEAST: f32 = -87.336_54;
 
-/// The bits of 1, of +∞, and those of the digits behind the point.
+/// Bits of 1, bits of +∞, and the mask of the mantissa's bits.
 const ONE: u32 = 0x3F80_0000;
 const ENDLESS: u32 = 0x7F80_0000;
 const DIGITS: u32 = 0x007F_FFFF;
 
-/// `exp(x)` for `x ≤ 0`, 0 where that is no normal number. What is not a number stays none.
+/// `exp(x)` for `x ≤ 0`; 0 where that is below the smallest normal number. NaN stays NaN.
 #[cube]
 pub(in crate::kernel) fn exp(x: f32) -> f32 {
-    // Not a number is not above either, and has no whole part.
+    // NaN is not above `LEAST` either, so its whole part is 0.
     let whole = select(x > LEAST, (x * LOG2_E + 0.5f32).floor(), 0.0f32);
     let rest = (x - whole * LN_2) - whole * LN_2_REST;
     // Taylor's series: |rest| is at most ln 2 / 2.
@@ -37,7 +36,7 @@ pub(in crate::kernel) fn exp(x: f32) -> f32 {
     select(x <= LEAST, 0.0f32, series * power)
 }
 
-/// `ln(x)` for `x ≥ 1`. What is not a number, or endless, stays so.
+/// `ln(x)` for `x ≥ 1`. NaN and +∞ stay as they are.
 #[cube]
 pub(in crate::kernel) fn ln(x: f32) -> f32 {
     let bits = u32::reinterpret(x);

@@ -105,7 +105,7 @@ fn backward(images: &[f32], gradient: &[f32], found: &mut [f32], count: u32, #[c
     found[place as usize] = sum;
 }
 
-/// What a pass over images does, for a profile. Comparisons do not count as operations.
+/// Work of a pass over images, for a profile. Comparisons do not count as operations.
 fn work(shape: &[usize], passes: usize) -> Work {
     let floats = passes * shape.iter().product::<usize>();
     Work { shape: format!("{}x{}x{}", shape[1], shape[2], shape[3]), flops: 0.0, floats }

@@ -1,8 +1,8 @@
-//! What the invocations of a workgroup bring, joined as a tree in shared memory: the order is always the same.
+//! Reduction over the invocations of a workgroup: a tree in shared memory, whose order is always the same.
 
 use cubecl::prelude::*;
 
-/// Makes one of two.
+/// An operation that joins two values into one.
 #[cube]
 pub(super) trait Join<T: CubePrimitive>: 'static + Send + Sync {
     fn join(own: T, other: T) -> T;
@@ -45,8 +45,9 @@ impl Join<u32> for Least {
     }
 }
 
-/// Joins what the `units` invocations of a workgroup bring, of which `columns` stand side by side: each column by itself,
-/// halving its length. Every invocation gets what became of its column. Both counts are powers of two.
+/// Joins one value from each of the `units` invocations of a workgroup. They stand in `columns` columns, and each column is
+/// joined by itself, halving its length at each step. Every invocation gets the result of its column. Both counts are powers
+/// of two.
 #[cube]
 pub(super) fn reduce<T: CubePrimitive, J: Join<T>>(
     own: T,

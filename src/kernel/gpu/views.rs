@@ -9,7 +9,7 @@ use super::{elementwise, span};
 use crate::kernel::probe::Work;
 use crate::kernel::views::{BUFFERS, STRIPS, WORDS, word};
 
-/// What is the same for every view of a batch.
+/// Sizes that are the same for every view of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Sides {
     /// Side of the stored images.
@@ -44,7 +44,7 @@ fn pixel(
     }
 }
 
-/// Where a row or column of a shuffled image lies in the stored one. `from` is the plan's first strip.
+/// Place in the stored image of a row or column of a shuffled one. `from` is the plan's first strip.
 #[cube]
 fn unshuffled(plan: &[u32], from: u32, count: u32, place: u32) -> u32 {
     let mut found = place;
@@ -57,7 +57,7 @@ fn unshuffled(plan: &[u32], from: u32, count: u32, place: u32) -> u32 {
     found
 }
 
-/// The first input pixel of an output pixel's triangle, how many there are, and its centre.
+/// First input pixel, number of input pixels, and centre of an output pixel's triangle.
 #[cube]
 fn reach(input: u32, output: u32, place: u32) -> (u32, u32, f32, f32) {
     let scale = f32::cast_from(input) / f32::cast_from(output);
@@ -77,7 +77,7 @@ fn weight(pixel: u32, centre: f32, inverse: f32) -> f32 {
     select(rest > 0.0, rest, 0.0f32)
 }
 
-/// Whether a pixel lies in a box of the plan.
+/// `true` where a pixel lies in a box of the plan.
 #[cube]
 fn inside(plan: &[u32], from: u32, x: u32, y: u32) -> bool {
     let (left, top) = (plan[from as usize], plan[(from + 1) as usize]);

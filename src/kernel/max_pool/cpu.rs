@@ -16,7 +16,7 @@ fn pool(images: &FloatTensor<Flex>, window: PoolWindow) -> (usize, Pool) {
     (shape[0], Pool { height, width, channels, kernel, stride, padding })
 }
 
-/// What a pool does, for a profile. Comparisons do not count as operations.
+/// Work of a pool, for a profile. Comparisons do not count as operations.
 fn work(pool: &Pool, batch: usize, passes: usize) -> Work {
     let Pool { height, width, channels, kernel, stride, .. } = pool;
     let output = pool.output_height() * pool.output_width() * channels;

@@ -18,7 +18,7 @@ pub(crate) struct PoolWindow {
     pub(crate) padding: usize,
 }
 
-/// What a backend implements to run [`max_pool`].
+/// Operations that a backend implements to run [`max_pool`].
 #[backend_extension(
     Flex: cfg(feature = "flex"),
     Cube: cfg(feature = "cube"),
@@ -29,7 +29,7 @@ pub(crate) trait MaxPool: Backend {
     fn max_pool(images: FloatTensor<Self>, window: PoolWindow) -> FloatTensor<Self>;
 }
 
-/// What a backend without autodiff implements for the way back.
+/// Backward pass that a backend without autodiff implements.
 pub(crate) trait MaxPoolBackward: MaxPool {
     /// The gradient of the images: that of each window, at the first of its largest values.
     fn max_pool_backward(

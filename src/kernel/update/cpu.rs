@@ -19,7 +19,7 @@ fn own(vector: FloatTensor<Flex>) -> FloatTensor<Flex> {
     tensor(copy, [length])
 }
 
-/// What a step does to all parameters, for a profile.
+/// Work of one step on all parameters, for a profile.
 fn work(length: usize, flops: usize, floats: usize) -> Work {
     Work { shape: String::new(), flops: (flops * length) as f64, floats: floats * length }
 }

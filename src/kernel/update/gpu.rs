@@ -92,7 +92,7 @@ fn own(tensor: CubeTensor) -> CubeTensor {
     <CubeBackend as Copy>::copy(tensor, 0, copy, 0, count)
 }
 
-/// How many elements an invocation takes.
+/// Number of elements that one invocation updates.
 fn vector_size(count: usize) -> usize {
     if count.is_multiple_of(4) { 4 } else { 1 }
 }

@@ -1,4 +1,4 @@
-//! What changes a parameter or a running mean: one pass over it and what it takes in.
+//! Updates of parameters (AdamW, SGD) and of running moments, each in one pass over its tensors.
 
 #[cfg(feature = "flex")]
 mod cpu;
@@ -33,7 +33,7 @@ pub(crate) struct Running<B: Backend> {
     pub(crate) variance: FloatTensor<B>,
 }
 
-/// What a backend implements to run [`adamw`], [`sgd`] and [`running`]. All tensors are vectors of one length.
+/// Operations that a backend implements to run [`adamw`], [`sgd`] and [`running`]. All tensors are vectors of one length.
 #[backend_extension(
     Flex: cfg(feature = "flex"),
     Cube: cfg(feature = "cube"),

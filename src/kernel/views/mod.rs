@@ -25,7 +25,7 @@ pub(crate) mod word {
     pub(crate) const OTHER: usize = 11;
     pub(crate) const LAMBDA: usize = 12;
     pub(crate) const REGION: usize = 13;
-    /// How many strips, then for each where it begins and where it comes from.
+    /// Number of strips, then for each strip its start in the shuffled image and its start in the stored one.
     pub(crate) const COLUMNS: usize = 17;
     pub(crate) const ROWS: usize = COLUMNS + 1 + 2 * super::STRIPS;
     /// Values of the word `MIX`.
@@ -36,7 +36,7 @@ pub(crate) mod word {
 /// Words of a view.
 pub(crate) const WORDS: usize = word::ROWS + 1 + 2 * STRIPS;
 
-/// What a backend implements to run [`Stored::views`]. On the CPU the planner's own executor does it, beside the step.
+/// Operations that a backend implements to run [`Stored::views`]. On the CPU the planner's own executor does it, beside the step.
 #[backend_extension(Cube: cfg(feature = "cube"))]
 pub(crate) trait Views: Backend {
     /// Writes views, as many as the plan has, of images of `stored` pixels a side, `each` of them in a buffer, into `batch`,

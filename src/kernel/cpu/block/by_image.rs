@@ -69,7 +69,7 @@ pub(crate) fn forward(
     });
 }
 
-/// What each image adds to the gradients of weight and bias: `[batch, 2, channels]`.
+/// Each image's part of the gradients of bias and weight, in this order: `[batch, 2, channels]`.
 struct Parts(Buffer);
 
 impl Parts {

@@ -1,5 +1,5 @@
-//! What follows the convolution in a block, for a whole batch: normalisation, shortcut, ReLU and pool, from the moments of
-//! each channel of the batch, and, in `by_image`, of each image.
+//! The steps after a block's convolution, for a whole batch: normalisation, shortcut, ReLU and pool, from the moments of each
+//! channel of the batch, and, in `by_image`, of each image.
 
 pub(crate) mod by_image;
 
@@ -71,7 +71,7 @@ fn at(slice: Option<&[f32]>, place: usize) -> *const f32 {
     slice.map_or(core::ptr::null(), |slice| slice[place..].as_ptr())
 }
 
-/// What a norm has learned, `[channels]` each.
+/// Learned weight and bias of a norm, `[channels]` each, and the norm's epsilon.
 #[derive(Clone, Copy)]
 pub(crate) struct Learned<'a> {
     pub(crate) weight: &'a [f32],
@@ -79,7 +79,7 @@ pub(crate) struct Learned<'a> {
     pub(crate) epsilon: f64,
 }
 
-/// What a block was given and the gradient that came back.
+/// Inputs of a block's backward pass: values of the forward pass, and the gradient of the output.
 #[derive(Clone, Copy)]
 pub(crate) struct Given<'a> {
     pub(crate) plane: Plane,
@@ -101,7 +101,7 @@ pub(crate) struct OfLearned {
 }
 
 impl Given<'_> {
-    /// Asserts all lengths, of so many images and sets of moments.
+    /// Asserts all lengths, for `batch` images and `moments` sets of moments.
     fn check(&self, batch: usize, moments: usize) {
         let Self { plane, learned, .. } = self;
         assert_eq!(self.gradient.len(), batch * plane.output());
@@ -112,7 +112,7 @@ impl Given<'_> {
         assert!(self.output.is_none_or(|output| output.len() == batch * plane.input()));
     }
 
-    /// What both halves of the way back read of an image, whose values lie there.
+    /// Inputs of both halves of the backward pass for one image, whose values lie at `values`.
     fn incoming(&self, image: usize, values: *const f32, affine: &Affine) -> Incoming {
         let plane = self.plane;
         Incoming {
@@ -126,7 +126,8 @@ impl Given<'_> {
     }
 }
 
-/// What turns the gradient `g` behind ReLU and pool and a value `z` into the value's gradient, `a g + b + c z`.
+/// Coefficients of each channel in a value's gradient `a g + b + c z`, where `g` is the gradient behind ReLU and pool and `z`
+/// the value.
 #[derive(Default)]
 struct Turned {
     a: Vec<f32>,
@@ -153,7 +154,7 @@ impl Turned {
     }
 }
 
-/// Sums over images of so many numbers of each.
+/// Sums over images, each of which has `numbers` numbers: one sum for each number.
 fn add_images(partial: &[f32], numbers: usize) -> Vec<f64> {
     let mut sums = vec![0.0f64; numbers];
     for image in partial.chunks_exact(numbers) {

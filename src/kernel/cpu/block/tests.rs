@@ -11,7 +11,7 @@ const EPSILON: f64 = 1e-5;
 /// A block's operands and the gradient that comes back.
 struct Case {
     plane: Plane,
-    /// Whether each image has moments of its own.
+    /// `true` where each image has moments of its own.
     by_image: bool,
     values: Vec<f32>,
     mean: Vec<f32>,
@@ -22,7 +22,7 @@ struct Case {
     gradient: Vec<f32>,
 }
 
-/// What came out, in double precision, each number with the magnitude that its error is measured by.
+/// Expected results in double precision, each number with the magnitude that its error is measured by.
 struct Expected {
     output: Vec<(f64, f64)>,
     of_values: Vec<(f64, f64)>,

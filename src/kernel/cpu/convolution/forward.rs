@@ -164,8 +164,8 @@ fn run(
     shape.correlation().run(kernels, images, weights, &biases, values, done);
 }
 
-/// Adds the moments of some columns of pixels to those at a place of `partials`, `[places, 2, output]`, which know so many
-/// pixels.
+/// Adds the moments of some columns of pixels to those at a place of `partials`, `[places, 2, output]`, which has
+/// `known` pixels already.
 ///
 /// # Safety
 /// The pixels' columns are there, and these of the place are nobody else's.

@@ -141,8 +141,8 @@ impl Correlation {
         start..start + (0..self.count[axis]).filter(meets).count()
     }
 
-    /// Whether images are so small that a quarter of all products or more are with the border. Then the outputs at one place
-    /// in their images are computed together, and only from the taps that they meet.
+    /// `true` where images are so small that a quarter or more of all products are with the border. Then the outputs at one
+    /// place in their images are computed together, and only from the taps that lie inside the image.
     pub(super) fn is_mostly_border(&self) -> bool {
         if self.count[0] * self.count[1] > SMALL {
             return false;

@@ -13,7 +13,7 @@ use super::shape::Convolution;
 const FEW: usize = 32;
 
 impl Convolution {
-    /// Whether values are made of so few products that they are computed again where they are needed again.
+    /// `true` where a value has so few products that computing it again costs less than keeping it.
     pub(crate) fn is_made_again(&self) -> bool {
         self.kernel * self.kernel * self.input <= FEW
     }

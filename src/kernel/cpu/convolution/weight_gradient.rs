@@ -87,14 +87,14 @@ struct Work<'a> {
     /// Rows of the gradient as a matrix: taps times input channels.
     depth: usize,
     panels: usize,
-    /// Whether images are in blocks of channels.
+    /// `true` where images are in blocks of channels.
     blocked: bool,
-    /// Whether every share of the images has sums of its own. Otherwise all pieces read all images, and each has
-    /// its own rows of the one gradient.
+    /// `true` where every share of the images has sums of its own. Otherwise all pieces read all images, and each
+    /// has its own rows of the one gradient.
     by_images: bool,
 }
 
-/// Some rows of a tile: where they lie in a chunk's source and in the sums.
+/// Some rows of a tile: their place in a chunk's source, their first row in the sums, and their number.
 struct Tile {
     source: usize,
     row: usize,
@@ -231,7 +231,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Whether gradients are copied into panels.
+    /// `true` where gradients are copied into panels.
     fn copies_values(&self) -> bool {
         self.blocked || !self.shape.output.is_multiple_of(self.kernels.panel)
     }

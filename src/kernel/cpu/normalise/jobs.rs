@@ -1,8 +1,8 @@
-//! What the kernels of normalisation are given.
+//! Arguments of the normalisation kernels.
 
 use crate::kernel::pooling::Pooling;
 
-/// What follows the convolution in a block, and the size of the images it works on.
+/// Size of a block's convolved images, and the ReLU and pool that follow the normalisation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Plane {
     pub(crate) height: usize,
@@ -54,7 +54,7 @@ pub(in crate::kernel::cpu) struct Forward {
     pub(in crate::kernel::cpu) output: *mut f32,
 }
 
-/// What both halves of the backward pass read, for one image.
+/// Inputs of both halves of the backward pass, for one image.
 #[derive(Clone, Copy)]
 pub(in crate::kernel::cpu) struct Incoming {
     pub(in crate::kernel::cpu) plane: Plane,

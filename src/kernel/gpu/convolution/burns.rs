@@ -1,5 +1,5 @@
 //! burn's own convolutions on the operands of ours, for a profile that puts them side by side; nothing else runs them.
-//! What they make is thrown away.
+//! Their results are thrown away.
 //!
 //! Only kernels that can be asked for by name are of interest: one that burn chooses by timing (its autotune) may be another
 //! one in the next run, whose numbers would differ.

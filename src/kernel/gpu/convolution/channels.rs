@@ -14,7 +14,7 @@ use super::vector::{LANES, Vec4};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Channels {
     pub(super) count: usize,
-    /// How many a kernel reads or writes at once: a whole vector, or one.
+    /// Number of channels that a kernel reads or writes at once: a whole vector, or one.
     pub(super) at_once: usize,
 }
 
@@ -40,7 +40,7 @@ impl Channels {
         fitted(tensor, self.count, self.in_memory())
     }
 
-    /// What kernels wrote as a tensor of these channels.
+    /// A tensor that kernels wrote, without the channels that were added to fill vectors.
     pub(super) fn cut(&self, tensor: CubeTensor) -> CubeTensor {
         fitted(tensor, self.in_memory(), self.count)
     }

@@ -18,7 +18,7 @@ pub(super) const NOWHERE: u32 = 1 << 31;
 /// Rows of workgroups a launch may have in one dimension, by WebGPU's default limits.
 const MAX_WORKGROUPS: usize = 65_535;
 
-/// Which way the product goes.
+/// Direction of the product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Way {
     /// From images to output.
@@ -27,9 +27,9 @@ pub(super) enum Way {
     Backward,
 }
 
-/// What is gathered, and what the product is written to.
+/// Source and target of a product: the tensor that is gathered, and the one that is written.
 ///
-/// On the way back through a stride only every so many taps reach a pixel, the same ones for all pixels of one *phase* (a
+/// On the way back only every `stride`-th tap in each direction reaches a pixel, the same taps for all pixels of one *phase* (a
 /// remainder of row and column by the stride). Each phase is a product of its own, over its own taps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Gather {
@@ -53,7 +53,7 @@ impl Gather {
         (0..phases * phases).map(phase)
     }
 
-    /// Height, width and vectors of channels of what is read.
+    /// Height, width and vectors of channels of the source.
     pub(super) fn source(&self) -> [usize; 3] {
         let Shape { height, width, output_height, output_width, .. } = self.shape;
         match self.way {
@@ -62,7 +62,7 @@ impl Gather {
         }
     }
 
-    /// Height, width and vectors of channels of what is written.
+    /// Height, width and vectors of channels of the target.
     pub(super) fn target(&self) -> [usize; 3] {
         let Shape { height, width, output_height, output_width, .. } = self.shape;
         match self.way {
@@ -71,12 +71,12 @@ impl Gather {
         }
     }
 
-    /// Channels of what is read.
+    /// Channels of the source.
     pub(super) fn source_channels(&self) -> Channels {
         if self.way == Way::Forward { self.shape.inputs } else { self.shape.outputs }
     }
 
-    /// Channels of what is written.
+    /// Channels of the target.
     pub(super) fn target_channels(&self) -> Channels {
         if self.way == Way::Forward { self.shape.outputs } else { self.shape.inputs }
     }
@@ -107,20 +107,22 @@ impl Gather {
         self.shape.kernel.saturating_sub(self.first_tap(direction)).div_ceil(self.spread())
     }
 
-    /// What is added to the place of a pixel on the way back to find where its first tap reads.
+    /// Offset, on the way back, from the place of a pixel to the place that its first tap reads.
     pub(super) fn shift(&self, direction: usize) -> usize {
         (self.phase[direction] + self.shape.padding - self.first_tap(direction)) / self.shape.stride
     }
 }
 
-/// Workgroups of a gather: so many tiles across, and down so many of all students, in as many dimensions as that takes.
+/// Workgroups of a gather: `across` tiles of columns by `down` tiles of rows of all students. The rows take two dimensions where
+/// one does not reach far enough.
 pub(super) fn workgroups(across: usize, down: usize) -> CubeCount {
     let far = down.div_ceil(MAX_WORKGROUPS);
     CubeCount::Static(across as u32, down.div_ceil(far) as u32, far as u32)
 }
 
-/// Which tile of rows a workgroup makes, by the second and third coordinate, as one alone does not reach far enough: its
-/// student, its number among the student's `tiles`, and the pixels of a student's `batch`; no pixels if there is no such tile.
+/// The tile of rows that a workgroup makes: its student, its number among the student's `tiles`, and the pixels of a student's
+/// `batch`; no pixels if there is no such tile. Two coordinates, the second and the third, number the tiles, as one does not
+/// reach far enough.
 #[cube]
 pub(super) fn tile_of_workgroup(
     students: u32,
@@ -197,7 +199,7 @@ pub(super) fn window(
     ((row * comptime!(width as u32) + x) * comptime!(channels as u32), beyond)
 }
 
-/// What is added to the place of any window to come to a vector of channels of one of its taps, and the bits of that tap.
+/// Offset from the place of any window to a vector of channels of one of its taps, and the bits of that tap.
 #[cube]
 pub(super) fn tap_of_window(row: u32, column: u32, channel: u32, #[comptime] gather: Gather) -> (u32, u32) {
     let [_, width, channels] = comptime!(gather.source());

@@ -1,4 +1,4 @@
-//! In which order a product goes through the pixels of a batch, and what that saves.
+//! The order in which a product goes through the pixels of a batch, and the share of products that an order saves.
 //!
 //! A window at the border reaches beyond the image, where there are zeros. Of images of 2 × 2 pixels only 16 of 36 taps of a
 //! 3 × 3 kernel lie inside. A workgroup whose pixels all have one place in their images leaves such taps out.

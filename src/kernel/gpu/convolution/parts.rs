@@ -15,7 +15,7 @@ const WORKGROUPS: usize = 512;
 /// Pixels that a part has at least, so that adding the parts stays a small part of the work.
 const LEAST: usize = 256;
 
-/// How each student's pixels are cut.
+/// Division of each student's pixels into parts.
 ///
 /// The students of a launch fill the GPU together, but each is cut as if it were alone: its sums must not depend on who is
 /// beside it.
@@ -30,14 +30,14 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// Parts of so many `pixels`, each of a multiple of `depth`.
+    /// Parts of `pixels` pixels, each of a multiple of `depth`.
     pub(super) fn new(tiles: [usize; 2], pixels: usize, depth: usize) -> Self {
         let wanted = WORKGROUPS.div_ceil(tiles[0] * tiles[1]).min(pixels.div_ceil(LEAST)).max(1);
         let part = pixels.div_ceil(wanted).next_multiple_of(depth);
         Self { count: pixels.div_ceil(part), pixels: part, tiles }
     }
 
-    /// Whether there is nothing to add: the only part is the gradient, and is written as such.
+    /// `true` where there is one part only: nothing is to be added, and the product is written as the gradient itself.
     pub(super) fn whole(&self) -> bool {
         self.count == 1
     }
@@ -52,7 +52,7 @@ impl Parts {
         CubeCount::Static(self.tiles[0] as u32, self.tiles[1] as u32, (students * self.count) as u32)
     }
 
-    /// What the product is written to.
+    /// Tensor that the product is written to: the gradient itself, or its parts.
     pub(super) fn empty(
         &self,
         like: &CubeTensor,
@@ -66,7 +66,7 @@ impl Parts {
         empty(like, [students * self.count, shape.taps() * shape.input() * LANES, shape.output() * LANES])
     }
 
-    /// The gradient `[S·O, C, K, K]`, from what the product was written to.
+    /// The gradient `[S·O, C, K, K]`, from the tensor that the product was written to.
     pub(super) fn added(
         &self,
         parts: CubeTensor,

@@ -62,7 +62,7 @@ impl Shape {
         self.kernel * self.kernel
     }
 
-    /// What any of the three products over a batch of every student does, for a profile. Channels are the rounded ones.
+    /// Work of any of the three products over a batch of every student, for a profile. Channels are counted as whole vectors.
     pub(super) fn work(&self, batch: usize, students: usize) -> Work {
         let (input, output) = (self.input() * LANES, self.output() * LANES);
         let weights = self.taps() * input * output;
@@ -87,8 +87,8 @@ impl Shape {
     }
 }
 
-/// How a product `[M, K] · [K, N]` is cut: each workgroup makes a tile of it, each of its invocations a block of that
-/// tile, from panels of `depth` that lie in shared memory.
+/// Tile of a product `[M, K] · [K, N]`: each workgroup makes one tile, each of its invocations a block of that tile, from
+/// panels of `depth` that lie in shared memory.
 ///
 /// Chosen for WebGPU's default limits: at most 256 invocations, 16 KiB of shared memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

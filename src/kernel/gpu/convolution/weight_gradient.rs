@@ -40,7 +40,7 @@ pub(super) fn put_windows(
     }
 }
 
-/// What is added to the place of a window to find the tap and channels of a row of vectors, and the bits of that tap.
+/// Offset from the place of a window to the tap and channels of a row of vectors, and the bits of that tap.
 #[cube]
 pub(super) fn tap_of_row(row: u32, #[comptime] gather: Gather) -> (u32, u32) {
     let shape = comptime!(gather.shape);

@@ -158,7 +158,7 @@ fn turn(affine: &[f32], turned: &mut [f32], own: u32, all: u32, sum: f32, produc
 }
 
 /// Gradients of scale and shift, and what [`turn`] writes, where a student's images are one group. One workgroup a channel of
-/// a student; `values` is how many there are of each.
+/// a student; `values` is the number of values of each channel.
 #[cube(launch_unchecked)]
 pub(super) fn join_sums(
     parts: &[f32],

@@ -4,8 +4,8 @@ use cubecl::prelude::*;
 
 use crate::kernel::gpu::reduce::{Sum, reduce};
 
-/// How a workgroup that sums over pixels is laid out: so many channels side by side, the rest of its invocations below
-/// them, each on its own pixels.
+/// Layout of a workgroup that sums over pixels: `across` invocations side by side, one for each vector of channels, and `down`
+/// rows of them, each on its own pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Columns {
     /// Vectors of channels.
@@ -22,7 +22,7 @@ const UNITS: usize = 64;
 const ACROSS: usize = 16;
 
 impl Columns {
-    /// For so many vectors of channels.
+    /// Layout for `channels` vectors of channels.
     pub(super) fn new(channels: usize) -> Self {
         let across = channels.next_power_of_two().min(ACROSS);
         Self { channels, across, down: UNITS / across }
@@ -38,7 +38,7 @@ impl Columns {
     }
 }
 
-/// The sum of what the invocations of one column bring.
+/// The sum of the values of all invocations in one column.
 #[cube]
 pub(super) fn add_rows<N: Size>(own: Vector<f32, N>, #[comptime] columns: Columns) -> Vector<f32, N> {
     reduce::<Vector<f32, N>, Sum>(own, comptime!(columns.units()), comptime!(columns.across))

@@ -4,7 +4,7 @@ use cubecl::prelude::*;
 
 use crate::kernel::block::Pooling;
 
-/// What follows the convolution, and the size of the images it works on.
+/// Size of a block's convolved images, and the ReLU and pool that follow the normalisation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Plane {
     pub(super) height: usize,
@@ -37,7 +37,7 @@ pub(super) fn larger<N: Size>(a: Vector<f32, N>, b: Vector<f32, N>) -> Vector<f3
     select_many(a.greater_than(&b), a, b)
 }
 
-/// What is above 0 where there is a ReLU.
+/// The ReLU of a value, or the value itself where the block has no ReLU.
 #[cube]
 fn activated<N: Size>(value: Vector<f32, N>, #[comptime] plane: Plane) -> Vector<f32, N> {
     if comptime!(plane.relu) { larger::<N>(value, Vector::<f32, N>::new(0.0)) } else { value }

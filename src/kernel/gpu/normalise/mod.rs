@@ -31,7 +31,7 @@ const PARTS_OF_IMAGE: usize = 16;
 /// Pixels that a part of one has at least.
 const LEAST_OF_IMAGE: usize = 256;
 
-/// What follows the normalisation.
+/// The steps after the normalisation.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::kernel) struct After {
     pub(in crate::kernel) relu: bool,
@@ -45,7 +45,7 @@ pub(in crate::kernel) struct Moments {
     pub(in crate::kernel) affine: CubeTensor,
 }
 
-/// How the pixels of a group are cut, whatever other groups there are: pixels of a part, and the number of parts.
+/// Pixels of a part, and the number of parts, of a group of `pixels` pixels. Independent of the number of groups.
 fn cut(pixels: usize, norm: Norm) -> (usize, usize) {
     let (parts, least) = match norm {
         Norm::Batch => (PARTS, LEAST),
@@ -55,7 +55,7 @@ fn cut(pixels: usize, norm: Norm) -> (usize, usize) {
     (part, pixels.div_ceil(part))
 }
 
-/// How many groups `batch` images of some students are.
+/// Number of groups in `batch` images of `students` students.
 fn groups(batch: usize, norm: Norm, students: usize) -> usize {
     match norm {
         Norm::Batch => students,
@@ -68,7 +68,7 @@ fn lanes(channels: usize) -> usize {
     if channels.is_multiple_of(4) { 4 } else { 1 }
 }
 
-/// What a pass over values does, for a profile: `passes` is how many times as many floats cross memory.
+/// Work of a pass over values, for a profile. `passes` is the number of floats that cross memory for each value.
 fn work(values: &CubeTensor, flops_a_value: usize, passes: usize) -> Work {
     let (shape, count) = (values.shape(), values.shape().num_elements());
     Work {
@@ -240,7 +240,7 @@ pub(in crate::kernel) struct Gradients {
     pub(in crate::kernel) shortcut: Option<CubeTensor>,
 }
 
-/// The way back through [`normalise`], with the moments of a norm of so many students' values. `output` is that of the block,
+/// The way back through [`normalise`], with the moments of a norm of `students` students' values. `output` is that of the block,
 /// where there was a shortcut.
 pub(in crate::kernel) fn gradients(
     values: &CubeTensor,

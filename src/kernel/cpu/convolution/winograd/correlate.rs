@@ -23,7 +23,7 @@ const LEAST_TOGETHER: usize = 256;
 /// Fewer chunks than these are worked on one after the other, each cut by panels.
 const PIECES: usize = 8;
 
-/// What all pieces of a call share.
+/// Inputs that all pieces of a call share.
 struct Call<'a> {
     winograd: &'a Winograd,
     kernels: &'a Kernels,
@@ -35,7 +35,7 @@ struct Call<'a> {
 }
 
 impl Winograd {
-    /// How [`Winograd::run`] cuts its work: in chunks of rows of squares, and whether a chunk is one piece of work.
+    /// Division of the work of [`Winograd::run`]: chunks of rows of squares, and `true` where each chunk is one piece of work.
     fn plan(&self) -> (Vec<Chunk>, bool) {
         let square = POINTS * self.frame.channels;
         let chunks = self.cut(square, CACHED, LEAST);

@@ -113,7 +113,7 @@ impl Winograd {
     }
 }
 
-/// Whether the squares of a frame's source can be read where they lie.
+/// `true` where the squares of a frame's source can be read in place, without a border around them.
 fn has_no_border(frame: &Correlation) -> bool {
     frame.window == [1, 1] && frame.source == frame.count
 }

@@ -24,7 +24,7 @@ const BLOCK: usize = 128;
 /// The most floats at the points of a chunk when all squares are there.
 const WHOLE: usize = 1 << 24;
 
-/// What all pieces of a call share.
+/// Inputs that all pieces of a call share.
 struct Work<'a> {
     kernels: &'a Kernels,
     winograd: &'a Winograd,

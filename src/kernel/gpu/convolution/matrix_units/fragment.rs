@@ -13,7 +13,7 @@ pub(super) type Half4 = Vector<f16, Const<4>>;
 /// The largest half.
 const LARGEST: f32 = 65_504.0;
 
-/// What gradients are multiplied by before they are rounded to halves, and their products divided by: 2¹².
+/// Factor of the gradients before they are rounded to halves, and divisor of their products: 2¹².
 ///
 /// A half is exact to 11 bits between 2⁻¹⁴ and 2¹⁶ and loses bits down to 2⁻²⁴; so scaled, gradients from 2⁻²⁶ (1.5e-8) to 2⁴
 /// keep their 11 bits, and those down to 2⁻³⁶ (1.5e-11) are not lost. The gradient of a loss that is a mean over `B` samples is
@@ -22,7 +22,7 @@ const LARGEST: f32 = 65_504.0;
 /// twenty. Beyond, [`halves`] saturates: a gradient clipped, never an infinity. So there is no state and no step is thrown away.
 const GRADIENT_SCALE: f32 = 4096.0;
 
-/// What comes into a product.
+/// Kind of numbers in an operand of a product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Operand {
     /// Images, activations or weights, which are near 1.
@@ -31,8 +31,7 @@ pub(super) enum Operand {
     Gradient,
 }
 
-/// Numbers as halves: rounded, and at most the largest of them. What is not a number stays none, so that a run that
-/// diverges is noticed.
+/// Numbers rounded to halves and clipped to ±[`LARGEST`]. NaN stays NaN, so that a run that diverges is noticed.
 #[cube]
 pub(super) fn halves(value: Vec4, #[comptime] operand: Operand) -> Half4 {
     let mut scaled = value;
@@ -66,8 +65,8 @@ pub(super) fn zeros(#[comptime] tile: MatrixTile) -> Sequence<Matrix<f32>> {
     sums
 }
 
-/// Whether an invocation's subgroup has a block; a surplus one has none ([`MatrixTile::invocations`]). Known before the kernel
-/// is compiled where there is none, so that the units multiply in uniform control flow.
+/// `true` where an invocation's subgroup has a block; a surplus subgroup has none ([`MatrixTile::invocations`]). Where there are
+/// no surplus subgroups this is known before the kernel is compiled, so that the units multiply in uniform control flow.
 #[cube]
 pub(super) fn has_block(#[comptime] tile: MatrixTile) -> bool {
     if comptime!(tile.units.fixed) { true.runtime() } else { PLANE_POS < comptime!(tile.subgroups() as u32) }

@@ -13,12 +13,12 @@ pub(super) fn length(gather: Gather) -> usize {
     gather.taps(0) * gather.taps(1) * gather.source()[2]
 }
 
-/// What is gathered.
+/// Kind of the gathered operand: values on the way forward, gradients on the way back.
 fn operand(gather: Gather) -> Operand {
     if gather.way == Way::Forward { Operand::Value } else { Operand::Gradient }
 }
 
-/// Which tap and which vector of channels a vector along `K` is of: row and column of the tap, then the vector.
+/// Tap and channels of a vector along `K`: row and column of the tap, then the number of the vector of channels.
 #[cube]
 fn tap_of(vector: u32, #[comptime] gather: Gather) -> (u32, u32, u32) {
     let (channels, across) = comptime!((gather.source()[2] as u32, gather.taps(1).max(1) as u32));
@@ -153,7 +153,7 @@ fn write(
     }
 }
 
-/// The tap that an invocation brings of the left panel of a step: what is added to the place of a window, and its bits.
+/// The tap that an invocation loads for the left panel of a step: its offset from the place of a window, and its bits.
 #[cube]
 fn tap_of_step(step: u32, #[comptime] gather: Gather, #[comptime] tile: MatrixTile) -> (u32, u32) {
     let deep = comptime!((tile.k() / 4) as u32);

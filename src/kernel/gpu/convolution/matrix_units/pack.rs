@@ -6,7 +6,7 @@ use super::super::pack::packed_weights;
 use super::super::shape::Shape;
 use super::fragment::{Half4, Operand, halves};
 
-/// What [`pack_weights`](super::super::pack::pack_weights) packs, rounded once for all the tiles that read it.
+/// Packs weights as [`pack_weights`](super::super::pack::pack_weights) does, rounded to halves once for all tiles that read them.
 #[cube(launch_unchecked)]
 pub(super) fn pack_weights_as_halves(
     weights: &[f32],

@@ -1,4 +1,4 @@
-//! How a product is cut for matrix units.
+//! The tiles of a product for matrix units.
 
 use crate::device::MatrixUnits;
 
@@ -12,8 +12,8 @@ const DEEPEST: usize = 32;
 /// About as many tiles as a large GPU has processors.
 pub(super) const LEAST_TILES: usize = 128;
 
-/// How a product `[M, K] · [K, N]` is cut: each workgroup makes a tile of it, each of its subgroups a block of fragments of
-/// that tile, from panels of halves that lie in shared memory.
+/// Tile of a product `[M, K] · [K, N]`: each workgroup makes one tile, each of its subgroups a block of fragments of that
+/// tile, from panels of halves that lie in shared memory.
 ///
 /// On a GPU with units of 16 × 16 × 16 and subgroups of 32 the usual tile is 128 × 64 of four subgroups, whose blocks of
 /// 4 × 2 fragments read six operands for eight products; wide products with tiles enough have 128 × 128 of eight.
@@ -69,7 +69,7 @@ impl MatrixTile {
         tile
     }
 
-    /// Whether the device can hold it.
+    /// `true` where the tile fits the device's limits of invocations and of shared memory.
     pub(super) fn fits(&self) -> bool {
         self.invocations() <= self.units.invocations && self.shared() <= self.units.shared
     }
@@ -84,12 +84,12 @@ impl MatrixTile {
         self.down * self.rows * self.units.rows
     }
 
-    /// Its columns.
+    /// Columns of the tile.
     pub(super) fn n(&self) -> usize {
         self.across * self.columns * self.units.columns
     }
 
-    /// What a panel has along `K`.
+    /// Length of a panel along `K`.
     pub(super) fn k(&self) -> usize {
         self.depth * self.units.depth
     }
@@ -105,12 +105,12 @@ impl MatrixTile {
         self.subgroups() * self.units.subgroup
     }
 
-    /// Vectors of four halves from one row of a panel of so many columns to the next.
+    /// Vectors of four halves from one row of a panel of `columns` columns to the next.
     pub(super) fn stride(columns: usize) -> usize {
         (columns + PAD) / 4
     }
 
-    /// Vectors of four in what a subgroup hands its fragments over through.
+    /// Vectors of four in the memory through which a subgroup hands over its fragments.
     pub(super) fn stage(&self) -> usize {
         self.units.rows * self.units.columns / 4
     }
