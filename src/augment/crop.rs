@@ -1,13 +1,13 @@
-//! The crop of a view: as it is made, and as someone asks for it.
+//! The crop of a view, and the crop as a user asks for it.
 
 use serde::{Deserialize, Serialize};
 
 use super::AugmentError;
 
-/// Which part of a stored image a view shows. All crops are RandomResizedCrop with aspect ratios
-/// (3/4, 4/3); they differ in where it acts and in its scale.
+/// Part of a stored image that a view shows. All crops are RandomResizedCrop with aspect ratios (3/4, 4/3); they differ
+/// in the area they are drawn from and in their scale.
 ///
-/// Written `extract:0.25`, `global:0.08`, `shuffle` or `none`: the smallest scale is always said.
+/// Written `extract:0.25`, `global:0.08`, `shuffle` or `none`; a smallest scale is never left out.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Crop {
@@ -29,10 +29,10 @@ pub enum Crop {
 }
 
 impl Crop {
-    /// The smallest scale where nobody names one.
+    /// Default of the smallest scale.
     pub const MIN_SCALE: f64 = crate::combine::MIN_SCALE;
 
-    /// The smallest scale, where the crop has one of its own to choose.
+    /// The smallest scale, where it can be chosen for this crop.
     pub fn min_scale(self) -> Option<f64> {
         match self {
             Self::Global { min_scale } | Self::Extract { min_scale } => Some(min_scale),
@@ -83,7 +83,7 @@ impl TryFrom<String> for Crop {
     }
 }
 
-/// The crop that someone asks for: its kind, and the smallest scale if one was named. Without one the crop takes the
+/// The crop that a user asks for: its kind, and the smallest scale if one was named. Without one the crop takes the
 /// scale of the whole run, so that whole images and composites are cropped alike.
 ///
 /// Written as a [`Crop`], the scale left out where none was named: `extract`, `extract:0.5`.
@@ -115,7 +115,7 @@ impl CropChoice {
         }
     }
 
-    /// The crop itself in a run of this smallest scale.
+    /// The crop itself, with the run's smallest scale where none was named.
     pub fn or_scale(self, run: f64) -> Crop {
         match self {
             Self::None => Crop::None,
@@ -213,7 +213,7 @@ mod tests {
             let bare: CropChoice = kind.parse().expect("a valid choice");
             assert_eq!((bare.min_scale(), bare.to_string()), (None, kind.to_owned()));
             assert_eq!(bare.or_scale(0.7).min_scale(), Some(0.7));
-            // What torchvision, patch extraction and the official protocol take by default is no other case.
+            // The defaults of torchvision, patch extraction and the official protocol are treated like any other scale.
             for scale in [0.08, 0.25, 0.7] {
                 let named: CropChoice = format!("{kind}:{scale}").parse().expect("a valid choice");
                 assert_eq!(named.min_scale(), Some(scale));

@@ -1,4 +1,4 @@
-//! What can be wrong with an augmentation a user asked for.
+//! Errors in an augmentation that a user asked for.
 
 use crate::data::Grid;
 use crate::fault::{Fault, Faulty};
@@ -13,7 +13,7 @@ pub enum AugmentError {
          if wanted, as in extract:0.25"
     )]
     Crop(String),
-    /// A crop whose smallest scale is not said.
+    /// A crop without its smallest scale.
     #[error(
         "the crop '{0}' does not say its smallest scale; write {0}:0.25 for one of a quarter of the area"
     )]
@@ -24,7 +24,7 @@ pub enum AugmentError {
     /// The cutout box is not a share of the image's side.
     #[error("the cutout side is {0} of the image; it must be above 0 and at most 1")]
     CutoutSide(f64),
-    /// The parameter of the Beta distribution lies outside what is drawn.
+    /// The parameter of the Beta distribution is outside the range that can be drawn.
     #[error("alpha of Mixup or CutMix is {0}; it must be above 0 and at most 8")]
     Alpha(f64),
     /// Images with fewer pixels than the grid has tiles.

@@ -42,7 +42,7 @@ impl Executor {
     /// nothing once it has seen a batch of this size on every thread.
     ///
     /// # Errors
-    /// [`DataError`] when an image cannot be had: of several that of the lowest number. What `out` holds is worth nothing then.
+    /// [`DataError`] when an image cannot be read: of several, that of the lowest number. The content of `out` is then undefined.
     ///
     /// # Panics
     /// When `out` has another size, or a view names an image, a box or a partner that does not exist.
@@ -96,9 +96,9 @@ impl Executor {
     }
 }
 
-/// What is the same for every view of a batch.
+/// Values that are the same for every view of a batch.
 struct Job {
-    /// Side of the stored images.
+    /// Side of the stored images in pixels.
     stored: u32,
     constants: Affine,
     layout: Layout,
@@ -244,7 +244,7 @@ struct Scratch {
 struct Lease<'a> {
     pool: &'a Mutex<Vec<(Scratch, Vec<u8>)>>,
     scratch: Scratch,
-    /// Pixels of a source that has none in memory.
+    /// Pixels read from a source that does not keep them in memory.
     fetched: Vec<u8>,
 }
 

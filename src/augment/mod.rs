@@ -1,6 +1,6 @@
 //! Augment: training views of stored images. Patch extraction crops inside one tile only.
 //!
-//! An [`Augmentation`] says what a view is, a [`Planner`] draws [`View`]s from counters, and an
+//! An [`Augmentation`] is the policy for views, a [`Planner`] draws [`View`]s from counters, and an
 //! [`Executor`] turns planned views into a float batch on the CPU.
 
 mod crop;

@@ -34,11 +34,11 @@ impl Normalise {
     }
 }
 
-/// Writes the images `indices` of a source, whole and at their own size, into a float batch: what
-/// evaluation reads. `out` holds `indices.len()` × 3 × side × side numbers in `layout`.
+/// Writes the images `indices` of a source, whole and at their own size, into a float batch for evaluation. `out` holds
+/// `indices.len()` × 3 × side × side numbers in `layout`.
 ///
 /// # Errors
-/// [`DataError`] when an image cannot be had: of several that of the lowest number. What `out` holds is worth nothing then.
+/// [`DataError`] when an image cannot be read: of several, that of the lowest number. The content of `out` is then undefined.
 ///
 /// # Panics
 /// When `out` has another size or there is no such image.

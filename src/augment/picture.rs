@@ -2,8 +2,8 @@
 
 use super::Normalise;
 
-/// A normalised view, `[height, width, 3]`, as RGBA of 8 bits a channel. What a cutout blanks is shown in the mean
-/// colour, which is what a student sees there.
+/// A normalised view, `[height, width, 3]`, as RGBA of 8 bits a channel. The box of a cutout is shown in the mean colour,
+/// as a student sees it.
 pub fn picture(view: &[f32], normalise: &Normalise) -> Vec<u8> {
     let mut rgba = Vec::with_capacity(view.len() / 3 * 4);
     for pixel in view.as_chunks::<3>().0 {

@@ -45,7 +45,7 @@ impl Planner {
     /// has room.
     ///
     /// `epoch` numbers the passes over the data and `batch` the batches of a pass; an image that comes
-    /// twice in one epoch has the same view both times, apart from what is drawn for the whole batch.
+    /// twice in one epoch has the same view both times, apart from the draws for the whole batch.
     pub fn plan(&self, epoch: u32, batch: u64, images: &[u32], out: &mut Vec<View>) {
         out.clear();
         out.extend(images.iter().map(|&image| self.view(epoch, image)));
@@ -59,8 +59,7 @@ impl Planner {
         }
     }
 
-    /// The view of one image in one epoch, without what is drawn for a whole batch (mixing, a shared
-    /// cutout box).
+    /// The view of one image in one epoch, without the parts that are drawn for a whole batch (mixing, a shared cutout box).
     pub fn view(&self, epoch: u32, image: u32) -> View {
         let mut stream = Stream::new(self.seed, Purpose::View, epoch, u64::from(image));
         let whole = Rect { x: 0, y: 0, width: self.side, height: self.side };

@@ -1,16 +1,16 @@
-//! What a training view is: which crop, and what is done to the finished view.
+//! The policy for training views: the crop, the flip, and the changes to the finished view.
 
 use serde::{Deserialize, Serialize};
 
 use super::{AugmentError, Crop};
 
-/// How training views are made. The default is the one of PCA: patch extraction and a flip.
+/// Policy for training views. The default is that of PCA: patch extraction and a flip.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Augmentation {
-    /// Which part of the image a view shows.
+    /// Part of the image that a view shows.
     pub crop: Crop,
-    /// Mirror left and right with probability 1/2.
+    /// `true` where views are mirrored left to right with probability 1/2.
     pub flip: bool,
     /// A box of the view that is blanked.
     pub cutout: Option<Cutout>,
@@ -58,7 +58,7 @@ impl Default for Augmentation {
 pub struct Cutout {
     /// Side of the square as a share of the image's side, rounded down to whole pixels.
     pub side: f64,
-    /// One box for the whole batch, as the official code of the benchmark draws it, or one for each image.
+    /// `true` for one box for the whole batch, as the official code of the benchmark draws it; `false` for one for each image.
     pub shared: bool,
 }
 

@@ -46,7 +46,7 @@ impl Weights {
         }
     }
 
-    /// Input pixels that each output pixel reads.
+    /// Number of input pixels that each output pixel reads.
     pub(super) fn taps(&self) -> usize {
         self.taps
     }
@@ -99,7 +99,7 @@ impl Weights {
     }
 }
 
-/// Interleaved RGB, with at least one float after its end, to whole pixels; the fourth number is of no use.
+/// Interleaved RGB, with at least one float after its end, to whole pixels; the fourth number is not used.
 #[inline(always)]
 pub(super) fn widen(rgb: &[f32], out: &mut [Pixel]) {
     for (place, out) in out.iter_mut().enumerate() {

@@ -23,7 +23,7 @@ fn extracted_boxes_are_distributed_as_those_of_the_torchvision_transform() {
         side: u32,
         min_scale: f64,
         draws: u32,
-        /// How often each tile was drawn.
+        /// Number of times each tile was drawn.
         counts: Vec<u32>,
         /// Mean and standard deviation of the share s of the tile's area, s², a = ln(w/h), a², x, y, w, h,
         /// x², y², x·w, y·h; x and y from the corner of the composite.
@@ -121,7 +121,7 @@ fn extracted_pixels_are_those_of_the_torchvision_transform_but_for_its_rounding(
     }
     assert_eq!(golden.next(), None);
     assert!(worst < 1.1, "{worst}");
-    // Two roundings that know nothing of each other are off by 0.3 on average; a shift of a tenth of a
-    // pixel would be off by several levels on noise.
+    // Two independent roundings are off by 0.3 on average; a shift of a tenth of a pixel would be off by several levels on
+    // noise.
     assert!(total / f64::from(count) < 0.4, "{}", total / f64::from(count));
 }

@@ -1,26 +1,26 @@
-//! A plan says how one training view is cut; executing it is another matter, so that a CPU, a GPU, the
-//! page and tests can all run, or draw, the same plan.
+//! The plan of one training view, kept apart from its execution, so that a CPU, a GPU, the page and tests can all run, or
+//! draw, the same plan.
 
 use crate::data::{Grid, Rect};
 
-/// How one training view is made from one stored square image.
+/// Plan of one training view of one stored square image.
 ///
 /// Order of execution: patch shuffle, crop, antialiased bilinear resize to the side of the view (usually
 /// that of the stored image), flip, normalise, cutout, mix.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct View {
-    /// Which image of the set.
+    /// Index of the image in the set.
     pub image: u32,
     /// RDED's `ShufflePatches`: strip `i` of the shuffled image is strip `columns[i]` (then row
     /// `rows[i]`) of the stored one. `None` leaves the image as it is.
     pub shuffle: Option<PatchOrder>,
     /// The crop, in pixels of the (shuffled) image.
     pub crop: Rect,
-    /// Mirror left and right after the resize.
+    /// `true` where the view is mirrored left to right after the resize.
     pub flip: bool,
     /// A box of the finished view that is set to 0 after normalisation (the mean colour).
     pub cutout: Option<Rect>,
-    /// What is mixed into the finished view.
+    /// The mixing of another view into the finished view.
     pub mix: Option<Mix>,
 }
 

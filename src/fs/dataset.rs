@@ -1,4 +1,4 @@
-//! Writes a compressed set as files: an image folder and what tells about it.
+//! Writes a compressed set as files: an image folder and the files that describe it.
 //!
 //! ```text
 //! out/data/<class>/<number>.png     the composites
@@ -26,7 +26,7 @@ use crate::run::StorageError;
 ///
 /// `picks[c]` are the picked images of class `c`, in the order of their ranking. `originals` gives the whole image of a source
 /// path and is asked once for each use, from several threads; each thread holds one source and one composite at a time.
-/// `progress` is called after every composite, from several threads, and says whether to go on.
+/// `progress` is called after every composite, from several threads, and returns `true` to go on.
 ///
 /// # Errors
 /// [`SetError`]; of several unreadable sources the first in the order of composites is reported.
@@ -42,7 +42,7 @@ pub fn write_dataset(
     SetBuilder::new(spec, fit, picks)?.write(&out, originals, progress)
 }
 
-/// Writes what tells about a set into `out`: the card, the torchvision transform and, last,
+/// Writes the files that describe a set into `out`: the card, the torchvision transform and, last,
 /// `manifest.json`, whose `files` then name the other two as well. `name` and `selection` are those of
 /// [`card`](crate::combine::card).
 ///
@@ -106,7 +106,7 @@ mod tests {
         Ok(Image::filled(20, 10, [if class == "ant" { 50 } else { 150 }, rank.parse::<u8>()? * 10, 7]))
     }
 
-    /// Sources that `read` makes, but for those that cannot be read.
+    /// Sources that `read` makes; those in the list cannot be read.
     struct Colours(&'static [&'static str]);
 
     impl Originals for Colours {

@@ -54,7 +54,7 @@ pub enum FolderError {
         /// Width and height of each in pixels.
         side: u32,
     },
-    /// The files are no images of classes, or one of them cannot be used.
+    /// The files are not images of classes, or one of them cannot be used.
     #[error(transparent)]
     Data(#[from] DataError),
     /// The caller asked to stop.
@@ -79,7 +79,7 @@ impl Faulty for FolderError {
 pub struct Scan {
     /// Paths relative to the folder, with `/` between their parts, in byte order.
     pub paths: Vec<String>,
-    /// What could not be listed: loops of links, broken links, unreadable folders, names that are not
+    /// Entries that could not be listed: loops of links, broken links, unreadable folders, names that are not
     /// UTF-8. In byte order of the paths.
     pub problems: Vec<Problem>,
 }
@@ -134,12 +134,12 @@ fn relative(root: &Path, path: &Path) -> Result<String, String> {
     parts.map(|parts| parts.join("/")).ok_or_else(|| path.to_string_lossy().into_owned())
 }
 
-/// How images are brought into memory.
+/// Options for loading images into memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LoadOptions {
-    /// Their size, and how they are brought to it.
+    /// Size of the images in memory, and the way they are resized.
     pub how: Preparation,
-    /// What becomes of a file that cannot be used.
+    /// Treatment of a file that cannot be used.
     pub on_error: OnError,
 }
 
@@ -148,30 +148,30 @@ pub struct LoadOptions {
 pub struct Loaded {
     /// Their pixels and labels.
     pub images: ImageSet,
-    /// What each is called.
+    /// Path, class and hash of each image.
     pub samples: Vec<Sample>,
-    /// What each looks like.
+    /// Perceptual hash of each image.
     pub looks: Vec<Look>,
-    /// Bytes of the file of each.
+    /// Size of each image's file in bytes.
     pub sizes: Vec<u64>,
     /// Files that were left out.
     pub problems: Vec<Problem>,
 }
 
 impl Loaded {
-    /// Bytes of the files, in all.
+    /// Total size of the files in bytes.
     pub fn bytes(&self) -> u64 {
         self.sizes.iter().sum()
     }
 
-    /// Takes the images that `apart` says `true` of out of the set, which closes up over them; both keep their order. The
-    /// problems stay. Memory: the images that are taken, besides those there are.
+    /// Moves the images marked `true` in `apart` into a set of their own; both sets keep their order. The problems stay with
+    /// this one. Memory: that of the moved images, in addition to that of the whole set.
     ///
     /// # Errors
-    /// None, unless pixels and labels do not belong together.
+    /// [`DataError`] only when pixels and labels do not fit each other.
     ///
     /// # Panics
-    /// When there is not one mark for each image.
+    /// When `apart` does not have one mark for each image.
     pub fn split_off(&mut self, apart: &[bool]) -> Result<Self, DataError> {
         assert_eq!(apart.len(), self.samples.len(), "one mark for each image");
         let side = self.images.side();
@@ -206,7 +206,7 @@ impl Loaded {
     }
 }
 
-/// What stays, and what is `apart`.
+/// Splits a list into the entries that stay and those marked in `apart`.
 fn parted<T>(all: Vec<T>, apart: &[bool]) -> (Vec<T>, Vec<T>) {
     let (mut kept, mut taken) = (Vec::new(), Vec::new());
     for (one, &apart) in all.into_iter().zip(apart) {
@@ -219,10 +219,10 @@ fn parted<T>(all: Vec<T>, apart: &[bool]) -> (Vec<T>, Vec<T>) {
 ///
 /// Files are read in parallel, and the result is the same for any number of threads. Memory: the
 /// result, and for each thread one file with its decoded image. `progress` is called for each file that is
-/// done, from many threads; once it says `false`, no further file is read.
+/// done, from many threads; once it returns `false`, no further file is read.
 ///
 /// # Errors
-/// [`FolderError::Stopped`], when `progress` said so.
+/// [`FolderError::Stopped`], when `progress` returned `false`.
 /// With [`OnError::Fail`] the first file, in the order of the entries, that cannot be used
 /// ([`DataError::File`]).
 ///
@@ -239,7 +239,7 @@ pub fn load(
     let too_many = FolderError::Memory { images: entries.len(), side };
     let block = entries.len().checked_mul(image_bytes).ok_or(too_many)?;
     let mut pixels = vec![0u8; block];
-    // Place of the first file that failed: what lies behind it need not be read to report it.
+    // Place of the first file that failed: the files after it need not be read to report it.
     let failed = AtomicUsize::new(usize::MAX);
     let stopped = AtomicBool::new(false);
     let files: Vec<Option<Result<File, String>>> = pixels
@@ -299,7 +299,7 @@ pub fn load(
     Ok(Loaded { images, samples, looks, sizes, problems })
 }
 
-/// What is kept of a file besides its pixels.
+/// Facts of a file that are kept besides its pixels.
 struct File {
     about: Prepared,
     bytes: u64,

@@ -1,8 +1,9 @@
-//! Files: labelled folders in, results out, for the program and for whoever uses the library natively.
+//! Files: reads labelled folders and writes results, for the program and for native users of the library.
 //!
 //! [`scan`] lists a folder, [`list`] sorts it into classes and splits, [`load`] reads it into a
-//! [`Dataset`](crate::pipeline::Dataset); [`read_folder`] does all three. [`OutputFolder`] is the [`Storage`](crate::run::Storage) of a run: nothing in it is
-//! ever half there, and nothing of a user's is overwritten unasked. [`write_dataset`] writes a compressed set.
+//! [`Dataset`](crate::pipeline::Dataset); [`read_folder`] does all three. [`OutputFolder`] is the
+//! [`Storage`](crate::run::Storage) of a run: no file in it is ever half-written, and no file of the user's is overwritten
+//! unless asked. [`write_dataset`] writes a compressed set.
 
 mod dataset;
 mod folder;

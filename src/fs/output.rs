@@ -1,4 +1,4 @@
-//! Writing results so that nothing is ever half there, and nothing of a user's is overwritten unasked.
+//! Writing results so that no file is ever half-written, and no file of the user's is overwritten unless asked.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 
 use crate::fault::{Fault, Faulty};
 
-/// What half-written files and folders are called until they are renamed.
+/// First part of the temporary name of files and folders until they are complete and renamed.
 pub(super) const ASIDE: &str = ".tilepress-";
 
 /// A result that could not be written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OutputError {
-    /// The output would lie in what is read or what is read in the output.
+    /// The output lies in the data, or the data in the output.
     #[error(
         "the output '{}' and what is read, '{}', lie within each other: choose an `out` beside it",
         out.display(), data.display()
@@ -33,11 +33,11 @@ pub enum OutputError {
     /// The file system refused.
     #[error("cannot {action} '{}'", path.display())]
     Io {
-        /// What was attempted.
+        /// The action that failed.
         action: &'static str,
-        /// On what.
+        /// The file or folder it failed on.
         path: PathBuf,
-        /// Why it failed.
+        /// The reason.
         source: io::Error,
     },
 }
@@ -51,7 +51,7 @@ impl Faulty for OutputError {
     }
 }
 
-/// Names what was attempted and on what.
+/// Adds the action and the path to an error of the file system.
 pub(super) fn at<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> OutputError + 'a {
     move |source| OutputError::Io { action, path: path.to_owned(), source }
 }

@@ -14,14 +14,14 @@ use crate::report::ValOrigin;
 use crate::report::words::{count, counted};
 use crate::run::Observer;
 
-/// Where a folder is and how it is read.
+/// A data folder and the options for reading it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReadOptions {
     /// The folder of class folders, or of `train/` and `val/` with class folders in them.
     pub folder: PathBuf,
     /// Without `val/`: share of each class that is held out to measure on, if it was named.
     pub val_fraction: Option<f64>,
-    /// What becomes of a file that cannot be used.
+    /// Treatment of a file that cannot be used.
     pub on_error: OnError,
 }
 
@@ -38,7 +38,7 @@ impl ReadOptions {
     }
 }
 
-/// At what size images are read.
+/// Size at which images are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reading {
     /// Width and height in pixels.
@@ -57,11 +57,11 @@ pub struct Listing {
     pub train: Vec<Entry>,
     /// Images to measure on.
     pub val: Vec<Entry>,
-    /// Where those come from; `None` where nothing is held out.
+    /// Origin of the validation images; `None` where nothing is held out.
     pub val_origin: Option<ValOrigin>,
     /// Files that should have been images and cannot be read.
     pub problems: Vec<Problem>,
-    /// Files that are no images of a class.
+    /// Files that are not images of a class.
     pub ignored: Vec<Problem>,
 }
 
@@ -95,7 +95,7 @@ pub fn list(options: &ReadOptions, seed: u64, observer: &dyn Observer) -> Result
 /// Lists a folder of which nothing is held out.
 ///
 /// # Errors
-/// As [`list`].
+/// The errors of [`list`].
 pub fn list_whole(options: &ReadOptions, observer: &dyn Observer) -> Result<Listing, FolderError> {
     list_and_split(options, None, observer)
 }
@@ -131,7 +131,8 @@ fn list_and_split(
 }
 
 impl Listing {
-    /// Says what there is. The classes are said in their order: silent mix-ups of it are the field's commonest failure.
+    /// Tells the user what was found. The classes are named in their order, because a wrong order is a common mistake that
+    /// otherwise goes unnoticed.
     fn say(&self, observer: &dyn Observer) {
         const SHOWN: usize = 10;
         let (shown, n, t) = (self.root.display(), self.classes.len(), self.train.len() as u64);
@@ -228,7 +229,7 @@ pub fn load(
 /// Lists and reads a folder: [`list`], then [`load`].
 ///
 /// # Errors
-/// Those of both.
+/// The errors of [`list`] and [`load`].
 pub fn read_folder(
     options: &ReadOptions,
     reading: Reading,
@@ -242,9 +243,9 @@ fn entry_of(sample: &Sample) -> Entry {
     Entry { path: sample.path.clone(), class: sample.class }
 }
 
-/// The images of a folder without `val/` that are held out: the share of [`Folder::hold_out`], and copies together, since a student
-/// must not be measured on what it was taught. `all` are the entries that `read` came from; the number of them that are held out,
-/// and a mark for each that was read.
+/// The images of a folder without `val/` that are held out: the share of [`Folder::hold_out`], with copies kept together,
+/// since a student must not be measured on images it was trained on. `all` are the entries that `read` came from. Returns
+/// the number of them that are held out, and a mark for each image that was read.
 fn hold_copies_together(
     all: &[Entry],
     read: &Loaded,
@@ -275,7 +276,7 @@ fn hold_copies_together(
 /// they are not trained on, and both parts are read once more.
 ///
 /// # Errors
-/// Those of [`load`].
+/// The errors of [`load`].
 pub fn tune(
     data: Dataset,
     options: &ReadOptions,

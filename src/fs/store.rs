@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use super::output::{ASIDE, OutputError, at, ensure_apart, write_atomic};
 use crate::run::{NewFolder, Storage, StorageError};
 
-/// A folder for results, which is none of the folders that are read.
+/// A folder for results, apart from all folders that are read.
 #[derive(Clone, Debug)]
 pub struct OutputFolder(PathBuf);
 
 impl OutputFolder {
-    /// The folder `out` for results that are made of what lies in `sources`.
+    /// The folder `out` for results made from the files in `sources`.
     ///
     /// # Errors
     /// [`OutputError::Overlap`] when it lies in one of them or one of them in it, [`OutputError::NotAFolder`] when it is a file.
@@ -56,7 +56,7 @@ impl OutputFolder {
     }
 }
 
-/// Removes what an entry of a folder is, with all that is in it.
+/// Removes an entry of a folder: a file, or a folder with everything in it.
 fn remove(entry: &fs::DirEntry) -> std::io::Result<()> {
     if entry.file_type()?.is_dir() { fs::remove_dir_all(entry.path()) } else { fs::remove_file(entry.path()) }
 }
@@ -131,7 +131,7 @@ impl Storage for OutputFolder {
     }
 }
 
-/// A folder beside its place, until it is complete.
+/// A folder under a temporary name beside its final place, until it is complete.
 struct Aside {
     aside: tempfile::TempDir,
     inner: PathBuf,

@@ -1,4 +1,4 @@
-//! What determines a network.
+//! The configuration of a network.
 
 use burn::tensor::Device;
 
@@ -8,16 +8,16 @@ use super::registry::{Architecture, Network, NetworkKind};
 use crate::device::{DeviceError, Precision};
 use crate::fault::{Fault, Faulty};
 
-/// Everything that determines a network's shape, and in what precision it computes.
+/// Everything that determines a network's shape, and the precision in which it computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ModelConfig {
-    /// Which network, and what was chosen of it.
+    /// The network and its options.
     pub network: NetworkKind,
     /// Number of classes.
     pub classes: usize,
     /// Width and height of the images in pixels.
     pub image_size: usize,
-    /// In what precision its convolutions compute, in training and in evaluation.
+    /// Precision in which its convolutions compute, in training and in evaluation.
     pub precision: Precision,
 }
 
@@ -30,9 +30,9 @@ pub enum ModelError {
     TooSmall {
         /// The network.
         architecture: Architecture,
-        /// Smallest side it takes.
+        /// Smallest side it takes, in pixels.
         least: usize,
-        /// The side given.
+        /// The side given, in pixels.
         got: usize,
     },
     /// A width or number of classes of 0.
@@ -71,12 +71,12 @@ impl ModelConfig {
         Ok(self.network.init(sizes, &mut Initializer::new(seed, device, self.precision)))
     }
 
-    /// Floats of the largest of an image's activations.
+    /// Number of floats in the largest activation of an image.
     pub(crate) fn widest(&self) -> usize {
         self.network.widest(self.image_size)
     }
 
-    /// Blocks of the network.
+    /// Number of blocks of the network.
     pub fn depth(&self) -> usize {
         self.network.depth(self.image_size)
     }

@@ -1,4 +1,4 @@
-//! Numbers by formula, as `tests/golden/model.py` has them, and its golden files.
+//! Numbers computed by the same formula as in `tests/golden/model.py`, and the golden files of that script.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};

@@ -19,19 +19,19 @@ impl<'a> Initializer<'a> {
         Self { seed, next: 0, device, precision }
     }
 
-    /// In what precision the network's convolutions compute.
+    /// Precision in which the network's convolutions compute.
     pub(crate) fn precision(&self) -> Precision {
         self.precision
     }
 
-    /// Uniform in ±1/√fan_in: what `torch.nn.Conv2d` and `Linear` draw for weights (their Kaiming
-    /// uniform with a = √5 comes to this) and biases.
+    /// Uniform in ±1/√fan_in, as `torch.nn.Conv2d` and `Linear` draw weights and biases (their Kaiming uniform with a = √5
+    /// is the same distribution).
     pub(crate) fn uniform<const D: usize>(&mut self, shape: [usize; D], fan_in: usize) -> Param<Tensor<D>> {
         let bound = 1.0 / (fan_in as f64).sqrt();
         self.draw(shape, |stream| stream.range(-bound, bound))
     }
 
-    /// Kaiming normal, fan out, gain √2: what torchvision's ResNet draws for convolutions.
+    /// Kaiming normal, fan out, gain √2, as torchvision's ResNet draws the weights of its convolutions.
     pub(crate) fn kaiming_normal<const D: usize>(
         &mut self,
         shape: [usize; D],

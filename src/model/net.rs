@@ -1,4 +1,4 @@
-//! What every network of `nets` says of itself.
+//! The trait of every network in `nets`.
 
 use burn::tensor::Tensor;
 
@@ -6,7 +6,7 @@ use super::init::Initializer;
 use super::layers::Mode;
 use super::visit::StateVisitor;
 
-/// What a network is made for, whatever else it has.
+/// Sizes that every network needs, whatever its options.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sizes {
     pub(crate) classes: usize,
@@ -14,28 +14,29 @@ pub(crate) struct Sizes {
     pub(crate) side: usize,
 }
 
-/// A network. The registry makes the rest of it: its name, its place among the others.
+/// A network. Its name and its place among the others are given in the registry.
 pub(crate) trait Net: Sized {
-    /// What there is to choose of it: the fields that the registry has, as a tuple where they are several.
+    /// The network's options: its fields in the registry, as a tuple where there are several.
     type Choice: Copy;
 
-    /// The smallest side of images that it takes, in pixels.
+    /// Smallest side of the images that the network takes, in pixels.
     const LEAST_SIDE: usize;
-    /// Whether it keeps running statistics of its training images (BatchNorm), by which it normalises others.
+    /// `true` where the network keeps running statistics of its training images (BatchNorm) and normalises other images by
+    /// them.
     const KEEPS_STATISTICS: bool;
 
     /// The network with fresh weights.
     fn new(choice: Self::Choice, sizes: Sizes, init: &mut Initializer) -> Self;
 
-    /// Floats of the largest activation of an image of this side.
+    /// Number of floats in the largest activation of an image of this side, in pixels.
     fn widest(choice: Self::Choice, side: usize) -> usize;
 
-    /// Blocks that it has for images of this side.
+    /// Number of blocks for images of this side, in pixels.
     fn depth(side: usize) -> usize;
 
     /// Logits `[B, classes]` of normalised images `[B, H, W, 3]`.
     fn forward(&mut self, images: Tensor<4>, mode: Mode) -> Tensor<2>;
 
-    /// Shows its tensors, in PyTorch's order and under its names.
+    /// Passes the network's tensors to `visitor`, in PyTorch's order and under PyTorch's names.
     fn state<V: StateVisitor>(&mut self, visitor: &mut V);
 }

@@ -1,4 +1,4 @@
-//! Which networks there are. A new one is a file in `nets` and a line here.
+//! The list of networks. A new network needs a file in `nets` and a line here.
 
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -10,17 +10,17 @@ use super::net::{Net, Sizes};
 use super::nets::{ConvNet, ConvNetD, ResNet18, Stem};
 use super::visit::StateVisitor;
 
-/// What may be chosen of a network; each takes what it has.
+/// Options of all networks; each network uses only its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Choices {
     /// Channels of every block of a ConvNet or ConvNet-D.
     pub width: usize,
-    /// How a ResNet begins.
+    /// First layers of a ResNet.
     pub stem: Stem,
 }
 
-/// Makes [`Architecture`], [`NetworkKind`] and [`Network`] of a list of networks: a type that is a [`Net`], what there is to
-/// choose of it (fields of [`Choices`]), and its name.
+/// Makes [`Architecture`], [`NetworkKind`] and [`Network`] from a list of networks. Each entry has a type that implements
+/// [`Net`], the network's options (fields of [`Choices`]), and its name.
 macro_rules! networks {
     ($($(#[$doc:meta])* $net:ident { $($choice:ident: $type:ty),* } = $name:tt;)+) => {
         /// A network by its name.
@@ -29,7 +29,7 @@ macro_rules! networks {
             $($(#[$doc])* #[serde(rename = $name)] $net,)+
         }
 
-        /// A network, and what was chosen of it.
+        /// A network and its options.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum NetworkKind {
             $(
@@ -51,21 +51,21 @@ macro_rules! networks {
             /// Every network, with its name.
             const ALL: &[(Self, &str)] = &[$((Self::$net, $name)),+];
 
-            /// What there is to choose of it: fields of [`Choices`].
+            /// Names of the network's options, which are fields of [`Choices`].
             pub fn choices(self) -> &'static [&'static str] {
                 match self {
                     $(Self::$net => &[$(stringify!($choice)),*],)+
                 }
             }
 
-            /// The network, with those of the choices that it has.
+            /// The network with its own options taken from `choices`.
             pub fn with(self, choices: Choices) -> NetworkKind {
                 match self {
                     $(Self::$net => NetworkKind::$net { $($choice: choices.$choice),* },)+
                 }
             }
 
-            /// The smallest side of images that it takes, in pixels.
+            /// Smallest side of the images that the network takes, in pixels.
             pub fn least_side(self) -> usize {
                 match self {
                     $(Self::$net => $net::LEAST_SIDE,)+
@@ -74,21 +74,21 @@ macro_rules! networks {
         }
 
         impl NetworkKind {
-            /// Which network.
+            /// The network's architecture, without its options.
             pub fn architecture(self) -> Architecture {
                 match self {
                     $(Self::$net { .. } => Architecture::$net,)+
                 }
             }
 
-            /// Blocks that it has for images of this side, in pixels.
+            /// Number of blocks of the network for images of this side, in pixels.
             pub fn depth(self, side: usize) -> usize {
                 match self {
                     $(Self::$net { .. } => $net::depth(side),)+
                 }
             }
 
-            /// Floats of the largest activation of an image of this side.
+            /// Number of floats in the largest activation of an image of this side, in pixels.
             pub(super) fn widest(self, side: usize) -> usize {
                 match self {
                     $(Self::$net { $($choice),* } => $net::widest(($($choice),*), side),)+
@@ -104,7 +104,8 @@ macro_rules! networks {
         }
 
         impl Network {
-            /// Whether the network keeps running statistics of its training images (BatchNorm), by which it normalises others.
+            /// `true` where the network keeps running statistics of its training images (BatchNorm) and normalises other images
+            /// by them.
             pub fn keeps_statistics(&self) -> bool {
                 match self {
                     $(Self::$net(_) => $net::KEEPS_STATISTICS,)+

@@ -24,7 +24,7 @@ impl Network {
         stack
     }
 
-    /// Gives each of the networks that are stacked in this one its values.
+    /// Copies the values of this stacked network back to the networks that it was stacked from.
     pub(crate) fn unstack<'a>(&self, networks: impl ExactSizeIterator<Item = &'a mut Self>) {
         let (vectors, students) = (self.vectors(), networks.len());
         for (student, network) in networks.enumerate() {
@@ -48,7 +48,7 @@ impl Network {
     }
 }
 
-/// The share of one of `students` students in a stacked vector.
+/// The part of a stacked vector that belongs to one of `students` students.
 pub(crate) fn share(stacked: &Tensor<1>, student: usize, students: usize) -> Tensor<1> {
     let length = stacked.dims()[0] / students;
     part(stacked.clone(), student * length..(student + 1) * length)

@@ -22,7 +22,7 @@ const GRADIENTS: f64 = 1e-4;
 /// Error of running statistics. The biased variance would be 5e-5 off in the largest batch here.
 const RUNNING: f64 = 1e-5;
 
-/// What the golden files' networks and the smallest ResNet have.
+/// Width and stem of the golden files' networks and of the smallest ResNet.
 const SMALL: Choices = Choices { width: 8, stem: Stem::Small };
 
 fn small(architecture: Architecture) -> ModelConfig {
@@ -83,7 +83,7 @@ fn check(pass: &Pass) {
     let mut gradients = Gradients { of, found: BTreeMap::new() };
     network.visit_state(&mut gradients);
     assert!(gradients.found.keys().eq(pass.gradients.keys()), "the trained tensors are PyTorch's");
-    // A bias before a normalisation has no gradient but rounding.
+    // The gradient of a bias before a normalisation is rounding error only.
     let floor = 1e-3 * pass.gradients.values().fold(0.0, |m, g| f64::max(m, g.norm));
     for (name, want) in &pass.gradients {
         let got = &gradients.found[name];
@@ -123,7 +123,7 @@ fn a_file_that_pytorch_saved_loads_with_every_number_in_its_place() {
     }
 }
 
-/// With `TILEPRESS_SAVE_STUDENT` set to a folder, leaves there what `tests/golden/student_check.py` reads.
+/// With `TILEPRESS_SAVE_STUDENT` set to a folder, writes there the files that `tests/golden/student_check.py` reads.
 #[test]
 fn a_saved_network_is_read_back_to_the_last_bit() {
     let kept = std::env::var_os("TILEPRESS_SAVE_STUDENT").map(std::path::PathBuf::from);

@@ -7,6 +7,6 @@ use burn::tensor::Tensor;
 pub(crate) trait StateVisitor {
     /// A tensor that PyTorch keeps in the same layout.
     fn tensor<const D: usize>(&mut self, name: &str, param: &mut Param<Tensor<D>>);
-    /// BatchNorm's count of batches, which only PyTorch keeps. It reads it when momentum is `None` alone.
+    /// BatchNorm's count of batches. Only PyTorch keeps it, and reads it only when momentum is `None`.
     fn batch_counter(&mut self, name: &str);
 }

@@ -27,15 +27,15 @@ pub struct Cell {
 pub struct StoredCell {
     /// Method and seed.
     pub cell: Cell,
-    /// Tiles of a stored image.
+    /// Grid of tiles in a stored image.
     pub grid: Grid,
     /// The stored images.
     pub composed: Composed,
 }
 
 impl Cell {
-    /// Chooses and combines the images of the cell; gives them and what was noticed in choosing. All methods store the same
-    /// number of images a class, composites or not.
+    /// Chooses and combines the images of the cell; returns them together with the choice and its findings. All methods store
+    /// the same number of images a class, composites or not.
     ///
     /// # Errors
     /// [`PipelineError`] for a class with too few images, scores that do not fit, or a source that cannot be read.
@@ -87,21 +87,21 @@ impl StoredCell {
     }
 }
 
-/// The stored images that students of a method trained on, apart from how they are made.
+/// Facts about the stored images that students of a method trained on, apart from the way they are made.
 pub(super) struct StoredImages {
-    /// Stored images.
+    /// Number of stored images.
     pub(super) images: usize,
-    /// Classes.
+    /// Number of classes.
     pub(super) classes: usize,
-    /// Bytes of their files.
+    /// Total size of their files in bytes.
     pub(super) bytes: u64,
-    /// Tiles of a stored image.
+    /// Grid of tiles in a stored image.
     pub(super) grid: Grid,
     /// Width and height in pixels.
     pub(super) side: u32,
 }
 
-/// The setting of students in a report.
+/// Method, stored images, crop and network of students, for a report.
 pub(super) fn setting(method: String, settings: &Settings, crop: Crop, of: &StoredImages) -> Setting {
     Setting {
         method,

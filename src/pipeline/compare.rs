@@ -14,12 +14,12 @@ use crate::report::{Cost, Gallery, MethodResult, Report, RunOutcome};
 use crate::run::{Job, Observer, Storage, log_name, open, train_all};
 use crate::score::Metric;
 
-/// Where finished students and proxies are kept, and what run they belong to.
+/// Folders of finished students and of finished proxies, and the file that identifies their run.
 const STUDENTS: &str = "students";
 const LOGS: &str = "training-logs";
 const RUN: &str = "run.json";
 
-/// A comparison that can be made.
+/// A comparison whose request has been checked.
 struct Plan<'a> {
     request: &'a CompareRequest,
     data: &'a Dataset,
@@ -28,18 +28,18 @@ struct Plan<'a> {
     options: serde_json::Value,
 }
 
-/// The stored images of all cells, method after method, and what pruning noticed of the method that a report shows.
+/// The stored images of all cells, method after method, and the findings of pruning for the method that a report shows.
 struct AllStored {
     cells: Vec<StoredCell>,
     noticed: Option<Chosen>,
     seconds: f64,
 }
 
-/// Compares methods. What is finished is kept in `out`, and a run that was stopped goes on from there; `force` replaces
-/// what else is in it.
+/// Compares methods. Finished parts are kept in `out`, and a run that was stopped goes on from there; with `force`
+/// anything else in it is replaced.
 ///
 /// # Errors
-/// [`PipelineError`]. A request that means nothing is refused before anything is replaced.
+/// [`PipelineError`]. An invalid request is refused before anything is replaced.
 pub fn compare(
     request: &CompareRequest,
     data: &Dataset,
@@ -77,7 +77,7 @@ pub fn compare(
 }
 
 impl<'a> Plan<'a> {
-    /// Checks what can be known before anything is replaced.
+    /// Checks everything that can be checked before anything is replaced.
     fn new(request: &'a CompareRequest, data: &'a Dataset) -> Result<Self, PipelineError> {
         let mut methods: Vec<Method> = Vec::new();
         for &method in &request.methods {
@@ -101,7 +101,7 @@ impl<'a> Plan<'a> {
         Ok(Self { request, data, methods, seeds, options })
     }
 
-    /// Makes the place of the results ready: an empty one, or that of an equal comparison that was stopped.
+    /// Prepares the output: an empty one, or that of an equal comparison that was stopped.
     fn begin(&self, out: &dyn Storage, force: bool, observer: &dyn Observer) -> Result<(), PipelineError> {
         let run = serde_json::json!({
             "options": self.options,
@@ -130,7 +130,7 @@ impl<'a> Plan<'a> {
         Ok(())
     }
 
-    /// What keeps the comparison from being quite what it looks like, said and given for the report.
+    /// Reasons why the comparison is not quite fair or complete. Tells the user, and returns them for the report.
     fn caveats(&self, observer: &dyn Observer) -> Vec<String> {
         let common = &self.request.common;
         let mut caveats = Vec::new();
@@ -155,7 +155,7 @@ impl<'a> Plan<'a> {
         caveats
     }
 
-    /// The scores of each seed; those of a table made elsewhere serve all.
+    /// The scores of each seed; scores from a table made elsewhere serve all seeds.
     fn score(
         &self,
         out: &dyn Storage,
@@ -267,7 +267,7 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// The options by which a comparison is told from another.
+/// The options that distinguish one comparison from another.
 fn options(request: &CompareRequest, methods: &[Method]) -> serde_json::Value {
     let common = &request.common;
     serde_json::json!({
@@ -310,7 +310,7 @@ mod tests {
         compare(&request, &dataset(), (out, false), DeviceChoice::Cpu, &Silent)
     }
 
-    /// What a report says that does not depend on the clock.
+    /// The parts of a report that do not depend on the clock.
     fn told(report: &Report) -> serde_json::Value {
         serde_json::json!([report.results, report.comparisons, report.options])
     }

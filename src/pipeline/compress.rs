@@ -1,4 +1,4 @@
-//! One compressed set: scored, pruned, combined, and measured where that is asked.
+//! One compressed set: scored, pruned, combined, and measured if the request asks for that.
 //!
 //! Every stage writes its result whole or not at all, and a stage whose result is there is not done again. So a killed run
 //! goes on where it stopped when the same request is made again.
@@ -27,21 +27,21 @@ use crate::score::Metric;
 const SCORES: &str = "scores.csv";
 const MANIFEST: &str = "manifest.json";
 const SELECTION: &str = "selection.csv";
-/// The training log of the proxies.
+/// File name of the proxies' training log.
 const LOG: &str = "training-log.safetensors";
-/// The name it had in earlier versions.
+/// File name of the training log in earlier versions.
 const EARLIER_LOG: &str = "training-log.bin";
 
-/// The settings that have no part in the set, and those that have none where scores were made elsewhere.
+/// Settings that do not affect the set, and settings that do not affect it where scores were made elsewhere.
 const OF_STUDENTS: [&str; 1] = ["student"];
 const OF_THE_PROXY: [&str; 6] = ["architecture", "width", "stem", "precision", "proxy", "proxy_min_scale"];
 
 /// The work and memory of a request, before anything is read.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub struct DryRun {
-    /// What combining costs.
+    /// Cost of combining.
     pub plan: CostEstimate,
-    /// Steps of one proxy.
+    /// Number of training steps of one proxy.
     pub proxy_steps: usize,
     /// Bytes of memory for the images.
     pub memory_bytes: u64,
@@ -56,10 +56,10 @@ impl CompressRequest {
         SetSpec { seed: common.seed, ipc_counts: budget.counts, ..spec }
     }
 
-    /// Checks all that can be known of a folder whose files are listed and not read: `train` and `val` are its images.
+    /// Checks everything that can be checked once a folder's files are listed but not read: `train` and `val` are its images.
     ///
     /// # Errors
-    /// [`PipelineError`] for a budget that means nothing, and for a class with too few images.
+    /// [`PipelineError`] for an invalid budget, and for a class with too few images.
     pub fn check(&self, classes: &ClassMap, train: &[Entry], val: &[Entry]) -> Result<DryRun, PipelineError> {
         let spec = self.spec(classes);
         let plan = CostEstimate::new(&spec)?;
@@ -75,7 +75,7 @@ impl CompressRequest {
         Ok(DryRun { plan, proxy_steps, memory_bytes: ImageSet::bytes_of(images, spec.side) })
     }
 
-    /// Whether something is computed on a device: with scores made elsewhere and no students there is nothing.
+    /// `true` where the request needs a device. It needs none where scores were made elsewhere and no students are trained.
     pub fn needs_device(&self) -> bool {
         self.common.score.given.is_none() || self.students.is_some()
     }
@@ -116,11 +116,11 @@ impl CompressRequest {
     }
 }
 
-/// Makes the set of a request in `out`, and the report. A run that was stopped goes on from what is in `out`; `force` replaces
-/// what else is there. `opened` is needed where [`CompressRequest::needs_device`] says so.
+/// Makes the set of a request in `out`, and the report. A run that was stopped goes on from its results in `out`; with
+/// `force` anything else there is replaced. `opened` is needed where [`CompressRequest::needs_device`] is `true`.
 ///
 /// # Errors
-/// [`PipelineError`]. What can be known to go wrong is refused before anything is replaced.
+/// [`PipelineError`]. Errors that can be found early are found before anything is replaced.
 pub fn compress(
     request: &CompressRequest,
     data: &Dataset,
@@ -161,9 +161,8 @@ struct Compress<'a> {
 }
 
 impl Compress<'_> {
-    /// Makes the place of the results ready. A new one gets the draft of the manifest, so that a run that was stopped can be
-    /// told from a stranger's files; one with an equal manifest is continued, and the manifest given back when its set is
-    /// complete.
+    /// Prepares the output. A new one gets the draft of the manifest, so that a run that was stopped can be told from other
+    /// files. An output with an equal manifest is continued, and its manifest returned when its set is complete.
     fn begin(&self, draft: &Manifest, force: bool) -> Result<Option<Manifest>, PipelineError> {
         let out = self.out;
         if out.is_occupied()? {
@@ -189,8 +188,8 @@ impl Compress<'_> {
         Ok(None)
     }
 
-    /// The scores: those of an earlier run that was stopped, or new ones. The random rule does without, but whoever
-    /// compresses at random wants to see what was passed over, so they are made all the same.
+    /// The scores: those of an earlier run that was stopped, or new ones. The random rule does not need them; they are made
+    /// all the same, so that the user can see the scores of the images that were not taken.
     fn score(&self) -> Result<Scored, PipelineError> {
         let (out, common) = (self.out, &self.request.common);
         if let Some(table) = out.read(SCORES)? {
@@ -242,7 +241,7 @@ impl Compress<'_> {
         Ok(chosen)
     }
 
-    /// Makes the composites and what tells about them, unless an earlier run has made the same.
+    /// Makes the composites and the files that describe them, unless an earlier run has made the same.
     fn combine(
         &self,
         chosen: &Chosen,
@@ -280,7 +279,7 @@ impl Compress<'_> {
         Ok((manifest, records))
     }
 
-    /// The records of a set that is there.
+    /// The records of an existing set.
     fn records(&self) -> Result<Vec<CompositeRecord>, PipelineError> {
         let name = format!("{DATA}/{METADATA}");
         let file = self.out.read(&name)?;
@@ -290,7 +289,7 @@ impl Compress<'_> {
         Ok(read_metadata(&file[..])?)
     }
 
-    /// The report, with students where they are asked for.
+    /// The report, with the results of students if the request asks for any.
     fn report(
         self,
         chosen: &Chosen,

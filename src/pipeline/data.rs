@@ -22,7 +22,7 @@ pub struct Dataset {
     pub val_origin: Option<ValOrigin>,
     /// Files that should have been images and could not be read.
     pub problems: Vec<Problem>,
-    /// Files that are no images of a class, such as a licence.
+    /// Files that are not images of a class, such as a licence.
     pub ignored: Vec<Problem>,
     /// The training images at their full size.
     pub originals: Arc<dyn Originals>,
@@ -40,9 +40,9 @@ pub struct Split {
     pub bytes: u64,
 }
 
-/// The list of the classes in an output folder.
+/// File name of the list of classes in an output folder.
 const CLASSES: &str = "classes.json";
-/// The list of what was left out.
+/// The list of the files that were left out.
 const PROBLEMS: &str = "problems.csv";
 
 impl Dataset {
@@ -97,7 +97,7 @@ impl Dataset {
         Ok(warnings)
     }
 
-    /// The warning of numbers that were measured on a tune split; nothing of others.
+    /// A warning where numbers were measured on a tune split; otherwise `None`.
     pub fn tune_caveat(&self) -> Option<String> {
         let Some(ValOrigin::Tune { fraction, unseen, .. }) = self.val_origin else { return None };
         Some(format!(

@@ -3,25 +3,25 @@
 use crate::fault::{Fault, Faulty};
 use crate::run::{RunError, StorageError};
 
-/// Why a request came to no result.
+/// Reason why a request gave no result.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PipelineError {
-    /// The request means nothing.
+    /// The request is invalid.
     #[error("{0}")]
     Usage(String),
     /// The images, or files of an earlier run, are not what they should be.
     #[error("{0}")]
     Input(String),
-    /// There is something else where results should go.
+    /// The output already holds something else.
     #[error("`out` {place}: {why}; name another folder, or replace this one by `force`")]
     Occupied {
-        /// Where results should go.
+        /// Place of the output.
         place: String,
-        /// What is there.
+        /// Description of what it holds.
         why: String,
     },
-    /// The run ended before its end.
+    /// The run ended early.
     #[error(transparent)]
     Run(#[from] RunError),
     /// A result could not be kept.

@@ -1,4 +1,4 @@
-//! Students on a set that is there.
+//! Students trained on an existing set.
 
 use std::sync::Arc;
 
@@ -19,17 +19,17 @@ pub struct TrainingSet {
     pub name: String,
     /// The stored images.
     pub images: Arc<ImageSet>,
-    /// Tiles of a stored image.
+    /// Grid of tiles in a stored image.
     pub grid: Grid,
-    /// Bytes of its files.
+    /// Total size of its files in bytes.
     pub bytes: u64,
 }
 
 /// The report of an evaluation, and the weights of its first student where they were asked for.
 pub struct Evaluated {
-    /// What students got right.
+    /// Report with the students' accuracy.
     pub report: Report,
-    /// A safetensors file with PyTorch's names.
+    /// Weights of the first student as a safetensors file with PyTorch's names.
     pub student: Option<Vec<u8>>,
 }
 
@@ -62,7 +62,7 @@ pub fn evaluate(
     Ok(Evaluated { report, student })
 }
 
-/// Trains `count` students of the seeds from `seed` on.
+/// Trains `count` students with consecutive seeds, beginning with `seed`.
 pub(super) fn train(
     settings: &Settings,
     views: &ViewRequest,

@@ -1,4 +1,4 @@
-//! From what pruning noticed to what a report says of it.
+//! Turns the findings of pruning into those of a report.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::Dataset;
 use crate::prune;
 use crate::report::{DataFindings, Duplicate, Found, SharedWithVal, SuspectedLabel};
 
-/// Examples of each kind in a report.
+/// Number of examples of each kind in a report.
 const EXAMPLES: usize = 20;
 
 /// The report's findings.

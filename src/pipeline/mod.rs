@@ -1,11 +1,11 @@
-//! Pipeline: what a user asks for, from images to a report, in plain requests.
+//! Pipeline: carries out a user's request, from images to a report.
 //!
 //! `compress` makes one set, `compare` sets methods side by side, cell by cell (`cell`), `evaluate` measures a set that is
 //! there. The surfaces translate what they are told into requests, and bring the images, a [`Storage`](crate::run::Storage)
 //! and an [`Observer`](crate::run::Observer).
 //!
-//! Whatever has no training in it ([`set`], [`views`], [`data`], [`prune`]) is there without an engine, too. What trains needs
-//! threads: a browser drives proxies and cohorts itself, turn by turn.
+//! The parts without training ([`set`], [`views`], [`data`], [`prune`]) are available without an engine, too. The parts that
+//! train need threads: a browser drives proxies and cohorts itself, turn by turn.
 
 pub mod data;
 mod error;

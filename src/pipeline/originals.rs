@@ -2,7 +2,7 @@
 
 use crate::data::Image;
 
-/// Any reason why a source image cannot be had.
+/// Any reason why a source image cannot be read.
 pub type ReadError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Source images as they were given, by the paths of their samples.
@@ -10,9 +10,9 @@ pub trait Originals: Send + Sync {
     /// One whole image, at its full size.
     ///
     /// # Errors
-    /// The reason why it cannot be had.
+    /// The reason why it cannot be read.
     fn image(&self, path: &str) -> Result<Image, ReadError>;
 
-    /// Bytes of its file; `None` when it is not there.
+    /// Size of the image's file in bytes; `None` when there is no such file.
     fn file_size(&self, path: &str) -> Option<u64>;
 }

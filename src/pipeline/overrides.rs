@@ -1,16 +1,16 @@
-//! A preset with what the user wants otherwise.
+//! The user's changes to a preset.
 
 use crate::model::{Architecture, ModelConfig, Stem};
 use crate::train::{Length, Optimizer, Settings, TrainConfig};
 
-/// Overrides of how a network is trained; `None` leaves what the preset says.
+/// Overrides of the training of a network; `None` keeps the preset's value.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct TrainOverrides {
     /// Another optimiser, at its usual learning rate and weight decay.
     pub optimizer: Option<Optimizer>,
-    /// Another length.
+    /// Another length of training.
     pub length: Option<Length>,
-    /// Images in a batch.
+    /// Number of images in a batch.
     pub batch: Option<usize>,
     /// Learning rate at the start.
     pub lr: Option<f64>,
@@ -40,17 +40,17 @@ pub struct Overrides {
     pub architecture: Option<Architecture>,
     /// Channels of a ConvNet.
     pub width: Option<usize>,
-    /// How a ResNet begins.
+    /// First layers of a ResNet.
     pub stem: Option<Stem>,
     /// Side of stored and training images in pixels.
     pub image_size: Option<u32>,
     /// Smallest crop of students' views.
     pub min_scale: Option<f64>,
-    /// How students are trained.
+    /// Training of students.
     pub student: TrainOverrides,
-    /// Epochs the proxy trains.
+    /// Number of epochs that the proxy trains.
     pub proxy_epochs: Option<usize>,
-    /// How the proxy is trained, but for its length.
+    /// Training of the proxy, apart from its length.
     pub proxy: TrainOverrides,
     /// Smallest crop of the proxy's views.
     pub proxy_min_scale: Option<f64>,
@@ -75,7 +75,7 @@ impl Overrides {
     }
 }
 
-/// The network of a student or proxy that tells `classes` classes apart.
+/// The network of a student or proxy for `classes` classes.
 pub(crate) fn model(settings: &Settings, classes: usize) -> ModelConfig {
     settings.model(classes)
 }

@@ -7,10 +7,10 @@ use crate::report::{ClassPictures, CompositePicture, Picture};
 use crate::run::Storage;
 use crate::score::ScoreTable;
 
-/// Classes, and images at each end of a class, on a page: enough to see, small enough to mail.
+/// Number of classes on a page, and of images at each end of a class: few, so that the page can be sent by mail.
 const CLASSES: usize = 10;
 const IMAGES: usize = 6;
-/// Composites on a page.
+/// Number of composites on a page.
 const COMPOSITES: usize = 20;
 /// Longest side of a thumbnail in pixels.
 const THUMBNAIL: u32 = 96;
@@ -34,7 +34,7 @@ pub(super) fn ends_of_classes(data: &Dataset, table: &ScoreTable) -> Vec<ClassPi
         .collect()
 }
 
-/// A row's class; a table made elsewhere may leave it to the path.
+/// Class of a row; in a table made elsewhere it may be given by the path only.
 fn class_of<'a>(path: &'a str, class: &'a str) -> &'a str {
     if class.is_empty() {
         let path = path.strip_prefix("train/").unwrap_or(path);

@@ -7,12 +7,12 @@ use crate::report::words::counted;
 use crate::run::Observer;
 use crate::score::Suspect;
 
-/// What is done about small classes and copies, whichever images are kept.
+/// Treatment of small classes and of copies, whichever images are kept.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pruning {
-    /// What becomes of a class with too few images.
+    /// Treatment of a class with too few images.
     pub fill: Fill,
-    /// Whether near-duplicates and images that are also in the validation set are left out.
+    /// `true` where near-duplicates and images that are also in the validation set are left out.
     pub dedup: bool,
 }
 
@@ -21,13 +21,13 @@ pub fn copies(data: &Dataset) -> Copies {
     Copies::find(&data.train.looks, &data.train.samples, &data.val.looks, &data.val.samples)
 }
 
-/// What to choose, apart from the data and how copies are treated.
+/// A choice of images to make, apart from the data and the treatment of copies.
 pub struct Choice<'a> {
-    /// Which images of a class are kept.
+    /// Rule that decides the images of a class to keep.
     pub rule: Rule,
-    /// Images of every class.
+    /// Number of images to choose from every class.
     pub per_class: usize,
-    /// Composites of every class.
+    /// Number of composites of every class.
     pub composites: usize,
     /// The score of every training image; the random rule needs none.
     pub scores: Option<&'a [f64]>,
@@ -40,7 +40,7 @@ pub struct Choice<'a> {
 /// Chooses the images.
 ///
 /// # Errors
-/// Those of [`choose`](crate::prune::choose).
+/// The errors of [`choose`](crate::prune::choose).
 pub fn choose(
     data: &Dataset,
     copies: &Copies,
@@ -65,7 +65,7 @@ pub fn choose(
 /// Makes sure, before any score is known, that every class has enough images for `rule`.
 ///
 /// # Errors
-/// As [`choose`].
+/// The errors of [`choose`].
 pub fn ensure_enough(
     samples: &[Sample],
     classes: &ClassMap,
@@ -73,7 +73,7 @@ pub fn ensure_enough(
     rule: Rule,
     fill: Fill,
 ) -> Result<(), PipelineError> {
-    // All scores equal: which images are taken is not looked at, only how many there are.
+    // All scores equal: only the number of images matters here, not the images taken.
     let scores = vec![0.0; samples.len()];
     select(&PruneRequest {
         samples,
@@ -89,15 +89,15 @@ pub fn ensure_enough(
     Ok(())
 }
 
-/// Whose choice a warning is about.
+/// The method or rule whose choice a warning is about.
 pub struct Chooser {
-    /// The method or the rule, as the surface has it.
+    /// Name of the method or rule, as the user interface writes it.
     pub name: String,
-    /// Whether a report shows the copies of this choice.
+    /// `true` where a report shows the copies of this choice.
     pub reported: bool,
 }
 
-/// Tells the user about re-used images and copies; gives the warnings for the report.
+/// Tells the user about re-used images and copies; returns the warnings for the report.
 pub fn warn(chosen: &Chosen, chooser: &Chooser, pruning: Pruning, observer: &dyn Observer) -> Vec<String> {
     let Chooser { name, reported } = chooser;
     let mut warnings = Vec::new();

@@ -1,4 +1,4 @@
-//! Plain requests: all that a user may ask for, without a word of how it was asked.
+//! Requests: everything that a user may ask for, independent of the user interface.
 
 use std::num::NonZeroUsize;
 
@@ -12,59 +12,59 @@ use crate::evaluate::Method;
 use crate::prune::Rule;
 use crate::train::{Preset, ScoringPass, Settings};
 
-/// How many images, and in what grid.
+/// Number of images and grid of composites.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Budget {
     /// Images per class.
     pub ipc: u32,
-    /// Tiles of a composite.
+    /// Grid of tiles in a composite.
     pub grid: Grid,
-    /// What `ipc` counts.
+    /// Kind of images that `ipc` counts: composites or sources.
     pub counts: IpcCounts,
 }
 
 impl Budget {
-    /// Composites and sources of one class: `(composites, sources)`.
+    /// Numbers of composites and of sources of one class: `(composites, sources)`.
     ///
     /// # Errors
-    /// Those of [`sources_per_class`].
+    /// The errors of [`sources_per_class`].
     pub fn per_class(self) -> Result<(u32, u32), CombineError> {
         sources_per_class(self.ipc, self.grid, self.counts)
     }
 }
 
-/// How proxies score.
+/// Scoring by proxies.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProxyRequest {
-    /// Proxies of different seeds, whose logs are averaged.
+    /// Number of proxies with different seeds, whose logs are averaged.
     pub runs: NonZeroUsize,
     /// Epochs whose EL2N is summed, as `A..B`, counted from 1; all where it is `None`.
     pub window: Option<String>,
-    /// Which forward pass scores.
+    /// The forward pass that scores.
     pub pass: ScoringPass,
 }
 
 /// Scores that were made elsewhere.
 #[derive(Clone)]
 pub struct GivenScores {
-    /// Where they come from, for messages.
+    /// Source of the scores, for messages.
     pub name: String,
-    /// Hash of their file.
+    /// Hash of the scores' file.
     pub hash: Option<String>,
     /// The scores.
     pub scored: Scored,
 }
 
-/// Where scores come from.
+/// Source of the scores.
 #[derive(Clone)]
 pub struct ScoreRequest {
     /// A table made elsewhere, in place of proxies.
     pub given: Option<GivenScores>,
-    /// How proxies score.
+    /// Scoring by proxies.
     pub proxy: ProxyRequest,
 }
 
-/// What all requests have that make sets.
+/// Fields common to all requests that make sets.
 #[derive(Clone)]
 pub struct Common {
     /// The preset that gave the settings.
@@ -73,13 +73,13 @@ pub struct Common {
     pub settings: Settings,
     /// Seed of every random choice.
     pub seed: u64,
-    /// How many images.
+    /// Number of images and grid.
     pub budget: Budget,
-    /// Where scores come from.
+    /// Source of the scores.
     pub score: ScoreRequest,
-    /// Small classes and copies.
+    /// Treatment of small classes and of copies.
     pub pruning: Pruning,
-    /// How composites are made.
+    /// Style of composites.
     pub style: Style,
     /// Students' views.
     pub views: ViewRequest,
@@ -88,42 +88,42 @@ pub struct Common {
 /// One compressed set.
 #[derive(Clone)]
 pub struct CompressRequest {
-    /// What it shares with other requests.
+    /// Fields common to all requests that make sets.
     pub common: Common,
-    /// Which images of a class are kept.
+    /// Rule that decides the images of a class to keep.
     pub rule: Rule,
-    /// Students to train on the set, of different seeds; `None` trains none.
+    /// Number of students to train on the set, with different seeds; `None` trains none.
     pub students: Option<NonZeroUsize>,
     /// Share of each class that was held out where there was no `val/` folder, for the manifest.
     pub val_fraction: f64,
-    /// What became of files that cannot be used, for the manifest.
+    /// Treatment of files that could not be used, for the manifest.
     pub on_error: OnError,
 }
 
-/// Methods side by side, with the same pixels, steps, seeds and crop range.
+/// Comparison of methods, with the same pixels, steps, seeds and crop range.
 #[derive(Clone)]
 pub struct CompareRequest {
-    /// What it shares with other requests.
+    /// Fields common to all requests that make sets.
     pub common: Common,
     /// The methods; one that is named twice counts once.
     pub methods: Vec<Method>,
-    /// Seeds for every method.
+    /// Number of seeds for every method.
     pub repeats: usize,
     /// The training log of the first seed's proxy, where it was made already.
     pub first_log: Option<Vec<u8>>,
 }
 
-/// Students on a set that is there.
+/// Training and measuring students on an existing set.
 #[derive(Clone)]
 pub struct EvaluateRequest {
     /// Networks and how they train.
     pub settings: Settings,
     /// Seed of the first student.
     pub seed: u64,
-    /// Students of different seeds.
+    /// Number of students, with different seeds.
     pub students: NonZeroUsize,
     /// Their views.
     pub views: ViewRequest,
-    /// Whether the weights of the first student are given back.
+    /// `true` where the weights of the first student are returned.
     pub keep_student: bool,
 }

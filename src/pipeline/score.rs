@@ -20,10 +20,10 @@ pub(super) fn proxies(data: &Dataset, settings: &Settings, request: &ProxyReques
     }
 }
 
-/// Scores a dataset by proxies of one seed and those after it.
+/// Scores a dataset by proxies with consecutive seeds.
 ///
 /// # Errors
-/// Those of [`train_proxies`] and [`Scored::from_logs`].
+/// The errors of [`train_proxies`] and [`Scored::from_logs`].
 pub fn score(
     data: &Dataset,
     settings: &Settings,
@@ -46,10 +46,11 @@ pub fn score(
     Ok(scored)
 }
 
-/// A proxy for each seed, so that intervals hold the noise of scoring too. The first one's report bears the time of all.
+/// Scores a dataset once for each seed, with proxies of that seed's own, so that confidence intervals include the noise of
+/// scoring. The first report holds the time of all.
 ///
 /// # Errors
-/// As [`score`].
+/// The errors of [`score`].
 pub fn score_seeds(
     data: &Dataset,
     settings: &Settings,
@@ -61,7 +62,7 @@ pub fn score_seeds(
 ) -> Result<Vec<Scored>, PipelineError> {
     let begun = observer.seconds();
     let runs = request.runs.get();
-    // Proxies of one seed's average and of the next seed are all different.
+    // All proxies differ: those averaged for one seed are not used for the next.
     let all: Vec<u64> = seeds
         .iter()
         .flat_map(|&seed| (0..runs as u64).map(move |run| seed.wrapping_add(run * 1_000_003)))
@@ -74,15 +75,15 @@ pub fn score_seeds(
         .collect()
 }
 
-/// Tells the user about a proxy that has hardly learned, whose EL2N says little; gives the warning for the report.
+/// Tells the user about a proxy that has hardly learned, so that its EL2N says little; returns the warning for the report.
 pub fn warn(scoring: &Scoring, data: &Dataset, observer: &dyn Observer) -> Option<String> {
-    /// Of the way from chance to perfection.
+    /// Share of the way from chance to 100 % accuracy that a proxy must reach to count as trained.
     const LEARNED: f64 = 0.1;
     let accuracy = *scoring.proxy_accuracy.last()?;
     let labels = data.train.images.labels();
     let mut counts = vec![0usize; data.classes.len()];
     labels.iter().for_each(|&label| counts[label as usize] += 1);
-    // What naming the largest class gets.
+    // Accuracy in percent of always naming the largest class.
     let chance = 100.0 * counts.into_iter().max()? as f64 / labels.len() as f64;
     if accuracy >= chance + LEARNED * (100.0 - chance) {
         return None;

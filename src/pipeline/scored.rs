@@ -6,14 +6,14 @@ use super::{Dataset, PipelineError};
 use crate::report::{Histogram, Scoring};
 use crate::score::{ScoreError, ScoreTable, Suspect, SuspectRule, TrainingLog, parse_window};
 
-/// The scores of a dataset, and what else the proxies' logs say.
+/// The scores of a dataset, and further results from the proxies' logs.
 #[derive(Clone)]
 pub struct Scored {
     /// A score for every image.
     pub table: ScoreTable,
     /// Images whose label may be wrong.
     pub suspects: Vec<Suspect>,
-    /// What a report says of scoring.
+    /// Part of the report about scoring.
     pub report: Scoring,
     /// The training log in its saved form, where proxies were trained.
     pub log: Option<Vec<u8>>,
@@ -30,10 +30,10 @@ impl Scored {
         Ok(Self { table, suspects: Vec::new(), report, log: None })
     }
 
-    /// Adds what the log of an earlier run says, whose table this is.
+    /// Adds the results from the log of the earlier run that made this table.
     ///
     /// # Errors
-    /// [`ScoreError`] for a log that is none or not complete.
+    /// [`ScoreError`] for bytes that are not a log, or for an incomplete log.
     pub fn with_log(mut self, bytes: &[u8]) -> Result<Self, ScoreError> {
         let log = TrainingLog::from_bytes(bytes)?;
         self.suspects = SuspectRule::default().find(&log)?;
@@ -43,10 +43,10 @@ impl Scored {
         Ok(self)
     }
 
-    /// The scores that logs of one or several proxies come to: EL2N summed over a `window` of epochs, written `A..B`, or over all.
+    /// The scores from the logs of one or several proxies: EL2N summed over a `window` of epochs, written `A..B`, or over all.
     ///
     /// # Errors
-    /// [`PipelineError::Usage`] for a window that is none, [`ScoreError`] for logs that do not fit the data.
+    /// [`PipelineError::Usage`] for an invalid window, [`ScoreError`] for logs that do not fit the data.
     pub fn from_logs(
         data: &Dataset,
         window: Option<&str>,

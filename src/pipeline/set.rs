@@ -29,10 +29,10 @@ pub enum SetError {
     /// The picks and the spec do not fit each other, or a composite could not be encoded.
     #[error(transparent)]
     Combine(#[from] CombineError),
-    /// A composite that was made is none.
+    /// A composite that was made cannot be decoded.
     #[error(transparent)]
     Decode(#[from] DecodeError),
-    /// A composite of another size.
+    /// A composite of the wrong size.
     #[error(transparent)]
     Data(#[from] DataError),
     /// A source image could not be read.
@@ -68,12 +68,12 @@ impl Faulty for SetError {
     }
 }
 
-/// How composites are made and stored, apart from how many of which images.
+/// Style of composites: the way they are made and stored, apart from the number and choice of images.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Style {
-    /// How a whole image comes into its tile.
+    /// Way of fitting a whole image into its tile.
     pub fit: Fit,
-    /// How composites are stored.
+    /// File format of stored composites.
     pub format: Format,
 }
 
@@ -92,7 +92,7 @@ pub fn spec(classes: &ClassMap, grid: Grid, ipc: u32, side: u32, style: Style) -
     }
 }
 
-/// The facts of a set that its pixels do not hold.
+/// Facts about a set that its pixels do not show.
 #[derive(Clone, Debug, Default)]
 pub struct SetFacts {
     /// All options of the run as they were resolved.
@@ -103,7 +103,7 @@ pub struct SetFacts {
     pub source_bytes: u64,
 }
 
-/// The manifest as it is before anything is made: enough to tell whether a run is the same.
+/// The manifest before anything is made. It is enough to recognise the same run again.
 pub fn draft(spec: SetSpec, facts: SetFacts, samples: &[Sample]) -> Manifest {
     let SetFacts { options, min_scale, source_bytes } = facts;
     Manifest {
@@ -120,7 +120,7 @@ pub fn draft(spec: SetSpec, facts: SetFacts, samples: &[Sample]) -> Manifest {
     }
 }
 
-/// The files of a finished set, apart from what tells about it.
+/// The files of a finished set, apart from those that describe it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WrittenSet {
     /// Hash of every file; paths are relative to the output folder, `/` between their parts.
@@ -165,7 +165,7 @@ pub struct SetBuilder {
     fit: Fit,
     picks: Vec<Vec<PickedSource>>,
     composer: Composer,
-    /// Composites of a class.
+    /// Number of composites of a class.
     per_class: u32,
 }
 
@@ -173,11 +173,11 @@ impl SetBuilder {
     /// A builder. `picks[c]` are the picked images of class `c`, in the order of their ranking.
     ///
     /// # Errors
-    /// [`CombineError`] for a spec that means nothing, and for picks that do not fit it.
+    /// [`CombineError`] for an invalid spec, and for picks that do not fit it.
     pub fn new(spec: SetSpec, fit: Fit, picks: Vec<Vec<PickedSource>>) -> Result<Self, CombineError> {
         let composer = Composer::new(spec.grid, spec.side)?;
         let (per_class, _) = spec.per_class()?;
-        // Says which class has another number of picks.
+        // Its error names the class with the wrong number of picks.
         plan_composites(&picks, &spec.classes, per_class, spec.grid)?;
         Ok(Self { spec, fit, picks, composer, per_class })
     }
@@ -197,12 +197,12 @@ impl SetBuilder {
         self.picks.len() * self.per_class as usize
     }
 
-    /// Whether there is none.
+    /// `true` where there are no composites.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The plan of one composite, counted class after class; `None` of one that there is not.
+    /// The plan of one composite, counted class after class; `None` where there is no such composite.
     pub fn plan(&self, index: usize) -> Option<CompositePlan<'_>> {
         let (class, place) = (index / self.per_class as usize, index % self.per_class as usize);
         let picks = self.picks.get(class)?;
@@ -228,7 +228,7 @@ impl SetBuilder {
         })
     }
 
-    /// The pixels of a composite as a student sees them: those that are stored, of which JPEG loses something.
+    /// The pixels of a composite as a student sees them: those that are stored, which differ from the original ones in JPEG.
     ///
     /// # Errors
     /// [`DecodeError`] when its own file cannot be read.
@@ -268,7 +268,7 @@ impl SetBuilder {
 
     /// Makes all composites and writes them, with `metadata.jsonl`, as the folder [`DATA`]: aside first, then in place of what
     /// an unfinished run left there. The same bytes with any number of threads. `progress` is called after every composite,
-    /// from several threads, and says whether to go on.
+    /// from several threads, and returns `true` to go on.
     ///
     /// # Errors
     /// [`SetError`]; of several unreadable sources the first in the order of composites is reported.
@@ -313,8 +313,8 @@ impl SetBuilder {
         Ok(written)
     }
 
-    /// Completes the draft of a manifest by what was made of `source` images. `kept_bytes` are those of the distinct files of
-    /// the picks.
+    /// Completes the draft of a manifest with the facts of a set that was made from `source` images. `kept_bytes` is the size
+    /// of the distinct files of the picks.
     pub fn complete(&self, manifest: &mut Manifest, written: &WrittenSet, source: usize, kept_bytes: u64) {
         manifest.counts = Counts::of(&self.picks, source, written.records.len());
         manifest.bytes.kept_sources = kept_bytes;
@@ -325,7 +325,7 @@ impl SetBuilder {
 }
 
 impl WrittenSet {
-    /// The files of a set whose composites these are, in their order.
+    /// The files of a set with these composites, in their order.
     ///
     /// # Errors
     /// [`SetError::Metadata`] when they cannot be written down.
@@ -342,7 +342,7 @@ impl WrittenSet {
     }
 }
 
-/// What a set is called, and the sentence on how its sources were chosen: see [`card`](crate::combine::card).
+/// Name of a set, and the sentence on how its sources were chosen: see [`card`](crate::combine::card).
 #[derive(Clone, Copy, Debug)]
 pub struct Title<'a> {
     /// Its name.
@@ -352,11 +352,11 @@ pub struct Title<'a> {
 }
 
 impl SetBuilder {
-    /// Writes the whole set: the composites, and then what tells about them, with the draft of the manifest completed; gives the
-    /// records of the composites. `source` is the number of images that the picks were chosen from.
+    /// Writes the whole set: the composites, then the files that describe them, with the draft of the manifest completed.
+    /// Returns the records of the composites. `source` is the number of images that the picks were chosen from.
     ///
     /// # Errors
-    /// Those of [`write`](Self::write) and [`write_about`].
+    /// The errors of [`write`](Self::write) and [`write_about`].
     pub fn publish(
         &self,
         out: &dyn Storage,
@@ -383,8 +383,8 @@ pub fn source_bytes(originals: &dyn Originals, picks: &[Vec<PickedSource>]) -> u
     paths.iter().filter_map(|path| originals.file_size(path)).sum()
 }
 
-/// Writes what tells about a set: the card, the torchvision transform and, last, `manifest.json`, whose `files` then name the
-/// other two as well. `name` and `selection` are those of [`card`](crate::combine::card).
+/// Writes the files that describe a set: the card, the torchvision transform and, last, `manifest.json`, whose `files` then
+/// name the other two as well. `name` and `selection` are those of [`card`](crate::combine::card).
 ///
 /// # Errors
 /// [`StorageError`].

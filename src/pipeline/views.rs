@@ -4,14 +4,14 @@ use crate::augment::{AugmentError, Augmentation, Crop, CropChoice, Cutout, MixKi
 use crate::data::Grid;
 use crate::evaluate::Method;
 
-/// How the views of students are asked for.
+/// The user's request for students' views.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ViewRequest {
-    /// The crop of composites; where nobody names one, patch extraction.
+    /// The crop of composites; patch extraction where none is named.
     pub crop: Option<CropChoice>,
     /// Smallest crop as a share of a tile or of a whole image, where the choice names none.
     pub min_scale: f64,
-    /// Whether views are mirrored at random.
+    /// `true` where views are mirrored at random.
     pub flip: bool,
     /// A box of each view that is blanked.
     pub cutout: Option<Cutout>,
@@ -25,8 +25,8 @@ impl ViewRequest {
         crop(self.crop, grid, self.min_scale)
     }
 
-    /// The crop of a method's stored images, when composites have `grid`: whole images are cropped anywhere, whatever is asked
-    /// of composites.
+    /// The crop of a method's stored images, when composites have `grid`. Whole images are cropped anywhere, whatever the crop
+    /// asked for composites.
     pub fn crop_of(&self, method: Method, grid: Grid) -> Crop {
         match method.grid(grid) {
             Grid::WHOLE => Crop::Global { min_scale: self.min_scale },
@@ -57,7 +57,7 @@ pub fn crop(asked: Option<CropChoice>, grid: Grid, min_scale: f64) -> Crop {
 }
 
 /// The warning of a comparison whose views differ in more than the method: `composites` and `whole` are the crops of its
-/// composites of `grid`, and of its whole images. Nothing where the smallest crop is the same.
+/// composites of `grid`, and of its whole images. `None` where the smallest crop is the same.
 pub fn unlike_views(grid: Grid, composites: Crop, whole: Crop) -> Option<String> {
     let smallest = |crop: Crop| match crop {
         Crop::Shuffle => Some(1.0 / f64::from(grid.rows().max(grid.columns()))),

@@ -3,7 +3,7 @@
 use super::StorageError;
 use crate::fault::{Fault, Faulty};
 
-/// Why a run ended before its end.
+/// Reason why a run ended early.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
@@ -16,7 +16,7 @@ pub enum RunError {
     /// A result could not be written down.
     #[error(transparent)]
     Json(#[from] serde_json::Error),
-    /// A kept training log, or what a proxy said, cannot be used.
+    /// A saved training log, or a proxy's output, cannot be used.
     #[error(transparent)]
     Score(#[from] crate::score::ScoreError),
     /// The system gave no threads.

@@ -1,7 +1,7 @@
-//! Run: what happens to devices, threads and files while proxies and students train, and how a run goes on that was stopped.
+//! Run: handles devices, threads and files while proxies and students train, and continues a run that was stopped.
 //!
-//! A run says what it does to an [`Observer`] and keeps what it makes in a [`Storage`]; both are the caller's. [`lanes`] gives
-//! each core a job on the CPU, and a GPU has all students at once as a [`Cohort`](crate::train::Cohort).
+//! A run reports to an [`Observer`] and keeps its results in a [`Storage`]; the caller provides both. [`lanes`] gives each
+//! core a job on the CPU, and a GPU has all students at once as a [`Cohort`](crate::train::Cohort).
 
 mod error;
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]

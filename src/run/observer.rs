@@ -1,4 +1,4 @@
-//! Who is told of a run while it goes on, and may stop it.
+//! The observer of a run, who is told of its progress and may stop it.
 
 use super::RunError;
 
@@ -10,12 +10,12 @@ pub trait Observer: Sync {
     fn warn(&self, text: &str);
     /// Begins a stage of `total` units, named in plural (`images`, `steps`). It ends when it is dropped.
     fn stage(&self, name: &'static str, unit: &'static str, total: usize) -> Box<dyn Stage + '_>;
-    /// Whether the run is to stop after the step in progress.
+    /// `true` where the run is to stop after the step in progress.
     fn wants_stop(&self) -> bool;
     /// Seconds since any fixed moment.
     fn seconds(&self) -> f64;
 
-    /// Nothing, as long as the run may go on.
+    /// Returns `Ok` as long as the run may go on.
     ///
     /// # Errors
     /// [`RunError::Stopped`] when it is to stop.
@@ -30,7 +30,7 @@ pub trait Stage: Sync {
     fn add(&self, units: usize);
 }
 
-/// An observer that keeps everything to itself, never stops a run and has no clock: times are 0.
+/// An observer that shows nothing, never stops a run and has no clock: times are 0.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silent;
 

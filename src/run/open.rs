@@ -4,7 +4,7 @@ use super::{Observer, RunError};
 use crate::device::{DeviceChoice, DeviceError, Opened, Precision};
 use crate::train::self_check;
 
-/// Opens a device, says which, and makes sure that it can compute in a precision and that a GPU's numbers are right.
+/// Opens a device, tells the observer its name, and checks that it has the precision and that a GPU computes correctly.
 ///
 /// # Errors
 /// [`RunError::Device`] when it cannot be opened or computes wrongly, [`RunError::Precision`] when it lacks the precision.

@@ -9,7 +9,7 @@ use crate::model::ModelConfig;
 use crate::score::TrainingLog;
 use crate::train::{Proxy, ScoringPass, TrainConfig};
 
-/// What proxies are trained on, and how.
+/// Training job of proxies: their images, network and training.
 pub struct ProxyJob {
     /// The whole training set.
     pub images: Arc<ImageSet>,
@@ -19,7 +19,7 @@ pub struct ProxyJob {
     pub config: TrainConfig,
     /// Smallest crop of its views as a share of an image.
     pub min_scale: f64,
-    /// Which forward pass scores.
+    /// The forward pass that scores.
     pub pass: ScoringPass,
 }
 
@@ -45,7 +45,7 @@ pub fn train_proxies(
     let stage = observer.stage("score", "steps", steps * seeds.len());
     let train = |seed: u64| -> Result<TrainingLog, RunError> {
         let kept = keep.map(|(storage, folder)| (storage, log_name(folder, seed)));
-        // Earlier versions gave it the second name.
+        // The second name is that of earlier versions.
         let names: [fn(&str, u64) -> String; 2] = [log_name, |folder, seed| format!("{folder}/{seed}.bin")];
         for name in names {
             if let Some((storage, folder)) = keep

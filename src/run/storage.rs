@@ -1,4 +1,4 @@
-//! Where a run keeps its results: a folder for the program, memory for a test, and nothing of either here.
+//! The place for a run's results. It is a folder for the program and memory for a test; here is only the interface.
 
 use crate::fault::{Fault, Faulty};
 
@@ -7,7 +7,7 @@ pub trait Storage: Sync {
     /// The bytes of a file; `None` where there is none.
     ///
     /// # Errors
-    /// [`StorageError`] when it is there and cannot be read.
+    /// [`StorageError`] when the file exists and cannot be read.
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StorageError>;
 
     /// Writes a file whole or not at all, over the one of that name if there is one.
@@ -19,19 +19,19 @@ pub trait Storage: Sync {
     /// Removes a file, if it is there.
     ///
     /// # Errors
-    /// [`StorageError`] when it stays.
+    /// [`StorageError`] when it cannot be removed.
     fn remove(&self, name: &str) -> Result<(), StorageError>;
 
-    /// Whether there is a file of this name.
+    /// `true` where there is a file of this name.
     fn has(&self, name: &str) -> bool;
 
-    /// Whether anything is there.
+    /// `true` where the place is not empty.
     ///
     /// # Errors
-    /// [`StorageError`] when the place cannot be looked at.
+    /// [`StorageError`] when the place cannot be read.
     fn is_occupied(&self) -> Result<bool, StorageError>;
 
-    /// Makes the place, if it is not there, and removes all that is in it.
+    /// Creates the place if it does not exist, and removes everything in it.
     ///
     /// # Errors
     /// [`StorageError`].
@@ -49,7 +49,7 @@ pub trait Storage: Sync {
     /// [`StorageError`].
     fn folder(&self, name: &str) -> Result<Box<dyn NewFolder + '_>, StorageError>;
 
-    /// The place of a file, in words for a message; of the empty name, the place itself.
+    /// The location of a file, in words for a message; for the empty name, that of the place itself.
     fn shown(&self, name: &str) -> String;
 }
 
@@ -82,7 +82,7 @@ pub enum StorageError {
         /// The reason.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The place is none for results.
+    /// The place cannot be used for results.
     #[error("{0}")]
     Unusable(String),
 }
@@ -109,7 +109,7 @@ pub(crate) mod memory {
     #[derive(Default)]
     pub(crate) struct Memory {
         pub(crate) files: Mutex<BTreeMap<String, Vec<u8>>>,
-        /// Writes that succeed before the first that fails; 0 lets all succeed.
+        /// Number of writes that succeed before the first that fails; with 0 all succeed.
         pub(crate) fails_after: usize,
         written: AtomicUsize,
     }
@@ -119,7 +119,7 @@ pub(crate) mod memory {
             Self { fails_after: writes, ..Self::default() }
         }
 
-        /// The same files, with room again.
+        /// The same files, in a storage whose writes succeed.
         #[cfg(feature = "flex")]
         pub(crate) fn healed(&self) -> Self {
             Self { files: Mutex::new(self.files.lock().unwrap().clone()), ..Self::default() }

@@ -13,26 +13,26 @@ use crate::train::{
     Cohort, Evaluation, Evaluator, Progress, READ_EVERY, Student, Task, TrainConfig, TrainError,
 };
 
-/// What one student is trained on.
+/// Training job of one student: its images, its views and its seed.
 #[derive(Clone)]
 pub struct Job {
-    /// What it is called in the folder of finished students.
+    /// Name of the student in the folder of finished students.
     pub name: String,
     /// The stored images it learns from.
     pub images: Arc<ImageSet>,
-    /// Tiles of a stored image.
+    /// Grid of tiles in a stored image.
     pub grid: Grid,
-    /// How its views are made.
+    /// Policy for its views.
     pub augmentation: Augmentation,
     /// Seed of its weights, order and views.
     pub seed: u64,
 }
 
-/// A trained student and its measurement. One that an earlier run finished has no network any more.
+/// A trained student and its results.
 pub struct Trained {
-    /// Its numbers.
+    /// The student's results.
     pub outcome: RunOutcome,
-    /// Its network.
+    /// The student's network; `None` for a student that an earlier run finished.
     pub network: Option<Network>,
 }
 

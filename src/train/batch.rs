@@ -1,4 +1,4 @@
-//! The batches of a student: which images, which views of them, and the pixels.
+//! The batches of a student: their images, the views of these, and the pixels.
 
 use burn::tensor::TensorData;
 
@@ -30,7 +30,7 @@ pub(super) struct Batches {
     /// `None` where the device cuts the views itself.
     executor: Option<Executor>,
     seed: u64,
-    /// The epoch whose order is at hand.
+    /// The epoch that `order` belongs to.
     epoch: Option<usize>,
     order: Vec<u32>,
 }
@@ -61,7 +61,7 @@ impl Batches {
     /// The batch of a step.
     ///
     /// # Errors
-    /// [`DataError`] when an image of it cannot be had.
+    /// [`DataError`] when an image of the batch cannot be read.
     pub(super) fn batch(&mut self, step: usize) -> Result<Batch, DataError> {
         let count = self.task.images.len();
         let per_epoch = self.config.steps_per_epoch(count);

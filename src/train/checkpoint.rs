@@ -1,7 +1,7 @@
-//! A student put aside as bytes, to go on in another process bit for bit.
+//! A student saved as bytes, to continue in another process bit for bit.
 //!
-//! The bytes are a safetensors file: `network.<name>` under PyTorch's names, `optimizer.<name>.<k>` for what the
-//! optimiser keeps of that parameter, and a JSON text in the metadata with the rest. Batches and views need no
+//! The bytes are a safetensors file: `network.<name>` under PyTorch's names, `optimizer.<name>.<k>` for the
+//! optimiser's state of that parameter, and a JSON text in the metadata with the rest. Batches and views need no
 //! saving: they depend on the step and the seed alone.
 
 use std::collections::{BTreeMap, HashMap};
@@ -22,10 +22,10 @@ use crate::model::{StateError, StateTensor, StateVisitor, load_state, state};
 
 /// The key of our text in the metadata of the file.
 const ABOUT: &str = "tilepress-checkpoint";
-/// The number of the form; a change that an older reader cannot take raises it.
+/// Version of the checkpoint format; it is raised by a change that an older reader cannot read.
 const FORM: u32 = 1;
 
-/// A checkpoint that cannot be made or taken.
+/// A checkpoint that cannot be made or restored.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckpointError {
@@ -38,7 +38,7 @@ pub enum CheckpointError {
     /// Not a safetensors file, or a broken one.
     #[error("the checkpoint cannot be read: {0}; start the run anew")]
     Format(#[from] SafeTensorError),
-    /// Not one of ours, or of another version.
+    /// Not a checkpoint of this program, or one of another version.
     #[error("the checkpoint cannot be read: {0}; start the run anew")]
     Broken(&'static str),
     /// A checkpoint of other images, options or another seed.
@@ -61,7 +61,7 @@ struct About {
 }
 
 impl Student {
-    /// The student as bytes. Losses not read yet are read first.
+    /// Saves the student as bytes. Losses not read yet are read first.
     ///
     /// # Errors
     /// [`CheckpointError`] when the device does not answer.
@@ -69,11 +69,11 @@ impl Student {
         self.checkpoint_with(&[]).await
     }
 
-    /// Goes on from a checkpoint of a student made with the same model, config, task and seed: every later step
+    /// Continues from a checkpoint of a student made with the same model, config, task and seed: every later step
     /// is, bit for bit, the one it would have made without the interruption.
     ///
     /// # Errors
-    /// [`CheckpointError`] for bytes that are no such checkpoint; the student is then unchanged.
+    /// [`CheckpointError`] for bytes that are not such a checkpoint; the student is then unchanged.
     pub fn restore(&mut self, bytes: &[u8]) -> Result<(), CheckpointError> {
         let about = self.about(bytes)?;
         let file = SafeTensors::deserialize(bytes)?;
@@ -164,10 +164,10 @@ impl Student {
         Ok(about)
     }
 
-    /// A hash of all that a run depends on: config, views, seed, precision, pixels and labels.
+    /// Hash of everything that a run depends on: config, views, seed, precision, pixels and labels.
     ///
     /// # Errors
-    /// [`TrainError::Data`] when an image cannot be had.
+    /// [`TrainError::Data`] when an image cannot be read.
     fn fingerprint(&self) -> Result<String, TrainError> {
         let task = self.task();
         let mut asked = serde_json::json!({
@@ -178,7 +178,7 @@ impl Student {
             "side": task.images.side(),
             "seed": self.batches.seed(),
         });
-        // What was written before there was a choice still fits where the choice is what was done then.
+        // A checkpoint from before an option existed still fits where the option has the value that was fixed then.
         if let Some(config) = asked["recipe"].as_object_mut() {
             if self.config.decay == Decay::default() {
                 config.remove("decay");
@@ -295,7 +295,7 @@ mod tests {
                 block_on(whole.advance(7)).unwrap();
 
                 let mut other = student(architecture, optimizer, 3);
-                // Whatever it did before is forgotten.
+                // Steps it made before do not matter.
                 block_on(other.advance(1)).unwrap();
                 other.restore(&bytes).unwrap();
                 assert_eq!(other.steps_made(), 5);

@@ -19,19 +19,19 @@ use crate::kernel::copy::joined;
 use crate::kernel::read_all;
 use crate::model::{Network, share};
 
-/// Floats of a stack's largest activation, at most: WebGPU's default limit of what a kernel may bind. A student that
-/// comes near it alone fills a GPU alone.
+/// Most floats in a stack's largest activation: WebGPU's default limit for the size of a binding. A single student near
+/// this limit already keeps a GPU busy.
 const MAX_STACKED_FLOATS: usize = (128 << 20) / size_of::<f32>();
 
-/// Students that train in turns on one device, or together where that pays.
+/// Students that train in turns on one device, or together where that is faster.
 #[derive(Default)]
 pub struct Cohort {
     students: Vec<Student>,
-    /// Students that have been stacked; until they are settled, they know nothing of what they learned since.
+    /// Stacks in training. The steps made in a stack reach its students' own networks only when it is settled.
     stacks: Vec<Stack>,
 }
 
-/// The students of a stack, by their place in the cohort, and what they have learned.
+/// The students of a stack, by their place in the cohort, with their stacked network and optimiser.
 struct Stack {
     members: Vec<usize>,
     network: Network,
@@ -50,7 +50,7 @@ impl Cohort {
         self.students.push(student);
     }
 
-    /// The progress of the students, in the order they came in.
+    /// The progress of each student, in the order the students were added.
     pub fn progresses(&self) -> impl ExactSizeIterator<Item = &Progress> {
         self.students.iter().map(|student| &**student)
     }
@@ -60,7 +60,7 @@ impl Cohort {
         self.progresses().all(Progress::finished)
     }
 
-    /// The students with all that they have learned.
+    /// The students, with all their steps in their own networks.
     pub fn students(&mut self) -> &mut [Student] {
         self.settle();
         &mut self.students
@@ -88,11 +88,11 @@ impl Cohort {
         Ok(())
     }
 
-    /// Trains all students to the end, in turns of [`READ_EVERY`] steps. `progress` is told the number of steps made, by
-    /// all together, after each turn.
+    /// Trains all students to the end, in turns of [`READ_EVERY`] steps. `progress` is called after each turn with the number
+    /// of steps that all students together made.
     ///
     /// # Errors
-    /// As [`advance`](Self::advance).
+    /// The errors of [`advance`](Self::advance).
     pub async fn train(&mut self, mut progress: impl FnMut(usize)) -> Result<(), TrainError> {
         while !self.finished() {
             self.advance(READ_EVERY).await?;
@@ -101,7 +101,7 @@ impl Cohort {
         Ok(())
     }
 
-    /// A student as bytes, as [`Student::checkpoint`].
+    /// Saves a student as bytes, as [`Student::checkpoint`] does.
     ///
     /// # Errors
     /// [`CheckpointError`] when the device does not answer.
@@ -131,7 +131,7 @@ impl Cohort {
         self.stacks = groups.into_iter().map(|members| Stack::new(members, &self.students)).collect();
     }
 
-    /// Gives every student what it has learned in a stack.
+    /// Copies the state of every stack back to its students.
     fn settle(&mut self) {
         for stack in std::mem::take(&mut self.stacks) {
             stack.settle(&mut self.students);
@@ -139,13 +139,13 @@ impl Cohort {
     }
 }
 
-/// Most students such as this one in a stack.
+/// Largest number of students such as this one in a stack.
 fn together(progress: &Progress) -> usize {
     (MAX_STACKED_FLOATS / (progress.batch() * progress.model.widest())).max(1)
 }
 
 impl Progress {
-    /// `true` where another can be stacked with this one: the same steps of the same shapes, the next one now.
+    /// `true` where `other` can be stacked with this one: steps of the same shapes, as many of them made, on the same device.
     fn is_like(&self, other: &Self) -> bool {
         let shape =
             |progress: &Self| (progress.model, progress.config, progress.step, progress.task().images.len());
@@ -191,7 +191,7 @@ impl Stack {
         Ok(())
     }
 
-    /// Makes one step of every student without waiting for the device; every sample's share of its student's loss.
+    /// Makes one step of every student without waiting for the device; returns every sample's share of its student's loss.
     fn step(&mut self, students: &mut [Student]) -> Result<Tensor<1>, TrainError> {
         let rate = students[self.members[0]].learning_rate();
         let batches = self.members.iter().map(|&member| students[member].progress.take_batch());
@@ -230,7 +230,7 @@ impl Stack {
         Ok(shares)
     }
 
-    /// Gives every student its share of what was learned.
+    /// Copies each student's part of the stacked network and optimiser back to it.
     fn settle(self, students: &mut [Student]) {
         let ids = self.network.ids();
         let kept: Vec<Vec<Tensor<1>>> = ids.iter().map(|&id| self.optimizer.kept(id)).collect();

@@ -48,15 +48,15 @@ impl Length {
     }
 }
 
-/// The fall of the learning rate.
+/// Schedule of the learning rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Schedule {
-    /// Along half a cosine, after every step.
+    /// Falls along half a cosine, after every step.
     Step,
-    /// Along half a cosine, after every epoch.
+    /// Falls along half a cosine, after every epoch.
     Epoch,
-    /// To a tenth, once more than half of the epochs are over: what Zhao et al. (2021) and their successors train with.
+    /// Falls to a tenth once more than half of the epochs are over, as in Zhao et al. (2021) and later work.
     Tenth,
 }
 
@@ -67,7 +67,7 @@ pub enum Decay {
     /// Tensors of more than one dimension: the weights of convolutions and of the classifier, as in the official AdamW.
     #[default]
     Weights,
-    /// All that is trained, biases and the scales of norms too: what PyTorch does with `model.parameters()`.
+    /// All trained parameters, including biases and the scales of norms, as PyTorch does with `model.parameters()`.
     All,
 }
 
@@ -83,7 +83,7 @@ pub struct TrainConfig {
     /// The parameters that weight decay acts on.
     #[serde(default)]
     pub decay: Decay,
-    /// Images in a batch; the last batch of an epoch may be smaller.
+    /// Number of images in a batch; the last batch of an epoch may be smaller.
     pub batch: usize,
     /// The length of the training.
     pub length: Length,
@@ -92,13 +92,13 @@ pub struct TrainConfig {
     /// The learning rate at the end of a cosine: PyTorch's `eta_min`.
     #[serde(default)]
     pub eta_min: f64,
-    /// The fall of the learning rate.
+    /// Schedule of the learning rate.
     #[serde(alias = "cosine")]
     pub schedule: Schedule,
 }
 
 impl TrainConfig {
-    /// The config with another length, at whose end the schedule ends. A number of steps moves a cosine after each.
+    /// The config with another length; the schedule ends with it. With a length in steps, a cosine falls after every step.
     #[must_use]
     pub fn with_length(self, length: Length) -> Self {
         let schedule = match (length, self.schedule) {
@@ -108,8 +108,7 @@ impl TrainConfig {
         Self { length, horizon: length, schedule, ..self }
     }
 
-    /// The config stopped after so many epochs of its horizon, which grows only if it is shorter: how a proxy is
-    /// trained.
+    /// The config stopped after `epochs` epochs, as for a proxy. The horizon stays, unless it is shorter: then it grows to them.
     #[must_use]
     pub fn stopped_after(self, epochs: usize) -> Self {
         let length = Length::Epochs(epochs);
@@ -117,8 +116,8 @@ impl TrainConfig {
         Self { length, horizon, ..self }
     }
 
-    /// The config with another optimiser, at that one's usual learning rate and weight decay, which goes to 0 and acts on what
-    /// it does in the official protocol.
+    /// The config with another optimiser, at its usual learning rate and weight decay. The cosine ends at 0, and weight decay
+    /// acts on the same parameters as in the official protocol.
     #[must_use]
     pub fn with_optimizer(self, optimizer: Optimizer) -> Self {
         if optimizer == self.optimizer {
@@ -131,12 +130,12 @@ impl TrainConfig {
         Self { optimizer, lr, weight_decay, decay, eta_min: 0.0, ..self }
     }
 
-    /// Steps in one pass over `images` images.
+    /// Number of steps in one pass over `images` images.
     pub fn steps_per_epoch(&self, images: usize) -> usize {
         images.div_ceil(self.batch)
     }
 
-    /// Steps in all when trained on `images` images.
+    /// Number of steps of the whole training on `images` images.
     pub fn steps(&self, images: usize) -> usize {
         self.length.steps(self.steps_per_epoch(images))
     }
@@ -210,7 +209,7 @@ pub struct Settings {
     pub stem: Stem,
     /// Side of stored and of training images, in pixels.
     pub image_size: usize,
-    /// In what precision convolutions compute.
+    /// Precision in which convolutions compute.
     #[serde(default)]
     pub precision: Precision,
     /// Validation: shorter side resized to this, then the centre cropped. `None` squashes the whole
@@ -231,7 +230,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The network of a student or proxy that tells `classes` classes apart.
+    /// The network of a student or proxy for `classes` classes.
     pub fn model(&self, classes: usize) -> ModelConfig {
         let choices = Choices { width: self.width, stem: self.stem };
         ModelConfig {
@@ -265,8 +264,8 @@ impl Settings {
 }
 
 impl Preset {
-    /// Seeds that a comparison takes where nobody says how many: five where a student is trained in seconds or minutes, as three
-    /// find a true difference of six points in four of ten cases only (docs/statistics.md).
+    /// Default number of seeds of a comparison: five where a student is trained in seconds or minutes, because three find a true
+    /// difference of six points in only four of ten cases (docs/statistics.md).
     pub fn repeats(self) -> usize {
         match self {
             Self::Small | Self::Dc => 5,

@@ -3,7 +3,7 @@
 use crate::kernel::dynamics::COLUMNS;
 use crate::score::{Dynamics, ScoreError};
 
-/// What rows of [`dynamics`](crate::kernel::dynamics::dynamics) say that came back from the device.
+/// Training dynamics from the rows of [`dynamics`](crate::kernel::dynamics::dynamics), read back from the device.
 ///
 /// # Errors
 /// [`ScoreError::NotFinite`] for the first row whose logits give no finite EL2N.

@@ -16,7 +16,7 @@ pub enum TrainError {
     /// The views cannot be made.
     #[error(transparent)]
     Augment(#[from] AugmentError),
-    /// An image cannot be had.
+    /// An image cannot be read.
     #[error(transparent)]
     Data(#[from] DataError),
     /// There is nothing to train on.
@@ -28,9 +28,9 @@ pub enum TrainError {
     /// The loss is not a number any more.
     #[error("the loss became {loss} by step {step}; lower `lr`")]
     Diverged {
-        /// Steps made.
+        /// Number of steps made.
         step: usize,
-        /// The loss read.
+        /// The loss that was read.
         loss: f32,
     },
 }

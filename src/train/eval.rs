@@ -1,4 +1,4 @@
-//! Accuracy of a trained network on images it has not seen.
+//! Accuracy of a trained network on a labelled set.
 
 use std::collections::BTreeMap;
 
@@ -12,12 +12,12 @@ use crate::device::{read, upload};
 use crate::model::Network;
 use crate::random::{Purpose, permutation};
 
-/// Source of mean and variance for a network's BatchNorms while it is evaluated. Others have no such choice.
+/// Source of mean and variance for a network's BatchNorms while it is evaluated. It makes no difference to other networks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Statistics {
-    /// From training, as a network is used.
+    /// The running statistics from training, as in normal use.
     Running,
-    /// From each batch of the images it is asked about, drawn from all classes: what the network would say if its running
+    /// The statistics of each evaluated batch, drawn from all classes. This shows what the network would answer if its running
     /// statistics were those of these images.
     Batch,
 }
@@ -25,24 +25,24 @@ pub enum Statistics {
 /// Correct answers of a network on a labelled set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evaluation {
-    /// Images seen.
+    /// Number of images evaluated.
     pub images: usize,
-    /// Images whose class has the largest logit.
+    /// Number of images whose class has the largest logit.
     pub top1: usize,
-    /// Images whose class is among the five largest logits; equal to `images` below six classes.
+    /// Number of images whose class is among the five largest logits; equal to `images` below six classes.
     pub top5: usize,
-    /// For each class: images seen and images right (top-1).
+    /// For each class: number of images evaluated, and number of them right (top-1).
     pub per_class: Vec<(usize, usize)>,
     /// The class with the largest logit, for every image in the order of the set.
     pub answers: Vec<u32>,
 }
 
-/// Two classes, and how often each was taken for which.
+/// Two classes, and the number of times each was taken for either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Confusion {
     /// The two classes, the lower number first.
     pub classes: [u32; 2],
-    /// `counts[i][j]`: images of `classes[i]` that were taken for `classes[j]`.
+    /// `counts[i][j]`: number of images of `classes[i]` that were taken for `classes[j]`.
     pub counts: [[usize; 2]; 2],
 }
 
@@ -65,7 +65,7 @@ impl Evaluation {
     }
 
     /// The pair of classes that is mixed up most often, in either direction; of equal pairs the first. `None` when
-    /// nothing was mixed up. `labels` are those of the images seen.
+    /// no classes were mixed up. `labels` are those of the images evaluated.
     pub fn most_confused(&self, labels: &[u32]) -> Option<Confusion> {
         let mut counts: BTreeMap<[u32; 2], usize> = BTreeMap::new();
         for (&label, &answer) in labels.iter().zip(&self.answers).filter(|(label, answer)| label != answer) {
@@ -109,7 +109,7 @@ impl Evaluation {
 /// Evaluates a network on a set, in batches of up to `batch` whole images without augmentation.
 ///
 /// # Errors
-/// [`TrainError::Device`] when the device does not answer, [`TrainError::Data`] when an image cannot be had.
+/// [`TrainError::Device`] when the device does not answer, [`TrainError::Data`] when an image cannot be read.
 pub async fn evaluate(
     network: &Network,
     on: &Device,
@@ -143,7 +143,7 @@ pub async fn evaluate(
 /// Logits of whole images in evaluation mode.
 ///
 /// # Errors
-/// [`DataError`] when an image cannot be had.
+/// [`DataError`] when an image cannot be read.
 pub(crate) fn eval_logits(
     network: &mut Network,
     device: &Device,

@@ -1,5 +1,5 @@
-//! What students are asked in the end: the validation images as they are; the same with the statistics that they have
-//! themselves; and the same at the sharpness of a tile.
+//! The final evaluation of students: on the validation images as they are; on the same with BatchNorm statistics taken from
+//! these images; and on the same blurred to the sharpness of a tile.
 
 use burn::tensor::Device;
 
@@ -9,36 +9,36 @@ use crate::augment::Normalise;
 use crate::data::{DataError, Grid, ImageSet, Source, blurred};
 use crate::model::Network;
 
-/// Images of a batch.
+/// Number of images in a batch.
 const BATCH: usize = 250;
 
-/// Images of more bytes are not blurred: that takes as much memory again.
+/// Size of a set in bytes above which it is not blurred, since the blurred copy takes as much memory again.
 const MAX_BLURRED_BYTES: u64 = 1 << 30;
 
-/// Validation images, and the same as soft as the smallest tile that one of the students has learned from. Students of
-/// composites see images of another sharpness, and of other means and variances, than they are asked about; the answers tell
-/// what of a loss is that, and what was not learned.
+/// Validation images, and a copy of them blurred to the sharpness of the smallest tile that a student was trained on. The
+/// images in composites differ from validation images in sharpness, mean and variance; the three results show how much of a
+/// loss in accuracy comes from that difference and how much was not learned.
 pub struct Evaluator<'a> {
     sharp: &'a dyn Source,
     at_tile_size: Option<ImageSet>,
 }
 
-/// A student's answers.
+/// The three results of a student.
 pub struct Answers {
-    /// On the images as they are.
+    /// Result on the images as they are.
     pub sharp: Evaluation,
-    /// On the images as they are, BatchNorm taking mean and variance from them; none of a network without BatchNorm, whose
-    /// answers would be the same.
+    /// Result on the images as they are, with BatchNorm's mean and variance taken from them; `None` for a network without
+    /// BatchNorm, whose result would be the same.
     pub adapted: Option<Evaluation>,
-    /// On the blurred ones; none where no student learns from tiles, or the images are too many to be held twice.
+    /// Result on the blurred images; `None` where no student is trained on tiles, or the images are too many to be held twice.
     pub at_tile_size: Option<Evaluation>,
 }
 
 impl<'a> Evaluator<'a> {
-    /// For students that learn from stored images of these grids.
+    /// An evaluator for students that are trained on stored images of these grids.
     ///
     /// # Errors
-    /// [`DataError`] when an image cannot be had.
+    /// [`DataError`] when an image cannot be read.
     pub fn new(sharp: &'a dyn Source, grids: impl IntoIterator<Item = Grid>) -> Result<Self, DataError> {
         let finest = grids.into_iter().filter(|grid| grid.tiles() > 1).max_by_key(|grid| grid.tiles());
         let fits = ImageSet::bytes_of(sharp.len() as u64, sharp.side()) <= MAX_BLURRED_BYTES;
@@ -54,10 +54,10 @@ impl<'a> Evaluator<'a> {
         self.sharp.labels()
     }
 
-    /// Asks a student.
+    /// Evaluates a student.
     ///
     /// # Errors
-    /// [`TrainError`] when the device does not answer or an image cannot be had.
+    /// [`TrainError`] when the device does not answer or an image cannot be read.
     pub async fn ask(&self, network: &Network, device: &Device) -> Result<Answers, TrainError> {
         let ask = |set, statistics| evaluate(network, device, set, &Normalise::IMAGENET, BATCH, statistics);
         let sharp = ask(self.sharp, Statistics::Running).await?;
@@ -88,10 +88,10 @@ mod tests {
     const SIDE: u32 = 16;
     const CLASSES: usize = 4;
     const LR: f64 = 0.003;
-    /// Deviation of the texture, in levels.
+    /// Standard deviation of the texture, in levels of 0 to 255.
     const GRAIN: f64 = 20.0;
 
-    /// Images of stripes, by whose direction one tells the class, under a texture as fine as pixels are.
+    /// Images of stripes, whose direction is the class, under a texture as fine as single pixels.
     fn textured(count: usize, part: u32) -> ImageSet {
         let mut pixels = Vec::new();
         let labels: Vec<u32> = (0..count as u32).map(|image| image % CLASSES as u32).collect();
@@ -115,8 +115,8 @@ mod tests {
         ModelConfig { network, classes: CLASSES, image_size: SIDE as usize, precision }
     }
 
-    /// Top-1 of a student that has learned from images as soft as a tile, on sharp ones: plain, and with the statistics of
-    /// these images.
+    /// Top-1 accuracy on sharp images of a student trained on images as blurred as a tile: with the running statistics, and
+    /// with the statistics of these images.
     fn plain_and_adapted(architecture: Architecture) -> (f64, f64) {
         let settings = Preset::Small.settings();
         let model = model(architecture);

@@ -1,9 +1,9 @@
 //! Train: one loop of our own for native and wasm, written for a cohort of students.
 //!
-//! A [`Student`] is a resumable object: it advances some steps and can be put aside. A GPU, or the one
-//! thread of a browser, has a [`Cohort`] of them, which make their steps together where that pays, else in turns; on a CPU
-//! the surface gives each core one student. Nothing here reads a device inside a step: losses are gathered on the
-//! device and read once in [`READ_EVERY`] steps, which also bounds a browser's queue.
+//! A [`Student`] is a resumable object: it advances some steps and can be saved. A GPU, or the one thread of a browser, has a
+//! [`Cohort`] of them, which make their steps together where that is faster, otherwise in turns; on a CPU each core has one
+//! student. Nothing here reads a device inside a step: losses are gathered on the device and read once in [`READ_EVERY`]
+//! steps, which also bounds a browser's queue.
 
 mod batch;
 mod checkpoint;

@@ -1,4 +1,4 @@
-//! The optimisers, as PyTorch makes their steps.
+//! The optimisers, with the same steps as PyTorch's.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ const BETAS: [f64; 2] = [0.9, 0.999];
 const EPSILON: f64 = 1e-8;
 const MOMENTUM: f64 = 0.9;
 
-/// An optimiser and what it keeps of each parameter.
+/// An optimiser and its state for each parameter.
 pub(super) struct OptimizerState {
     optimizer: Optimizer,
     weight_decay: f64,
@@ -24,7 +24,7 @@ pub(super) struct OptimizerState {
     kept: HashMap<ParamId, Kept>,
 }
 
-/// The optimiser's state of a parameter, as vectors.
+/// The optimiser's state for one parameter, as vectors.
 #[expect(
     clippy::large_enum_variant,
     reason = "one run holds one kind only, and a box would be allocated each step"
@@ -48,12 +48,12 @@ impl OptimizerState {
         network.map(&mut Step { state: self, gradients, rate })
     }
 
-    /// Steps made.
+    /// Number of steps made.
     pub(super) fn steps(&self) -> i32 {
         self.steps
     }
 
-    /// The state of a parameter, in a fixed order; nothing before its first step.
+    /// The state of a parameter, in a fixed order; empty before its first step.
     pub(super) fn kept(&self, id: ParamId) -> Vec<Tensor<1>> {
         match self.kept.get(&id) {
             None => Vec::new(),
@@ -62,8 +62,8 @@ impl OptimizerState {
         }
     }
 
-    /// Takes what [`kept`](Self::kept) gave after that many steps. `false`, with nothing changed, when there are
-    /// not as many tensors of a parameter as this optimiser keeps.
+    /// Restores the state that [`kept`](Self::kept) returned after `steps` steps. Returns `false`, with nothing changed, when a
+    /// parameter does not have as many tensors as this optimiser keeps.
     pub(super) fn restore(&mut self, steps: i32, kept: Vec<(ParamId, Vec<Tensor<1>>)>) -> bool {
         let one = |(id, tensors): (ParamId, Vec<Tensor<1>>)| {
             let kept = match self.optimizer {

@@ -1,4 +1,4 @@
-//! A student without its network: its batches, its steps, its curve.
+//! Progress of a student's training, without its network: the batches, the steps made and the training curve.
 
 use std::sync::Arc;
 
@@ -18,20 +18,20 @@ use crate::model::ModelConfig;
 /// A point of a training curve.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CurvePoint {
-    /// Optimiser steps made.
+    /// Number of optimiser steps made.
     pub step: usize,
-    /// Mean training loss since the point before, in nats.
+    /// Mean training loss since the previous point, in nats.
     pub loss: f32,
 }
 
-/// The task of a student, the steps it has made, and its losses.
+/// Progress of a student's training: its task, the steps it has made, and its losses.
 pub struct Progress {
     pub(super) model: ModelConfig,
     pub(super) config: TrainConfig,
     pub(super) batches: Batches,
-    /// The images, where the device cuts the views.
+    /// The images on the device, where the device cuts the views.
     pub(super) resident: Option<Arc<Resident>>,
-    /// The batch of the next step, when it is made already.
+    /// The batch of the next step, if it has been made already.
     pub(super) next: Option<Result<Batch, DataError>>,
     pub(super) device: Device,
     pub(super) step: usize,
@@ -40,7 +40,8 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// A progress from its beginning. Images that one of `others` has brought to the device lie there once for both.
+    /// The progress of a student that has made no step yet. If one of `others` has already copied the same images to the
+    /// device, both share that copy.
     pub(super) fn new<'a>(
         others: impl IntoIterator<Item = &'a Self>,
         model: &ModelConfig,
@@ -73,7 +74,7 @@ impl Progress {
         })
     }
 
-    /// `true` where the images of a task lie on a device for this student, normalised alike.
+    /// `true` where this student has the images of `task` on `device`, with the same normalisation.
     fn has_on(&self, device: &Device, task: &Task) -> bool {
         let own = self.task();
         self.resident.is_some()
@@ -82,12 +83,12 @@ impl Progress {
             && own.normalise == task.normalise
     }
 
-    /// Steps made.
+    /// Number of steps made.
     pub fn steps_made(&self) -> usize {
         self.step
     }
 
-    /// Steps to make in all.
+    /// Number of steps in the whole training.
     pub fn steps(&self) -> usize {
         self.steps
     }
@@ -97,7 +98,7 @@ impl Progress {
         self.step >= self.steps
     }
 
-    /// Images in a full batch.
+    /// Number of images in a full batch.
     pub fn batch(&self) -> usize {
         self.config.batch.min(self.task().images.len())
     }
@@ -112,24 +113,25 @@ impl Progress {
         self.batches.task()
     }
 
-    /// The batch of the step to come.
+    /// The batch of the next step.
     ///
     /// # Errors
-    /// [`DataError`] when an image of it cannot be had.
+    /// [`DataError`] when an image of the batch cannot be read.
     pub(super) fn take_batch(&mut self) -> Result<Batch, DataError> {
         self.next.take().unwrap_or_else(|| self.batches.batch(self.step))
     }
 
-    /// The learning rate of the step to come.
+    /// The learning rate of the next step.
     pub(super) fn learning_rate(&self) -> f64 {
         let per_epoch = self.config.steps_per_epoch(self.task().images.len());
         self.config.learning_rate(self.step, self.step / per_epoch, per_epoch)
     }
 
-    /// Adds a point to the curve: the losses of the last `steps` steps, as the share of each sample in them.
+    /// Adds a point to the curve: the mean loss of the last `steps` steps. `shares` holds each sample's share of the loss of
+    /// its step.
     ///
     /// # Errors
-    /// [`TrainError::Diverged`] when their sum is no number.
+    /// [`TrainError::Diverged`] when the mean is not a finite number.
     pub(super) fn note(&mut self, shares: &[f32], steps: usize) -> Result<(), TrainError> {
         let loss = shares.iter().sum::<f32>() / steps as f32;
         if !loss.is_finite() {
@@ -140,8 +142,8 @@ impl Progress {
     }
 }
 
-/// Labels that the loss compares a batch's logits with: both labels of mixed views, weighed so that the shares of all samples
-/// add up to the mean. `labels` are those of all images of the task.
+/// Labels that the loss compares a batch's logits with: both labels of a mixed view, weighted so that the shares of all
+/// samples add up to the mean loss of the batch. `labels` are those of all images of the task.
 pub(super) fn targets(batch: &Batch, labels: &[u32]) -> Vec<Target> {
     let label = |place: usize| labels[batch.images[place] as usize];
     let count = batch.images.len();

@@ -1,4 +1,4 @@
-//! The proxy: a network trained on the full training set, whose answers score every sample.
+//! The proxy: a network trained on the full training set, whose outputs score every sample.
 
 use std::sync::Arc;
 
@@ -26,8 +26,8 @@ use crate::score::{ScoreError, TrainingLog};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ScoringPass {
-    /// The training pass itself: augmented views, batch statistics, the weights of that moment. What CCS
-    /// and the code of the paper's group record; it costs nothing.
+    /// The training pass itself: augmented views, batch statistics, the weights of that moment. CCS and the code
+    /// of the paper's group record the same; it costs no further pass.
     #[default]
     Train,
     /// A pass over the whole images after each epoch, in evaluation mode, as in data_diet.
@@ -53,15 +53,15 @@ pub enum ProxyError {
     /// The proxy cannot be trained.
     #[error(transparent)]
     Train(#[from] TrainError),
-    /// Its answers cannot be recorded.
+    /// The proxy's outputs cannot be recorded.
     #[error(transparent)]
     Score(#[from] ScoreError),
-    /// It cannot be put aside, or go on.
+    /// The proxy cannot be saved or continued.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
 }
 
-/// A proxy in training, and the log of its answers.
+/// A proxy in training, and the log of its outputs.
 pub struct Proxy {
     student: Student,
     device: Device,
@@ -96,8 +96,8 @@ impl Proxy {
 
     /// A fresh proxy. `config.length` should be whole epochs: each is recorded.
     ///
-    /// Its weights, order and views come of a seed of its own ([`Purpose::Proxy`]), so that it has nothing in common with a
-    /// student of the same `seed` which is trained on what it chose.
+    /// Its weights, order and views come from a seed of its own ([`Purpose::Proxy`]), so that it is independent of a student
+    /// with the same `seed` that is trained on the images it chose.
     ///
     /// # Errors
     /// [`ProxyError`] when there is no image or no such network.
@@ -118,7 +118,7 @@ impl Proxy {
         Ok(Self { student, device: device.clone(), when, log, softmax: None, pending, per_epoch, classes })
     }
 
-    /// Keeps the whole softmax of every sample from here on: a float for each sample, class and epoch.
+    /// Keeps the whole softmax of every sample from now on, which takes a float for each sample, class and epoch.
     pub fn keep_softmax(&mut self) {
         let (epochs, samples) = (self.log.epochs() as usize, self.log.samples() as usize);
         self.softmax = Some(SoftmaxLog::new(epochs, samples, self.classes));
@@ -144,12 +144,12 @@ impl Proxy {
         &self.log
     }
 
-    /// Gives the log away.
+    /// Turns the proxy into its log.
     pub fn into_log(self) -> TrainingLog {
         self.log
     }
 
-    /// Makes up to [`READ_EVERY`] steps, then reads and records what they answered.
+    /// Makes up to [`READ_EVERY`] steps, then reads and records their outputs.
     ///
     /// # Errors
     /// [`ProxyError`] when the device fails, the loss diverges or a logit is not a number.
@@ -157,10 +157,10 @@ impl Proxy {
         self.advance_by(READ_EVERY).await
     }
 
-    /// Makes up to `steps` steps, at most [`READ_EVERY`] of them, then reads and records what they answered.
+    /// Makes up to `steps` steps, at most [`READ_EVERY`] of them, then reads and records their outputs.
     ///
     /// # Errors
-    /// As [`advance`](Self::advance).
+    /// The errors of [`advance`](Self::advance).
     pub async fn advance_by(&mut self, steps: usize) -> Result<(), ProxyError> {
         for _ in 0..steps.min(READ_EVERY) {
             if self.student.finished() {
@@ -182,7 +182,7 @@ impl Proxy {
         self.record_pending().await
     }
 
-    /// The proxy and its log as bytes, to go on in another process.
+    /// Saves the proxy and its log as bytes, to continue in another process.
     ///
     /// # Errors
     /// [`ProxyError`] when the device fails.
@@ -192,14 +192,14 @@ impl Proxy {
         Ok(self.student.checkpoint_with(&[(self.log_name(), &log)]).await?)
     }
 
-    /// Goes on from a checkpoint of a proxy made with the same model, config, task, moment and seed: its log ends
-    /// as that of an uninterrupted run.
+    /// Continues from a checkpoint of a proxy made with the same model, config, task, scoring pass and seed; the final log is
+    /// that of an uninterrupted run.
     ///
     /// # Errors
-    /// [`ProxyError::Checkpoint`] for bytes that are no such checkpoint.
+    /// [`ProxyError::Checkpoint`] for bytes that are not such a checkpoint.
     pub fn restore(&mut self, bytes: &[u8]) -> Result<(), ProxyError> {
         let name = self.log_name();
-        // Looked at before anything is changed.
+        // Checked before anything is changed.
         let file = safetensors::SafeTensors::deserialize(bytes).map_err(CheckpointError::from)?;
         let log = file.tensor(name).map_err(|_| CheckpointError::OtherRun)?;
         let log = TrainingLog::from_bytes(log.data())?;
@@ -215,7 +215,7 @@ impl Proxy {
         Ok(())
     }
 
-    /// The name of the log in a checkpoint: answers of one moment do not go on with those of another.
+    /// Name of the log in a checkpoint. It differs between scoring passes, so that a log of one is not continued with the other.
     fn log_name(&self) -> &'static str {
         match self.when {
             ScoringPass::Train => "log.train",
@@ -223,7 +223,7 @@ impl Proxy {
         }
     }
 
-    /// One transfer for all pending batches of an epoch, and one for their logits where these are kept.
+    /// Reads and records the pending batches of an epoch: one transfer for all, and one for their logits where these are kept.
     async fn record_pending(&mut self) -> Result<(), ProxyError> {
         let mut pending = std::mem::take(&mut self.pending).into_iter().peekable();
         while let Some(Pending { epoch, mut images, rows, logits }) = pending.next() {
@@ -340,7 +340,7 @@ mod tests {
             .expect("a valid proxy")
     }
 
-    /// The seed that a proxy draws with.
+    /// The seed that a proxy draws from.
     fn own(seed: u64) -> u64 {
         seed_for(seed, Purpose::Proxy)
     }
@@ -422,7 +422,7 @@ mod tests {
         let first = proxy.student.step().expect("memory does not fail").images.to_vec();
         let step = student.step().expect("memory does not fail");
         assert_ne!(first, step.images, "the order of the first epoch");
-        // What decides the views is in the fingerprint of a run.
+        // The options that decide the views are part of the fingerprint of a run.
         let aside = block_on(proxy.student.checkpoint()).expect("the CPU answers");
         assert!(matches!(student.restore(&aside), Err(CheckpointError::OtherRun)));
     }

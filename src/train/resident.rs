@@ -1,5 +1,5 @@
-//! A training set that lies on a GPU, and the views that are cut there: what plans, sets and normalisation are in the kernel's
-//! numbers.
+//! A training set in a GPU's memory, and the views that are cut there: converts plans, sets and normalisation to the numbers
+//! that the kernel reads.
 
 use burn::tensor::{DType, Device, Tensor};
 
@@ -7,15 +7,15 @@ use crate::augment::{Normalise, View};
 use crate::data::{DataError, Rect, Source};
 use crate::kernel::views::{BUFFER, Stored, WORDS, packed, word};
 
-/// A set on a GPU, and how it is normalised.
+/// A set on a GPU, with its normalisation.
 #[derive(Clone, Debug)]
 pub(crate) struct Resident(Stored);
 
 impl Resident {
-    /// Brings a set to a GPU, unless it is too large to lie there: then its batches are made on the host and stream in.
+    /// Copies a set to a GPU. `None` where it is too large: then its batches are made on the host and copied one by one.
     ///
     /// # Errors
-    /// [`DataError`] when an image cannot be had.
+    /// [`DataError`] when an image cannot be read.
     pub(crate) fn new(
         source: &dyn Source,
         normalise: &Normalise,
@@ -46,8 +46,8 @@ impl Resident {
         self.views_into(batch, 0, &[views], device)
     }
 
-    /// The views of some students' batches, one after the other, in `batch` `[N, side, side, 3]` from its image
-    /// `first_view` on, and what stood in the rest of it. Nothing else may hold on to `batch`.
+    /// Writes the views of some students' batches, one after the other, into `batch` `[N, side, side, 3]` from image
+    /// `first_view` on, and returns it; its other images stay as they are. Nothing else may hold a reference to `batch`.
     pub(crate) fn views_into(
         &self,
         batch: Tensor<4>,
@@ -66,7 +66,7 @@ impl Resident {
     }
 }
 
-/// A view as the kernel reads it, with `before` views before its batch.
+/// A view as the kernel reads it; `before` is the number of views before its batch.
 fn words(view: &View, side: u32, before: u32) -> [u32; WORDS] {
     let mut words = [0; WORDS];
     let mut rect = |at: usize, Rect { x, y, width, height }: Rect| {
@@ -93,7 +93,7 @@ fn words(view: &View, side: u32, before: u32) -> [u32; WORDS] {
     words
 }
 
-/// Writes how many strips there are, and of each where it begins and where it comes from.
+/// Writes the number of strips, then for each strip its beginning and its source.
 fn strips(words: &mut [u32], runs: impl Iterator<Item = (u32, u32)>) {
     let (count, places) = words.split_first_mut().expect("a place for the number of strips");
     let mut begin = 0;

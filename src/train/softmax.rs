@@ -1,6 +1,6 @@
-//! The whole softmax of every sample in every epoch, for sets that are small enough to look at it.
+//! The whole softmax of every sample in every epoch, for small sets.
 
-/// A proxy's softmax of every sample, class by class. The training log keeps a few numbers of it.
+/// A proxy's softmax of every sample, class by class. The training log itself keeps only a few numbers of it.
 #[derive(Clone, Debug)]
 pub struct SoftmaxLog {
     samples: usize,
@@ -20,7 +20,7 @@ impl SoftmaxLog {
         Self { samples, classes, epochs: vec![Epoch::default(); epochs] }
     }
 
-    /// Records the logits of some samples, each of which comes once in an epoch.
+    /// Records the logits of some samples. Each sample comes once in an epoch.
     pub(super) fn record(&mut self, epoch: u32, samples: &[u32], logits: &[f32]) {
         let (count, classes) = (self.samples, self.classes);
         let Epoch { probabilities, recorded } = &mut self.epochs[epoch as usize];
@@ -35,8 +35,8 @@ impl SoftmaxLog {
         }
     }
 
-    /// Probabilities `[samples, classes]` of an epoch, when all samples were recorded in it: not so before its end, nor
-    /// for the epochs before a run was put aside.
+    /// Probabilities `[samples, classes]` of an epoch, when all samples were recorded in it. `None` before its end, and for
+    /// epochs before a run was interrupted.
     pub fn epoch(&self, epoch: u32) -> Option<&[f32]> {
         let epoch = self.epochs.get(epoch as usize)?;
         (epoch.recorded == self.samples).then_some(&epoch.probabilities)

@@ -19,12 +19,12 @@ use crate::kernel::read_all;
 use crate::model::{ModelConfig, Network};
 use crate::parallel::both;
 
-/// Steps between two readings of the device.
+/// Number of steps between two readings of the device.
 pub const READ_EVERY: usize = 16;
 
-/// One step of training, its numbers still on the device.
+/// One step of training; its numbers are still on the device.
 pub struct Step<'a> {
-    /// The epoch it belongs to, from 0.
+    /// The epoch that the step belongs to, from 0.
     pub epoch: usize,
     /// The images of the batch.
     pub images: &'a [u32],
@@ -32,7 +32,8 @@ pub struct Step<'a> {
     pub logits: Tensor<2>,
 }
 
-/// One network in training: advance it some steps, put it aside, go on. It is its [`Progress`] and the network that takes it.
+/// One network in training, which can be advanced some steps, saved and continued: the network, its optimiser and its
+/// [`Progress`].
 pub struct Student {
     pub(super) progress: Progress,
     pub(super) network: Network,
@@ -52,8 +53,7 @@ impl Deref for Student {
 }
 
 impl Student {
-    /// A network with fresh weights. `seed` decides weights, order and views; the device is the plain
-    /// one, without autodiff.
+    /// A student with fresh weights. `seed` decides weights, order and views; the device is the plain one, without autodiff.
     ///
     /// # Errors
     /// [`TrainError`] when there is no image or no such network.
@@ -67,10 +67,10 @@ impl Student {
         Self::beside([], model, config, task, seed, device)
     }
 
-    /// As [`new`](Self::new), beside others: images that one of them has brought to the device lie there once for both.
+    /// As [`new`](Self::new), but if one of `others` has already copied the same images to the device, both share that copy.
     ///
     /// # Errors
-    /// The same as of [`new`](Self::new).
+    /// The errors of [`new`](Self::new).
     pub fn beside<'a>(
         others: impl IntoIterator<Item = &'a Progress>,
         model: &ModelConfig,
@@ -97,7 +97,7 @@ impl Student {
     /// the next batch.
     ///
     /// # Errors
-    /// [`TrainError::Data`] when an image of the batch cannot be had; the step is then not made, and may be tried again.
+    /// [`TrainError::Data`] when an image of the batch cannot be read; the step is then not made, and may be tried again.
     ///
     /// # Panics
     /// When the student is [`finished`](Progress::finished).
@@ -126,7 +126,7 @@ impl Student {
     /// Makes up to `steps` steps and then reads the losses from the device.
     ///
     /// # Errors
-    /// [`TrainError`] when an image cannot be had, the device fails or the loss is not finite.
+    /// [`TrainError`] when an image cannot be read, the device fails or the loss is not finite.
     pub async fn advance(&mut self, steps: usize) -> Result<(), TrainError> {
         for _ in 0..steps.min(self.steps - self.step) {
             self.step()?;
@@ -149,7 +149,7 @@ impl Student {
     }
 }
 
-/// The views of a batch where the network is, `[B, H, W, 3]`.
+/// The views of a batch on the network's device, `[B, H, W, 3]`.
 fn input(batch: Batch, resident: Option<&Resident>, device: &Device) -> Tensor<4> {
     match (batch.pixels, resident) {
         (Some(pixels), _) => upload::floats(pixels, &device.clone().autodiff()),
@@ -158,7 +158,8 @@ fn input(batch: Batch, resident: Option<&Resident>, device: &Device) -> Tensor<4
     }
 }
 
-/// A step of S students' networks, stacked in one; the logits and every sample's share of the loss, off the autodiff graph.
+/// Makes one step of S students' networks, stacked in one; returns the logits and every sample's share of the loss, off the
+/// autodiff graph.
 pub(super) fn learn(
     network: &mut Network,
     optimizer: &mut OptimizerState,

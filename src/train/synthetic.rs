@@ -1,4 +1,4 @@
-//! A student to be timed: it trains on random pixels for as long as one likes.
+//! A student for timing, which trains on random pixels without end.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! A trial of a device: how long a training step takes there, for a choice between two.
+//! A trial of a device: measures the time of a training step, to choose between two devices.
 
 use burn::tensor::Device;
 
@@ -6,7 +6,7 @@ use super::{TrainError, synthetic_student};
 use crate::device::Precision;
 use crate::model::{ModelConfig, NetworkKind};
 
-/// Steps that a trial times.
+/// Number of steps that a trial times.
 const STEPS: usize = 3;
 
 /// The student of a trial: the network that a page trains, on a batch that keeps a software adapter busy for less than a
@@ -22,9 +22,9 @@ const BATCH: usize = 32;
 /// Seconds of the quickest of three training steps on a device, by a `clock` of seconds since any moment. A step
 /// before them, in which a GPU compiles its kernels, does not count.
 ///
-/// The trial ends at the first step that took longer than `enough`, if it is known what a better device takes. It says
-/// which of two devices that are far apart is faster, and no more: its steps are few and its network is small. The device is
-/// the plain one, without autodiff.
+/// The trial ends at the first step that took longer than `enough` seconds, if the time of a better device is known. It can
+/// only tell apart two devices of very different speed: its steps are few and its network is small. The device is the plain
+/// one, without autodiff.
 ///
 /// # Errors
 /// [`TrainError`] when the device fails.

@@ -42,7 +42,7 @@ impl BatchNorm {
     }
 }
 
-/// What follows the normalisation of a block.
+/// Operations after the normalisation of a block.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Then {
     /// Added before the ReLU.

@@ -47,7 +47,7 @@ impl Conv {
         Self { weight, bias: None, stride, padding: kernel / 2, precision: init.precision() }
     }
 
-    /// Rows or columns of the output, from those of the images.
+    /// Number of rows or columns of the output for images with `length` rows or columns.
     pub(super) fn output(&self, length: usize) -> usize {
         (length + 2 * self.padding - self.weight.dims()[2]) / self.stride + 1
     }

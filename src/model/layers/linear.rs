@@ -24,10 +24,10 @@ impl Linear {
     }
 
     pub(crate) fn forward(&self, x: Tensor<2>, mode: Mode) -> Tensor<2> {
-        // A convolution of images of one pixel: our kernels, and no other product is linked for this one.
+        // Computed as a convolution of images of one pixel, so that our own kernels serve and no other matrix product is linked.
         let ([batch, input], [outputs, _]) = (x.dims(), self.weight.dims());
         let (students, weight) = (mode.students(), reshape(self.weight.val(), [outputs, input, 1, 1]));
-        // In full precision always: its products are few, and losses and scores are read from what it says.
+        // Always in full precision: its products are few, and losses and scores depend directly on its result.
         let window = Window { stride: 1, padding: 0, students, precision: Precision::Full };
         let logits = convolution(reshape(x, [batch, 1, 1, input]), weight, self.bias.val(), window);
         reshape(logits, [batch, outputs / students])

@@ -1,18 +1,18 @@
-//! What a pass through a layer is for.
+//! The purpose of a pass through a layer.
 
-/// What a pass is for.
+/// Purpose of a pass, which decides the statistics that BatchNorm normalises by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// Normalises by the statistics of the batch, each student of a stacked network by those of its own images.
+    /// Training: normalises by the statistics of the batch, each student of a stacked network by those of its own images.
     Train { students: usize },
-    /// Normalises by the running statistics.
+    /// Evaluation: normalises by the running statistics.
     Eval,
-    /// Normalises by the statistics of the batch, and leaves the running ones as they are.
+    /// Evaluation by the statistics of the batch; the running ones stay as they are.
     Adapted,
 }
 
 impl Mode {
-    /// Students of a stacked network.
+    /// Number of students in a stacked network.
     pub(super) fn students(self) -> usize {
         match self {
             Self::Train { students } => students,

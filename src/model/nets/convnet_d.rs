@@ -39,8 +39,8 @@ impl Net for ConvNetD {
         side * side * width
     }
 
-    /// As many as the field gives it, log2 side − 2 to the nearest: 3 for 28 and 32 pixels, 4 for 64, 5 for 128, 6 for 224,
-    /// which leaves 2 to 5 pixels a side.
+    /// log2 side − 2, rounded to the nearest whole number, as is usual in the literature: 3 for 28 and 32 pixels, 4 for 64,
+    /// 5 for 128, 6 for 224. This leaves 2 to 5 pixels a side.
     fn depth(side: usize) -> usize {
         let floor = side.ilog2() as usize;
         // log2 side is nearer to the next whole number when side² ≥ 2^(2⌊log2 side⌋ + 1).

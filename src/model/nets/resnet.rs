@@ -10,7 +10,7 @@ use crate::model::layers::{BatchNorm, Conv, Linear, Mode, Then, block, global_av
 use crate::model::net::{Net, Sizes};
 use crate::model::visit::StateVisitor;
 
-/// How a ResNet begins.
+/// First layers of a ResNet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stem {

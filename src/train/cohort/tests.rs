@@ -1,4 +1,4 @@
-//! That students learn together what they learn alone.
+//! Tests that students trained together end with the same numbers as students trained alone.
 
 use burn::tensor::Device;
 use pollster::block_on;

@@ -1,7 +1,7 @@
 //! A numeric check of a device: our operations against the CPU's, which are tested against double precision, and a few
 //! steps of training.
 //!
-//! A GPU driver, a browser or a shader compiler can be silently wrong. This takes a second and says so.
+//! A GPU driver, a browser or a shader compiler can be silently wrong. This check takes a second and finds out.
 
 #[cfg(feature = "flex")]
 mod error;
@@ -23,7 +23,7 @@ use crate::kernel::read_all;
 use crate::model::{ModelConfig, NetworkKind};
 use crate::random::{Purpose, Stream};
 
-/// The findings about a device.
+/// Result of the check of a device.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SelfCheck {
     /// `true` where every number was right and training lowered the loss.
@@ -31,8 +31,8 @@ pub struct SelfCheck {
     /// Largest error: of a loss or its gradient relative to 1 or to the value where that is larger, of another operation
     /// relative to the largest number of its result.
     pub worst_error: f64,
-    /// In mixed precision, the largest error of a convolution's products in units of what they are made of, the root of the
-    /// sum of their squares; 2⁻⁸ is the most that halves explain.
+    /// In mixed precision, the largest error of a convolution's sums of products, in units of the root of the sum of the
+    /// squared products; rounding to 16-bit floats explains up to 2⁻⁸.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worst_product: Option<f64>,
     /// Training loss of a small network before the first step, in nats.
@@ -41,17 +41,17 @@ pub struct SelfCheck {
     pub loss_after: f64,
 }
 
-/// Steps of training in a check.
+/// Number of training steps in a check.
 const STEPS: usize = 12;
 
 /// Errors up to this are rounding: losses and gradients are sums of a few f32 exponentials.
 const TOLERANCE: f64 = 2e-5;
 
-/// Checks `device`, which is the plain one, without autodiff, and can compute in `precision`
-/// ([`Precision::on`]). What only mixed precision has is checked beside all that full precision has.
+/// Checks `device`, which is the plain one, without autodiff, and can compute in `precision` ([`Precision::on`]). For mixed
+/// precision its products are checked in addition to everything that is checked for full precision.
 ///
 /// # Errors
-/// [`CheckError::Device`] when it does not answer; numbers that are wrong are no error but `ok: false`.
+/// [`CheckError::Device`] when it does not answer; wrong numbers are not an error, but give `ok: false`.
 pub async fn self_check(device: &Device, precision: Precision) -> Result<SelfCheck, CheckError> {
     let mut worst_error = 0.0f64;
     for (batch, classes, scale) in [(5, 2, 1.0), (33, 10, 8.0), (70, 129, 30.0)] {

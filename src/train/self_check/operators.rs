@@ -20,10 +20,10 @@ use crate::kernel::update::{AdamW, Sgd, adamw, running, sgd};
 use crate::random::{Purpose, Stream};
 use crate::train::resident::Resident;
 
-/// The numbers of each operation's results, those of one student after those of the other.
+/// The values of each operation's results, those of one student after those of the other.
 type Results = Vec<Vec<f32>>;
 
-/// Students whose operands are drawn; a GPU computes on all of them in one launch, as it trains a cohort.
+/// Number of students whose operands are drawn; a GPU computes on all of them in one launch, as it trains a cohort.
 const STUDENTS: usize = 2;
 
 /// Random operands, the same on every device, of some of the [`STUDENTS`].
@@ -43,7 +43,7 @@ impl<'a> Operand<'a> {
         self.of(shape, |x| x)
     }
 
-    /// The result of `of` on random numbers.
+    /// An operand of this shape whose values are `of` applied to random numbers.
     fn of<const D: usize>(&mut self, mut shape: [usize; D], of: impl Fn(f32) -> f32) -> Tensor<D> {
         let each = shape.iter().product::<usize>();
         let mut all = (0..STUDENTS * each).map(|_| of(self.stream.normal() as f32)).collect::<Vec<f32>>();

@@ -13,7 +13,7 @@ use crate::kernel::cross_entropy::{Target, mixed_cross_entropy};
 use crate::kernel::reshape::reshape;
 use crate::random::{Purpose, Stream};
 
-/// Students that a device computes for: alone, and in the same launches.
+/// Number of students that a device computes for: alone, and in the same launches.
 const STUDENTS: usize = 2;
 
 /// The largest error of a product, in units of [`Sum::squares`](crate::kernel::convolution::reference::Sum)'s root.
@@ -79,12 +79,12 @@ impl Operands {
     }
 }
 
-/// Pixels of a student's output.
+/// Number of pixels of a student's output.
 fn pixels(sizes: &Sizes) -> usize {
     sizes.output()[..3].iter().product()
 }
 
-/// The share of each pixel in its student's loss.
+/// Loss weight of one output pixel.
 fn share(sizes: &Sizes) -> f32 {
     1.0 / pixels(sizes) as f32
 }

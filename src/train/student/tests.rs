@@ -1,4 +1,4 @@
-//! The training loop against PyTorch (`tests/golden/model.py`), and that it can be cut anywhere.
+//! Tests of the training loop against PyTorch (`tests/golden/model.py`), and of stopping and continuing it at any step.
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ pub(in crate::train) fn task(count: usize, augmentation: Augmentation) -> Task {
     Task { images: Arc::new(images), grid: Grid::WHOLE, augmentation, normalise: Normalise::IMAGENET }
 }
 
-/// Every random choice there is: crops, flips and mixed labels.
+/// A policy with every random choice: crops, flips and mixed labels.
 pub(in crate::train) fn lively() -> Augmentation {
     let mix = Some(MixKind::CutMix { alpha: 1.0 });
     Augmentation { crop: Crop::Global { min_scale: 0.25 }, flip: true, cutout: None, mix }
@@ -162,7 +162,7 @@ fn a_student_can_be_put_aside_after_any_step() {
     }
     let points: Vec<usize> = uneven.curve().iter().map(|point| point.step).collect();
     assert_eq!(points, [3, 4, 9, 11]);
-    // What is finished stays as it is.
+    // A finished student does not change.
     block_on(whole.advance(5)).expect("nothing to do");
     assert_eq!((whole.steps_made(), whole.curve().len()), (steps, 1));
 }
@@ -349,13 +349,13 @@ fn a_gpu_trains_a_student_as_the_cpu_does() {
     assert!(error < 1e-3, "losses are {error:e} apart: {on_gpu:?}, {on_cpu:?}");
 }
 
-/// The same steps with products of halves: losses differ by their rounding, and go where they go in full precision. What
-/// one run leaves, the other does not take up.
+/// The same steps with products in mixed precision: losses differ by rounding only, and fall as in full precision. A
+/// checkpoint of one precision is refused by the other.
 #[test]
 #[cfg(feature = "wgpu")]
 fn mixed_precision_trains_a_student_as_full_precision_does() {
     let Some((gpu, _)) = crate::device::testing::matrix_units() else { return };
-    // AdamW's first step goes by the signs of gradients only, and a ResNet of such small images has many near zero.
+    // AdamW's first step depends only on the signs of gradients, and a ResNet on such small images has many near zero.
     for (architecture, optimizer, steps, tolerance) in [
         (Architecture::ConvNet, Optimizer::AdamW, 12, 1e-3),
         (Architecture::ResNet18, Optimizer::Sgd, 5, 1e-2),
