@@ -31,7 +31,7 @@ mod tests {
         assert_eq!(flags(text), told);
     }
 
-    /// Every option that a message of the core names is one of the program's.
+    /// Every option that a message of the core names is one of the program's. The dataset card is none: it speaks of Python.
     #[test]
     fn the_core_names_only_options_that_there_are() {
         let src = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -41,11 +41,14 @@ mod tests {
             "score", "train",
         ] {
             for file in walkdir::WalkDir::new(src.join(part)).into_iter().filter_map(Result::ok) {
-                if file.path().extension().is_none_or(|extension| extension != "rs") {
+                if file.path().extension().is_none_or(|extension| extension != "rs")
+                    || file.file_name() == "card.rs"
+                {
                     continue;
                 }
                 let text = std::fs::read_to_string(file.path()).expect("a source file");
-                let messages = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+                let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+                let messages = code.lines().filter(|line| !line.trim_start().starts_with("//"));
                 for word in messages.flat_map(|line| line.split('`').skip(1).step_by(2)) {
                     let is_name = word.chars().all(|c| c.is_ascii_lowercase() || c == '-');
                     if is_name && !word.is_empty() {
