@@ -5,7 +5,7 @@ use super::prune::{self, Chooser};
 use super::request::CompareRequest;
 use super::score::{self, Scored};
 use super::views::unlike_views;
-use super::{Dataset, PipelineError, findings, overrides, pictures};
+use super::{Dataset, PipelineError, findings, pictures};
 use crate::combine::source_set_hash;
 use crate::device::{DeviceChoice, Opened};
 use crate::evaluate::Method;
@@ -223,7 +223,7 @@ impl<'a> Plan<'a> {
         ));
         let jobs = cells.iter().map(|cell| cell.job(&self.request.common));
         let jobs = jobs.collect::<Result<Vec<Job>, PipelineError>>()?;
-        let model = overrides::model(settings, self.data.classes.len());
+        let model = settings.model(self.data.classes.len());
         let (keep, val) = (Some((out, STUDENTS)), &self.data.val.images);
         let trained = train_all(jobs, keep, &model, settings.student, val, opened, observer)?;
         Ok(trained.into_iter().map(|trained| trained.outcome).collect())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::cell::{StoredImages, setting};
 use super::request::EvaluateRequest;
 use super::views::ViewRequest;
-use super::{Dataset, PipelineError, overrides};
+use super::{Dataset, PipelineError};
 use crate::data::{Grid, ImageSet};
 use crate::device::Opened;
 use crate::report::{Cost, MethodResult, Report};
@@ -80,7 +80,7 @@ pub(super) fn train(
         augmentation,
         seed: seed.wrapping_add(repeat),
     });
-    let model = overrides::model(settings, data.classes.len());
+    let model = settings.model(data.classes.len());
     let val = &data.val.images;
     Ok(train_all(jobs.collect(), None, &model, settings.student, val, opened, observer)?)
 }

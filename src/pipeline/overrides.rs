@@ -1,6 +1,6 @@
 //! The user's changes to a preset.
 
-use crate::model::{Architecture, ModelConfig, Stem};
+use crate::model::{Architecture, Stem};
 use crate::train::{Length, Optimizer, Settings, TrainConfig};
 
 /// Overrides of the training of a network; `None` keeps the preset's value.
@@ -73,11 +73,6 @@ impl Overrides {
         };
         self.image_size.map_or(settings, |side| settings.with_image_size(side))
     }
-}
-
-/// The network of a student or proxy for `classes` classes.
-pub(crate) fn model(settings: &Settings, classes: usize) -> ModelConfig {
-    settings.model(classes)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::request::ProxyRequest;
 pub use super::scored::Scored;
-use super::{Dataset, PipelineError, overrides};
+use super::{Dataset, PipelineError};
 use crate::device::Opened;
 use crate::report::Scoring;
 use crate::report::words::{self, counted};
@@ -13,7 +13,7 @@ use crate::train::Settings;
 pub(super) fn proxies(data: &Dataset, settings: &Settings, request: &ProxyRequest) -> ProxyJob {
     ProxyJob {
         images: data.train.images.clone(),
-        model: overrides::model(settings, data.classes.len()),
+        model: settings.model(data.classes.len()),
         config: settings.proxy,
         min_scale: settings.proxy_min_scale,
         pass: request.pass,
