@@ -103,6 +103,15 @@ pub struct SetFacts {
     pub source_bytes: u64,
 }
 
+/// Name of a set, and the sentence on how its sources were chosen: see [`card`](crate::combine::card).
+#[derive(Clone, Copy, Debug)]
+pub struct Title<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// The end of "The source images were chosen …".
+    pub selection: &'a str,
+}
+
 /// The manifest before anything is made. It is enough to recognise the same run again.
 pub fn draft(spec: SetSpec, facts: SetFacts, samples: &[Sample]) -> Manifest {
     let SetFacts { options, min_scale, source_bytes } = facts;
@@ -185,11 +194,6 @@ impl SetBuilder {
     /// The spec.
     pub fn spec(&self) -> &SetSpec {
         &self.spec
-    }
-
-    /// The picks of every class.
-    pub fn picks(&self) -> &[Vec<PickedSource>] {
-        &self.picks
     }
 
     /// Number of composites.
@@ -322,36 +326,7 @@ impl SetBuilder {
         manifest.hashes.selection = selection_hash(&self.picks);
         manifest.files.clone_from(&written.files);
     }
-}
 
-impl WrittenSet {
-    /// The files of a set with these composites, in their order.
-    ///
-    /// # Errors
-    /// [`SetError::Metadata`] when they cannot be written down.
-    pub fn of(all: &[Stored]) -> Result<Self, SetError> {
-        let mut written = Self::default();
-        for Stored { record, hash, bytes } in all {
-            written.files.insert(format!("{DATA}/{}", record.file_name), *hash);
-            written.composite_bytes += bytes;
-            written.records.push(record.clone());
-        }
-        write_metadata(&mut written.metadata, &written.records).map_err(SetError::Metadata)?;
-        written.files.insert(format!("{DATA}/{METADATA}"), ContentHash::of(&written.metadata));
-        Ok(written)
-    }
-}
-
-/// Name of a set, and the sentence on how its sources were chosen: see [`card`](crate::combine::card).
-#[derive(Clone, Copy, Debug)]
-pub struct Title<'a> {
-    /// Its name.
-    pub name: &'a str,
-    /// The end of "The source images were chosen …".
-    pub selection: &'a str,
-}
-
-impl SetBuilder {
     /// Writes the whole set: the composites, then the files that describe them, with the draft of the manifest completed.
     /// Returns the records of the composites. `source` is the number of images that the picks were chosen from.
     ///
@@ -374,6 +349,24 @@ impl SetBuilder {
         self.complete(draft, &written, source, source_bytes(originals, &self.picks));
         write_about(out, draft, title.name, title.selection)?;
         Ok(written.records)
+    }
+}
+
+impl WrittenSet {
+    /// The files of a set with these composites, in their order.
+    ///
+    /// # Errors
+    /// [`SetError::Metadata`] when they cannot be written down.
+    pub fn of(all: &[Stored]) -> Result<Self, SetError> {
+        let mut written = Self::default();
+        for Stored { record, hash, bytes } in all {
+            written.files.insert(format!("{DATA}/{}", record.file_name), *hash);
+            written.composite_bytes += bytes;
+            written.records.push(record.clone());
+        }
+        write_metadata(&mut written.metadata, &written.records).map_err(SetError::Metadata)?;
+        written.files.insert(format!("{DATA}/{METADATA}"), ContentHash::of(&written.metadata));
+        Ok(written)
     }
 }
 
@@ -442,7 +435,7 @@ mod tests {
             let image = decode(&file, &Limits::default()).unwrap();
             assert_eq!(image.pixels(), composed.images.image(place));
         }
-        assert_eq!(source_bytes(&Gray, builder.picks()), 40);
+        assert_eq!(source_bytes(&Gray, &builder.picks), 40);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::train::self_check;
 /// Opens a device, tells the observer its name, and checks that it has the precision and that a GPU computes correctly.
 ///
 /// # Errors
-/// [`RunError::Device`] when it cannot be opened or computes wrongly, [`RunError::Precision`] when it lacks the precision.
+/// [`RunError::Device`] when it cannot be opened, computes wrongly, or lacks the precision.
 pub fn open(choice: DeviceChoice, precision: Precision, observer: &dyn Observer) -> Result<Opened, RunError> {
     let opened = pollster::block_on(crate::device::open(choice))?;
     observer.say(&format!("device: {}", opened.name));

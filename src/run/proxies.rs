@@ -44,15 +44,13 @@ pub fn train_proxies(
     let steps = job.config.steps(job.images.len());
     let stage = observer.stage("score", "steps", steps * seeds.len());
     let train = |seed: u64| -> Result<TrainingLog, RunError> {
-        let kept = keep.map(|(storage, folder)| (storage, log_name(folder, seed)));
-        // The second name is that of earlier versions.
-        let names: [fn(&str, u64) -> String; 2] = [log_name, |folder, seed| format!("{folder}/{seed}.bin")];
-        for name in names {
-            if let Some((storage, folder)) = keep
-                && let Some(bytes) = storage.read(&name(folder, seed))?
-            {
-                stage.add(steps);
-                return Ok(TrainingLog::from_bytes(&bytes)?);
+        if let Some((storage, folder)) = keep {
+            // The second name is that of earlier versions.
+            for name in [log_name(folder, seed), format!("{folder}/{seed}.bin")] {
+                if let Some(bytes) = storage.read(&name)? {
+                    stage.add(steps);
+                    return Ok(TrainingLog::from_bytes(&bytes)?);
+                }
             }
         }
         let mut proxy = Proxy::new(&job.model, job.config, task.clone(), job.pass, seed, &opened.device)?;
@@ -63,8 +61,8 @@ pub fn train_proxies(
             stage.add(proxy.student().steps_made() - before);
         }
         let log = proxy.into_log();
-        if let Some((storage, name)) = &kept {
-            storage.write(name, &log.to_bytes())?;
+        if let Some((storage, folder)) = keep {
+            storage.write(&log_name(folder, seed), &log.to_bytes())?;
         }
         Ok(log)
     };
