@@ -50,6 +50,11 @@ impl WebError {
         Self { fault, message: in_javascript(&message.to_string()), causes: Vec::new() }
     }
 
+    /// A request that JavaScript wrote, in the words of what read it: its names are JavaScript's already.
+    pub fn unread(message: impl Display) -> Self {
+        Self { fault: Fault::Usage, message: message.to_string(), causes: Vec::new() }
+    }
+
     /// A request that means nothing.
     pub fn usage(message: impl Display) -> Self {
         Self::new(Fault::Usage, message)
@@ -137,6 +142,12 @@ mod tests {
         assert_eq!(in_javascript("give `ipc` 1 or more"), "give ipc 1 or more");
         assert_eq!(in_javascript("`window-start` is 2; (`fill` cycle)"), "windowStart is 2; (fill cycle)");
         assert_eq!(in_javascript("a -- b, c--d, --"), "a -- b, c--d, --");
+    }
+
+    #[test]
+    fn what_a_reader_of_options_says_keeps_its_words() {
+        let error = WebError::unread("unknown field `imagesize`, expected `imageSize` or `fit`");
+        assert_eq!((code(error.fault), error.message.matches('`').count()), ("usage", 6));
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub(super) fn options<T: DeserializeOwned>(value: JsValue) -> Result<T, WebError
     if let Some(fields) = given.as_object_mut() {
         fields.retain(|_, value| !value.is_null());
     }
-    serde_json::from_value(given).map_err(|why| WebError::usage(format_args!("options: {why}")))
+    serde_json::from_value(given).map_err(|why| WebError::unread(format_args!("options: {why}")))
 }
 
 /// Refuses what is left of options that were read in parts.
@@ -36,7 +36,7 @@ pub(super) fn no_more(unknown: &serde_json::Map<String, serde_json::Value>) -> R
 /// A structured argument that is not options, such as a list of samples.
 pub(super) fn argument<T: DeserializeOwned>(name: &str, value: JsValue) -> Result<T, WebError> {
     serde_wasm_bindgen::from_value(value)
-        .map_err(|why| WebError::usage(format_args!("'{name}' is not what the types say: {why}")))
+        .map_err(|why| WebError::unread(format_args!("'{name}' is not what the types say: {why}")))
 }
 
 /// A value as JSON would give it: maps are plain objects, and what is absent is `null`.
