@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(super) use self::values::{CutoutChoice, FormatChoice, MixChoice};
-use self::values::{part, share, share_or_zero};
+use self::values::{minutes, part, share, share_or_zero};
 use crate::augment::CropChoice;
 use crate::combine::{Format, IpcCounts};
 use crate::data::{Fit, Grid, OnError};
@@ -117,6 +117,10 @@ pub(super) struct ModelArgs {
     /// full, or mixed: convolutions multiply halves by the GPU's matrix units (tensor cores), and add in 32 bits.
     #[arg(long, default_value_t)]
     pub(super) precision: Precision,
+    /// Minutes between two checkpoints of a training, from which the same command goes on after a kill [5]; 0 saves after
+    /// every 16 steps.
+    #[arg(long, value_name = "MINUTES", default_value_t = 5.0, value_parser = minutes, hide_default_value = true)]
+    pub(super) checkpoint_minutes: f64,
 }
 
 /// The training of students.

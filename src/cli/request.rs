@@ -76,6 +76,11 @@ pub(super) fn reading(settings: &Settings) -> Reading {
     Reading { side: settings.image_size as u32, val_short: settings.val_resize }
 }
 
+/// Seconds between two checkpoints of a training.
+pub(super) fn save_every(args: &ModelArgs) -> f64 {
+    60.0 * args.checkpoint_minutes
+}
+
 /// The scoring by proxies.
 pub(super) fn proxy(args: &ProxyArgs) -> ProxyRequest {
     ProxyRequest { runs: args.runs, window: args.window.clone(), pass: args.when }
@@ -145,6 +150,7 @@ fn common(
         pruning: pruning(prune),
         style: style(combine),
         views: views(&settings, student),
+        save_every: save_every(model),
     })
 }
 
@@ -179,5 +185,6 @@ pub(super) fn evaluate(args: &EvaluateCommand, settings: Settings) -> EvaluateRe
         students: args.repeats,
         views: views(&settings, &args.student),
         keep_student: args.save_student,
+        save_every: save_every(&args.model),
     }
 }

@@ -1,22 +1,22 @@
 //! Methods side by side: scored, stored, trained and measured with every seed.
 
 use super::cell::{Cell, StoredCell, StoredImages, setting};
+use super::evaluate::STUDENTS;
 use super::prune::{self, Chooser};
 use super::request::CompareRequest;
-use super::score::{self, Scored};
+use super::score::{self, LOGS, Scored};
 use super::views::unlike_views;
 use super::{Dataset, PipelineError, findings, pictures};
 use crate::combine::source_set_hash;
+use crate::data::ContentHash;
 use crate::device::{DeviceChoice, Opened};
 use crate::evaluate::Method;
 use crate::prune::Chosen;
 use crate::report::{Cost, Gallery, MethodResult, Report, RunOutcome};
-use crate::run::{Job, Observer, Storage, log_name, open, train_all};
+use crate::run::{Job, Keep, Kept, Observer, Storage, log_name, open, train_all};
 use crate::score::Metric;
 
-/// Folders of finished students and of finished proxies, and the file that identifies their run.
-const STUDENTS: &str = "students";
-const LOGS: &str = "training-logs";
+/// The file that identifies a comparison.
 const RUN: &str = "run.json";
 
 /// A comparison whose request has been checked.
@@ -103,11 +103,7 @@ impl<'a> Plan<'a> {
 
     /// Prepares the output: an empty one, or that of an equal comparison that was stopped.
     fn begin(&self, out: &dyn Storage, force: bool, observer: &dyn Observer) -> Result<(), PipelineError> {
-        let run = serde_json::json!({
-            "options": self.options,
-            "source_set": source_set_hash(&self.data.train.samples),
-            "val_set": source_set_hash(&self.data.val.samples),
-        });
+        let run = self.run();
         let occupied = |why: &str| PipelineError::Occupied { place: out.shown(""), why: why.to_owned() };
         if !force && out.is_occupied()? {
             let earlier = out.read(RUN).ok().flatten();
@@ -125,9 +121,24 @@ impl<'a> Plan<'a> {
         out.clear()?;
         out.write(RUN, &serde_json::to_vec_pretty(&run)?)?;
         if let Some(log) = &self.request.first_log {
-            out.write(&log_name(LOGS, self.request.common.seed), log)?;
+            self.keep(out, LOGS).files.write(&log_name(self.request.common.seed), log)?;
         }
         Ok(())
+    }
+
+    /// A folder for the work of its trainings.
+    fn keep<'b>(&self, storage: &'b dyn Storage, folder: &'b str) -> Keep<'b> {
+        let of = ContentHash::of(self.run().to_string().as_bytes());
+        Keep { files: Kept::new(storage, folder, of), every: self.request.common.save_every }
+    }
+
+    /// The facts that tell one comparison from another.
+    fn run(&self) -> serde_json::Value {
+        serde_json::json!({
+            "options": self.options,
+            "source_set": source_set_hash(&self.data.train.samples),
+            "val_set": source_set_hash(&self.data.val.samples),
+        })
     }
 
     /// Reasons why the comparison is not quite fair or complete. Tells the user, and returns them for the report.
@@ -171,7 +182,7 @@ impl<'a> Plan<'a> {
                 &common.settings,
                 &common.score.proxy,
                 &self.seeds,
-                (out, LOGS),
+                self.keep(out, LOGS),
                 opened,
                 observer,
             ),
@@ -224,8 +235,8 @@ impl<'a> Plan<'a> {
         let jobs = cells.iter().map(|cell| cell.job(&self.request.common));
         let jobs = jobs.collect::<Result<Vec<Job>, PipelineError>>()?;
         let model = settings.model(self.data.classes.len());
-        let (keep, val) = (Some((out, STUDENTS)), &self.data.val.images);
-        let trained = train_all(jobs, keep, &model, settings.student, val, opened, observer)?;
+        let (keep, val) = (self.keep(out, STUDENTS), &self.data.val.images);
+        let trained = train_all(jobs, Some(keep), &model, settings.student, val, opened, observer)?;
         Ok(trained.into_iter().map(|trained| trained.outcome).collect())
     }
 

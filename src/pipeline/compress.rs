@@ -5,15 +5,15 @@
 
 use std::sync::Arc;
 
-use super::evaluate::{self, TrainingSet};
+use super::evaluate::{self, Training, TrainingSet};
 use super::prune::{self, Choice, Chooser};
 use super::request::CompressRequest;
-use super::score::{self, Scored};
+use super::score::{self, LOGS, Scored};
 use super::set::{self, SetBuilder, SetFacts, Title};
 use super::{Dataset, PipelineError, findings, pictures};
 use crate::combine::{
     CompositeRecord, CostEstimate, DATA, METADATA, Manifest, SetSpec, picked_sources, read_metadata,
-    selection_hash,
+    selection_hash, source_set_hash,
 };
 use crate::data::{ClassMap, ContentHash, Entry, ImageSet, Limits, Sample, decode};
 use crate::device::Opened;
@@ -21,7 +21,7 @@ use crate::evaluate::Method;
 use crate::prune::{Chosen, Copies};
 use crate::report::words::{bytes, counted};
 use crate::report::{Compressed, Cost, Gallery, Report};
-use crate::run::{Observer, Storage, StorageError};
+use crate::run::{Keep, Kept, Observer, Storage, StorageError};
 use crate::score::Metric;
 
 const SCORES: &str = "scores.csv";
@@ -192,7 +192,13 @@ impl Compress<'_> {
     /// all the same, so that the user can see the scores of the images that were not taken.
     fn score(&self) -> Result<Scored, PipelineError> {
         let (out, common) = (self.out, &self.request.common);
+        let (proxy, seed) = (&common.score.proxy, common.seed);
+        // A set of another kind would have another manifest; its proxies are those of these options and images.
+        let of = serde_json::json!([self.request.options(), source_set_hash(&self.data.train.samples)]);
+        let files = Kept::new(out, LOGS, ContentHash::of(of.to_string().as_bytes()));
+        let keep = Keep { files, every: common.save_every };
         if let Some(table) = out.read(SCORES)? {
+            score::forget(proxy, seed, keep)?;
             let scored = Scored::read_csv(&table[..])?;
             self.observer.say(&format!("scores: those of {}", out.shown(SCORES)));
             return Ok(match read_log(out)? {
@@ -205,8 +211,7 @@ impl Compress<'_> {
             None => {
                 let opened =
                     self.opened.ok_or_else(|| PipelineError::Usage("a proxy needs a device".to_owned()))?;
-                let proxy = &common.score.proxy;
-                score::score(self.data, &common.settings, proxy, common.seed, opened, self.observer)?
+                score::score(self.data, &common.settings, proxy, seed, Some(keep), opened, self.observer)?
             }
         };
         if let Some(log) = &scored.log {
@@ -215,6 +220,7 @@ impl Compress<'_> {
         let mut table = Vec::new();
         scored.table.write_csv(&mut table)?;
         out.write(SCORES, &table)?;
+        score::forget(proxy, seed, keep)?;
         Ok(scored)
     }
 
@@ -330,8 +336,10 @@ impl Compress<'_> {
                 bytes: manifest.bytes.out,
             };
             let (settings, views) = (&common.settings, &common.views);
-            let seeds = (common.seed, students.get());
-            let trained = evaluate::train(settings, views, seeds, data, &set, opened, observer)?;
+            let keep = Some((out, common.save_every));
+            let training =
+                Training { settings, views, seed: common.seed, students, keep_student: false, keep };
+            let trained = evaluate::train(&training, data, &set, opened, observer)?;
             let result = evaluate::result(settings, views, data, &set, trained);
             report.cost.train_seconds = Some(observer.seconds() - begun);
             report.set_results(result.into_iter().collect());

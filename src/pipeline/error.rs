@@ -60,10 +60,6 @@ pub enum PipelineError {
     /// A text could not be written.
     #[error(transparent)]
     Io(#[from] std::io::Error),
-    /// A network's weights could not be read from the device.
-    #[cfg(feature = "engine")]
-    #[error(transparent)]
-    State(#[from] crate::model::StateError),
 }
 
 impl Faulty for PipelineError {
@@ -82,8 +78,6 @@ impl Faulty for PipelineError {
             Self::Prune(error) => error.fault(),
             Self::Score(error) => error.fault(),
             Self::Json(_) | Self::Csv(_) | Self::Io(_) => Fault::Run,
-            #[cfg(feature = "engine")]
-            Self::State(error) => error.fault(),
         }
     }
 }

@@ -6,7 +6,7 @@ use super::{Dataset, PipelineError};
 use crate::device::Opened;
 use crate::report::Scoring;
 use crate::report::words::{self, counted};
-use crate::run::{Observer, ProxyJob, Storage, train_proxies};
+use crate::run::{Keep, Observer, ProxyJob, RunError, log_name, train_proxies};
 use crate::train::Settings;
 
 /// The proxies of a dataset, to be trained.
@@ -20,7 +20,11 @@ pub(super) fn proxies(data: &Dataset, settings: &Settings, request: &ProxyReques
     }
 }
 
-/// Scores a dataset by proxies with consecutive seeds.
+/// Folder of the logs of finished proxies, and of the checkpoints of unfinished ones.
+pub const LOGS: &str = "training-logs";
+
+/// Scores a dataset by proxies with consecutive seeds. Their logs are kept as they come, if `keep` has a place for them; once
+/// the scores are kept, [`forget`] removes them.
 ///
 /// # Errors
 /// The errors of [`train_proxies`] and [`Scored::from_logs`].
@@ -29,12 +33,13 @@ pub fn score(
     settings: &Settings,
     request: &ProxyRequest,
     seed: u64,
+    keep: Option<Keep<'_>>,
     opened: &Opened,
     observer: &dyn Observer,
 ) -> Result<Scored, PipelineError> {
     let begun = observer.seconds();
-    let seeds: Vec<u64> = (0..request.runs.get() as u64).map(|run| seed.wrapping_add(run)).collect();
-    let logs = train_proxies(&proxies(data, settings, request), &seeds, None, opened, observer)?;
+    let seeds: Vec<u64> = seeds(request, seed).collect();
+    let logs = train_proxies(&proxies(data, settings, request), &seeds, keep, opened, observer)?;
     let scored = Scored::from_logs(data, request.window.as_deref(), &logs, seed, observer.seconds() - begun)?;
     if let Some(last) = scored.report.proxy_accuracy.last() {
         observer.say(&format!(
@@ -44,6 +49,19 @@ pub fn score(
         ));
     }
     Ok(scored)
+}
+
+/// Seeds of the proxies that one table of scores is made of.
+fn seeds(request: &ProxyRequest, seed: u64) -> impl Iterator<Item = u64> {
+    (0..request.runs.get() as u64).map(move |run| seed.wrapping_add(run))
+}
+
+/// Removes the kept logs of a table of scores that is kept itself.
+///
+/// # Errors
+/// [`RunError`] when one is there and cannot be removed, or is not what was kept.
+pub fn forget(request: &ProxyRequest, seed: u64, keep: Keep<'_>) -> Result<(), RunError> {
+    seeds(request, seed).try_for_each(|seed| keep.files.remove(&log_name(seed)))
 }
 
 /// Scores a dataset once for each seed, with proxies of that seed's own, so that confidence intervals include the noise of
@@ -56,7 +74,7 @@ pub fn score_seeds(
     settings: &Settings,
     request: &ProxyRequest,
     seeds: &[u64],
-    keep: (&dyn Storage, &str),
+    keep: Keep<'_>,
     opened: &Opened,
     observer: &dyn Observer,
 ) -> Result<Vec<Scored>, PipelineError> {

@@ -98,5 +98,6 @@ pub(super) fn common() -> Common {
         pruning: Pruning { fill: Fill::Error, dedup: false },
         style: Style { fit: Fit::Squash, format: Format::Png },
         views: ViewRequest { crop: None, min_scale: settings.min_scale, flip: true, cutout: None, mix: None },
+        save_every: 0.0,
     }
 }

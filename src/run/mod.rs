@@ -4,6 +4,7 @@
 //! core a job on the CPU, and a GPU has all students at once as a [`Cohort`](crate::train::Cohort).
 
 mod error;
+mod kept;
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]
 pub mod lanes;
 mod observer;
@@ -14,8 +15,11 @@ mod proxies;
 mod storage;
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]
 mod students;
+#[cfg(all(feature = "engine", not(target_family = "wasm")))]
+mod training;
 
 pub use error::RunError;
+pub use kept::{Kept, KeptError};
 pub use observer::{Observer, Silent, Stage};
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]
 pub use open::open;
@@ -26,3 +30,5 @@ pub(crate) use storage::memory;
 pub use storage::{NewFolder, Storage, StorageError};
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]
 pub use students::{Job, Trained, train_all};
+#[cfg(all(feature = "engine", not(target_family = "wasm")))]
+pub use training::Keep;

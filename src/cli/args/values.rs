@@ -72,6 +72,14 @@ pub(super) fn part(text: &str) -> Result<f64, String> {
     }
 }
 
+/// A time that a person may wait.
+pub(super) fn minutes(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(value) if (0.0..=10_080.0).contains(&value) => Ok(value),
+        _ => Err(format!("'{text}' is not a number of minutes; give one from 0 to 10080, a week")),
+    }
+}
+
 pub(super) fn share_or_zero(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(value) if (0.0..1.0).contains(&value) => Ok(value),

@@ -105,6 +105,7 @@ fn demo_request(args: &DemoArgs, options: &ReadOptions) -> CompressRequest {
             pruning: Pruning { fill: Fill::Error, dedup: false },
             style: Style { fit: Fit::Squash, format: Format::Png },
             views: ViewRequest { crop: None, min_scale, flip, cutout: None, mix: None },
+            save_every: f64::INFINITY,
         },
         rule: Rule::Easy,
         students: None,

@@ -45,7 +45,7 @@ pub(in crate::cli) fn run(args: &EvaluateCommand, console: &Console) -> Result<(
     seen.iter().for_each(|text| console.warn(text));
     let opened = run::open(args.model.device, args.model.precision, console)?;
     let request = request::evaluate(args, settings);
-    let mut evaluated = evaluate(&request, &data, &set.training, &opened, console)?;
+    let mut evaluated = evaluate(&request, &data, &set.training, None, &opened, console)?;
     out.clear()?;
     evaluated.report.warnings = data.write_lists(&out, console)?;
     evaluated.report.warnings.extend(seen);

@@ -15,7 +15,7 @@ pub(in crate::cli) fn run(args: &ScoreCommand, console: &Console) -> Result<()> 
     let out = request::output(&args.out, &args.data)?;
     request::ensure_free(&out, args.out.force)?;
     let opened = run::open(args.model.device, args.model.precision, console)?;
-    let scored = score::score(&data, &settings, &request::proxy(&args.proxy), seed, &opened, console)?;
+    let scored = score::score(&data, &settings, &request::proxy(&args.proxy), seed, None, &opened, console)?;
     score::warn(&scored.report, &data, console);
     out.clear()?;
     data.write_lists(&out, console)?;
