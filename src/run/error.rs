@@ -1,6 +1,6 @@
 //! A run that cannot go on.
 
-use super::StorageError;
+use super::{KeptError, StorageError};
 use crate::fault::{Fault, Faulty};
 
 /// Reason why a run ended early.
@@ -13,6 +13,9 @@ pub enum RunError {
     /// A result could not be kept.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// A file that an earlier run kept is not what it should be.
+    #[error(transparent)]
+    Kept(#[from] KeptError),
     /// A result could not be written down.
     #[error(transparent)]
     Json(#[from] serde_json::Error),
@@ -41,6 +44,7 @@ impl Faulty for RunError {
         match self {
             Self::Stopped => Fault::Stopped,
             Self::Storage(error) => error.fault(),
+            Self::Kept(error) => error.fault(),
             Self::Score(error) => error.fault(),
             Self::Json(_) | Self::Threads(_) => Fault::Run,
             #[cfg(feature = "engine")]

@@ -4,6 +4,7 @@
 //! core a job on the CPU, and a GPU has all students at once as a [`Cohort`](crate::train::Cohort).
 
 mod error;
+mod kept;
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]
 pub mod lanes;
 mod observer;
@@ -16,6 +17,7 @@ mod storage;
 mod students;
 
 pub use error::RunError;
+pub use kept::{Kept, KeptError};
 pub use observer::{Observer, Silent, Stage};
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]
 pub use open::open;
