@@ -121,7 +121,9 @@ fn fingerprint(training: &serde_json::Value, set: &TrainingSet, data: &Dataset) 
         for image in 0..images.len() {
             hasher.update(images.image(image));
         }
-        images.labels().iter().for_each(|label| drop(hasher.update(&label.to_le_bytes())));
+        images.labels().iter().for_each(|label| {
+            hasher.update(&label.to_le_bytes());
+        });
     }
     ContentHash(*hasher.finalize().as_bytes())
 }

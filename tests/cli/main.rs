@@ -6,6 +6,7 @@ mod by_hand;
 mod compare;
 mod compress;
 mod effect;
+mod faults;
 mod going_on;
 mod looking;
 mod options;
