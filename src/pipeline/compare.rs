@@ -1,23 +1,25 @@
 //! Methods side by side: scored, stored, trained and measured with every seed.
 
+use super::claim::{self, Holding, RUN};
 use super::cell::{Cell, StoredCell, StoredImages, setting};
 use super::prune::{self, Chooser};
 use super::request::CompareRequest;
 use super::score::{self, Scored};
+use super::set;
 use super::views::unlike_views;
 use super::{Dataset, PipelineError, findings, pictures};
-use crate::combine::source_set_hash;
+use crate::combine::{CostEstimate, source_set_hash};
+use crate::data::ContentHash;
 use crate::device::{DeviceChoice, Opened};
 use crate::evaluate::Method;
 use crate::prune::Chosen;
 use crate::report::{Cost, Gallery, MethodResult, Report, RunOutcome};
-use crate::run::{Job, Observer, Storage, log_name, open, train_all};
+use crate::run::{Job, Kept, Observer, Storage, log_name, open, train_all};
 use crate::score::Metric;
 
-/// Folders of finished students and of finished proxies, and the file that identifies their run.
+/// Folders of finished students and of finished proxies.
 const STUDENTS: &str = "students";
 const LOGS: &str = "training-logs";
-const RUN: &str = "run.json";
 
 /// A comparison whose request has been checked.
 struct Plan<'a> {
@@ -26,6 +28,9 @@ struct Plan<'a> {
     methods: Vec<Method>,
     seeds: Vec<u64>,
     options: serde_json::Value,
+    /// What identifies the run, in words and as a hash.
+    run: serde_json::Value,
+    fingerprint: ContentHash,
 }
 
 /// The stored images of all cells, method after method, and the findings of pruning for the method that a report shows.
@@ -48,9 +53,9 @@ pub fn compare(
     observer: &dyn Observer,
 ) -> Result<Report, PipelineError> {
     let plan = Plan::new(request, data)?;
+    let opened = open(device, request.common.settings.precision, observer)?;
     plan.begin(out, force, observer)?;
     let mut warnings = data.write_lists(out, observer)?;
-    let opened = open(device, request.common.settings.precision, observer)?;
     warnings.extend(plan.caveats(observer));
     let scored = plan.score(out, &opened, observer)?;
     // The seeds' proxies differ little: one warning says it for all.
@@ -95,39 +100,67 @@ impl<'a> Plan<'a> {
             let per_class = (stored * method.grid(common.budget.grid).tiles()) as usize;
             let fill = common.pruning.fill;
             prune::ensure_enough(&data.train.samples, &data.classes, per_class, method.rule, fill)?;
+            let (grid, side) = (method.grid(common.budget.grid), common.settings.image_size as u32);
+            CostEstimate::new(&set::spec(&data.classes, grid, stored, side, common.style))?;
+            common.views.augmentation(common.views.crop_of(method, common.budget.grid))?;
+        }
+        if methods.iter().any(|method| method.needs_scores()) {
+            score::ensure_scorable(common, data)?;
         }
         let seeds = (0..request.repeats as u64).map(|repeat| common.seed.wrapping_add(repeat)).collect();
         let options = options(request, &methods);
-        Ok(Self { request, data, methods, seeds, options })
+        let run = serde_json::json!({
+            "options": options,
+            "source_set": source_set_hash(&data.train.samples),
+            "val_set": source_set_hash(&data.val.samples),
+        });
+        let fingerprint = ContentHash::of(run.to_string().as_bytes());
+        Ok(Self { request, data, methods, seeds, options, run, fingerprint })
     }
 
     /// Prepares the output: an empty one, or that of an equal comparison that was stopped.
     fn begin(&self, out: &dyn Storage, force: bool, observer: &dyn Observer) -> Result<(), PipelineError> {
-        let run = serde_json::json!({
-            "options": self.options,
-            "source_set": source_set_hash(&self.data.train.samples),
-            "val_set": source_set_hash(&self.data.val.samples),
-        });
-        let occupied = |why: &str| PipelineError::Occupied { place: out.shown(""), why: why.to_owned() };
-        if !force && out.is_occupied()? {
-            let earlier = out.read(RUN).ok().flatten();
-            return match earlier.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
-                Some(earlier) if run == earlier => {
+        out.claim()?;
+        let holding = Holding::of(out)?;
+        let mut why = "it is not empty";
+        if !force && holding.marked {
+            let earlier = out.read(RUN)?;
+            match earlier.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
+                Some(earlier) if self.run == earlier => {
+                    holding.ensure_clear(out)?;
                     observer.say(&format!("going on with what is in {}", out.shown("")));
-                    Ok(out.sweep()?)
+                    return Ok(());
                 }
-                Some(serde_json::Value::Object(_)) => {
-                    Err(occupied("it holds a comparison of other options or images"))
-                }
-                _ => Err(occupied("it is not empty")),
-            };
+                Some(serde_json::Value::Object(_)) => why = "it holds a comparison of other options or images",
+                _ => {}
+            }
         }
-        out.clear()?;
-        out.write(RUN, &serde_json::to_vec_pretty(&run)?)?;
+        let old = holding.to_replace(out, force, why)?;
+        if old.is_empty() {
+            claim::ensure_room(out, self.bytes(), observer)?;
+        }
+        claim::replace(out, &old, (RUN, &serde_json::to_vec_pretty(&self.run)?))?;
         if let Some(log) = &self.request.first_log {
-            out.write(&log_name(LOGS, self.request.common.seed), log)?;
+            let kept = Kept::new(out, LOGS, self.fingerprint);
+            kept.write(&log_name(self.request.common.seed), log)?;
         }
         Ok(())
+    }
+
+    /// Bytes that the run writes: those that are sure, and those with the answers of its students and a report.
+    fn bytes(&self) -> (u64, u64) {
+        let common = &self.request.common;
+        let proxies = match common.score.given {
+            None if self.methods.iter().any(|method| method.needs_scores()) => {
+                self.seeds.len() * common.score.proxy.runs.get()
+            }
+            _ => 0,
+        };
+        let logs = proxies as u64 * score::log_bytes(&common.settings, self.data);
+        let students = (self.methods.len() * self.seeds.len()) as u64;
+        // A bit for each answer in hexadecimal and one in a table, a curve, and the page with its pictures.
+        let val = self.data.val.samples.len() as u64;
+        (logs, logs + students * (val / 4 + 2 * val + 8192) + (1 << 20))
     }
 
     /// Reasons why the comparison is not quite fair or complete. Tells the user, and returns them for the report.
@@ -171,7 +204,7 @@ impl<'a> Plan<'a> {
                 &common.settings,
                 &common.score.proxy,
                 &self.seeds,
-                (out, LOGS),
+                Kept::new(out, LOGS, self.fingerprint),
                 opened,
                 observer,
             ),
@@ -224,7 +257,7 @@ impl<'a> Plan<'a> {
         let jobs = cells.iter().map(|cell| cell.job(&self.request.common));
         let jobs = jobs.collect::<Result<Vec<Job>, PipelineError>>()?;
         let model = settings.model(self.data.classes.len());
-        let (keep, val) = (Some((out, STUDENTS)), &self.data.val.images);
+        let (keep, val) = (Some(Kept::new(out, STUDENTS, self.fingerprint)), &self.data.val.images);
         let trained = train_all(jobs, keep, &model, settings.student, val, opened, observer)?;
         Ok(trained.into_iter().map(|trained| trained.outcome).collect())
     }

@@ -1,12 +1,13 @@
 //! Scoring a dataset: proxies trained on the full training set, or a table made elsewhere.
 
-use super::request::ProxyRequest;
+use super::request::{Common, ProxyRequest};
 pub use super::scored::Scored;
 use super::{Dataset, PipelineError};
 use crate::device::Opened;
 use crate::report::Scoring;
 use crate::report::words::{self, counted};
-use crate::run::{Observer, ProxyJob, Storage, train_proxies};
+use crate::run::{Kept, Observer, ProxyJob, train_proxies};
+use crate::score::parse_window;
 use crate::train::Settings;
 
 /// The proxies of a dataset, to be trained.
@@ -18,6 +19,42 @@ pub(super) fn proxies(data: &Dataset, settings: &Settings, request: &ProxyReques
         min_scale: settings.proxy_min_scale,
         pass: request.pass,
     }
+}
+
+/// Makes sure, before anything is scored or replaced, that the scores of a request can be had: the table that was given fits the
+/// images, and the window lies within the proxy's epochs.
+///
+/// # Errors
+/// [`ScoreError`](crate::score::ScoreError) for a table of other images, [`PipelineError::Usage`] for an invalid window.
+pub fn ensure_scorable(common: &Common, data: &Dataset) -> Result<(), PipelineError> {
+    match &common.score.given {
+        Some(given) => Ok(given.scored.table.join(&data.train.samples, &data.classes).map(drop)?),
+        None => ensure_window(&common.settings, &common.score.proxy, data),
+    }
+}
+
+/// Makes sure that the window of a request lies within the epochs of its proxies.
+///
+/// # Errors
+/// [`PipelineError::Usage`].
+pub fn ensure_window(
+    settings: &Settings,
+    request: &ProxyRequest,
+    data: &Dataset,
+) -> Result<(), PipelineError> {
+    let Some(text) = &request.window else { return Ok(()) };
+    let window = parse_window(text).map_err(|why| PipelineError::Usage(format!("`window`: {why}")))?;
+    let epochs = settings.proxy.epochs(data.train.samples.len());
+    if window.end as usize <= epochs {
+        return Ok(());
+    }
+    Err(PipelineError::Usage(format!("`window` {text}: the proxy trains {epochs} epochs (`score-epochs`)")))
+}
+
+/// Bytes of the training log of one dataset: 18 for each image and epoch.
+pub(super) fn log_bytes(settings: &Settings, data: &Dataset) -> u64 {
+    let samples = data.train.samples.len();
+    18 * (samples * settings.proxy.epochs(samples)) as u64
 }
 
 /// Scores a dataset by proxies with consecutive seeds.
@@ -56,7 +93,7 @@ pub fn score_seeds(
     settings: &Settings,
     request: &ProxyRequest,
     seeds: &[u64],
-    keep: (&dyn Storage, &str),
+    keep: Kept<'_>,
     opened: &Opened,
     observer: &dyn Observer,
 ) -> Result<Vec<Scored>, PipelineError> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Observer, RunError, Storage, lanes};
+use super::{Kept, Observer, RunError, lanes};
 use crate::data::ImageSet;
 use crate::device::Opened;
 use crate::model::ModelConfig;
@@ -23,20 +23,20 @@ pub struct ProxyJob {
     pub pass: ScoringPass,
 }
 
-/// Name of the training log of one seed in a folder that keeps several.
-pub fn log_name(folder: &str, seed: u64) -> String {
-    format!("{folder}/{seed}.safetensors")
+/// Name of the kept training log of one seed.
+pub fn log_name(seed: u64) -> String {
+    format!("{seed}.safetensors")
 }
 
 /// Trains one proxy for each seed, on the CPU one a core, and gives their logs in the order of the seeds. Logs are kept as
-/// `keep.1/<seed>.safetensors` as they come; those that are there already are read.
+/// `<seed>.safetensors` as they come; those that are there already are read.
 ///
 /// # Errors
 /// [`RunError`] when the device fails, a loss diverges, a log cannot be kept or read, or the observer stops the run.
 pub fn train_proxies(
     job: &ProxyJob,
     seeds: &[u64],
-    keep: Option<(&dyn Storage, &str)>,
+    keep: Option<Kept<'_>>,
     opened: &Opened,
     observer: &dyn Observer,
 ) -> Result<Vec<TrainingLog>, RunError> {
@@ -44,10 +44,10 @@ pub fn train_proxies(
     let steps = job.config.steps(job.images.len());
     let stage = observer.stage("score", "steps", steps * seeds.len());
     let train = |seed: u64| -> Result<TrainingLog, RunError> {
-        if let Some((storage, folder)) = keep {
-            // The second name is that of earlier versions.
-            for name in [log_name(folder, seed), format!("{folder}/{seed}.bin")] {
-                if let Some(bytes) = storage.read(&name)? {
+        if let Some(kept) = keep {
+            // Under the second name, that of earlier versions, nothing has a seal: it is refused by its name.
+            for name in [log_name(seed), format!("{seed}.bin")] {
+                if let Some(bytes) = kept.read(&name)? {
                     stage.add(steps);
                     return Ok(TrainingLog::from_bytes(&bytes)?);
                 }
@@ -61,8 +61,8 @@ pub fn train_proxies(
             stage.add(proxy.student().steps_made() - before);
         }
         let log = proxy.into_log();
-        if let Some((storage, folder)) = keep {
-            storage.write(&log_name(folder, seed), &log.to_bytes())?;
+        if let Some(kept) = keep {
+            kept.write(&log_name(seed), &log.to_bytes())?;
         }
         Ok(log)
     };

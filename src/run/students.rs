@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Observer, RunError, Storage, lanes};
+use super::{Kept, Observer, RunError, lanes};
 use crate::augment::{Augmentation, Normalise};
-use crate::data::{Grid, ImageSet};
+use crate::data::{ContentHash, Grid, ImageSet};
 use crate::device::Opened;
 use crate::evaluate::Correct;
 use crate::model::{ModelConfig, Network};
@@ -37,14 +37,14 @@ pub struct Trained {
 }
 
 /// Trains a student for each job and measures it on `val`; results in the order of the jobs. On the CPU
-/// one student a core, elsewhere all as one cohort on the device. Outcomes are kept as `keep.1/<name>.json` as
+/// one student a core, elsewhere all as one cohort on the device. Outcomes are kept as `<name>.json` as
 /// they come, and those that are there already are not computed again.
 ///
 /// # Errors
 /// [`RunError`] when the device fails, a loss diverges, an outcome cannot be kept, or the observer stops the run.
 pub fn train_all(
     jobs: Vec<Job>,
-    keep: Option<(&dyn Storage, &str)>,
+    keep: Option<Kept<'_>>,
     model: &ModelConfig,
     config: TrainConfig,
     val: &ImageSet,
@@ -52,7 +52,11 @@ pub fn train_all(
     observer: &dyn Observer,
 ) -> Result<Vec<Trained>, RunError> {
     let evaluator = Evaluator::new(val, jobs.iter().map(|job| job.grid)).map_err(TrainError::from)?;
-    let known: Vec<Option<RunOutcome>> = jobs.iter().map(|job| finished(keep?, &job.name)).collect();
+    let known = jobs.iter().map(|job| match keep {
+        Some(kept) => finished(kept, job),
+        None => Ok(None),
+    });
+    let known: Vec<Option<RunOutcome>> = known.collect::<Result<_, RunError>>()?;
     let missing = jobs.into_iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(job, _)| job);
     let trained = train_missing(missing.collect(), keep, model, config, &evaluator, opened, observer)?;
     let mut trained = trained.into_iter();
@@ -64,13 +68,29 @@ pub fn train_all(
 }
 
 /// The outcome of a student that an earlier run finished.
-fn finished((storage, folder): (&dyn Storage, &str), name: &str) -> Option<RunOutcome> {
-    serde_json::from_slice(&storage.read(&format!("{folder}/{name}.json")).ok()??).ok()
+fn finished(kept: Kept<'_>, job: &Job) -> Result<Option<RunOutcome>, RunError> {
+    let bytes = of(kept, job).read(&outcome_name(job))?;
+    Ok(bytes.map(|bytes| serde_json::from_slice(&bytes)).transpose()?)
+}
+
+/// Kept files that depend on the images of a job, too.
+fn of<'a>(kept: Kept<'a>, job: &Job) -> Kept<'a> {
+    let mut hasher = blake3::Hasher::new();
+    for image in 0..job.images.len() {
+        hasher.update(job.images.image(image));
+    }
+    job.images.labels().iter().for_each(|label| drop(hasher.update(&label.to_le_bytes())));
+    kept.and(ContentHash(*hasher.finalize().as_bytes()))
+}
+
+/// File name of a job's outcome.
+fn outcome_name(job: &Job) -> String {
+    format!("{}.json", job.name)
 }
 
 fn train_missing(
     jobs: Vec<Job>,
-    keep: Option<(&dyn Storage, &str)>,
+    keep: Option<Kept<'_>>,
     model: &ModelConfig,
     config: TrainConfig,
     evaluator: &Evaluator<'_>,
@@ -127,7 +147,7 @@ fn measure(
     student: &Student,
     job: &Job,
     seconds: f64,
-    keep: Option<(&dyn Storage, &str)>,
+    keep: Option<Kept<'_>>,
     evaluator: &Evaluator<'_>,
     opened: &Opened,
 ) -> Result<Trained, RunError> {
@@ -153,8 +173,8 @@ fn measure(
             train_loss: curve.iter().map(|point| f64::from(point.loss)).collect(),
         },
     };
-    if let Some((storage, folder)) = keep {
-        storage.write(&format!("{folder}/{}.json", job.name), &serde_json::to_vec(&outcome)?)?;
+    if let Some(kept) = keep {
+        of(kept, job).write(&outcome_name(job), &serde_json::to_vec(&outcome)?)?;
     }
     Ok(Trained { outcome, network: Some(network) })
 }
