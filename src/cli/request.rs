@@ -1,15 +1,18 @@
 //! Requests to the pipeline, from flags.
 
 use std::num::NonZeroUsize;
+use std::path::Path;
 
 use super::args::{
-    BudgetArgs, CombineArgs, CompareArgs, CompressArgs, DataArgs, EvaluateCommand, ModelArgs, OutArgs,
-    ProxyArgs, PruneArgs, ScoreArgs, StudentArgs,
+    BudgetArgs, CombineArgs, Command, CompareArgs, CompressArgs, DataArgs, EvaluateCommand, ModelArgs,
+    OutArgs, ProxyArgs, PruneArgs, ScoreArgs, StudentArgs,
 };
+use super::console::Console;
 use super::exit::{Failure, Result};
 use crate::augment::CropChoice;
 use crate::data::ContentHash;
-use crate::fs::{OutputFolder, ReadOptions, Reading};
+use crate::fs::{self, OutputFolder, ReadOptions, Reading};
+use crate::pipeline::claim::{self, Holding, RUN};
 use crate::pipeline::prune::Pruning;
 use crate::pipeline::request::{
     Budget, Common, CompareRequest, CompressRequest, EvaluateRequest, GivenScores, ProxyRequest, ScoreRequest,
@@ -82,7 +85,7 @@ pub(super) fn proxy(args: &ProxyArgs) -> ProxyRequest {
 }
 
 /// A score table from a file, which may have been made elsewhere.
-pub(super) fn scores(file: &std::path::Path) -> Result<GivenScores> {
+pub(super) fn scores(file: &Path) -> Result<GivenScores> {
     let name = file.display().to_string();
     let bytes = std::fs::read(file)
         .map_err(|why| Failure::input(format!("the score file {name} cannot be read: {why}")))?;
@@ -105,25 +108,59 @@ pub(super) fn pruning(args: &PruneArgs) -> Pruning {
     Pruning { fill: args.fill, dedup: args.dedup }
 }
 
-/// The folder for results, apart from the data; with [`ensure_free`] and [`OutputFolder::clear`](crate::run::Storage::clear)
-/// a command makes room in it.
+/// The folder for results, apart from the data. A [`Claimed`] makes room in it.
 pub(super) fn output(out: &OutArgs, data: &DataArgs) -> Result<OutputFolder> {
     Ok(OutputFolder::new(&out.out, [data.data.as_path()])?)
 }
 
-/// Makes sure that a folder for results can be emptied, before any work is done. The folder is made, so that one which cannot
-/// be made is noticed now; what is in it stays until there is something to replace it.
-pub(super) fn ensure_free(out: &OutputFolder, force: bool) -> Result<()> {
-    if out.is_occupied()? && !force {
-        return Err(occupied(out));
-    }
-    Ok(out.create()?)
+/// A folder for results that belongs to this process and in which nothing has been replaced yet.
+pub(super) struct Claimed {
+    out: OutputFolder,
+    old: Vec<String>,
 }
 
-/// The failure of a folder that must not be touched.
-pub(super) fn occupied(out: &OutputFolder) -> Failure {
-    let (place, why) = (out.shown(""), "it is not empty".to_owned());
-    crate::pipeline::PipelineError::Occupied { place, why }.into()
+impl Claimed {
+    /// Claims a folder for results that are made anew, once everything is checked that can be. Makes sure that only tilepress's
+    /// own files are in it and, without `force`, none at all. They stay until there is something to replace them.
+    pub(super) fn new(out: OutputFolder, force: bool) -> Result<Self> {
+        ensure_free(&out, force)?;
+        out.claim()?;
+        // Nobody else has written there in between.
+        let old = Holding::of(&out)?.to_replace(&out, force, NOT_EMPTY)?;
+        Ok(Self { out, old })
+    }
+
+    /// Deletes the files of an earlier run and marks the folder as that of `command`.
+    pub(super) fn replace(self, command: &str) -> Result<OutputFolder> {
+        self.replace_by(RUN, &claim::run_of(command))
+    }
+
+    /// The same with another mark.
+    pub(super) fn replace_by(self, mark: &str, text: &[u8]) -> Result<OutputFolder> {
+        claim::replace(&self.out, &self.old, (mark, text))?;
+        Ok(self.out)
+    }
+
+    /// Makes sure that there is room for what a command writes, as [`claim::ensure_room`] does.
+    pub(super) fn ensure_room(&self, bytes: (u64, u64), console: &Console) -> Result<()> {
+        Ok(claim::ensure_room(&self.out, bytes, console)?)
+    }
+}
+
+const NOT_EMPTY: &str = "it is not empty";
+
+/// Makes sure that a folder for results can be replaced, before any work is done; nothing is made or deleted.
+pub(super) fn ensure_free(out: &OutputFolder, force: bool) -> Result<()> {
+    Ok(Holding::of(out)?.to_replace(out, force, NOT_EMPTY).map(drop)?)
+}
+
+/// Makes sure that no file or folder that a command reads lies in the folder that it writes, nor the other way round, whatever
+/// links lead there.
+pub(super) fn ensure_apart(command: &Command, config: Option<&Path>) -> Result<()> {
+    let (out, inputs) = command.paths();
+    let Some(out) = out else { return Ok(()) };
+    inputs.into_iter().chain(config).try_for_each(|input| fs::ensure_apart(input, out))?;
+    Ok(())
 }
 
 fn common(

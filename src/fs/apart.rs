@@ -33,10 +33,10 @@ pub fn ensure_apart(data: &Path, out: &Path) -> Result<(), OutputError> {
         // What cannot be followed, such as a loop, cannot be read either, which is for the reader to say.
         let Ok(entry) = entry else { continue };
         let is_folder = entry.file_type().is_dir();
-        if is_folder && identity(entry.path()).is_some_and(|own| folders.contains(&own)) {
-            return Err(overlap());
-        }
         if !entry.path_is_symlink() {
+            if is_folder && identity(entry.path()).is_some_and(|own| folders.contains(&own)) {
+                return Err(overlap());
+            }
             continue;
         }
         let Ok(real) = entry.path().canonicalize() else { continue };
@@ -111,7 +111,10 @@ mod tests {
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(&file, "").unwrap();
         let error = ensure_apart(&file, &root.path().join("out")).unwrap_err();
-        assert!(error.to_string().contains("scores.csv' lies in") && error.to_string().contains("move it"), "{error}");
+        assert!(
+            error.to_string().contains("scores.csv' lies in") && error.to_string().contains("move it"),
+            "{error}"
+        );
         ensure_apart(&file, &root.path().join("out/other")).unwrap();
     }
 
@@ -127,10 +130,15 @@ mod tests {
         fs::create_dir_all(path("data/dog")).unwrap();
         ensure_apart(&path("data"), &path("out")).unwrap();
         // A class, a single image, and a link to a link.
-        for (link, target) in [("data/cat", "out/originals/cat"), ("data/dog/1.png", "out/originals/cat/1.png")] {
+        for (link, target) in
+            [("data/cat", "out/originals/cat"), ("data/dog/1.png", "out/originals/cat/1.png")]
+        {
             symlink(path(target), path(link)).unwrap();
             let error = ensure_apart(&path("data"), &path("out")).unwrap_err();
-            assert!(matches!(&error, OutputError::Linked { .. }) && error.to_string().contains(link), "{error}");
+            assert!(
+                matches!(&error, OutputError::Linked { .. }) && error.to_string().contains(link),
+                "{error}"
+            );
             fs::remove_file(path(link)).unwrap();
         }
         symlink(path("out/originals"), path("step")).unwrap();

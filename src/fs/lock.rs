@@ -36,8 +36,13 @@ impl Lock {
                 return Err(LockError::Io(io::Error::other(why)));
             }
             let mut options = File::options();
-            let mut file =
-                options.read(true).write(true).create(true).truncate(false).open(&path).map_err(LockError::Io)?;
+            let mut file = options
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(&path)
+                .map_err(LockError::Io)?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Err(LockError::Held(owner(&mut file))),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::folder::{self, FolderError, LoadOptions, Loaded};
 use crate::data::{
-    ClassMap, ContentHash, Entry, Filter, Folder, Image, ImageSet, Limits, OnError, Preparation, Problem, Sample, decode,
-    hold_out_together, near_duplicates,
+    ClassMap, ContentHash, Entry, Filter, Folder, Image, ImageSet, Limits, OnError, Preparation, Problem,
+    Sample, decode, hold_out_together, near_duplicates,
 };
 use crate::pipeline::{Changed, Dataset, Originals, ReadError, Split};
 use crate::random::{Purpose, seed_for};

@@ -136,7 +136,9 @@ impl Storage for OutputFolder {
     fn remove(&self, name: &str) -> Result<(), StorageError> {
         let path = self.path.join(name);
         match fs::remove_file(&path) {
-            Err(why) if why.kind() != std::io::ErrorKind::NotFound => return Err(at("remove", &path)(why).into()),
+            Err(why) if why.kind() != std::io::ErrorKind::NotFound => {
+                return Err(at("remove", &path)(why).into());
+            }
             _ => {}
         }
         // Folders that hold nothing more; one that does is not removed by this call.
@@ -166,7 +168,8 @@ impl Storage for OutputFolder {
             })?;
             if !entry.file_type().is_dir() {
                 let name = entry.path().strip_prefix(&self.path).unwrap_or(entry.path());
-                let parts: Vec<_> = name.components().map(|part| part.as_os_str().to_string_lossy()).collect();
+                let parts: Vec<_> =
+                    name.components().map(|part| part.as_os_str().to_string_lossy()).collect();
                 names.push(parts.join("/"));
             }
         }
@@ -195,7 +198,11 @@ impl Storage for OutputFolder {
     }
 
     fn shown(&self, name: &str) -> String {
-        if name.is_empty() { self.path.display().to_string() } else { self.path.join(name).display().to_string() }
+        if name.is_empty() {
+            self.path.display().to_string()
+        } else {
+            self.path.join(name).display().to_string()
+        }
     }
 }
 
@@ -279,7 +286,8 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let out = OutputFolder::new(root.path(), []).unwrap();
         fs::create_dir_all(root.path().join(".tilepress-1/data")).unwrap();
-        for name in [".tilepress-2", "students/.tilepress-3", ".git/.tilepress-4", "students/kept", ".hidden"] {
+        for name in [".tilepress-2", "students/.tilepress-3", ".git/.tilepress-4", "students/kept", ".hidden"]
+        {
             out.write(name, b"3").unwrap();
         }
         assert_eq!(out.list().unwrap(), [".hidden", "students/kept"], "our own names count as nothing");

@@ -12,7 +12,7 @@ use crate::report::words::{bytes, counted};
 use crate::run::{Observer, SEALED, Storage, StorageError};
 
 /// File name of a set's manifest, which `compress` and `combine` write first.
-pub(crate) const MANIFEST: &str = "manifest.json";
+pub const MANIFEST: &str = "manifest.json";
 /// File name of what all other commands write first.
 pub const RUN: &str = "run.json";
 /// File name of a report.
@@ -56,18 +56,19 @@ impl Holding {
     /// # Errors
     /// [`StorageError`] when it cannot be read.
     pub fn of(out: &dyn Storage) -> Result<Self, StorageError> {
-        Self::with(out, &|_| false)
+        Self::with(out, false, &|_| false)
     }
 
-    /// Parts the files of an output where those that `also` is `true` of are ours, too, if it is marked.
+    /// Parts the files of an output that may be `marked` by what lies in its folders, where those that `also` is `true` of are
+    /// ours, too.
     ///
     /// # Errors
     /// [`StorageError`] when it cannot be read.
-    pub fn with(out: &dyn Storage, also: &dyn Fn(&str) -> bool) -> Result<Self, StorageError> {
+    pub fn with(out: &dyn Storage, marked: bool, also: &dyn Fn(&str) -> bool) -> Result<Self, StorageError> {
         let all = out.list()?;
         let manifest = read(out, MANIFEST)?.and_then(|file| Manifest::read(&file[..]).ok());
         let manifest = manifest.filter(|manifest| manifest.tool.name == env!("CARGO_PKG_NAME"));
-        let marked = manifest.is_some() || is_run(out)? || is_report(out)?;
+        let marked = marked || manifest.is_some() || is_run(out)? || is_report(out)?;
         let of_set = match &manifest {
             Some(manifest) => of_set(out, manifest)?,
             None => BTreeSet::new(),
@@ -174,7 +175,8 @@ pub fn ensure_room(
 fn named(names: &[String]) -> String {
     const SHOWN: usize = 3;
     // The folder at the top says more than the files in it.
-    let tops: BTreeSet<&str> = names.iter().map(|name| name.split_inclusive('/').next().unwrap_or(name)).collect();
+    let tops: BTreeSet<&str> =
+        names.iter().map(|name| name.split_inclusive('/').next().unwrap_or(name)).collect();
     let shown: Vec<&str> = match tops.len() {
         1 => names.iter().map(String::as_str).take(SHOWN).collect(),
         _ => tops.iter().copied().take(SHOWN).collect(),
@@ -262,10 +264,14 @@ mod tests {
         assert!(error.to_string().contains(why) && error.to_string().contains("`force`"), "{error}");
         let old = Holding::of(&out).unwrap().to_replace(&out, true, why).unwrap();
         assert_eq!(old, ["run.json", "scores.csv", "students/pca-0.json", "training-logs/7.bin"]);
-        for name in [".git/HEAD", "notes.txt", "students/notes.json", "data/cat/1.png", "training-logs/a.bin"] {
+        for name in [".git/HEAD", "notes.txt", "students/notes.json", "data/cat/1.png", "training-logs/a.bin"]
+        {
             out.write(name, b"mine").unwrap();
             let error = Holding::of(&out).unwrap().to_replace(&out, true, why).unwrap_err();
-            assert!(matches!(error, PipelineError::NotOurs { .. }) && error.to_string().contains(name), "{error}");
+            assert!(
+                matches!(error, PipelineError::NotOurs { .. }) && error.to_string().contains(name),
+                "{error}"
+            );
             out.remove(name).unwrap();
         }
         replace(&out, &old, (MANIFEST, b"draft")).unwrap();

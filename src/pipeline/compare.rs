@@ -1,7 +1,7 @@
 //! Methods side by side: scored, stored, trained and measured with every seed.
 
-use super::claim::{self, Holding, RUN};
 use super::cell::{Cell, StoredCell, StoredImages, setting};
+use super::claim::{self, Holding, RUN};
 use super::prune::{self, Chooser};
 use super::request::CompareRequest;
 use super::score::{self, Scored};
@@ -131,7 +131,9 @@ impl<'a> Plan<'a> {
                     observer.say(&format!("going on with what is in {}", out.shown("")));
                     return Ok(());
                 }
-                Some(serde_json::Value::Object(_)) => why = "it holds a comparison of other options or images",
+                Some(serde_json::Value::Object(_)) => {
+                    why = "it holds a comparison of other options or images"
+                }
                 _ => {}
             }
         }

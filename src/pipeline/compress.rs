@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use super::evaluate::{self, TrainingSet};
 use super::claim::{self, Holding, MANIFEST};
+use super::evaluate::{self, TrainingSet};
 use super::intact::ensure_unchanged;
 use super::prune::{self, Choice, Chooser};
 use super::request::CompressRequest;

@@ -44,17 +44,23 @@ pub fn ensure_window(
 ) -> Result<(), PipelineError> {
     let Some(text) = &request.window else { return Ok(()) };
     let window = parse_window(text).map_err(|why| PipelineError::Usage(format!("`window`: {why}")))?;
-    let epochs = settings.proxy.epochs(data.train.samples.len());
+    let epochs = epochs(settings, data);
     if window.end as usize <= epochs {
         return Ok(());
     }
     Err(PipelineError::Usage(format!("`window` {text}: the proxy trains {epochs} epochs (`score-epochs`)")))
 }
 
+/// Epochs that a proxy trains.
+fn epochs(settings: &Settings, data: &Dataset) -> usize {
+    let images = data.train.samples.len();
+    settings.proxy.steps(images) / settings.proxy.steps_per_epoch(images).max(1)
+}
+
 /// Bytes of the training log of one dataset: 18 for each image and epoch.
 pub(super) fn log_bytes(settings: &Settings, data: &Dataset) -> u64 {
     let samples = data.train.samples.len();
-    18 * (samples * settings.proxy.epochs(samples)) as u64
+    18 * (samples * epochs(settings, data)) as u64
 }
 
 /// Scores a dataset by proxies with consecutive seeds.

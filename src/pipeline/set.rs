@@ -465,7 +465,10 @@ mod tests {
         let mut builder = builder("a/1");
         builder.picks[1][0].hash = ContentHash::of(b"what it was");
         let error = builder.write(&Memory::default(), &Gray, &|| true).unwrap_err();
-        assert_eq!((error.to_string().as_str(), error.fault()), ("source image 'b/1' cannot be read", Fault::Data));
+        assert_eq!(
+            (error.to_string().as_str(), error.fault()),
+            ("source image 'b/1' cannot be read", Fault::Data)
+        );
         let why = std::error::Error::source(&error).unwrap().to_string();
         assert!(why.contains("has changed since"), "{why}");
         assert!(builder.in_memory(&Gray).is_err());

@@ -8,6 +8,7 @@ mod compress;
 mod effect;
 mod going_on;
 mod looking;
+mod nothing_lost;
 mod options;
 mod refusals;
 mod same_bytes;

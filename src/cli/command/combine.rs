@@ -4,8 +4,9 @@ use crate::cli::args::{CombineCommand, DataArgs};
 use crate::cli::console::Console;
 use crate::cli::exit::{Failure, Result};
 use crate::cli::request;
-use crate::combine::{DATA, picked_sources};
+use crate::combine::{CostEstimate, DATA, picked_sources};
 use crate::fs;
+use crate::pipeline::claim::MANIFEST;
 use crate::pipeline::set::{self, SetBuilder, SetFacts, Title};
 use crate::prune::Selection;
 use crate::report::words::{self, counted};
@@ -35,8 +36,6 @@ pub(in crate::cli) fn run(args: &CombineCommand, console: &Console) -> Result<()
     }
     let out = request::output(&args.out, &data_args)?;
     request::ensure_free(&out, args.out.force)?;
-    out.clear()?;
-    data.write_lists(&out, console)?;
     let style = request::style(&args.combine);
     let spec = set::spec(&data.classes, args.grid, (per_class / tiles) as u32, args.image_size, style);
     let facts = SetFacts {
@@ -47,7 +46,12 @@ pub(in crate::cli) fn run(args: &CombineCommand, console: &Console) -> Result<()
     let samples = &data.train.samples;
     let mut manifest = set::draft(spec.clone(), facts, samples);
     let picks = picked_sources(&selection, samples, &data.classes);
+    let estimate = CostEstimate::new(&spec)?;
     let builder = SetBuilder::new(spec, style.fit, picks)?;
+    let claimed = request::Claimed::new(out, args.out.force)?;
+    claimed.ensure_room((0, estimate.estimated_bytes), console)?;
+    let out = claimed.replace_by(MANIFEST, manifest.to_json().as_bytes())?;
+    data.write_lists(&out, console)?;
     let title = Title { name: &data.name, selection: "by the list that was given" };
     builder.publish(&out, &*data.originals, (&mut manifest, samples.len()), title, console)?;
     console.result(

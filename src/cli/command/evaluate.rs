@@ -27,6 +27,9 @@ struct StoredSet {
 pub(in crate::cli) fn run(args: &EvaluateCommand, console: &Console) -> Result<()> {
     let mut settings = request::settings(&args.model, Some(&args.student), None);
     let (folder, manifest) = locate(&args.set)?;
+    if let Some(manifest) = &manifest {
+        super::ensure_whole(&folder, manifest)?;
+    }
     if let (Some(manifest), None) = (&manifest, args.model.image_size) {
         settings = settings.with_image_size(manifest.spec.side);
     }
@@ -43,10 +46,12 @@ pub(in crate::cli) fn run(args: &EvaluateCommand, console: &Console) -> Result<(
     let set = read(&folder, &data, (settings.image_size as u32, grid, name), args, console)?;
     let seen = ensure_unseen(&folder, &set, &data, manifest.as_ref())?;
     seen.iter().for_each(|text| console.warn(text));
-    let opened = run::open(args.model.device, args.model.precision, console)?;
     let request = request::evaluate(args, settings);
+    request.views.augmentation(request.views.crop(grid))?;
+    let opened = run::open(args.model.device, args.model.precision, console)?;
+    let claimed = request::Claimed::new(out, args.out.force)?;
     let mut evaluated = evaluate(&request, &data, &set.training, &opened, console)?;
-    out.clear()?;
+    let out = claimed.replace("evaluate")?;
     evaluated.report.warnings = data.write_lists(&out, console)?;
     evaluated.report.warnings.extend(seen);
     if let Some(student) = &evaluated.student {

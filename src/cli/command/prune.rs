@@ -35,8 +35,7 @@ pub(in crate::cli) fn run(args: &PruneCommand, console: &Console) -> Result<()> 
     };
     let chosen = prune::choose(&data, &prune::copies(&data), pruning, &choice)?;
     let out = request::output(&args.out, &args.data)?;
-    request::ensure_free(&out, args.out.force)?;
-    out.clear()?;
+    let out = request::Claimed::new(out, args.out.force)?.replace("prune")?;
     data.write_lists(&out, console)?;
     prune::warn(&chosen, &Chooser { name: format!("--rule {rule}"), reported: false }, pruning, console);
     let mut table = Vec::new();
