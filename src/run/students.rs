@@ -79,7 +79,9 @@ fn of<'a>(kept: Kept<'a>, job: &Job) -> Kept<'a> {
     for image in 0..job.images.len() {
         hasher.update(job.images.image(image));
     }
-    job.images.labels().iter().for_each(|label| drop(hasher.update(&label.to_le_bytes())));
+    for label in job.images.labels() {
+        hasher.update(&label.to_le_bytes());
+    }
     kept.and(ContentHash(*hasher.finalize().as_bytes()))
 }
 
