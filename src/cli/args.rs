@@ -3,7 +3,7 @@
 mod values;
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -265,7 +265,7 @@ pub(super) struct OutArgs {
     /// Folder to write. It must be new, empty, or an unfinished run with the same options.
     #[arg(long, value_name = "DIR")]
     pub(super) out: PathBuf,
-    /// Replace what is in the folder.
+    /// Replace what an earlier run of tilepress left in the folder; with files of others in it the run is refused.
     #[arg(long)]
     pub(super) force: bool,
 }
@@ -425,7 +425,7 @@ pub(super) struct DemoArgs {
     /// Folder to write.
     #[arg(long, value_name = "DIR", default_value = "tilepress-demo")]
     pub(super) out: PathBuf,
-    /// Replace what is in the folder.
+    /// Replace what an earlier run of tilepress left in the folder; with files of others in it the run is refused.
     #[arg(long)]
     pub(super) force: bool,
     /// Seeds for every method.
@@ -504,6 +504,25 @@ pub(super) struct ProfileArgs {
 pub(super) struct CompletionsArgs {
     /// The shell.
     pub(super) shell: clap_complete::Shell,
+}
+
+impl Command {
+    /// The folder that the command writes, and the files and folders that it reads.
+    pub(super) fn paths(&self) -> (Option<&Path>, Vec<&Path>) {
+        let (out, inputs) = match self {
+            Self::Compress(args) => (&args.out, [Some(&args.data.data), args.score.scores.as_ref()]),
+            Self::Score(args) => (&args.out, [Some(&args.data.data), None]),
+            Self::Prune(args) => (&args.out, [Some(&args.data.data), args.scores.as_ref()]),
+            Self::Combine(args) => (&args.out, [Some(&args.data), Some(&args.selection)]),
+            Self::Evaluate(args) => (&args.out, [Some(&args.data.data), Some(&args.set)]),
+            Self::Compare(args) => (&args.out, [Some(&args.data.data), args.score.scores.as_ref()]),
+            Self::Demo(args) => return (Some(&args.out), Vec::new()),
+            Self::Inspect(_) | Self::Doctor(_) | Self::Profile(_) | Self::Completions(_) => {
+                return (None, Vec::new());
+            }
+        };
+        (Some(&out.out), inputs.into_iter().flatten().map(PathBuf::as_path).collect())
+    }
 }
 
 impl RuleArgs {

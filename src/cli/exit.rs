@@ -1,6 +1,7 @@
-//! The end of the program: exit codes, and Ctrl-C.
+//! The end of the program: exit codes, and the signals that end it.
 
 use std::fmt::Display;
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -69,13 +70,16 @@ const STOPPED: &str =
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// Catches Ctrl-C. At the first one the step in progress is finished and the run ends with 130, at the second it ends at once.
+/// Catches Ctrl-C and, alike, the wish of a system that shuts down or a terminal that closes (SIGTERM, SIGHUP; on Windows the
+/// console's close, logoff and shutdown). At the first one the step in progress is finished and the run ends with 130, at the second it ends at once.
 pub(super) fn catch_interrupts() -> Result<()> {
     ctrlc::set_handler(|| {
         if INTERRUPTED.swap(true, Ordering::SeqCst) {
             std::process::exit(130);
         }
-        eprintln!("\nfinishing the step in progress; press Ctrl-C again to stop at once");
+        // A terminal that has closed takes no more text, which must not end the run before its step is done.
+        let text = "finishing the step in progress; press Ctrl-C again to stop at once";
+        writeln!(std::io::stderr(), "\n{text}").ok();
     })
     .map_err(Failure::run)
 }
@@ -100,7 +104,7 @@ pub(super) fn report(failure: &Failure) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     match failure.fault {
-        Fault::Stopped => eprintln!("error: {STOPPED}"),
+        Fault::Stopped => drop(writeln!(std::io::stderr(), "error: {STOPPED}")),
         _ => eprintln!("error: {}", flags(&format!("{:#}", failure.error))),
     }
     ExitCode::from(failure.code())

@@ -57,6 +57,7 @@ fn run(cli: Cli) -> exit::Result<()> {
             .build_global()
             .map_err(exit::Failure::run)?;
     }
+    request::ensure_apart(&cli.command, cli.global.config.as_deref())?;
     let console = Console::new(cli.global.quiet, cli.global.json);
     match cli.command {
         Command::Demo(args) => command::demo::run(&args, &console),

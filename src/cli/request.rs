@@ -1,15 +1,18 @@
 //! Requests to the pipeline, from flags.
 
 use std::num::NonZeroUsize;
+use std::path::Path;
 
 use super::args::{
-    BudgetArgs, CombineArgs, CompareArgs, CompressArgs, DataArgs, EvaluateCommand, ModelArgs, OutArgs,
-    ProxyArgs, PruneArgs, ScoreArgs, StudentArgs,
+    BudgetArgs, CombineArgs, Command, CompareArgs, CompressArgs, DataArgs, EvaluateCommand, ModelArgs,
+    OutArgs, ProxyArgs, PruneArgs, ScoreArgs, StudentArgs,
 };
+use super::console::Console;
 use super::exit::{Failure, Result};
 use crate::augment::CropChoice;
 use crate::data::ContentHash;
-use crate::fs::{OutputFolder, ReadOptions, Reading};
+use crate::fs::{self, OutputFolder, ReadOptions, Reading};
+use crate::pipeline::claim::{self, Holding, RUN};
 use crate::pipeline::prune::Pruning;
 use crate::pipeline::request::{
     Budget, Common, CompareRequest, CompressRequest, EvaluateRequest, GivenScores, ProxyRequest, ScoreRequest,
@@ -87,7 +90,7 @@ pub(super) fn proxy(args: &ProxyArgs) -> ProxyRequest {
 }
 
 /// A score table from a file, which may have been made elsewhere.
-pub(super) fn scores(file: &std::path::Path) -> Result<GivenScores> {
+pub(super) fn scores(file: &Path) -> Result<GivenScores> {
     let name = file.display().to_string();
     let bytes = std::fs::read(file)
         .map_err(|why| Failure::input(format!("the score file {name} cannot be read: {why}")))?;
@@ -110,25 +113,18 @@ pub(super) fn pruning(args: &PruneArgs) -> Pruning {
     Pruning { fill: args.fill, dedup: args.dedup }
 }
 
-/// The folder for results, apart from the data; with [`ensure_free`] and [`OutputFolder::clear`](crate::run::Storage::clear)
-/// a command makes room in it.
+/// The folder for results, apart from the data. [`begin`](crate::pipeline::begin) makes room in it.
 pub(super) fn output(out: &OutArgs, data: &DataArgs) -> Result<OutputFolder> {
     Ok(OutputFolder::new(&out.out, [data.data.as_path()])?)
 }
 
-/// Makes sure that a folder for results can be emptied, before any work is done. The folder is made, so that one which cannot
-/// be made is noticed now; what is in it stays until there is something to replace it.
-pub(super) fn ensure_free(out: &OutputFolder, force: bool) -> Result<()> {
-    if out.is_occupied()? && !force {
-        return Err(occupied(out));
-    }
-    Ok(out.create()?)
-}
-
-/// The failure of a folder that must not be touched.
-pub(super) fn occupied(out: &OutputFolder) -> Failure {
-    let (place, why) = (out.shown(""), "it is not empty".to_owned());
-    crate::pipeline::PipelineError::Occupied { place, why }.into()
+/// Makes sure that no file or folder that a command reads lies in the folder that it writes, nor the other way round, whatever
+/// links lead there.
+pub(super) fn ensure_apart(command: &Command, config: Option<&Path>) -> Result<()> {
+    let (out, inputs) = command.paths();
+    let Some(out) = out else { return Ok(()) };
+    inputs.into_iter().chain(config).try_for_each(|input| fs::ensure_apart(input, out))?;
+    Ok(())
 }
 
 fn common(

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::folder::{self, FolderError, LoadOptions, Loaded};
 use crate::data::{
-    ClassMap, Entry, Filter, Folder, Image, ImageSet, Limits, OnError, Preparation, Problem, Sample, decode,
-    hold_out_together, near_duplicates,
+    ClassMap, ContentHash, Entry, Filter, Folder, Image, ImageSet, Limits, OnError, Preparation, Problem,
+    Sample, decode, hold_out_together, near_duplicates,
 };
-use crate::pipeline::{Dataset, Originals, ReadError, Split};
+use crate::pipeline::{Changed, Dataset, Originals, ReadError, Split};
 use crate::random::{Purpose, seed_for};
 use crate::report::ValOrigin;
 use crate::report::words::{count, counted};
@@ -71,6 +71,14 @@ pub struct SourceFolder(pub PathBuf);
 impl Originals for SourceFolder {
     fn image(&self, path: &str) -> Result<Image, ReadError> {
         Ok(decode(&std::fs::read(self.0.join(path))?, &Limits::default())?)
+    }
+
+    fn same_image(&self, path: &str, hash: ContentHash) -> Result<Image, ReadError> {
+        let bytes = std::fs::read(self.0.join(path))?;
+        if ContentHash::of(&bytes) != hash {
+            return Err(Changed.into());
+        }
+        Ok(decode(&bytes, &Limits::default())?)
     }
 
     fn file_size(&self, path: &str) -> Option<u64> {

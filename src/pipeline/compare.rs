@@ -1,13 +1,16 @@
 //! Methods side by side: scored, stored, trained and measured with every seed.
 
+use super::begin::begin_run;
 use super::cell::{Cell, StoredCell, StoredImages, setting};
+use super::claim::Holding;
 use super::evaluate::STUDENTS;
 use super::prune::{self, Chooser};
 use super::request::CompareRequest;
 use super::score::{self, LOGS, Scored};
+use super::set;
 use super::views::unlike_views;
 use super::{Dataset, PipelineError, findings, pictures};
-use crate::combine::source_set_hash;
+use crate::combine::{CostEstimate, source_set_hash};
 use crate::data::ContentHash;
 use crate::device::{DeviceChoice, Opened};
 use crate::evaluate::Method;
@@ -16,9 +19,6 @@ use crate::report::{Cost, Gallery, MethodResult, Report, RunOutcome};
 use crate::run::{Job, Keep, Kept, Observer, Storage, log_name, open, train_all};
 use crate::score::Metric;
 
-/// The file that identifies a comparison.
-const RUN: &str = "run.json";
-
 /// A comparison whose request has been checked.
 struct Plan<'a> {
     request: &'a CompareRequest,
@@ -26,6 +26,9 @@ struct Plan<'a> {
     methods: Vec<Method>,
     seeds: Vec<u64>,
     options: serde_json::Value,
+    /// What identifies the run, in words and as a hash.
+    run: serde_json::Value,
+    fingerprint: ContentHash,
 }
 
 /// The stored images of all cells, method after method, and the findings of pruning for the method that a report shows.
@@ -48,9 +51,9 @@ pub fn compare(
     observer: &dyn Observer,
 ) -> Result<Report, PipelineError> {
     let plan = Plan::new(request, data)?;
+    let opened = open(device, request.common.settings.precision, observer)?;
     plan.begin(out, force, observer)?;
     let mut warnings = data.write_lists(out, observer)?;
-    let opened = open(device, request.common.settings.precision, observer)?;
     warnings.extend(plan.caveats(observer));
     let scored = plan.score(out, &opened, observer)?;
     // The seeds' proxies differ little: one warning says it for all.
@@ -95,32 +98,30 @@ impl<'a> Plan<'a> {
             let per_class = (stored * method.grid(common.budget.grid).tiles()) as usize;
             let fill = common.pruning.fill;
             prune::ensure_enough(&data.train.samples, &data.classes, per_class, method.rule, fill)?;
+            let (grid, side) = (method.grid(common.budget.grid), common.settings.image_size as u32);
+            CostEstimate::new(&set::spec(&data.classes, grid, stored, side, common.style))?;
+            common.views.augmentation(common.views.crop_of(method, common.budget.grid))?;
+        }
+        if methods.iter().any(|method| method.needs_scores()) {
+            score::ensure_scorable(common, data)?;
         }
         let seeds = (0..request.repeats as u64).map(|repeat| common.seed.wrapping_add(repeat)).collect();
         let options = options(request, &methods);
-        Ok(Self { request, data, methods, seeds, options })
+        let run = serde_json::json!({
+            "options": options,
+            "source_set": source_set_hash(&data.train.samples),
+            "val_set": source_set_hash(&data.val.samples),
+        });
+        let fingerprint = ContentHash::of(run.to_string().as_bytes());
+        Ok(Self { request, data, methods, seeds, options, run, fingerprint })
     }
 
     /// Prepares the output: an empty one, or that of an equal comparison that was stopped.
     fn begin(&self, out: &dyn Storage, force: bool, observer: &dyn Observer) -> Result<(), PipelineError> {
-        let run = self.run();
-        let occupied = |why: &str| PipelineError::Occupied { place: out.shown(""), why: why.to_owned() };
-        if !force && out.is_occupied()? {
-            let earlier = out.read(RUN).ok().flatten();
-            return match earlier.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
-                Some(earlier) if run == earlier => {
-                    observer.say(&format!("going on with what is in {}", out.shown("")));
-                    Ok(out.sweep()?)
-                }
-                Some(serde_json::Value::Object(_)) => {
-                    Err(occupied("it holds a comparison of other options or images"))
-                }
-                _ => Err(occupied("it is not empty")),
-            };
-        }
-        out.clear()?;
-        out.write(RUN, &serde_json::to_vec_pretty(&run)?)?;
-        if let Some(log) = &self.request.first_log {
+        out.claim()?;
+        let holding = Holding::of(out)?;
+        let goes_on = begin_run(out, &holding, &self.run, force, self.bytes(), observer)?;
+        if let Some(log) = self.request.first_log.as_ref().filter(|_| !goes_on) {
             self.keep(out, LOGS).files.write(&log_name(self.request.common.seed), log)?;
         }
         Ok(())
@@ -128,17 +129,24 @@ impl<'a> Plan<'a> {
 
     /// A folder for the work of its trainings.
     fn keep<'b>(&self, storage: &'b dyn Storage, folder: &'b str) -> Keep<'b> {
-        let of = ContentHash::of(self.run().to_string().as_bytes());
-        Keep { files: Kept::new(storage, folder, of), every: self.request.common.save_every }
+        let every = self.request.common.save_every;
+        Keep { files: Kept::new(storage, folder, self.fingerprint), every }
     }
 
-    /// The facts that tell one comparison from another.
-    fn run(&self) -> serde_json::Value {
-        serde_json::json!({
-            "options": self.options,
-            "source_set": source_set_hash(&self.data.train.samples),
-            "val_set": source_set_hash(&self.data.val.samples),
-        })
+    /// Bytes that the run writes: those that are sure, and those with the answers of its students and a report.
+    fn bytes(&self) -> (u64, u64) {
+        let common = &self.request.common;
+        let proxies = match common.score.given {
+            None if self.methods.iter().any(|method| method.needs_scores()) => {
+                self.seeds.len() * common.score.proxy.runs.get()
+            }
+            _ => 0,
+        };
+        let logs = proxies as u64 * score::log_bytes(&common.settings, self.data);
+        let students = (self.methods.len() * self.seeds.len()) as u64;
+        // A bit for each answer in hexadecimal and one in a table, a curve, and the page with its pictures.
+        let val = self.data.val.samples.len() as u64;
+        (logs, logs + students * (val / 4 + 2 * val + 8192) + (1 << 20))
     }
 
     /// Reasons why the comparison is not quite fair or complete. Tells the user, and returns them for the report.

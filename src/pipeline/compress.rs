@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use super::begin::begin_set;
+use super::claim::MANIFEST;
 use super::evaluate::{self, Training, TrainingSet};
 use super::prune::{self, Choice, Chooser};
 use super::request::CompressRequest;
@@ -22,10 +24,9 @@ use crate::prune::{Chosen, Copies};
 use crate::report::words::{bytes, counted};
 use crate::report::{Compressed, Cost, Gallery, Report};
 use crate::run::{Keep, Kept, Observer, Storage, StorageError};
-use crate::score::Metric;
+use crate::score::{Metric, TrainingLog};
 
 const SCORES: &str = "scores.csv";
-const MANIFEST: &str = "manifest.json";
 const SELECTION: &str = "selection.csv";
 /// File name of the proxies' training log.
 const LOG: &str = "training-log.safetensors";
@@ -129,8 +130,10 @@ pub fn compress(
     observer: &dyn Observer,
 ) -> Result<Report, PipelineError> {
     request.ensure_enough(&data.train.samples, &data.classes)?;
-    if let Some(given) = &request.common.score.given {
-        given.scored.table.join(&data.train.samples, &data.classes)?;
+    score::ensure_scorable(&request.common, data)?;
+    if request.students.is_some() {
+        let common = &request.common;
+        common.views.augmentation(common.views.crop(common.budget.grid))?;
     }
     let mut run = Compress { request, data, out, opened, observer, warnings: Vec::new() };
     let facts = SetFacts {
@@ -139,7 +142,7 @@ pub fn compress(
         source_bytes: data.train.bytes,
     };
     let draft = set::draft(request.spec(&data.classes), facts, &data.train.samples);
-    let finished = run.begin(&draft, force)?;
+    let finished = begin_set(out, &draft, force, run.bytes()?, observer)?;
     run.warnings = data.write_lists(out, observer)?;
     let scored = run.score()?;
     run.warnings.extend(score::warn(&scored.report, data, observer));
@@ -161,31 +164,15 @@ struct Compress<'a> {
 }
 
 impl Compress<'_> {
-    /// Prepares the output. A new one gets the draft of the manifest, so that a run that was stopped can be told from other
-    /// files. An output with an equal manifest is continued, and its manifest returned when its set is complete.
-    fn begin(&self, draft: &Manifest, force: bool) -> Result<Option<Manifest>, PipelineError> {
-        let out = self.out;
-        if out.is_occupied()? {
-            let why = match out.read(MANIFEST).ok().flatten().map(|bytes| Manifest::read(&bytes[..])) {
-                None => "it is not empty".to_owned(),
-                Some(Err(why)) => format!("its {MANIFEST} cannot be read ({why})"),
-                Some(Ok(earlier)) => match earlier.equal_options(draft) {
-                    Ok(()) if !force => {
-                        self.observer.say(&format!("going on with what is in {}", out.shown("")));
-                        out.sweep()?;
-                        return Ok((!earlier.files.is_empty()).then_some(earlier));
-                    }
-                    Ok(()) => String::new(),
-                    Err(difference) => format!("it holds another set: {difference}"),
-                },
-            };
-            if !force {
-                return Err(PipelineError::Occupied { place: out.shown(""), why });
-            }
-        }
-        out.clear()?;
-        out.write(MANIFEST, draft.to_json().as_bytes())?;
-        Ok(None)
+    /// Bytes that the run writes: those that are sure, and those for photographs.
+    fn bytes(&self) -> Result<(u64, u64), PipelineError> {
+        let common = &self.request.common;
+        let log = match common.score.given {
+            Some(_) => 0,
+            None => score::log_bytes(&common.settings, self.data),
+        };
+        let composites = CostEstimate::new(&self.request.spec(&self.data.classes))?.estimated_bytes;
+        Ok((log, log + composites))
     }
 
     /// The scores: those of an earlier run that was stopped, or new ones. The random rule does not need them; they are made
@@ -200,8 +187,10 @@ impl Compress<'_> {
         if let Some(table) = out.read(SCORES)? {
             score::forget(proxy, seed, keep)?;
             let scored = Scored::read_csv(&table[..])?;
+            let log = read_log(out)?;
+            self.ensure_same_scores(&table, log.as_deref())?;
             self.observer.say(&format!("scores: those of {}", out.shown(SCORES)));
-            return Ok(match read_log(out)? {
+            return Ok(match log {
                 Some(log) => scored.with_log(&log)?,
                 None => scored,
             });
@@ -222,6 +211,31 @@ impl Compress<'_> {
         out.write(SCORES, &table)?;
         score::forget(proxy, seed, keep)?;
         Ok(scored)
+    }
+
+    /// Makes sure that a table of an earlier run is what its log, or the table that was given, comes to.
+    fn ensure_same_scores(&self, table: &[u8], log: Option<&[u8]>) -> Result<(), PipelineError> {
+        let common = &self.request.common;
+        let expected = match (&common.score.given, log) {
+            (Some(given), _) => given.scored.clone(),
+            (None, Some(log)) => {
+                let log = TrainingLog::from_bytes(log)
+                    .map_err(|why| PipelineError::Input(format!("{}: {why}", self.out.shown(LOG))))?;
+                Scored::from_logs(self.data, common.score.proxy.window.as_deref(), &[log], common.seed, 0.0)?
+            }
+            // Without its log nothing can tell.
+            (None, None) => return Ok(()),
+        };
+        let mut text = Vec::new();
+        expected.table.write_csv(&mut text)?;
+        if text == table {
+            return Ok(());
+        }
+        Err(PipelineError::Input(format!(
+            "{} was changed since it was written: delete it, and it is made again; to use other scores, name their file by \
+             `scores`",
+            self.out.shown(SCORES)
+        )))
     }
 
     /// Chooses the images and writes the list of them.
@@ -439,7 +453,7 @@ mod tests {
         let out = Memory::default();
         out.write("holiday.txt", b"sun").expect("memory takes all");
         let error = made(&out).expect_err("something is there");
-        assert!(matches!(error, PipelineError::Occupied { .. }), "{error}");
+        assert!(matches!(error, PipelineError::NotOurs { .. }), "{error}");
         assert_eq!((error.fault(), out.names()), (Fault::Data, vec!["holiday.txt".to_owned()]));
     }
 

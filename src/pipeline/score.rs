@@ -1,12 +1,13 @@
 //! Scoring a dataset: proxies trained on the full training set, or a table made elsewhere.
 
-use super::request::ProxyRequest;
+use super::request::{Common, ProxyRequest};
 pub use super::scored::Scored;
 use super::{Dataset, PipelineError};
 use crate::device::Opened;
 use crate::report::Scoring;
 use crate::report::words::{self, counted};
 use crate::run::{Keep, Observer, ProxyJob, RunError, log_name, train_proxies};
+use crate::score::parse_window;
 use crate::train::Settings;
 
 /// The proxies of a dataset, to be trained.
@@ -22,6 +23,48 @@ pub(super) fn proxies(data: &Dataset, settings: &Settings, request: &ProxyReques
 
 /// Folder of the logs of finished proxies, and of the checkpoints of unfinished ones.
 pub const LOGS: &str = "training-logs";
+
+/// Makes sure, before anything is scored or replaced, that the scores of a request can be had: the table that was given fits the
+/// images, and the window lies within the proxy's epochs.
+///
+/// # Errors
+/// [`ScoreError`](crate::score::ScoreError) for a table of other images, [`PipelineError::Usage`] for an invalid window.
+pub fn ensure_scorable(common: &Common, data: &Dataset) -> Result<(), PipelineError> {
+    match &common.score.given {
+        Some(given) => Ok(given.scored.table.join(&data.train.samples, &data.classes).map(drop)?),
+        None => ensure_window(&common.settings, &common.score.proxy, data),
+    }
+}
+
+/// Makes sure that the window of a request lies within the epochs of its proxies.
+///
+/// # Errors
+/// [`PipelineError::Usage`].
+pub fn ensure_window(
+    settings: &Settings,
+    request: &ProxyRequest,
+    data: &Dataset,
+) -> Result<(), PipelineError> {
+    let Some(text) = &request.window else { return Ok(()) };
+    let window = parse_window(text).map_err(|why| PipelineError::Usage(format!("`window`: {why}")))?;
+    let epochs = epochs(settings, data);
+    if window.end as usize <= epochs {
+        return Ok(());
+    }
+    Err(PipelineError::Usage(format!("`window` {text}: the proxy trains {epochs} epochs (`score-epochs`)")))
+}
+
+/// Epochs that a proxy trains.
+fn epochs(settings: &Settings, data: &Dataset) -> usize {
+    let images = data.train.samples.len();
+    settings.proxy.steps(images) / settings.proxy.steps_per_epoch(images).max(1)
+}
+
+/// Bytes of the training log of one dataset: 18 for each image and epoch.
+pub(super) fn log_bytes(settings: &Settings, data: &Dataset) -> u64 {
+    let samples = data.train.samples.len();
+    18 * (samples * epochs(settings, data)) as u64
+}
 
 /// Scores a dataset by proxies with consecutive seeds. Their logs are kept as they come, if `keep` has a place for them; once
 /// the scores are kept, [`forget`] removes them.

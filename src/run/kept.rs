@@ -11,7 +11,7 @@ use crate::data::ContentHash;
 use crate::fault::{Fault, Faulty};
 
 /// The beginning of a seal, by which a file of ours is told from any other.
-const OURS: &[u8] = b"{\"tilepress\":\"kept\",";
+pub const SEALED: &[u8] = b"{\"tilepress\":\"kept\",";
 /// Version of the seal; it is raised by a change that an older reader cannot read.
 const FORM: u32 = 1;
 
@@ -156,14 +156,14 @@ impl<'a> Kept<'a> {
         let file = || self.storage.shown(name);
         let Some(end) = bytes.iter().position(|&byte| byte == b'\n') else {
             // A file of ours that was cut off within its first line, or something else.
-            let ours = bytes.starts_with(OURS) || OURS.starts_with(bytes);
+            let ours = bytes.starts_with(SEALED) || SEALED.starts_with(bytes);
             return Err(if ours {
                 KeptError::Changed { file: file() }
             } else {
                 KeptError::Foreign { file: file() }
             });
         };
-        if !bytes.starts_with(OURS) {
+        if !bytes.starts_with(SEALED) {
             return Err(KeptError::Foreign { file: file() });
         }
         let (line, kept) = (&bytes[..end], &bytes[end + 1..]);

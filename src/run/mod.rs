@@ -19,7 +19,7 @@ mod students;
 mod training;
 
 pub use error::RunError;
-pub use kept::{Kept, KeptError};
+pub use kept::{Kept, KeptError, SEALED};
 pub use observer::{Observer, Silent, Stage};
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]
 pub use open::open;

@@ -46,10 +46,13 @@ pub fn train_proxies(
     let stage = observer.stage("score", "steps", steps * seeds.len());
     let train = |seed: u64| -> Result<TrainingLog, RunError> {
         if let Some(keep) = keep {
-            if let Some(bytes) = keep.files.read(&log_name(seed))? {
-                keep.forget(&seed.to_string())?;
-                stage.add(steps);
-                return Ok(TrainingLog::from_bytes(&bytes)?);
+            // Under the second name, that of earlier versions, nothing has a seal: it is refused by its name.
+            for name in [log_name(seed), format!("{seed}.bin")] {
+                if let Some(bytes) = keep.files.read(&name)? {
+                    keep.forget(&seed.to_string())?;
+                    stage.add(steps);
+                    return Ok(TrainingLog::from_bytes(&bytes)?);
+                }
             }
         }
         let mut proxy = Proxy::new(&job.model, job.config, task.clone(), job.pass, seed, &opened.device)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::training::{Keep, finish, resume};
 use super::{Observer, RunError, Stage, lanes};
 use crate::augment::{Augmentation, Normalise};
-use crate::data::{Grid, ImageSet};
+use crate::data::{ContentHash, Grid, ImageSet};
 use crate::device::Opened;
 use crate::evaluate::Correct;
 use crate::model::ModelConfig;
@@ -55,8 +55,16 @@ pub fn train_all(
     observer: &dyn Observer,
 ) -> Result<Vec<Trained>, RunError> {
     let evaluator = Evaluator::new(val, jobs.iter().map(|job| job.grid)).map_err(TrainError::from)?;
-    let known: Vec<Option<Trained>> =
-        jobs.iter().map(|job| keep.map_or(Ok(None), |keep| finished(keep, job))).collect::<Result<_, _>>()?;
+    // A student's files depend on its images, too.
+    let jobs: Vec<(Job, Option<Keep<'_>>)> = jobs
+        .into_iter()
+        .map(|job| {
+            let keep = keep.map(|keep| Keep { files: keep.files.and(hash(&job.images)), ..keep });
+            (job, keep)
+        })
+        .collect();
+    let known = jobs.iter().map(|(job, keep)| keep.map_or(Ok(None), |keep| finished(keep, job)));
+    let known: Vec<Option<Trained>> = known.collect::<Result<_, _>>()?;
     let missing = jobs.into_iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(job, _)| job);
     let trained = train_missing(missing.collect(), keep, model, config, &evaluator, opened, observer)?;
     let mut trained = trained.into_iter();
@@ -75,10 +83,24 @@ fn finished(keep: Keep<'_>, job: &Job) -> Result<Option<Trained>, RunError> {
     Ok(Some(Trained { outcome, weights }))
 }
 
+/// Hash of images and labels.
+fn hash(images: &ImageSet) -> ContentHash {
+    let mut hasher = blake3::Hasher::new();
+    for image in 0..images.len() {
+        hasher.update(images.image(image));
+    }
+    for label in images.labels() {
+        hasher.update(&label.to_le_bytes());
+    }
+    ContentHash(*hasher.finalize().as_bytes())
+}
+
+/// File name of a job's outcome.
 fn outcome_name(job: &Job) -> String {
     format!("{}.json", job.name)
 }
 
+/// File name of a job's weights.
 fn weights_name(job: &Job) -> String {
     format!("{}.safetensors", job.name)
 }

@@ -9,6 +9,7 @@ mod effect;
 mod faults;
 mod going_on;
 mod looking;
+mod nothing_lost;
 mod options;
 mod refusals;
 mod same_bytes;

@@ -8,10 +8,12 @@ use crate::cli::args::EvaluateCommand;
 use crate::cli::console::Console;
 use crate::cli::exit::{Failure, Result};
 use crate::cli::{report, request};
-use crate::combine::{DATA, METADATA, Manifest, read_metadata};
+use crate::combine::{DATA, METADATA, Manifest, read_metadata, source_set_hash};
 use crate::data::{ContentHash, Folder, Grid, Look, Preparation, Sample, look_alikes};
 use crate::fs::{self, LoadOptions, Loaded, OutputFolder, name_of};
 use crate::pipeline::Dataset;
+use crate::pipeline::begin::{begin_run, ensure_usable};
+use crate::pipeline::claim::Holding;
 use crate::pipeline::evaluate::{TrainingSet, evaluate};
 use crate::report::words::counted;
 use crate::run::{self, Observer as _, Storage as _};
@@ -27,11 +29,14 @@ struct StoredSet {
 pub(in crate::cli) fn run(args: &EvaluateCommand, console: &Console) -> Result<()> {
     let mut settings = request::settings(&args.model, Some(&args.student), None);
     let (folder, manifest) = locate(&args.set)?;
+    if let Some(manifest) = &manifest {
+        super::ensure_whole(&folder, manifest)?;
+    }
     if let (Some(manifest), None) = (&manifest, args.model.image_size) {
         settings = settings.with_image_size(manifest.spec.side);
     }
     let out = OutputFolder::new(&args.out.out, [args.set.as_path(), args.data.data.as_path()])?;
-    request::ensure_free(&out, args.out.force)?;
+    ensure_usable(&out, args.out.force)?;
     // The images that were held out when the set was made, not those of another seed.
     let split_seed = manifest.as_ref().filter(|manifest| is_compress(manifest));
     let split_seed = split_seed.map_or(args.model.seed, |manifest| manifest.spec.seed);
@@ -43,10 +48,25 @@ pub(in crate::cli) fn run(args: &EvaluateCommand, console: &Console) -> Result<(
     let set = read(&folder, &data, (settings.image_size as u32, grid, name), args, console)?;
     let seen = ensure_unseen(&folder, &set, &data, manifest.as_ref())?;
     seen.iter().for_each(|text| console.warn(text));
-    let opened = run::open(args.model.device, args.model.precision, console)?;
     let request = request::evaluate(args, settings);
-    let mut evaluated = evaluate(&request, &data, &set.training, None, &opened, console)?;
-    out.clear()?;
+    let augmentation = request.views.augmentation(request.views.crop(grid))?;
+    let opened = run::open(args.model.device, args.model.precision, console)?;
+    let run = serde_json::json!({
+        "options": {
+            "command": "evaluate",
+            "settings": settings,
+            "grid": grid,
+            "augmentation": augmentation,
+            "seed": request.seed,
+            "students": request.students,
+            "save_student": request.keep_student,
+        },
+        "set": source_set_hash(&set.samples),
+        "val_set": source_set_hash(&data.val.samples),
+    });
+    out.claim()?;
+    begin_run(&out, &Holding::of(&out)?, &run, args.out.force, (0, 0), console)?;
+    let mut evaluated = evaluate(&request, &data, &set.training, Some(&out), &opened, console)?;
     evaluated.report.warnings = data.write_lists(&out, console)?;
     evaluated.report.warnings.extend(seen);
     if let Some(student) = &evaluated.student {

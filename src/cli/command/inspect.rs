@@ -6,10 +6,11 @@ use std::path::Path;
 use crate::cli::args::InspectArgs;
 use crate::cli::console::Console;
 use crate::cli::exit::{Failure, Result};
-use crate::combine::{CompositeRecord, DATA, Format, METADATA, encode, read_metadata};
+use crate::combine::{CompositeRecord, DATA, Format, METADATA, Manifest, encode, read_metadata};
 use crate::data::{Entry, Filter, Fit, Folder, Image, Resizer};
 use crate::fs::{self, SourceFolder};
 use crate::pipeline::Originals as _;
+use crate::pipeline::claim::MANIFEST;
 use crate::report::words::counted;
 
 /// Images of a class on a contact sheet, classes on it, and the side of each in pixels.
@@ -22,6 +23,12 @@ pub(in crate::cli) fn run(args: &InspectArgs, console: &Console) -> Result<()> {
     // A folder that compress wrote holds its images in `data`.
     let inner = args.folder.join(DATA);
     let root = if inner.join(METADATA).is_file() { inner } else { args.folder.clone() };
+    let manifest = root.join("..").join(MANIFEST);
+    if let Some(manifest) = std::fs::File::open(manifest).ok().and_then(|file| Manifest::read(file).ok())
+        && root.join(METADATA).is_file()
+    {
+        super::ensure_whole(&root, &manifest)?;
+    }
     let records = records(&root)?;
     if let Some(file) = &args.tile {
         return tiles(file, records.as_deref(), &root, console);

@@ -12,13 +12,25 @@ pub(super) mod profile;
 pub(super) mod prune;
 pub(super) mod score;
 
+use std::path::Path;
+
 use super::args::DataArgs;
 use super::console::Console;
 use super::exit::Result;
 use super::request;
-use crate::fs;
-use crate::pipeline::Dataset;
+use crate::combine::Manifest;
+use crate::fs::{self, OutputFolder};
+use crate::pipeline::{Dataset, intact};
 use crate::train::Settings;
+
+/// Makes sure that a set of ours is as its manifest says; `data` is its folder of images, beside which the manifest lies.
+fn ensure_whole(data: &Path, manifest: &Manifest) -> Result<()> {
+    let set = match data.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    Ok(intact::ensure_whole(&OutputFolder::new(set, [])?, manifest)?)
+}
 
 /// Lists and reads a data folder at the size of the settings.
 fn load(args: &DataArgs, settings: &Settings, seed: u64, console: &Console) -> Result<Dataset> {
