@@ -29,9 +29,10 @@ def over(im):
     return w
 
 
-def put(name, data, exp=None):
+def put(name, data, exp=None, twin=None):
+    """`exp` are the pixels, or those that Pillow reads in `twin`, or in the file itself."""
     if exp is None:
-        im = Image.open(io.BytesIO(data))
+        im = Image.open(io.BytesIO(twin or data))
         im.load()
         im = ImageOps.exif_transpose(im)
         exp = np.asarray(over(im) if im.mode in ("RGBA", "LA", "PA") or "transparency" in im.info else im.convert("RGB"))
@@ -303,14 +304,19 @@ itxt = lambda d: (b'iTXt', b'XML:com.adobe.xmp\0\0\0\0\0' + d)
 for n, (kind, little) in enumerate(itertools.product((1, 3, 4), (True, False))):
     value = 3 + n
     t = tiff(value, kind, little, n % 3)
+    # Pillow takes a number of type BYTE for text; its pixels are those of the type SHORT.
+    short = tiff(value, 3, little, n % 3)
     name = f'turn{value}_{kind}_' + ('II' if little else 'MM')
-    put(name + '.webp', webp((b'EXIF', t)))
-    put(name + '_prefix.webp', webp((b'EXIF', P + t)))
-    put(name + '_twice.webp', webp((b'EXIF', P + P + t)))
-    put(name + '.jpg', jpeg(P + t))
-    put(name + '_before.png', png(small, 8, 2, pre=[(b'eXIf', t)]))
-    put(name + '_after.png', png(small, 8, 2, post=[(b'eXIf', t)]))
-    put(name + '_prefix.png', png(small, 8, 2, post=[(b'eXIf', P + t)]))
+    for label, made in {
+        '.webp': lambda t: webp((b'EXIF', t)),
+        '_prefix.webp': lambda t: webp((b'EXIF', P + t)),
+        '_twice.webp': lambda t: webp((b'EXIF', P + P + t)),
+        '.jpg': lambda t: jpeg(P + t),
+        '_before.png': lambda t: png(small, 8, 2, pre=[(b'eXIf', t)]),
+        '_after.png': lambda t: png(small, 8, 2, post=[(b'eXIf', t)]),
+        '_prefix.png': lambda t: png(small, 8, 2, post=[(b'eXIf', P + t)]),
+    }.items():
+        put(name + label, made(t), twin=made(short))
 for n, attribute in ((6, True), (8, False)):
     put(f'xmp{n}.webp', webp((b'XMP ', xmp(n, attribute))))
     put(f'xmp{n}.jpg', jpeg(X + xmp(n, attribute)))
