@@ -106,7 +106,9 @@ impl Storage for OutputFolder {
         if !self.0.exists() {
             return Ok(false);
         }
-        Ok(fs::read_dir(&self.0).map_err(at("read", &self.0))?.next().is_some())
+        // The list of what was left out is all that a refused run leaves; the next one may begin.
+        let mut entries = fs::read_dir(&self.0).map_err(at("read", &self.0))?;
+        Ok(entries.any(|entry| entry.map_or(true, |entry| entry.file_name() != "problems.csv")))
     }
 
     fn clear(&self) -> Result<(), StorageError> {

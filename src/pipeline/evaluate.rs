@@ -44,6 +44,7 @@ pub fn evaluate(
     opened: &Opened,
     observer: &dyn Observer,
 ) -> Result<Evaluated, PipelineError> {
+    data.ensure_measurable()?;
     let begun = observer.seconds();
     let EvaluateRequest { settings, seed, students, views, .. } = request;
     let trained = train(settings, views, (*seed, students.get()), data, set, opened, observer)?;
@@ -58,6 +59,10 @@ pub fn evaluate(
     });
     let mut report = Report::new(data.summary(), options);
     report.cost = Cost { train_seconds: Some(observer.seconds() - begun), ..Cost::default() };
+    if let Some(text) = data.unmeasured() {
+        observer.warn(&text);
+        report.warnings.push(text);
+    }
     report.set_results(result(settings, views, data, set, trained).into_iter().collect());
     Ok(Evaluated { report, student })
 }

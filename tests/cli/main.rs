@@ -11,5 +11,6 @@ mod looking;
 mod options;
 mod refusals;
 mod same_bytes;
+mod trees;
 mod views;
 mod world;

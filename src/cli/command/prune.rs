@@ -19,7 +19,7 @@ pub(in crate::cli) fn run(args: &PruneCommand, console: &Console) -> Result<()> 
     }
     // Pixels are read for content hashes and perceptual hashes only; a small size will do.
     let settings = Preset::Small.settings();
-    let data = super::load(&args.data, &settings, args.seed, console)?;
+    let data = super::load(&args.data, &settings, args.seed, &args.out.out, console)?;
     let (composites, per_class) = request::budget(&args.budget).per_class()?;
     let scores = match &args.scores {
         Some(file) => Some(request::scores(file)?.scored.table.join(&data.train.samples, &data.classes)?),
@@ -33,8 +33,9 @@ pub(in crate::cli) fn run(args: &PruneCommand, console: &Console) -> Result<()> 
         suspects: &[],
         seed: args.seed,
     };
-    let chosen = prune::choose(&data, &prune::copies(&data), pruning, &choice)?;
+    let chosen = prune::choose(&data, prune::copies(&data), pruning, &choice);
     let out = request::output(&args.out, &args.data)?;
+    let chosen = chosen.map_err(|error| data.explain(error, &out))?;
     request::ensure_free(&out, args.out.force)?;
     out.clear()?;
     data.write_lists(&out, console)?;

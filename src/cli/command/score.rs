@@ -11,7 +11,7 @@ use crate::run::{self, Storage as _};
 pub(in crate::cli) fn run(args: &ScoreCommand, console: &Console) -> Result<()> {
     let settings = request::settings(&args.model, None, Some(&args.proxy));
     let seed = args.model.seed;
-    let data = super::load(&args.data, &settings, seed, console)?;
+    let data = super::load(&args.data, &settings, seed, &args.out.out, console)?;
     let out = request::output(&args.out, &args.data)?;
     request::ensure_free(&out, args.out.force)?;
     let opened = run::open(args.model.device, args.model.precision, console)?;
