@@ -105,14 +105,36 @@ pub(super) fn report(failure: &Failure) -> ExitCode {
     }
     match failure.fault {
         Fault::Stopped => drop(writeln!(std::io::stderr(), "error: {STOPPED}")),
-        _ => eprintln!("error: {}", flags(&format!("{:#}", failure.error))),
+        _ => eprintln!("error: {}", flags(&in_words(&failure.error))),
     }
     ExitCode::from(failure.code())
+}
+
+/// An error with its causes, each said once: many errors have their cause's words in their own.
+fn in_words(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |said, cause| {
+        if said.is_empty() {
+            cause
+        } else if said.contains(&cause) {
+            said
+        } else {
+            format!("{said}: {cause}")
+        }
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let cell = crate::score::CellError { line: 2, column: "path".into(), problem: "is empty".into() };
+        let failure = Failure::from(crate::score::ScoreError::Cell(cell)).context("s.csv");
+        assert_eq!(in_words(&failure.error), "s.csv: score table, line 2, column 'path': is empty");
+        let other = anyhow::anyhow!("it is gone").context("a.jpg cannot be read");
+        assert_eq!(in_words(&other), "a.jpg cannot be read: it is gone");
+    }
     use crate::combine::CombineError;
     use crate::device::DeviceError;
     use crate::prune::PruneError;

@@ -18,7 +18,7 @@ pub use blur::blurred;
 pub use decode::{DecodeError, Header, Limits, decode, probe, within};
 pub use duplicates::{look_alikes, near_duplicates, shared_copies};
 pub use error::DataError;
-pub use folder::{Entry, Folder, OnError, Problem};
+pub use folder::{Entry, Folder, Layout, OnError, Problem, composed, is_junk};
 pub use grid::{Grid, Rect};
 pub use image::{Image, ImageSet};
 pub use look::Look;

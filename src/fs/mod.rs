@@ -15,7 +15,7 @@ mod store;
 
 pub use apart::ensure_apart;
 pub use dataset::{write_about, write_dataset};
-pub use folder::{FolderError, LoadOptions, Loaded, Scan, load as load_images, scan};
+pub use folder::{FolderError, LoadOptions, Loaded, Scan, load as load_images, read_regular, scan};
 pub use output::{OutputError, write_atomic};
 pub use read::{
     Listing, ReadOptions, Reading, SourceFolder, list, list_whole, load, name_of, read_folder, tune,

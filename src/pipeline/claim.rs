@@ -17,6 +17,9 @@ pub const MANIFEST: &str = "manifest.json";
 pub const RUN: &str = "run.json";
 /// File name of a report.
 const REPORT: &str = "report.json";
+/// File name of the list of files that were left out, and its first bytes.
+const PROBLEMS: &str = "problems.csv";
+const PROBLEMS_HEADER: &[u8] = b"path,reason";
 /// The names that tilepress gives to files in an output folder, apart from those of a set and of what is kept.
 const NAMES: [&str; 14] = [
     MANIFEST,
@@ -28,7 +31,7 @@ const NAMES: [&str; 14] = [
     "README.md",
     TORCHVISION_TRANSFORM_NAME,
     "classes.json",
-    "problems.csv",
+    PROBLEMS,
     "scores.csv",
     "selection.csv",
     "training-log.safetensors",
@@ -65,7 +68,11 @@ impl Holding {
     /// # Errors
     /// [`StorageError`] when it cannot be read.
     pub fn with(out: &dyn Storage, marked: bool, also: &dyn Fn(&str) -> bool) -> Result<Self, StorageError> {
-        let all = out.list()?;
+        let mut all = out.list()?;
+        // The list of what was left out is all that a refused run leaves; the next one may begin.
+        if all == [PROBLEMS] && read(out, PROBLEMS)?.is_some_and(|file| file.starts_with(PROBLEMS_HEADER)) {
+            all.clear();
+        }
         let manifest = read(out, MANIFEST)?.and_then(|file| Manifest::read(&file[..]).ok());
         let manifest = manifest.filter(|manifest| manifest.tool.name == env!("CARGO_PKG_NAME"));
         let marked = marked || manifest.is_some() || is_run(out)? || is_report(out)?;
@@ -82,6 +89,11 @@ impl Holding {
         Ok(holding)
     }
 
+    /// `true` for an output without files.
+    pub fn is_empty(&self) -> bool {
+        self.ours.is_empty() && self.others.is_empty()
+    }
+
     /// The files to delete before something new is written: none of an empty output, those of an earlier run with `force`.
     /// Nothing is deleted yet. `why` says why the earlier run is not continued.
     ///
@@ -89,7 +101,7 @@ impl Holding {
     /// [`PipelineError::Occupied`] without `force`, [`PipelineError::NotOurs`] where files are there that tilepress did not
     /// write.
     pub fn to_replace(&self, out: &dyn Storage, force: bool, why: &str) -> Result<&[String], PipelineError> {
-        if self.ours.is_empty() && self.others.is_empty() {
+        if self.is_empty() {
             return Ok(&[]);
         }
         let place = out.shown("");

@@ -50,7 +50,7 @@ pub fn compare(
     device: DeviceChoice,
     observer: &dyn Observer,
 ) -> Result<Report, PipelineError> {
-    let plan = Plan::new(request, data)?;
+    let plan = Plan::new(request, data).map_err(|error| data.explain(error, out))?;
     let opened = open(device, request.common.settings.precision, observer)?;
     plan.begin(out, force, observer)?;
     let mut warnings = data.write_lists(out, observer)?;
@@ -88,10 +88,7 @@ impl<'a> Plan<'a> {
                 methods.push(method);
             }
         }
-        if data.val.samples.is_empty() {
-            let text = "there are no validation images; raise `val-fraction`".to_owned();
-            return Err(PipelineError::Usage(text));
-        }
+        data.ensure_measurable()?;
         let common = &request.common;
         for &method in &methods {
             let stored = common.budget.per_class()?.0;
@@ -166,6 +163,7 @@ impl<'a> Plan<'a> {
                     .to_owned(),
             );
         }
+        caveats.extend(self.data.unmeasured());
         caveats.iter().for_each(|text| observer.warn(text));
         if let Some(text) = self.data.tune_caveat() {
             observer.say(&text);
@@ -212,7 +210,7 @@ impl<'a> Plan<'a> {
         for &method in &self.methods {
             for (place, &seed) in self.seeds.iter().enumerate() {
                 let scored = scored.get(place).or(scored.first());
-                let (stored, chosen) = Cell { method, seed }.store(common, self.data, &copies, scored)?;
+                let (stored, chosen) = Cell { method, seed }.store(common, self.data, copies, scored)?;
                 if place == 0 && (noticed.is_none() || method == Method::PCA) {
                     let chooser = Chooser { name: method.to_string(), reported: shown == Some(&method) };
                     warnings.extend(prune::warn(&chosen, &chooser, common.pruning, observer));

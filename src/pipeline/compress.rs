@@ -20,7 +20,7 @@ use crate::combine::{
 use crate::data::{ClassMap, ContentHash, Entry, ImageSet, Limits, Sample, decode};
 use crate::device::Opened;
 use crate::evaluate::Method;
-use crate::prune::{Chosen, Copies};
+use crate::prune::Chosen;
 use crate::report::words::{bytes, counted};
 use crate::report::{Compressed, Cost, Gallery, Report};
 use crate::run::{Keep, Kept, Observer, Storage, StorageError};
@@ -129,7 +129,9 @@ pub fn compress(
     opened: Option<&Opened>,
     observer: &dyn Observer,
 ) -> Result<Report, PipelineError> {
-    request.ensure_enough(&data.train.samples, &data.classes)?;
+    let enough = request.ensure_enough(&data.train.samples, &data.classes);
+    let measurable = if request.students.is_some() { data.ensure_measurable() } else { Ok(()) };
+    enough.and(measurable).map_err(|error| data.explain(error, out))?;
     score::ensure_scorable(&request.common, data)?;
     if request.students.is_some() {
         let common = &request.common;
@@ -144,6 +146,10 @@ pub fn compress(
     let draft = set::draft(request.spec(&data.classes), facts, &data.train.samples);
     let finished = begin_set(out, &draft, force, run.bytes()?, observer)?;
     run.warnings = data.write_lists(out, observer)?;
+    if let Some(text) = data.unmeasured().filter(|_| request.students.is_some()) {
+        observer.warn(&text);
+        run.warnings.push(text);
+    }
     let scored = run.score()?;
     run.warnings.extend(score::warn(&scored.report, data, observer));
     let begun = observer.seconds();
@@ -242,7 +248,7 @@ impl Compress<'_> {
     fn choose(&mut self, scored: &Scored) -> Result<Chosen, PipelineError> {
         let (data, common, rule) = (self.data, &self.request.common, self.request.rule);
         let scores = scored.table.join(&data.train.samples, &data.classes)?;
-        let copies: Copies = prune::copies(data);
+        let copies = prune::copies(data);
         let (composites, per_class) = common.budget.per_class()?;
         let choice = Choice {
             rule,
@@ -252,7 +258,7 @@ impl Compress<'_> {
             suspects: &scored.suspects,
             seed: common.seed,
         };
-        let chosen = prune::choose(data, &copies, common.pruning, &choice)?;
+        let chosen = prune::choose(data, copies, common.pruning, &choice)?;
         let chooser = Chooser { name: format!("`rule` {rule}"), reported: true };
         self.warnings.extend(prune::warn(&chosen, &chooser, common.pruning, self.observer));
         let mut table = Vec::new();

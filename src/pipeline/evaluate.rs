@@ -50,6 +50,7 @@ pub fn evaluate(
     opened: &Opened,
     observer: &dyn Observer,
 ) -> Result<Evaluated, PipelineError> {
+    data.ensure_measurable()?;
     let begun = observer.seconds();
     let EvaluateRequest { settings, seed, students, views, keep_student, save_every } = request;
     let training = Training {
@@ -68,6 +69,10 @@ pub fn evaluate(
     });
     let mut report = Report::new(data.summary(), options);
     report.cost = Cost { train_seconds: Some(observer.seconds() - begun), ..Cost::default() };
+    if let Some(text) = data.unmeasured() {
+        observer.warn(&text);
+        report.warnings.push(text);
+    }
     report.set_results(result(settings, views, data, set, trained).into_iter().collect());
     Ok(Evaluated { report, student })
 }

@@ -41,7 +41,7 @@ mod scored;
 #[cfg(all(test, feature = "flex"))]
 mod testing;
 
-pub use data::{Dataset, Split};
+pub use data::{Dataset, LeftOut, Skipped, Split};
 pub use error::PipelineError;
 pub use originals::{Changed, Originals, ReadError};
 #[cfg(feature = "engine")]

@@ -223,6 +223,7 @@ fn measure(
     Ok(Trained { outcome, weights })
 }
 
-fn percent(right: usize, seen: usize) -> f64 {
-    100.0 * right as f64 / seen.max(1) as f64
+/// A class without images was not measured.
+fn percent(right: usize, seen: usize) -> Option<f64> {
+    (seen > 0).then(|| 100.0 * right as f64 / seen as f64)
 }

@@ -13,5 +13,6 @@ mod nothing_lost;
 mod options;
 mod refusals;
 mod same_bytes;
+mod trees;
 mod views;
 mod world;

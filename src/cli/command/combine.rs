@@ -22,9 +22,10 @@ pub(in crate::cli) fn run(args: &CombineCommand, console: &Console) -> Result<()
     // Which images were held out when the list was made is not known here and does not matter: the list
     // says which to take.
     let data_args = DataArgs { data: args.data.clone(), val_fraction: None, on_error: args.on_error };
-    let listing = fs::list_whole(&request::read_options(&data_args), console)?;
+    let options = request::read_options(&data_args);
+    let listing = fs::list_whole(&options, console)?;
     let reading = request::reading(&Preset::Small.settings());
-    let data = fs::load(listing, args.on_error, reading, console)?;
+    let data = super::read(listing, &options, reading, &args.out.out, console)?;
     let selection = Selection::join(&rows, &data.train.samples, &data.classes)?;
     let tiles = args.grid.tiles() as usize;
     let per_class = selection.per_class();

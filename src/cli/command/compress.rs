@@ -23,7 +23,8 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> Result<()> 
         true => Some(run::open(args.model.device, args.model.precision, console)?),
         false => None,
     };
-    let data = fs::load(listing, options.on_error, request::reading(&request.common.settings), console)?;
+    let data =
+        super::read(listing, &options, request::reading(&request.common.settings), &args.out.out, console)?;
     let out = OutputFolder::new(&args.out.out, [options.folder.as_path()])?;
     let made = compress(&request, &data, (&out, args.out.force), opened.as_ref(), console)?;
     report::write(&out, made, &data.val.samples, console)

@@ -40,7 +40,8 @@ pub(in crate::cli) fn run(args: &EvaluateCommand, console: &Console) -> Result<(
     // The images that were held out when the set was made, not those of another seed.
     let split_seed = manifest.as_ref().filter(|manifest| is_compress(manifest));
     let split_seed = split_seed.map_or(args.model.seed, |manifest| manifest.spec.seed);
-    let data = super::load(&args.data, &settings, split_seed, console)?;
+    let data = super::load(&args.data, &settings, split_seed, &args.out.out, console)?;
+    data.ensure_measurable().map_err(|error| data.explain(error, &out))?;
     let grid = args.grid.or(manifest.as_ref().map(|manifest| manifest.spec.grid)).unwrap_or(Grid::WHOLE);
     // A set of ours is called by its own folder, also where its `data` was named.
     let parent = folder.join("..");
@@ -67,8 +68,8 @@ pub(in crate::cli) fn run(args: &EvaluateCommand, console: &Console) -> Result<(
     out.claim()?;
     begin_run(&out, &Holding::of(&out)?, &run, args.out.force, (0, 0), console)?;
     let mut evaluated = evaluate(&request, &data, &set.training, Some(&out), &opened, console)?;
-    evaluated.report.warnings = data.write_lists(&out, console)?;
-    evaluated.report.warnings.extend(seen);
+    let lists = data.write_lists(&out, console)?;
+    evaluated.report.warnings.extend(lists.into_iter().chain(seen));
     if let Some(student) = &evaluated.student {
         out.write("student.safetensors", student)?;
     }
@@ -168,7 +169,10 @@ fn read(
     args: &EvaluateCommand,
     console: &Console,
 ) -> Result<StoredSet> {
-    let listing = Folder::from_paths(fs::scan(folder)?.paths)?;
+    // Classes of ours may have any name.
+    let of_ours = folder.join(METADATA).is_file();
+    let paths = fs::scan(folder)?.paths;
+    let listing = if of_ours { Folder::of_classes(paths)? } else { Folder::from_paths(paths)? };
     // A class mix-up here would make every number meaningless.
     data.classes.ensure_same(&listing.classes)?;
     let stage = console.stage("read", "images", listing.train.len());

@@ -33,7 +33,14 @@ pub(in crate::cli) fn run(args: &InspectArgs, console: &Console) -> Result<()> {
     if let Some(file) = &args.tile {
         return tiles(file, records.as_deref(), &root, console);
     }
-    let tree = Folder::from_paths(fs::scan(&root)?.paths)?;
+    let found = fs::scan(&root)?;
+    // Classes of ours may have any name.
+    let tree = match &records {
+        Some(_) => Folder::of_classes(found.paths)?,
+        None => Folder::from_tree(found.paths, found.empty)?,
+    };
+    tree.notes.iter().for_each(|note| console.say(note));
+    tree.warnings.iter().for_each(|warning| console.warn(warning));
     let count = |entries: &[Entry], class: u32| entries.iter().filter(|e| e.class == class).count();
     let mut text = String::new();
     let mut classes = Vec::new();
@@ -76,7 +83,7 @@ pub(in crate::cli) fn run(args: &InspectArgs, console: &Console) -> Result<()> {
     }
     let json = serde_json::json!({
         "folder": root, "classes": classes,
-        "composites": records.as_ref().map(Vec::len), "ignored": tree.ignored,
+        "composites": records.as_ref().map(Vec::len), "ignored": tree.ignored, "layout": tree.layout,
     });
     console.result(&json, text.trim_end());
     Ok(())

@@ -22,7 +22,7 @@ pub(in crate::cli) fn run(args: &PruneCommand, console: &Console) -> Result<()> 
     }
     // Pixels are read for content hashes and perceptual hashes only; a small size will do.
     let settings = Preset::Small.settings();
-    let data = super::load(&args.data, &settings, args.seed, console)?;
+    let data = super::load(&args.data, &settings, args.seed, &args.out.out, console)?;
     let (composites, per_class) = request::budget(&args.budget).per_class()?;
     let given = args.scores.as_deref().map(request::scores).transpose()?;
     let scores = match &given {
@@ -37,8 +37,9 @@ pub(in crate::cli) fn run(args: &PruneCommand, console: &Console) -> Result<()> 
         suspects: &[],
         seed: args.seed,
     };
-    let chosen = prune::choose(&data, &prune::copies(&data), pruning, &choice)?;
+    let chosen = prune::choose(&data, prune::copies(&data), pruning, &choice);
     let out = request::output(&args.out, &args.data)?;
+    let chosen = chosen.map_err(|error| data.explain(error, &out))?;
     let run = serde_json::json!({
         "options": {
             "command": "prune",

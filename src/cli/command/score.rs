@@ -15,7 +15,7 @@ use crate::run::{self, Keep, Kept, Storage as _};
 pub(in crate::cli) fn run(args: &ScoreCommand, console: &Console) -> Result<()> {
     let settings = request::settings(&args.model, None, Some(&args.proxy));
     let seed = args.model.seed;
-    let data = super::load(&args.data, &settings, seed, console)?;
+    let data = super::load(&args.data, &settings, seed, &args.out.out, console)?;
     let out = request::output(&args.out, &args.data)?;
     ensure_usable(&out, args.out.force)?;
     let proxy = request::proxy(&args.proxy);
