@@ -35,13 +35,20 @@ pub struct Number {
 
 /// A number outside its range.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{option}` {given} is out of range: give {range}{cost}")]
+#[error("`{option}` {given} is {}", self.advice())]
 pub struct BoundError {
     /// Name of the option.
     pub option: &'static str,
     given: String,
     range: String,
     cost: String,
+}
+
+impl BoundError {
+    /// The range, and what the number would cost: for a message that names the option itself.
+    pub fn advice(&self) -> String {
+        format!("out of range: give {}{}", self.range, self.cost)
+    }
 }
 
 impl Faulty for BoundError {
@@ -92,7 +99,7 @@ impl Number {
             return Ok(());
         }
         let from = if self.zero { "a number from 0" } else { "a number above 0 and" };
-        let range = format!("{from} up to {}", self.most);
+        let range = format!("{from} up to {:e}", self.most);
         Err(BoundError { option: self.option, given: value.to_string(), range, cost: String::new() })
     }
 }
@@ -139,6 +146,15 @@ pub const REPEATS: Whole = Whole::new("repeats", 10_000, |repeats| {
     format!("{} students take {seconds} where one takes a second", count(repeats))
 });
 
+/// Students that train at once.
+pub const STUDENTS: Whole = Whole::new("students", 1024, |students| {
+    format!(
+        "{} students take {} of threads' stacks alone",
+        count(students),
+        bytes(students.saturating_mul(2 << 20))
+    )
+});
+
 /// Threads.
 pub const THREADS: Whole = Whole::new("threads", 1024, |threads| {
     format!("that many threads reserve {} for their stacks", bytes(threads.saturating_mul(2 << 20)))
@@ -149,11 +165,11 @@ pub const IPC: Whole = Whole::new("ipc", 1_000_000, |ipc| {
     format!("at 64 px that many images take {} for each class", bytes(ipc.saturating_mul(64 * 64 * 3)))
 });
 
-/// A learning rate.
-pub const RATE: Number = Number { option: "lr", zero: false, most: 1000.0 };
+/// A learning rate; the optimiser computes in 32 bits.
+pub const RATE: Number = Number { option: "lr", zero: false, most: 1e38 };
 
 /// Weight decay; 0 is none.
-pub const WEIGHT_DECAY: Number = Number { option: "weight-decay", zero: true, most: 1000.0 };
+pub const WEIGHT_DECAY: Number = Number { option: "weight-decay", zero: true, most: 1e38 };
 
 /// A long time in words.
 fn days(seconds: f64) -> String {
@@ -182,7 +198,8 @@ mod tests {
             THREADS.named("cores").check(0).unwrap_err().to_string(),
             "`cores` 0 is out of range: give 1 to 1,024"
         );
-        for bound in [SIDE, WIDTH, BATCH, STEPS, EPOCHS, SCORE_EPOCHS, RUNS, REPEATS, THREADS, IPC] {
+        for bound in [SIDE, WIDTH, BATCH, STEPS, EPOCHS, SCORE_EPOCHS, RUNS, REPEATS, STUDENTS, THREADS, IPC]
+        {
             assert!(bound.check(bound.least).is_ok() && bound.check(bound.most).is_ok(), "{}", bound.option);
             assert!(bound.check(bound.most + 1).is_err() && bound.check(u64::MAX).is_err());
             // Every one fits what it is counted in later.

@@ -389,7 +389,10 @@ pub(super) mod tests {
             Manifest::read(value.to_string().as_bytes()).unwrap_err().to_string()
         };
         for (change, expected) in [
-            (&(|m: &mut Value| m["side"] = json!(0)) as &dyn Fn(&mut Value), "`side` 0 is out of range: give 1 to 4,096"),
+            (
+                &(|m: &mut Value| m["side"] = json!(0)) as &dyn Fn(&mut Value),
+                "`side` 0 is out of range: give 1 to 4,096",
+            ),
             (&|m| m["side"] = json!(65535), "`side` 65535 is out of range"),
             (&|m| m["side"] = json!(1), "`image-size` 1 is too small for `grid` 1x2"),
             (&|m| m["ipc"] = json!(0), "`ipc` 0 keeps nothing"),
@@ -401,7 +404,10 @@ pub(super) mod tests {
             (&|m| m["min_scale"] = json!(0), "min_scale 0 is not above 0"),
             (&|m| m["min_scale"] = json!(-0.5), "min_scale -0.5 is not above 0"),
             (&|m| m["counts"]["classes"] = json!(3), "counts.classes is 3, and 2 are listed"),
-            (&|m| m["files"]["/etc/passwd"] = json!("0".repeat(64)), "files: '/etc/passwd' is not a relative path"),
+            (
+                &|m| m["files"]["/etc/passwd"] = json!("0".repeat(64)),
+                "files: '/etc/passwd' is not a relative path",
+            ),
             (&|m| m["files"]["../x"] = json!("0".repeat(64)), "files: '../x' is a path with"),
         ] {
             let message = message(change);

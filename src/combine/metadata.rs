@@ -158,12 +158,16 @@ pub fn read_metadata(input: impl BufRead) -> Result<Vec<CompositeRecord>, Metada
 pub fn ensure_records_fit(records: &[CompositeRecord], spec: &SetSpec) -> Result<(), MetadataError> {
     let mut seen = BTreeSet::new();
     for record in records {
-        let unfit = |problem: String| MetadataError::Unfit { problem: format!("'{}' {problem}", record.file_name) };
+        let unfit =
+            |problem: String| MetadataError::Unfit { problem: format!("'{}' {problem}", record.file_name) };
         let classes = spec.classes.names();
         match classes.get(record.label as usize) {
             Some(class) if *class == record.class => {}
             Some(class) => {
-                return Err(unfit(format!("has label {} and class '{}', not '{class}'", record.label, record.class)));
+                return Err(unfit(format!(
+                    "has label {} and class '{}', not '{class}'",
+                    record.label, record.class
+                )));
             }
             None => return Err(unfit(format!("has label {} of {} classes", record.label, classes.len()))),
         }
@@ -187,7 +191,10 @@ impl CompositeRecord {
         };
         path("file_name", &self.file_name)?;
         if self.file_name.split_once('/').map(|(class, _)| class) != Some(self.class.as_str()) {
-            return Err(format!("file_name '{}' does not lie in the folder of class '{}'", self.file_name, self.class));
+            return Err(format!(
+                "file_name '{}' does not lie in the folder of class '{}'",
+                self.file_name, self.class
+            ));
         }
         if self.tiles.is_empty() {
             return Err("tiles is empty".to_owned());
@@ -199,7 +206,10 @@ impl CompositeRecord {
                 length > 0 && start.checked_add(length).is_some_and(|end| u64::from(end) <= SIDE.most)
             };
             if !fits(x, width) || !fits(y, height) {
-                return Err(format!("box {:?} is none of a composite of at most {} px", tile.area, SIDE.most));
+                return Err(format!(
+                    "box {:?} is none of a composite of at most {} px",
+                    tile.area, SIDE.most
+                ));
             }
         }
         Ok(())
@@ -288,10 +298,18 @@ mod tests {
             read_metadata(changed.as_bytes()).unwrap_err().to_string()
         };
         for (from, to, expected) in [
-            ("ant/0000.png", "/etc/passwd", "line 1 of metadata.jsonl: file_name '/etc/passwd' is not a relative path"),
-            ("ant/0001.png", "../../x", "line 2 of metadata.jsonl: file_name '../../x' is a path with '.' or '..'"),
+            (
+                "ant/0000.png",
+                "/etc/passwd",
+                "line 1 of metadata.jsonl: file_name '/etc/passwd' is not a relative path",
+            ),
+            (
+                "ant/0001.png",
+                "../../x",
+                "line 2 of metadata.jsonl: file_name '../../x' is a path with '.' or '..'",
+            ),
             ("ant/0001.png", "ant/../../x", "line 2 of metadata.jsonl: file_name"),
-            ("ant/0000.png", "C:\\\\x", "file_name 'C:\\\\x' is not a relative path"),
+            ("ant/0000.png", "C:\\\\x", "file_name 'C:\\x' is not a relative path"),
             ("ant/0000.png", "bee/0000.png", "does not lie in the folder of class 'ant'"),
             ("train/0/0.png", "/etc/passwd", "source '/etc/passwd' is not a relative path"),
             ("train/0/2.png", "a\\u0000", "is a path with a NUL character"),
@@ -337,10 +355,12 @@ mod tests {
         assert!(message(&|all| all[0].label = 99).contains("'ant/0000.png' has label 99 of 2 classes"));
         assert!(message(&|all| all[1].label = 1).contains("has label 1 and class 'ant', not 'bee"));
         assert!(message(&|all| all[1] = all[0].clone()).contains("'ant/0000.png' stands there twice"));
-        for change in [
-            &|all: &mut Vec<CompositeRecord>| all[2].tiles[1].area[0] = 4,
-            &|all: &mut Vec<CompositeRecord>| drop(all[2].tiles.pop()),
-        ] as [&dyn Fn(&mut Vec<CompositeRecord>); 2] {
+        for change in [&|all: &mut Vec<CompositeRecord>| all[2].tiles[1].area[0] = 4, &|all: &mut Vec<
+            CompositeRecord,
+        >| {
+            drop(all[2].tiles.pop())
+        }] as [&dyn Fn(&mut Vec<CompositeRecord>); 2]
+        {
             assert!(message(change).contains("has other tiles than a grid of 1x2 at 9 px"));
         }
     }

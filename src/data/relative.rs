@@ -30,11 +30,15 @@ pub fn ensure_relative(path: &str) -> Result<(), PathError> {
     if path.contains('\0') {
         return Err(PathError::Nul);
     }
-    let drive = matches!(path.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic());
+    // On Windows whatever follows; elsewhere a folder may be called `a: first`.
+    let drive = matches!(path.as_bytes(), [letter, b':', rest @ ..]
+        if letter.is_ascii_alphabetic() && (cfg!(windows) || matches!(rest, [] | [b'/' | b'\\', ..])));
     if drive || path.starts_with(['/', '\\']) {
         return Err(PathError::Absolute);
     }
-    if path.split('/').any(|part| matches!(part, "" | ".")) || path.split(['/', '\\']).any(|part| part == "..") {
+    if path.split('/').any(|part| matches!(part, "" | "."))
+        || path.split(['/', '\\']).any(|part| part == "..")
+    {
         return Err(PathError::Upward);
     }
     Ok(())
@@ -46,7 +50,18 @@ mod tests {
 
     #[test]
     fn a_path_inside_a_folder_is_relative_whatever_its_characters() {
-        for path in ["a", "ant/0000.png", "a b/ü.png", "..ant/x..png", "...", "a\\b/c", "=x/-y", "<b>/é", "ab:c/d"] {
+        for path in [
+            "a",
+            "ant/0000.png",
+            "a b/ü.png",
+            "..ant/x..png",
+            "...",
+            "a\\b/c",
+            "=x/-y",
+            "<b>/é",
+            "ab:c/d",
+            "a.b:c",
+        ] {
             assert_eq!(ensure_relative(path), Ok(()), "{path}");
         }
     }
@@ -60,7 +75,8 @@ mod tests {
             ("\\\\there\\share\\x", PathError::Absolute),
             ("//there/share", PathError::Absolute),
             ("C:/x.png", PathError::Absolute),
-            ("c:x.png", PathError::Absolute),
+            ("c:\\x.png", PathError::Absolute),
+            ("c:", PathError::Absolute),
             ("..", PathError::Upward),
             ("../x", PathError::Upward),
             ("a/../../x", PathError::Upward),

@@ -7,10 +7,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use rayon::prelude::*;
 use walkdir::WalkDir;
 
+use super::memory::free_memory;
+use super::regular::read_regular;
 use crate::data::{
     DataError, Entry, ImageSet, Look, OnError, Preparation, Prepared, Problem, Resizer, Sample, prepare,
 };
 use crate::fault::{Fault, Faulty};
+use crate::report::words::bytes as in_words;
 
 /// A folder that could not be listed, or images that could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -46,13 +49,19 @@ pub enum FolderError {
         /// Name of the class.
         class: String,
     },
-    /// More pixels than the machine can address.
-    #[error("{images} images of {side}x{side} pixels do not fit in memory; lower `image-size`")]
+    /// More pixels than there is memory for.
+    #[error(
+        "{images} images of {side}x{side} pixels take {} of memory{}; lower `image-size`",
+        in_words(crate::data::ImageSet::bytes_of(*images as u64, *side)),
+        free.map_or(String::new(), |free| format!(", and {} are free", in_words(free)))
+    )]
     Memory {
         /// Number of images.
         images: usize,
         /// Width and height of each in pixels.
         side: u32,
+        /// Bytes that are free, where the system tells.
+        free: Option<u64>,
     },
     /// The files are not images of classes, or one of them cannot be used.
     #[error(transparent)]
@@ -65,9 +74,8 @@ pub enum FolderError {
 impl Faulty for FolderError {
     fn fault(&self) -> Fault {
         match self {
-            Self::ValIsThere { .. } => Fault::Usage,
+            Self::ValIsThere { .. } | Self::Memory { .. } => Fault::Usage,
             Self::Unreadable { .. } | Self::NotAFolder { .. } | Self::EmptyClass { .. } => Fault::Data,
-            Self::Memory { .. } => Fault::Run,
             Self::Data(error) => error.fault(),
             Self::Stopped => Fault::Stopped,
         }
@@ -236,8 +244,12 @@ pub fn load(
 ) -> Result<Loaded, FolderError> {
     let side = options.how.side;
     let image_bytes = side as usize * side as usize * 3;
-    let too_many = FolderError::Memory { images: entries.len(), side };
-    let block = entries.len().checked_mul(image_bytes).ok_or(too_many)?;
+    let free = free_memory();
+    let too_many = || FolderError::Memory { images: entries.len(), side, free };
+    let block = entries.len().checked_mul(image_bytes).ok_or_else(too_many)?;
+    if free.is_some_and(|free| block as u64 > free) {
+        return Err(too_many());
+    }
     let mut pixels = vec![0u8; block];
     // Place of the first file that failed: the files after it need not be read to report it.
     let failed = AtomicUsize::new(usize::MAX);
@@ -316,7 +328,7 @@ fn load_one(
     if size > limits.max_bytes {
         return Err(format!("a file of {size} bytes exceeds the limit of {}", limits.max_bytes));
     }
-    let bytes = fs::read(path).map_err(|error| error.to_string())?;
+    let bytes = read_regular(path).map_err(|error| error.to_string())?;
     let about = prepare(&bytes, &options.how, resizer, out).map_err(|error| error.to_string())?;
     Ok(File { about, bytes: bytes.len() as u64 })
 }

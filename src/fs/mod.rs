@@ -7,14 +7,18 @@
 
 mod dataset;
 mod folder;
+mod memory;
 mod output;
 mod read;
+mod regular;
 mod store;
 
 pub use dataset::{write_about, write_dataset};
 pub use folder::{FolderError, LoadOptions, Loaded, Scan, load as load_images, scan};
+pub use memory::free_memory;
 pub use output::{OutputError, ensure_apart, write_atomic};
 pub use read::{
     Listing, ReadOptions, Reading, SourceFolder, list, list_whole, load, name_of, read_folder, tune,
 };
+pub use regular::{open_regular, read_named, read_regular};
 pub use store::OutputFolder;

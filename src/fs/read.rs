@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::folder::{self, FolderError, LoadOptions, Loaded};
+use super::regular::read_regular;
 use crate::data::{
     ClassMap, Entry, Filter, Folder, Image, ImageSet, Limits, OnError, Preparation, Problem, Sample, decode,
-    hold_out_together, near_duplicates,
+    ensure_relative, hold_out_together, near_duplicates,
 };
 use crate::pipeline::{Dataset, Originals, ReadError, Split};
 use crate::random::{Purpose, seed_for};
@@ -70,10 +71,12 @@ pub struct SourceFolder(pub PathBuf);
 
 impl Originals for SourceFolder {
     fn image(&self, path: &str) -> Result<Image, ReadError> {
-        Ok(decode(&std::fs::read(self.0.join(path))?, &Limits::default())?)
+        ensure_relative(path)?;
+        Ok(decode(&read_regular(&self.0.join(path))?, &Limits::default())?)
     }
 
     fn file_size(&self, path: &str) -> Option<u64> {
+        ensure_relative(path).ok()?;
         self.0.join(path).metadata().ok().map(|about| about.len())
     }
 }

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::output::{ASIDE, OutputError, at, ensure_apart, write_atomic};
+use super::regular::read_inside;
+use crate::data::ensure_relative;
 use crate::run::{NewFolder, Storage, StorageError};
 
 /// A folder for results, apart from all folders that are read.
@@ -39,6 +41,11 @@ impl OutputFolder {
         })
     }
 
+    /// The path of a file, which must lie in the folder.
+    fn inside(&self, name: &str, action: &'static str) -> Result<PathBuf, StorageError> {
+        inside(&self.0, name, action)
+    }
+
     fn each(
         &self,
         action: &'static str,
@@ -53,6 +60,15 @@ impl OutputFolder {
             act(&entry).map_err(failed(&entry.path()))?;
         }
         Ok(())
+    }
+}
+
+/// The path of a file by its name in a folder; a name that could lead out of it is refused.
+fn inside(folder: &Path, name: &str, action: &'static str) -> Result<PathBuf, StorageError> {
+    let path = folder.join(name);
+    match ensure_relative(name) {
+        Ok(()) => Ok(path),
+        Err(why) => Err(StorageError::Io { action, what: path.display().to_string(), source: why.into() }),
     }
 }
 
@@ -75,7 +91,7 @@ impl From<OutputError> for StorageError {
 impl Storage for OutputFolder {
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StorageError> {
         let path = self.0.join(name);
-        match fs::read(&path) {
+        match read_inside(&self.0, name) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(why) if why.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(why) => Err(at("read", &path)(why).into()),
@@ -83,7 +99,7 @@ impl Storage for OutputFolder {
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StorageError> {
-        let path = self.0.join(name);
+        let path = self.inside(name, "write")?;
         if let Some(folder) = path.parent().filter(|_| name.contains('/')) {
             fs::create_dir_all(folder).map_err(at("make", folder))?;
         }
@@ -91,7 +107,7 @@ impl Storage for OutputFolder {
     }
 
     fn remove(&self, name: &str) -> Result<(), StorageError> {
-        let path = self.0.join(name);
+        let path = self.inside(name, "remove")?;
         match fs::remove_file(&path) {
             Err(why) if why.kind() != std::io::ErrorKind::NotFound => Err(at("remove", &path)(why).into()),
             _ => Ok(()),
@@ -99,7 +115,7 @@ impl Storage for OutputFolder {
     }
 
     fn has(&self, name: &str) -> bool {
-        self.0.join(name).is_file()
+        self.inside(name, "find").is_ok_and(|path| path.is_file())
     }
 
     fn is_occupied(&self) -> Result<bool, StorageError> {
@@ -140,7 +156,7 @@ struct Aside {
 
 impl NewFolder for Aside {
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StorageError> {
-        let path = self.inner.join(name);
+        let path = inside(&self.inner, name, "write")?;
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(at("write", folder))?;
         }
@@ -190,6 +206,24 @@ mod tests {
         assert_eq!(out.read("gone").unwrap(), None);
         out.clear().unwrap();
         assert!(!out.is_occupied().unwrap());
+    }
+
+    #[test]
+    fn a_name_that_leads_out_of_the_folder_is_neither_read_nor_written_nor_removed() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("mine"), b"mine").unwrap();
+        let out = OutputFolder::new(&root.path().join("out"), []).unwrap();
+        out.create().unwrap();
+        let mine = root.path().join("mine");
+        for name in ["../mine", mine.to_str().unwrap(), "a/../../mine", ""] {
+            assert!(!out.has(name), "{name}");
+            assert!(
+                out.read(name).is_err() && out.write(name, b"x").is_err() && out.remove(name).is_err(),
+                "{name}"
+            );
+            assert!(out.folder("data").unwrap().write(name, b"x").is_err(), "{name}");
+        }
+        assert_eq!(fs::read(&mine).unwrap(), b"mine");
     }
 
     #[test]

@@ -7,7 +7,8 @@ use crate::device::Opened;
 use crate::report::Scoring;
 use crate::report::words::{self, counted};
 use crate::run::{Observer, ProxyJob, Storage, train_proxies};
-use crate::train::Settings;
+use crate::score::{ScoreError, parse_window};
+use crate::train::{Length, Settings};
 
 /// The proxies of a dataset, to be trained.
 pub(super) fn proxies(data: &Dataset, settings: &Settings, request: &ProxyRequest) -> ProxyJob {
@@ -17,6 +18,22 @@ pub(super) fn proxies(data: &Dataset, settings: &Settings, request: &ProxyReques
         config: settings.proxy,
         min_scale: settings.proxy_min_scale,
         pass: request.pass,
+    }
+}
+
+/// Checks, before anything is trained, that the window is one of the epochs that proxies train.
+///
+/// # Errors
+/// [`PipelineError::Usage`], or [`ScoreError::Window`] for one that reaches past them.
+pub(super) fn ensure_window(settings: &Settings, request: &ProxyRequest) -> Result<(), PipelineError> {
+    let Some(given) = &request.window else { return Ok(()) };
+    let window = parse_window(given).map_err(|why| PipelineError::Usage(format!("`window`: {why}")))?;
+    match settings.proxy.length {
+        Length::Epochs(epochs) if window.end as usize > epochs => {
+            let epochs = u32::try_from(epochs).unwrap_or(u32::MAX);
+            Err(ScoreError::Window { given: given.clone(), epochs }.into())
+        }
+        _ => Ok(()),
     }
 }
 
@@ -33,6 +50,7 @@ pub fn score(
     observer: &dyn Observer,
 ) -> Result<Scored, PipelineError> {
     let begun = observer.seconds();
+    ensure_window(settings, request)?;
     let seeds: Vec<u64> = (0..request.runs.get() as u64).map(|run| seed.wrapping_add(run)).collect();
     let logs = train_proxies(&proxies(data, settings, request), &seeds, None, opened, observer)?;
     let scored = Scored::from_logs(data, request.window.as_deref(), &logs, seed, observer.seconds() - begun)?;

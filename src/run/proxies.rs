@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Observer, RunError, Storage, lanes};
+use super::{Observer, RunError, Storage, Training, lanes};
 use crate::data::ImageSet;
 use crate::device::Opened;
 use crate::model::ModelConfig;
@@ -23,6 +23,14 @@ pub struct ProxyJob {
     pub pass: ScoringPass,
 }
 
+impl ProxyJob {
+    /// The training of proxies of some seeds.
+    pub fn training(&self, seeds: usize) -> Training<'_> {
+        let Self { images, model, config, .. } = self;
+        Training { model, config, images: images.len(), networks: seeds, logged: true }
+    }
+}
+
 /// Name of the training log of one seed in a folder that keeps several.
 pub fn log_name(folder: &str, seed: u64) -> String {
     format!("{folder}/{seed}.safetensors")
@@ -40,6 +48,7 @@ pub fn train_proxies(
     opened: &Opened,
     observer: &dyn Observer,
 ) -> Result<Vec<TrainingLog>, RunError> {
+    job.training(seeds.len()).ensure_fits(opened.is_cpu, observer)?;
     let task = Proxy::task(job.images.clone(), job.min_scale);
     let steps = job.config.steps(job.images.len());
     let stage = observer.stage("score", "steps", steps * seeds.len());
