@@ -115,6 +115,7 @@
 //! Images" (arXiv 2502.06434).
 
 pub mod augment;
+pub mod bounds;
 pub mod combine;
 pub mod data;
 mod dynamics;

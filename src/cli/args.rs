@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand};
 
 pub(super) use self::values::{CutoutChoice, FormatChoice, MixChoice};
-use self::values::{minutes, part, share, share_or_zero};
+use self::values::{images, minutes, number, part, share, share_or_zero, whole};
 use crate::augment::CropChoice;
+use crate::bounds;
 use crate::combine::{Format, IpcCounts};
 use crate::data::{Fit, Grid, OnError};
 use crate::device::{DeviceChoice, Precision};
@@ -44,7 +45,7 @@ pub(super) struct Global {
     #[arg(long, global = true, value_name = "FILE.toml")]
     pub(super) config: Option<PathBuf>,
     /// Threads to use [default: one for each core]. The results do not depend on it.
-    #[arg(long, short = 'j', global = true, value_name = "N")]
+    #[arg(long, short = 'j', global = true, value_name = "N", value_parser = whole(bounds::THREADS))]
     pub(super) threads: Option<NonZeroUsize>,
 }
 
@@ -103,7 +104,7 @@ pub(super) struct ModelArgs {
     #[arg(long)]
     pub(super) model: Option<Architecture>,
     /// Channels of a ConvNet or ConvNet-D [small: 32, dc: 128].
-    #[arg(long)]
+    #[arg(long, value_parser = whole(bounds::WIDTH))]
     pub(super) width: Option<NonZeroUsize>,
     /// First layers of a ResNet: imagenet, or small (for images of about 32 pixels).
     #[arg(long)]
@@ -128,20 +129,20 @@ pub(super) struct ModelArgs {
 #[command(next_help_heading = "Students")]
 pub(super) struct StudentArgs {
     /// Optimiser steps [small: 600].
-    #[arg(long, conflicts_with = "epochs")]
+    #[arg(long, conflicts_with = "epochs", value_parser = whole(bounds::STEPS))]
     pub(super) steps: Option<NonZeroUsize>,
     /// Passes over the compressed set, instead of --steps [rethinkdc and dc: 300].
-    #[arg(long)]
+    #[arg(long, value_parser = whole(bounds::EPOCHS))]
     pub(super) epochs: Option<NonZeroUsize>,
     /// Images in a batch [small: 50, dc: 256, rethinkdc: 128].
-    #[arg(long)]
+    #[arg(long, value_parser = whole(bounds::BATCH))]
     pub(super) batch_size: Option<NonZeroUsize>,
     /// Learning rate at the start [AdamW 0.001, SGD 0.1, dc: 0.01].
-    #[arg(long)]
+    #[arg(long, value_parser = number(bounds::RATE))]
     pub(super) lr: Option<f64>,
     /// Weight decay: AdamW's on tensors of more than one dimension, SGD's on all, as in the official code
     /// [AdamW 0.01, SGD 0.0001, dc: 0.0005].
-    #[arg(long)]
+    #[arg(long, value_parser = number(bounds::WEIGHT_DECAY))]
     pub(super) weight_decay: Option<f64>,
     /// adamw or sgd.
     #[arg(long)]
@@ -181,10 +182,10 @@ pub(super) struct ScoreArgs {
 #[command(next_help_heading = "Score")]
 pub(super) struct ProxyArgs {
     /// Proxies to train, of different seeds, and to average.
-    #[arg(long, default_value = "1")]
+    #[arg(long, default_value = "1", value_parser = whole(bounds::RUNS))]
     pub(super) runs: NonZeroUsize,
     /// Epochs the proxy trains.
-    #[arg(long, default_value = "10")]
+    #[arg(long, default_value = "10", value_parser = whole(bounds::SCORE_EPOCHS))]
     pub(super) score_epochs: NonZeroUsize,
     /// Epochs whose EL2N is summed, counted from 1, both ends included [all].
     #[arg(long, value_name = "A..B")]
@@ -193,10 +194,10 @@ pub(super) struct ProxyArgs {
     #[arg(long, default_value = "train")]
     pub(super) when: ScoringPass,
     /// Learning rate of the proxy [small: 0.002, rethinkdc: 0.1].
-    #[arg(long)]
+    #[arg(long, value_parser = number(bounds::RATE))]
     pub(super) score_lr: Option<f64>,
     /// Batch of the proxy [small: 128, rethinkdc: 256].
-    #[arg(long)]
+    #[arg(long, value_parser = whole(bounds::BATCH))]
     pub(super) score_batch_size: Option<NonZeroUsize>,
     /// Smallest crop of the proxy's views as a share of the image; --min-scale is the students'
     /// [small: 0.5, dc: 1, rethinkdc: 0.08].
@@ -233,7 +234,7 @@ pub(super) struct PruneArgs {
 #[command(next_help_heading = "Budget")]
 pub(super) struct BudgetArgs {
     /// Images per class. Composites count once: IPC 10 at grid 2 holds 40 source images a class.
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_parser = images(bounds::IPC))]
     pub(super) ipc: u32,
     /// Tiles of a composite: 1 (whole images), 2 (2x2), 3 or 1x2.
     #[arg(long, default_value = "2")]
@@ -294,7 +295,7 @@ pub(super) struct CompressArgs {
     #[arg(long)]
     pub(super) evaluate: bool,
     /// Students of different seeds that --evaluate trains.
-    #[arg(long, default_value = "1")]
+    #[arg(long, default_value = "1", value_parser = whole(bounds::REPEATS))]
     pub(super) repeats: NonZeroUsize,
     /// Print the plan and its cost, and do nothing.
     #[arg(long)]
@@ -377,7 +378,7 @@ pub(super) struct EvaluateCommand {
     #[arg(long)]
     pub(super) grid: Option<Grid>,
     /// Students of different seeds.
-    #[arg(long, default_value = "1")]
+    #[arg(long, default_value = "1", value_parser = whole(bounds::REPEATS))]
     pub(super) repeats: NonZeroUsize,
     /// Save the student of the first seed as safetensors, with PyTorch's names.
     #[arg(long)]
@@ -406,7 +407,7 @@ pub(super) struct CompareArgs {
     )]
     pub(super) methods: Vec<Method>,
     /// Seeds for every method; each has its own proxy, selection and student [small and dc: 5, rethinkdc: 3].
-    #[arg(long)]
+    #[arg(long, value_parser = whole(bounds::REPEATS))]
     pub(super) repeats: Option<NonZeroUsize>,
     #[command(flatten)]
     pub(super) model: ModelArgs,
@@ -429,7 +430,7 @@ pub(super) struct DemoArgs {
     #[arg(long)]
     pub(super) force: bool,
     /// Seeds for every method.
-    #[arg(long, default_value = "5")]
+    #[arg(long, default_value = "5", value_parser = whole(bounds::REPEATS))]
     pub(super) repeats: NonZeroUsize,
     /// Seed of every random choice.
     #[arg(long, default_value_t = 0)]
@@ -468,7 +469,7 @@ pub(super) struct ProfileArgs {
     #[arg(long, default_value_t = Architecture::ConvNetD)]
     pub(super) model: Architecture,
     /// Channels of a ConvNet.
-    #[arg(long, default_value = "32")]
+    #[arg(long, default_value = "32", value_parser = whole(bounds::WIDTH))]
     pub(super) width: NonZeroUsize,
     /// First layers of a ResNet: imagenet, or small (for images of about 32 pixels).
     #[arg(long, default_value = "imagenet")]
@@ -477,7 +478,7 @@ pub(super) struct ProfileArgs {
     #[arg(long, value_name = "PX", default_value_t = 32, value_parser = clap::value_parser!(u32).range(8..=4096))]
     pub(super) image_size: u32,
     /// Images in a batch.
-    #[arg(long, default_value = "64")]
+    #[arg(long, default_value = "64", value_parser = whole(bounds::BATCH))]
     pub(super) batch: NonZeroUsize,
     /// auto, cpu, wgpu[:n], vulkan[:n], cuda[:n] or metal.
     #[arg(long, default_value = "cpu")]
@@ -487,7 +488,7 @@ pub(super) struct ProfileArgs {
     pub(super) precision: Precision,
     /// Students that train at once: on the CPU each on threads of its own, on a GPU in the same launches, which is timed
     /// beside taking turns.
-    #[arg(long, default_value = "1")]
+    #[arg(long, default_value = "1", value_parser = whole(bounds::STUDENTS))]
     pub(super) students: NonZeroUsize,
     /// A proxy's steps, which score too: EL2N of the batch is taken and read.
     #[arg(long, conflicts_with = "students")]
@@ -496,7 +497,7 @@ pub(super) struct ProfileArgs {
     #[arg(long, conflicts_with = "students")]
     pub(super) beside_burn: bool,
     /// Steps to measure, after three that are not.
-    #[arg(long, default_value = "20")]
+    #[arg(long, default_value = "20", value_parser = whole(bounds::STEPS))]
     pub(super) steps: NonZeroUsize,
 }
 

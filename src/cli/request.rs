@@ -92,7 +92,7 @@ pub(super) fn proxy(args: &ProxyArgs) -> ProxyRequest {
 /// A score table from a file, which may have been made elsewhere.
 pub(super) fn scores(file: &Path) -> Result<GivenScores> {
     let name = file.display().to_string();
-    let bytes = std::fs::read(file)
+    let bytes = crate::fs::read_named(file)
         .map_err(|why| Failure::input(format!("the score file {name} cannot be read: {why}")))?;
     let scored = Scored::read_csv(&bytes[..]).map_err(|why| Failure::from(why).context(name.clone()))?;
     Ok(GivenScores { name, hash: Some(ContentHash::of(&bytes).to_string()), scored })

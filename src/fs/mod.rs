@@ -9,15 +9,19 @@ mod apart;
 mod dataset;
 mod folder;
 mod lock;
+mod memory;
 mod output;
 mod read;
+mod regular;
 mod store;
 
 pub use apart::ensure_apart;
 pub use dataset::{write_about, write_dataset};
-pub use folder::{FolderError, LoadOptions, Loaded, Scan, load as load_images, read_regular, scan};
+pub use folder::{FolderError, LoadOptions, Loaded, Scan, load as load_images, scan};
+pub use memory::free_memory;
 pub use output::{OutputError, write_atomic};
 pub use read::{
     Listing, ReadOptions, Reading, SourceFolder, list, list_whole, load, name_of, read_folder, tune,
 };
+pub use regular::{open_regular, read_named, read_regular};
 pub use store::OutputFolder;

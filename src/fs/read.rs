@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use super::folder::{self, FolderError, LoadOptions, Loaded};
+use super::regular::read_at_most;
 use crate::data::{
     ClassMap, ContentHash, DataError, Entry, Filter, Folder, Image, ImageSet, Layout, Limits, OnError,
-    Preparation, Problem, Sample, decode, hold_out_together, near_duplicates,
+    Preparation, Problem, Sample, decode, ensure_relative, hold_out_together, near_duplicates,
 };
 use crate::pipeline::{Changed, Dataset, LeftOut, Originals, ReadError, Skipped, Split};
 use crate::random::{Purpose, seed_for};
@@ -76,13 +77,15 @@ pub struct SourceFolder(pub PathBuf);
 
 impl Originals for SourceFolder {
     fn image(&self, path: &str) -> Result<Image, ReadError> {
+        ensure_relative(path)?;
         let limits = Limits::default();
-        Ok(decode(&folder::read_regular(&self.0.join(path), limits.max_bytes)?, &limits)?)
+        Ok(decode(&read_at_most(&self.0.join(path), limits.max_bytes)?, &limits)?)
     }
 
     fn same_image(&self, path: &str, hash: ContentHash) -> Result<Image, ReadError> {
+        ensure_relative(path)?;
         let limits = Limits::default();
-        let bytes = folder::read_regular(&self.0.join(path), limits.max_bytes)?;
+        let bytes = read_at_most(&self.0.join(path), limits.max_bytes)?;
         if ContentHash::of(&bytes) != hash {
             return Err(Changed.into());
         }
@@ -90,6 +93,7 @@ impl Originals for SourceFolder {
     }
 
     fn file_size(&self, path: &str) -> Option<u64> {
+        ensure_relative(path).ok()?;
         self.0.join(path).metadata().ok().map(|about| about.len())
     }
 }

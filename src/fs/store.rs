@@ -10,6 +10,8 @@ use walkdir::{DirEntry, WalkDir};
 use super::apart::ensure_apart;
 use super::lock::{Lock, LockError};
 use super::output::{ASIDE, OutputError, at, sync_folder, write_atomic};
+use super::regular::read_inside;
+use crate::data::ensure_relative;
 use crate::run::{NewFolder, Storage, StorageError};
 
 /// A folder for results, apart from all files and folders that are read.
@@ -104,6 +106,15 @@ fn is_hidden(entry: &DirEntry) -> bool {
     entry.file_name().to_string_lossy().starts_with('.')
 }
 
+/// The path of a file by its name in a folder; a name that could lead out of it is refused.
+fn inside(folder: &Path, name: &str, action: &'static str) -> Result<PathBuf, StorageError> {
+    let path = folder.join(name);
+    match ensure_relative(name) {
+        Ok(()) => Ok(path),
+        Err(why) => Err(StorageError::Io { action, what: path.display().to_string(), source: why.into() }),
+    }
+}
+
 impl From<OutputError> for StorageError {
     fn from(error: OutputError) -> Self {
         match error {
@@ -118,7 +129,7 @@ impl From<OutputError> for StorageError {
 impl Storage for OutputFolder {
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StorageError> {
         let path = self.path.join(name);
-        match fs::read(&path) {
+        match read_inside(&self.path, name) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(why) if why.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(why) => Err(at("read", &path)(why).into()),
@@ -126,7 +137,7 @@ impl Storage for OutputFolder {
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StorageError> {
-        let path = self.path.join(name);
+        let path = inside(&self.path, name, "write")?;
         if let Some(folder) = path.parent().filter(|_| name.contains('/')) {
             fs::create_dir_all(folder).map_err(at("make", folder))?;
         }
@@ -134,7 +145,7 @@ impl Storage for OutputFolder {
     }
 
     fn remove(&self, name: &str) -> Result<(), StorageError> {
-        let path = self.path.join(name);
+        let path = inside(&self.path, name, "remove")?;
         match fs::remove_file(&path) {
             Err(why) if why.kind() != std::io::ErrorKind::NotFound => {
                 return Err(at("remove", &path)(why).into());
@@ -152,7 +163,7 @@ impl Storage for OutputFolder {
     }
 
     fn has(&self, name: &str) -> bool {
-        self.path.join(name).is_file()
+        inside(&self.path, name, "find").is_ok_and(|path| path.is_file())
     }
 
     fn list(&self) -> Result<Vec<String>, StorageError> {
@@ -215,7 +226,7 @@ struct Aside {
 
 impl NewFolder for Aside {
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StorageError> {
-        let path = self.inner.join(name);
+        let path = inside(&self.inner, name, "write")?;
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(at("write", folder))?;
         }
@@ -361,6 +372,24 @@ mod tests {
         folder.finish().unwrap();
         assert_eq!(out.list().unwrap(), ["data/a/new"]);
         assert_eq!(fs::read(root.path().join("originals/1.png")).unwrap(), b"mine");
+    }
+
+    #[test]
+    fn a_name_that_leads_out_of_the_folder_is_neither_read_nor_written_nor_removed() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("mine"), b"mine").unwrap();
+        let out = OutputFolder::new(&root.path().join("out"), []).unwrap();
+        out.create().unwrap();
+        let mine = root.path().join("mine");
+        for name in ["../mine", mine.to_str().unwrap(), "a/../../mine", ""] {
+            assert!(!out.has(name), "{name}");
+            assert!(
+                out.read(name).is_err() && out.write(name, b"x").is_err() && out.remove(name).is_err(),
+                "{name}"
+            );
+            assert!(out.folder("data").unwrap().write(name, b"x").is_err(), "{name}");
+        }
+        assert_eq!(fs::read(&mine).unwrap(), b"mine");
     }
 
     #[test]

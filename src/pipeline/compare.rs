@@ -16,7 +16,7 @@ use crate::device::{DeviceChoice, Opened};
 use crate::evaluate::Method;
 use crate::prune::Chosen;
 use crate::report::{Cost, Gallery, MethodResult, Report, RunOutcome};
-use crate::run::{Job, Keep, Kept, Observer, Storage, log_name, open, train_all};
+use crate::run::{Job, Keep, Kept, Observer, Storage, Training, log_name, open, train_all};
 use crate::score::Metric;
 
 /// A comparison whose request has been checked.
@@ -51,6 +51,7 @@ pub fn compare(
     observer: &dyn Observer,
 ) -> Result<Report, PipelineError> {
     let plan = Plan::new(request, data).map_err(|error| data.explain(error, out))?;
+    plan.ensure_memory(device, observer)?;
     let opened = open(device, request.common.settings.precision, observer)?;
     plan.begin(out, force, observer)?;
     let mut warnings = data.write_lists(out, observer)?;
@@ -92,7 +93,7 @@ impl<'a> Plan<'a> {
         let common = &request.common;
         for &method in &methods {
             let stored = common.budget.per_class()?.0;
-            let per_class = (stored * method.grid(common.budget.grid).tiles()) as usize;
+            let per_class = stored as usize * method.grid(common.budget.grid).tiles() as usize;
             let fill = common.pruning.fill;
             prune::ensure_enough(&data.train.samples, &data.classes, per_class, method.rule, fill)?;
             let (grid, side) = (method.grid(common.budget.grid), common.settings.image_size as u32);
@@ -111,6 +112,25 @@ impl<'a> Plan<'a> {
         });
         let fingerprint = ContentHash::of(run.to_string().as_bytes());
         Ok(Self { request, data, methods, seeds, options, run, fingerprint })
+    }
+
+    /// Checks, before anything is replaced, that there is memory for all that is trained, as far as the device is known.
+    fn ensure_memory(&self, device: DeviceChoice, observer: &dyn Observer) -> Result<(), PipelineError> {
+        let common = &self.request.common;
+        let on_cpu = device == DeviceChoice::Cpu;
+        if common.score.given.is_none() && self.methods.iter().any(|method| method.needs_scores()) {
+            let proxies = score::proxies(self.data, &common.settings, &common.score.proxy);
+            let count = self.seeds.len() * common.score.proxy.runs.get();
+            proxies.training(count).ensure_fits(on_cpu, observer)?;
+        }
+        let training = Training {
+            model: &common.settings.model(self.data.classes.len()),
+            config: &common.settings.student,
+            images: self.data.classes.len() * common.budget.per_class()?.0 as usize,
+            networks: self.methods.len() * self.seeds.len(),
+            logged: false,
+        };
+        Ok(training.ensure_fits(on_cpu, observer)?)
     }
 
     /// Prepares the output: an empty one, or that of an equal comparison that was stopped.
@@ -209,6 +229,7 @@ impl<'a> Plan<'a> {
         let shown = self.methods.iter().find(|&&method| method == Method::PCA).or(self.methods.first());
         for &method in &self.methods {
             for (place, &seed) in self.seeds.iter().enumerate() {
+                observer.go_on()?;
                 let scored = scored.get(place).or(scored.first());
                 let (stored, chosen) = Cell { method, seed }.store(common, self.data, copies, scored)?;
                 if place == 0 && (noticed.is_none() || method == Method::PCA) {

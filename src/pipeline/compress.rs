@@ -7,15 +7,15 @@ use std::sync::Arc;
 
 use super::begin::begin_set;
 use super::claim::MANIFEST;
-use super::evaluate::{self, Training, TrainingSet};
+use super::evaluate::{self, Students, TrainingSet};
 use super::prune::{self, Choice, Chooser};
 use super::request::CompressRequest;
 use super::score::{self, LOGS, Scored};
 use super::set::{self, SetBuilder, SetFacts, Title};
 use super::{Dataset, PipelineError, findings, pictures};
 use crate::combine::{
-    CompositeRecord, CostEstimate, DATA, METADATA, Manifest, SetSpec, picked_sources, read_metadata,
-    selection_hash, source_set_hash,
+    CompositeRecord, CostEstimate, DATA, METADATA, Manifest, SetSpec, ensure_records_fit, picked_sources,
+    read_metadata, selection_hash, source_set_hash,
 };
 use crate::data::{ClassMap, ContentHash, Entry, ImageSet, Limits, Sample, decode};
 use crate::device::Opened;
@@ -23,7 +23,7 @@ use crate::evaluate::Method;
 use crate::prune::Chosen;
 use crate::report::words::{bytes, counted};
 use crate::report::{Compressed, Cost, Gallery, Report};
-use crate::run::{Keep, Kept, Observer, Storage, StorageError};
+use crate::run::{Keep, Kept, Observer, Storage, StorageError, Training};
 use crate::score::{Metric, TrainingLog};
 
 const SCORES: &str = "scores.csv";
@@ -64,6 +64,9 @@ impl CompressRequest {
     pub fn check(&self, classes: &ClassMap, train: &[Entry], val: &[Entry]) -> Result<DryRun, PipelineError> {
         let spec = self.spec(classes);
         let plan = CostEstimate::new(&spec)?;
+        if self.common.score.given.is_none() {
+            score::ensure_window(&self.common.settings, &self.common.score.proxy)?;
+        }
         let unread = |entry: &Entry| Sample {
             path: entry.path.clone(),
             class: entry.class,
@@ -79,6 +82,33 @@ impl CompressRequest {
     /// `true` where the request needs a device. It needs none where scores were made elsewhere and no students are trained.
     pub fn needs_device(&self) -> bool {
         self.common.score.given.is_none() || self.students.is_some()
+    }
+
+    /// Checks, before anything is replaced, that there is memory for all that is trained.
+    fn ensure_memory(
+        &self,
+        data: &Dataset,
+        opened: Option<&Opened>,
+        observer: &dyn Observer,
+    ) -> Result<(), PipelineError> {
+        let common = &self.common;
+        let Some(opened) = opened else { return Ok(()) };
+        if common.score.given.is_none() {
+            score::ensure_window(&common.settings, &common.score.proxy)?;
+            let proxies = score::proxies(data, &common.settings, &common.score.proxy);
+            proxies.training(common.score.proxy.runs.get()).ensure_fits(opened.is_cpu, observer)?;
+        }
+        if let Some(students) = self.students {
+            let training = Training {
+                model: &common.settings.model(data.classes.len()),
+                config: &common.settings.student,
+                images: data.classes.len() * common.budget.per_class()?.0 as usize,
+                networks: students.get(),
+                logged: false,
+            };
+            training.ensure_fits(opened.is_cpu, observer)?;
+        }
+        Ok(())
     }
 
     fn ensure_enough(&self, samples: &[Sample], classes: &ClassMap) -> Result<(), PipelineError> {
@@ -137,6 +167,7 @@ pub fn compress(
         let common = &request.common;
         common.views.augmentation(common.views.crop(common.budget.grid))?;
     }
+    request.ensure_memory(data, opened, observer)?;
     let mut run = Compress { request, data, out, opened, observer, warnings: Vec::new() };
     let facts = SetFacts {
         options: request.options(),
@@ -284,7 +315,9 @@ impl Compress<'_> {
         let records = match finished.filter(same) {
             Some(earlier) => {
                 manifest = earlier;
-                self.records()?
+                let records = self.records()?;
+                ensure_records_fit(&records, &manifest.spec)?;
+                records
             }
             None => {
                 let builder = SetBuilder::new(manifest.spec.clone(), self.request.common.style.fit, picks)?;

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::claim::Holding;
 use super::{Originals, PipelineError};
-use crate::data::{ClassMap, ImageSet, Layout, Look, Problem, Sample};
+use crate::data::{ClassMap, ImageSet, Layout, Look, Problem, Sample, guarded};
 use crate::prune::{Copies, PruneError};
 use crate::report::words::{count, counted};
 use crate::report::{DataSummary, ValOrigin};
@@ -280,7 +280,8 @@ pub fn write_problems(
 fn problems_csv(problems: &[&Problem]) -> Result<Vec<u8>, PipelineError> {
     let mut table = csv::Writer::from_writer(Vec::new());
     table.write_record(["path", "reason"])?;
-    problems.iter().try_for_each(|problem| table.write_record([&problem.path, &problem.reason]))?;
+    let row = |problem: &&Problem| [&problem.path, &problem.reason].map(|text| guarded(text).into_owned());
+    problems.iter().try_for_each(|problem| table.write_record(row(problem)))?;
     table.into_inner().map_err(|error| error.into_error().into())
 }
 
@@ -300,5 +301,7 @@ mod tests {
             csv::Reader::from_reader(text.as_slice()).deserialize().collect::<Result<_, _>>().unwrap();
         assert_eq!(read, [problem]);
         assert_eq!(problems_csv(&[]).unwrap(), b"path,reason\n");
+        let problem = Problem { path: "=1+1/a.jpg".to_owned(), reason: "-".to_owned() };
+        assert_eq!(problems_csv(&[&problem]).unwrap(), b"path,reason\n'=1+1/a.jpg,'-\n");
     }
 }

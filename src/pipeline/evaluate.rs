@@ -53,7 +53,7 @@ pub fn evaluate(
     data.ensure_measurable()?;
     let begun = observer.seconds();
     let EvaluateRequest { settings, seed, students, views, keep_student, save_every } = request;
-    let training = Training {
+    let training = Students {
         settings,
         views,
         seed: *seed,
@@ -78,7 +78,7 @@ pub fn evaluate(
 }
 
 /// Students with consecutive seeds, to be trained on one set.
-pub(super) struct Training<'a> {
+pub(super) struct Students<'a> {
     pub(super) settings: &'a Settings,
     pub(super) views: &'a ViewRequest,
     /// Seed of the first student.
@@ -92,13 +92,13 @@ pub(super) struct Training<'a> {
 
 /// Trains students on a set.
 pub(super) fn train(
-    training: &Training<'_>,
+    training: &Students<'_>,
     data: &Dataset,
     set: &TrainingSet,
     opened: &Opened,
     observer: &dyn Observer,
 ) -> Result<Vec<Trained>, PipelineError> {
-    let Training { settings, views, seed, students, keep_student, keep } = training;
+    let Students { settings, views, seed, students, keep_student, keep } = training;
     let augmentation = views.augmentation(views.crop(set.grid))?;
     let model = settings.model(data.classes.len());
     let of = fingerprint(&serde_json::json!([settings, augmentation, set.grid]), set, data);

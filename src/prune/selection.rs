@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use serde::{Deserialize, Serialize};
 
 use super::PruneError;
-use crate::data::{ClassMap, ContentHash, Sample};
+use crate::data::{ClassMap, ContentHash, Sample, guarded, unguarded};
 use crate::score::{Cells, find_all, place};
 
 /// One chosen image.
@@ -88,8 +88,8 @@ impl Selection {
         for pick in &self.picks {
             let sample = &samples[pick.sample as usize];
             csv.write_record([
-                sample.path.as_str(),
-                classes.name(pick.class),
+                &*guarded(&sample.path),
+                &guarded(classes.name(pick.class)),
                 &pick.rank.to_string(),
                 &pick.score.map(|score| format!("{score:?}")).unwrap_or_default(),
                 &pick.repeat.to_string(),
@@ -119,11 +119,11 @@ impl Selection {
         let mut record = csv::StringRecord::new();
         while csv.read_record(&mut record)? {
             let cells = Cells::new(&header, &record);
-            let path = cells.text(Some(path_column)).to_owned();
+            let path = unguarded(cells.text(Some(path_column))).to_owned();
             if path.is_empty() {
                 return Err(cells.problem(path_column, "is empty".into()).into());
             }
-            let class = cells.text(class);
+            let class = unguarded(cells.text(class));
             let row = SelectionRow {
                 line: cells.line(),
                 path,

@@ -25,6 +25,9 @@ pub enum RunError {
     /// The system gave no threads.
     #[error("threads cannot be started: {0}")]
     Threads(String),
+    /// More memory than there is.
+    #[error("{0}")]
+    Memory(String),
     /// A device that cannot be opened, or cannot compute as asked.
     #[cfg(feature = "engine")]
     #[error(transparent)]
@@ -56,6 +59,7 @@ impl Faulty for RunError {
     fn fault(&self) -> Fault {
         match self {
             Self::Stopped => Fault::Stopped,
+            Self::Memory(_) => Fault::Usage,
             Self::Storage(error) => error.fault(),
             Self::Kept(error) => error.fault(),
             Self::Score(error) => error.fault(),

@@ -12,6 +12,8 @@ mod observer;
 mod open;
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]
 mod proxies;
+#[cfg(all(feature = "engine", not(target_family = "wasm")))]
+mod room;
 mod storage;
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]
 mod students;
@@ -25,6 +27,8 @@ pub use observer::{Observer, Silent, Stage};
 pub use open::open;
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]
 pub use proxies::{ProxyJob, log_name, train_proxies};
+#[cfg(all(feature = "engine", not(target_family = "wasm")))]
+pub use room::Training;
 #[cfg(test)]
 pub(crate) use storage::memory;
 pub use storage::{NewFolder, Storage, StorageError};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::training::{Keep, finish};
-use super::{Observer, RunError, lanes};
+use super::{Observer, RunError, Training, lanes};
 use crate::data::ImageSet;
 use crate::device::Opened;
 use crate::model::ModelConfig;
@@ -24,6 +24,14 @@ pub struct ProxyJob {
     pub pass: ScoringPass,
 }
 
+impl ProxyJob {
+    /// The training of proxies of some seeds.
+    pub fn training(&self, seeds: usize) -> Training<'_> {
+        let Self { images, model, config, .. } = self;
+        Training { model, config, images: images.len(), networks: seeds, logged: true }
+    }
+}
+
 /// Name of the kept training log of one seed.
 pub fn log_name(seed: u64) -> String {
     format!("{seed}.safetensors")
@@ -41,6 +49,7 @@ pub fn train_proxies(
     opened: &Opened,
     observer: &dyn Observer,
 ) -> Result<Vec<TrainingLog>, RunError> {
+    job.training(seeds.len()).ensure_fits(opened.is_cpu, observer)?;
     let task = Proxy::task(job.images.clone(), job.min_scale);
     let steps = job.config.steps(job.images.len());
     let stage = observer.stage("score", "steps", steps * seeds.len());

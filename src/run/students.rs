@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::training::{Keep, finish, resume};
-use super::{Observer, RunError, Stage, lanes};
+use super::{Observer, RunError, Stage, Training, lanes};
 use crate::augment::{Augmentation, Normalise};
 use crate::data::{ContentHash, Grid, ImageSet};
 use crate::device::Opened;
@@ -114,6 +114,10 @@ fn train_missing(
     opened: &Opened,
     observer: &dyn Observer,
 ) -> Result<Vec<Trained>, RunError> {
+    if let Some(images) = jobs.iter().map(|job| job.images.len()).max() {
+        let training = Training { model, config: &config, images, networks: jobs.len(), logged: false };
+        training.ensure_fits(opened.is_cpu, observer)?;
+    }
     let steps: usize = jobs.iter().map(|job| config.steps(job.images.len())).sum();
     let stage = observer.stage("train", "steps", steps);
     let begin = |job: &Job, others: &Cohort| -> Result<Student, RunError> {

@@ -45,7 +45,7 @@ fn checkpoint(training: &str) -> String {
 }
 
 /// A training that can be saved and continued.
-pub(super) trait Training {
+pub(super) trait Resumable {
     /// `true` once all its work is done.
     fn finished(&self) -> bool;
     /// Number of steps made.
@@ -65,7 +65,7 @@ pub(super) trait Training {
 /// [`RunError::Stopped`] when the observer asks for it; the training is then saved. [`RunError::Checkpoint`] for a checkpoint
 /// that is not of this training, and the errors of the training and of the storage.
 pub(super) fn finish(
-    training: &mut impl Training,
+    training: &mut impl Resumable,
     name: &str,
     keep: Option<Keep<'_>>,
     stage: &dyn Stage,
@@ -97,7 +97,7 @@ pub(super) fn finish(
 /// # Errors
 /// [`RunError::Checkpoint`] for a checkpoint that is not of this training, and the errors of the storage.
 pub(super) fn resume(
-    training: &mut impl Training,
+    training: &mut impl Resumable,
     name: &str,
     keep: Option<Keep<'_>>,
     stage: &dyn Stage,
@@ -117,7 +117,7 @@ fn to_next_reading(made: usize) -> usize {
     READ_EVERY - made % READ_EVERY
 }
 
-impl Training for Student {
+impl Resumable for Student {
     fn finished(&self) -> bool {
         crate::train::Progress::finished(self)
     }
@@ -140,7 +140,7 @@ impl Training for Student {
     }
 }
 
-impl Training for Proxy {
+impl Resumable for Proxy {
     fn finished(&self) -> bool {
         Proxy::finished(self)
     }

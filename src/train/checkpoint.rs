@@ -82,6 +82,9 @@ impl Student {
     /// [`CheckpointError`] for bytes that are not such a checkpoint; the student is then unchanged.
     pub fn restore(&mut self, bytes: &[u8]) -> Result<(), CheckpointError> {
         let about = self.about(bytes)?;
+        if about.step > self.steps || !(0..=about.step as i64).contains(&i64::from(about.optimizer_steps)) {
+            return Err(CheckpointError::Broken("it counts more steps than there are"));
+        }
         let file = SafeTensors::deserialize(bytes)?;
         let (mut weights, mut kept, mut uncounted) = (Vec::new(), BTreeMap::new(), Vec::new());
         for (name, view) in file.tensors().into_iter().filter(|(_, view)| view.dtype() == Dtype::F32) {
@@ -98,7 +101,15 @@ impl Student {
         let mut network = self.network.clone();
         load_state(&mut network, &weights)?;
         let mut restored = Vec::new();
+        let length_of =
+            |name: &str| weights.iter().find(|tensor| tensor.name == name).map(|tensor| tensor.values.len());
         for (name, id) in self.parameters() {
+            let expected = length_of(&name);
+            let of_parameter =
+                kept.iter().filter(|(kept, _)| kept.rsplit_once('.').is_some_and(|(of, _)| of == name));
+            if of_parameter.into_iter().any(|(_, values)| Some(values.len()) != expected) {
+                return Err(CheckpointError::Broken("the optimiser's state is of another network"));
+            }
             let values = (0..).map_while(|k| kept.remove(&format!("{name}.{k}")));
             let tensors: Vec<Tensor<1>> = values
                 .map(|values| {

@@ -59,6 +59,7 @@ impl Progress {
         if task.images.is_empty() {
             return Err(TrainError::Empty);
         }
+        config.check()?;
         let steps = config.steps(task.images.len());
         let resident = if device::is_cpu(device) {
             None

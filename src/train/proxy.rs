@@ -119,6 +119,8 @@ impl Proxy {
         seed: u64,
         device: &Device,
     ) -> Result<Self, ProxyError> {
+        // Before the epochs are counted, in 32 bits.
+        config.check().map_err(TrainError::from)?;
         let samples = task.images.len();
         let per_epoch = config.steps_per_epoch(samples).max(1);
         let epochs = config.steps(samples) / per_epoch;

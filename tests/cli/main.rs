@@ -2,6 +2,7 @@
 #![cfg(all(feature = "cli", feature = "flex"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod bounds;
 mod by_hand;
 mod compare;
 mod compress;

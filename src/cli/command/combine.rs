@@ -16,9 +16,9 @@ use crate::train::Preset;
 /// Lays the images of a selection into composites and writes the dataset.
 pub(in crate::cli) fn run(args: &CombineCommand, console: &Console) -> Result<()> {
     let file = args.selection.display();
-    let rows = std::fs::File::open(&args.selection)
-        .map_err(|why| Failure::input(format!("--selection {file}: {why}")))?;
-    let rows = Selection::read_csv(std::io::BufReader::new(rows))?;
+    let rows = fs::read_named(&args.selection)
+        .map_err(|why| Failure::input(format!("--selection {file} cannot be read: {why}")))?;
+    let rows = Selection::read_csv(&rows[..]).map_err(|why| Failure::from(why).context(file.to_string()))?;
     // Which images were held out when the list was made is not known here and does not matter: the list
     // says which to take.
     let data_args = DataArgs { data: args.data.clone(), val_fraction: None, on_error: args.on_error };
@@ -66,6 +66,5 @@ pub(in crate::cli) fn run(args: &CombineCommand, console: &Console) -> Result<()
             words::bytes(manifest.bytes.out),
             out.shown(DATA)
         ),
-    );
-    Ok(())
+    )
 }

@@ -16,8 +16,7 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> Result<()> 
     let listing = fs::list(&options, args.model.seed, console)?;
     let cost = request.check(&listing.classes, &listing.train, &listing.val)?;
     if args.dry_run {
-        say_cost(&request, cost, console);
-        return Ok(());
+        return say_cost(&request, cost, console);
     }
     let opened = match request.needs_device() {
         true => Some(run::open(args.model.device, args.model.precision, console)?),
@@ -31,7 +30,7 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> Result<()> 
 }
 
 /// Says what the command would cost.
-fn say_cost(request: &CompressRequest, cost: DryRun, console: &Console) {
+fn say_cost(request: &CompressRequest, cost: DryRun, console: &Console) -> Result<()> {
     let settings = &request.common.settings;
     let DryRun { plan, proxy_steps, memory_bytes } = cost;
     console.result(
@@ -50,5 +49,5 @@ fn say_cost(request: &CompressRequest, cost: DryRun, console: &Console) {
             settings.image_size,
             bytes(memory_bytes)
         ),
-    );
+    )
 }

@@ -4,11 +4,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::{MANIFEST, read_manifest};
 use crate::cli::args::EvaluateCommand;
 use crate::cli::console::Console;
 use crate::cli::exit::{Failure, Result};
 use crate::cli::{report, request};
-use crate::combine::{DATA, METADATA, Manifest, read_metadata, source_set_hash};
+use crate::combine::{DATA, METADATA, Manifest, ensure_records_fit, read_metadata, source_set_hash};
 use crate::data::{ContentHash, Folder, Grid, Look, Preparation, Sample, look_alikes};
 use crate::fs::{self, LoadOptions, Loaded, OutputFolder, name_of};
 use crate::pipeline::Dataset;
@@ -91,12 +92,15 @@ fn ensure_unseen(
 ) -> Result<Option<String>> {
     let records = match manifest {
         None => Vec::new(),
-        Some(_) => {
+        Some(manifest) => {
             let path = folder.join(METADATA);
-            let file = std::fs::File::open(&path)
-                .map_err(|why| Failure::input(format!("{} cannot be read: {why}", path.display())))?;
-            read_metadata(std::io::BufReader::new(file))
-                .map_err(|why| Failure::input(format!("{} cannot be read: {why}", path.display())))?
+            let shown = path.display();
+            let file = fs::open_regular(&path)
+                .map_err(|why| Failure::input(format!("{shown} cannot be read: {why}")))?;
+            let records = read_metadata(std::io::BufReader::new(file))
+                .map_err(|why| Failure::from(why).context(shown.to_string()))?;
+            ensure_records_fit(&records, &manifest.spec)?;
+            records
         }
     };
     let sources = || records.iter().flat_map(|record| &record.tiles);
@@ -146,20 +150,15 @@ fn ensure_unseen(
 
 /// The folder of class folders of a set, and its manifest when we wrote it.
 fn locate(set: &Path) -> Result<(PathBuf, Option<Manifest>)> {
-    let file = set.join("manifest.json");
-    if !file.is_file() {
+    let file = set.join(MANIFEST);
+    if file.symlink_metadata().is_err() {
         // The `data` folder of one of ours, or anybody's.
-        let above = set.join("..").join("manifest.json");
-        let manifest = if set.file_name().is_some_and(|name| name == DATA) {
-            std::fs::File::open(above).ok().and_then(|file| Manifest::read(file).ok())
-        } else {
-            None
-        };
+        let above = set.join("..").join(MANIFEST);
+        let manifest =
+            if set.file_name().is_some_and(|name| name == DATA) { read_manifest(&above).ok() } else { None };
         return Ok((set.to_path_buf(), manifest));
     }
-    let manifest = Manifest::read(std::fs::File::open(&file)?)
-        .map_err(|why| Failure::input(format!("{} cannot be read: {why}", file.display())))?;
-    Ok((set.join(DATA), Some(manifest)))
+    Ok((set.join(DATA), Some(read_manifest(&file)?)))
 }
 
 fn read(

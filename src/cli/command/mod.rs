@@ -16,7 +16,7 @@ use std::path::Path;
 
 use super::args::DataArgs;
 use super::console::Console;
-use super::exit::Result;
+use super::exit::{Failure, Result};
 use super::request;
 use crate::combine::Manifest;
 use crate::fs::{self, Listing, OutputFolder, ReadOptions, Reading};
@@ -25,6 +25,14 @@ use crate::pipeline::data::write_problems;
 use crate::pipeline::{Dataset, intact};
 use crate::run::Storage as _;
 use crate::train::Settings;
+
+/// Reads the manifest of a stored set.
+fn read_manifest(file: &Path) -> Result<Manifest> {
+    let shown = file.display();
+    let bytes =
+        fs::read_regular(file).map_err(|why| Failure::input(format!("{shown} cannot be read: {why}")))?;
+    Manifest::read(&bytes[..]).map_err(|why| Failure::from(why).context(shown.to_string()))
+}
 
 /// Makes sure that a set of ours is as its manifest says; `data` is its folder of images, beside which the manifest lies.
 fn ensure_whole(data: &Path, manifest: &Manifest) -> Result<()> {

@@ -62,6 +62,5 @@ pub(in crate::cli) fn run(args: &PruneCommand, console: &Console) -> Result<()> 
     out.write("selection.csv", &table)?;
     let (path, kept) = (out.shown("selection.csv"), chosen.selection.picks.len());
     let json = serde_json::json!({ "selection": path, "kept": kept, "findings": chosen.findings });
-    console.result(&json, format_args!("kept {kept} images: {path}"));
-    Ok(())
+    console.result(&json, format_args!("kept {kept} images: {path}"))
 }

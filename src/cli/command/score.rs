@@ -51,6 +51,5 @@ pub(in crate::cli) fn run(args: &ScoreCommand, console: &Console) -> Result<()> 
     out.write("scores.csv", &table)?;
     let path = out.shown("scores.csv");
     let report = serde_json::json!({ "scores": path, "scoring": scored.report });
-    console.result(&report, format_args!("scores: {path}"));
-    Ok(())
+    console.result(&report, format_args!("scores: {path}"))
 }

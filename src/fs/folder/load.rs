@@ -6,6 +6,7 @@ use std::{fs, io};
 
 use rayon::prelude::*;
 
+use super::super::regular::read_at_most;
 use super::FolderError;
 use crate::data::{
     DataError, Entry, ImageSet, Look, OnError, Preparation, Prepared, Problem, Resizer, Sample, prepare,
@@ -116,8 +117,12 @@ pub fn load(
 ) -> Result<Loaded, FolderError> {
     let side = options.how.side;
     let image_bytes = side as usize * side as usize * 3;
-    let too_many = FolderError::Memory { images: entries.len(), side };
-    let block = entries.len().checked_mul(image_bytes).ok_or(too_many)?;
+    let free = free_memory();
+    let too_many = || FolderError::Memory { images: entries.len(), side, free };
+    let block = entries.len().checked_mul(image_bytes).ok_or_else(too_many)?;
+    if free.is_some_and(|free| block as u64 > free) {
+        return Err(too_many());
+    }
     let mut pixels = vec![0u8; block];
     // Place of the first file that failed: the files after it need not be read to report it.
     let failed = AtomicUsize::new(usize::MAX);
@@ -206,7 +211,7 @@ fn load_one(
     resizer: &mut Resizer,
     out: &mut [u8],
 ) -> Result<File, NotRead> {
-    let bytes = match read_regular(path, options.how.limits.max_bytes) {
+    let bytes = match read_at_most(path, options.how.limits.max_bytes) {
         Ok(bytes) => bytes,
         Err(why) if why.kind() == io::ErrorKind::FileTooLarge => {
             return Err(NotRead::Unusable(why.to_string()));
@@ -216,22 +221,6 @@ fn load_one(
     let about =
         prepare(&bytes, &options.how, resizer, out).map_err(|error| NotRead::Unusable(error.to_string()))?;
     Ok(File { about, bytes: bytes.len() as u64 })
-}
-
-/// Reads a file of up to `most` bytes. Anything but a regular file is not opened, as a pipe would never end.
-///
-/// # Errors
-/// Those of the file system; [`io::ErrorKind::FileTooLarge`] for a file above the limit.
-pub fn read_regular(path: &Path, most: u64) -> io::Result<Vec<u8>> {
-    let about = fs::metadata(path)?;
-    if !about.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
-    }
-    if about.len() > most {
-        let text = format!("a file of {} bytes exceeds the limit of {most}", about.len());
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));
-    }
-    fs::read(path)
 }
 
 #[cfg(test)]

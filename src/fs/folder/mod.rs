@@ -5,7 +5,7 @@ mod load;
 mod scan;
 
 pub use error::FolderError;
-pub use load::{LoadOptions, Loaded, load, read_regular};
+pub use load::{LoadOptions, Loaded, load};
 pub use scan::{Scan, scan};
 
 #[cfg(test)]

@@ -191,8 +191,8 @@ mod tests {
             found.problems,
             [Problem { path: "cat/pipe.jpg".into(), reason: "not a regular file".into() }]
         );
-        let error = super::super::read_regular(&pipe, 10).unwrap_err();
-        assert!(error.to_string().contains("not a regular file"), "{error}");
+        let error = crate::fs::read_regular(&pipe).unwrap_err();
+        assert!(error.to_string().contains("it is a pipe"), "{error}");
     }
 
     #[test]
