@@ -26,7 +26,8 @@ fn root() -> &'static Path {
 }
 
 fn setting(name: &str, default: u64) -> u64 {
-    env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is {text:?}, no number")))
+    env::var(name)
+        .map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is {text:?}, no number")))
 }
 
 /// The inputs that a target starts from, in the order of their names.
@@ -45,13 +46,18 @@ fn seeds(target: &Target) -> Vec<(PathBuf, Vec<u8>)> {
         files.extend(files_of(&own));
     }
     files.sort();
-    let read = |path: PathBuf| (path.clone(), fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())));
+    let read = |path: PathBuf| {
+        (path.clone(), fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
+    };
     files.into_iter().map(read).collect()
 }
 
 fn files_of(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    entries.map(|entry| entry.expect("a folder that can be listed").path()).filter(|path| path.is_file()).collect()
+    entries
+        .map(|entry| entry.expect("a folder that can be listed").path())
+        .filter(|path| path.is_file())
+        .collect()
 }
 
 /// An input made of a seed by a few of the changes that libFuzzer makes.
@@ -64,7 +70,9 @@ fn mutated(seeds: &[(PathBuf, Vec<u8>)], words: &[&str], draw: &mut Stream) -> V
         let length = below(draw, 1 + (bytes.len() - at).min(64));
         match below(draw, 9) {
             0 if at < bytes.len() => bytes[at] ^= 1 << below(draw, 8),
-            1 if at < bytes.len() => bytes[at] = [0, 1, 0x7F, 0x80, 0xFF, b'"', b',', b'\n', b'-'][below(draw, 9)],
+            1 if at < bytes.len() => {
+                bytes[at] = [0, 1, 0x7F, 0x80, 0xFF, b'"', b',', b'\n', b'-'][below(draw, 9)]
+            }
             2 if at < bytes.len() => bytes[at] = below(draw, 256) as u8,
             3 => bytes.truncate(at),
             4 => drop(bytes.drain(at..at + length)),

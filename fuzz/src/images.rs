@@ -1,6 +1,8 @@
 //! Image files.
 
-use tilepress::data::{DecodeError, Image, Limits, Preparation, Resizer, decode as decode_within, prepare, probe};
+use tilepress::data::{
+    DecodeError, Image, Limits, Preparation, Resizer, decode as decode_within, prepare, probe,
+};
 
 /// Small, so that what ignores them is noticed.
 const LIMITS: Limits = Limits { max_width: 512, max_height: 512, max_bytes: 1 << 20 };
@@ -13,9 +15,17 @@ pub(crate) fn decode(bytes: &[u8]) {
         Ok(image) => {
             let header = header.expect("what can be decoded has a header");
             let sides = |width: u32, height: u32| [width.min(height), width.max(height)];
-            assert_eq!(sides(header.width, header.height), sides(image.width(), image.height()), "size of the header");
+            assert_eq!(
+                sides(header.width, header.height),
+                sides(image.width(), image.height()),
+                "size of the header"
+            );
             let size = image.pixels().len() as u64;
-            assert!(image.width() <= LIMITS.max_width && image.height() <= LIMITS.max_height && size <= LIMITS.max_bytes);
+            assert!(
+                image.width() <= LIMITS.max_width
+                    && image.height() <= LIMITS.max_height
+                    && size <= LIMITS.max_bytes
+            );
         }
         Err(DecodeError::TooLarge { width, height, bytes, .. }) => {
             assert!(*width > LIMITS.max_width || *height > LIMITS.max_height || *bytes > LIMITS.max_bytes);
@@ -39,7 +49,8 @@ const WEBP: &[u8] = include_bytes!("../../tests/data/decode/orientation8.webp");
 pub(crate) fn orientation(exif: &[u8]) {
     for with_exif in [png, jpeg, webp] {
         let plain = decode_within(&with_exif(&[]), &LIMITS).expect("a picture without EXIF");
-        let image = decode_within(&with_exif(exif), &LIMITS).expect("metadata does not make a picture unreadable");
+        let image =
+            decode_within(&with_exif(exif), &LIMITS).expect("metadata does not make a picture unreadable");
         let is_turned = (0..8).any(|how| turned(&plain, how) == image);
         assert!(is_turned, "other pixels, or another turn than EXIF has");
     }

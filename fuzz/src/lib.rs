@@ -23,13 +23,33 @@ pub struct Target {
 
 /// Every door.
 pub const TARGETS: &[Target] = &[
-    Target { name: "decode", run: images::decode, words: &["Exif\0\0", "\u{ff}", "IHDR", "IDAT", "acTL", "VP8X"] },
-    Target { name: "orientation", run: images::orientation, words: &["Exif\0\0", "II*\0", "MM\0*", "\u{12}\u{1}"] },
-    Target { name: "folder", run: tables::folder, words: &["train/", "val/", "test/", "\n", "/", "..", ".png", "a/", "b/"] },
+    Target {
+        name: "decode",
+        run: images::decode,
+        words: &["Exif\0\0", "\u{ff}", "IHDR", "IDAT", "acTL", "VP8X"],
+    },
+    Target {
+        name: "orientation",
+        run: images::orientation,
+        words: &["Exif\0\0", "II*\0", "MM\0*", "\u{12}\u{1}"],
+    },
+    Target {
+        name: "folder",
+        run: tables::folder,
+        words: &["train/", "val/", "test/", "\n", "/", "..", ".png", "a/", "b/"],
+    },
     Target { name: "scores", run: tables::scores, words: SCORES },
     Target { name: "selection", run: tables::selection, words: SCORES },
-    Target { name: "csv_writers", run: tables::writers, words: &["\"", ",", "\n", "\r", "=1+1", "+", "-", "@", "\t", "'"] },
-    Target { name: "training_log", run: tables::training_log, words: &["TPLG", "data_offsets", "shape", "F32", "[0,0]"] },
+    Target {
+        name: "csv_writers",
+        run: tables::writers,
+        words: &["\"", ",", "\n", "\r", "=1+1", "+", "-", "@", "\t", "'"],
+    },
+    Target {
+        name: "training_log",
+        run: tables::training_log,
+        words: &["TPLG", "data_offsets", "shape", "F32", "[0,0]"],
+    },
     Target { name: "manifest", run: sets::manifest, words: JSON },
     Target { name: "metadata", run: sets::metadata, words: JSON },
     Target { name: "report", run: sets::report, words: JSON },
@@ -37,13 +57,32 @@ pub const TARGETS: &[Target] = &[
     Target { name: "plan", run: sets::plan, words: &[] },
     Target { name: "words", run: words::words, words: WORDS },
     #[cfg(feature = "flex")]
-    Target { name: "network", run: networks::network, words: &["data_offsets", "shape", "F32", "F16", "[0,0]", "null"] },
+    Target {
+        name: "network",
+        run: networks::network,
+        words: &["data_offsets", "shape", "F32", "F16", "[0,0]", "null"],
+    },
 ];
 
-const SCORES: &[&str] = &["path", "value", "el2n", "\n", ",", "\"", "0", "-0.0", "1e308", "NaN", "inf", "1..2", "rank", "hash"];
-const JSON: &[&str] = &["null", "true", "[]", "{}", "-1", "0", "1e999", "18446744073709551616", "\"\"", "\\u0000", ",", ":"];
-const WORDS: &[&str] =
-    &["el2n", "random", "window", "-composites", "-hard", "global:", "extract:", "..", "x", "NaN", "1e-400", "8", "0.5"];
+const SCORES: &[&str] =
+    &["path", "value", "el2n", "\n", ",", "\"", "0", "-0.0", "1e308", "NaN", "inf", "1..2", "rank", "hash"];
+const JSON: &[&str] =
+    &["null", "true", "[]", "{}", "-1", "0", "1e999", "18446744073709551616", "\"\"", "\\u0000", ",", ":"];
+const WORDS: &[&str] = &[
+    "el2n",
+    "random",
+    "window",
+    "-composites",
+    "-hard",
+    "global:",
+    "extract:",
+    "..",
+    "x",
+    "NaN",
+    "1e-400",
+    "8",
+    "0.5",
+];
 
 /// Runs the target of this name.
 ///

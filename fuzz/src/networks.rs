@@ -40,7 +40,8 @@ fn weights(network: &Network) -> Vec<StateTensor> {
 fn same(ours: &[StateTensor], theirs: &[StateTensor]) -> bool {
     ours.len() == theirs.len()
         && ours.iter().zip(theirs).all(|(a, b)| {
-            let bits = |tensor: &StateTensor| tensor.values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+            let bits =
+                |tensor: &StateTensor| tensor.values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
             a.name == b.name && a.shape == b.shape && bits(a) == bits(b)
         })
 }

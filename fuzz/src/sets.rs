@@ -6,8 +6,8 @@ use std::convert::Infallible;
 
 use tilepress::augment::{Augmentation, Crop, Planner};
 use tilepress::combine::{
-    Composer, CompositeRecord, CostEstimate, Format, IpcCounts, Manifest, PickedSource, card, encode, plan_composites,
-    read_metadata, sources_per_class, write_metadata,
+    Composer, CompositeRecord, CostEstimate, Format, IpcCounts, Manifest, PickedSource, card, encode,
+    plan_composites, read_metadata, sources_per_class, write_metadata,
 };
 use tilepress::data::{ClassMap, ContentHash, Grid, Image, Rect};
 use tilepress::report::{Report, write_csv};
@@ -47,7 +47,8 @@ pub(crate) fn report(bytes: &[u8]) {
     assert!(write(&back) == text, "other bytes than before");
     let mut table = Vec::new();
     write_csv(&report, &mut table).expect("memory takes every byte");
-    let runs: usize = report.results.iter().map(|result| result.seeds.len().min(result.top1.runs.len())).sum();
+    let runs: usize =
+        report.results.iter().map(|result| result.seeds.len().min(result.top1.runs.len())).sum();
     assert!(table.iter().filter(|byte| **byte == b'\n').count() > runs, "a line for each run and the header");
 }
 
@@ -69,7 +70,11 @@ pub(crate) fn policy(bytes: &[u8]) {
             assert!(view.mix.is_none_or(|mix| (0.0..=1.0).contains(&mix.lambda) && mix.other < 4));
             if let Crop::Extract { .. } = policy.crop {
                 let tiles = (0..grid.tiles()).map(|tile| grid.tile(side, tile));
-                assert!(tiles.into_iter().any(|tile| inside(view.crop, tile)), "{:?} leaves its tile", view.crop);
+                assert!(
+                    tiles.into_iter().any(|tile| inside(view.crop, tile)),
+                    "{:?} leaves its tile",
+                    view.crop
+                );
             }
         }
     }
@@ -133,7 +138,10 @@ pub(crate) fn plan(bytes: &[u8]) {
         for y in area.y..area.y + area.height {
             let row = (y * side + area.x) as usize * 3;
             let pixels = image.pixels()[row..row + area.width as usize * 3].chunks_exact(3);
-            assert!(pixels.into_iter().all(|pixel| pixel == colour(tile)), "tile {tile} has pixels of another");
+            assert!(
+                pixels.into_iter().all(|pixel| pixel == colour(tile)),
+                "tile {tile} has pixels of another"
+            );
         }
     }
     assert!(image.pixels().chunks_exact(3).all(|pixel| pixel[0] > 0), "a pixel of no tile");

@@ -26,12 +26,16 @@ pub(crate) fn folder(bytes: &[u8]) {
             assert!(taken(&folder).is_subset(&there), "an image that is not there");
             assert_eq!(taken(&folder).len(), count(&folder), "an image taken twice");
             let classes = folder.classes.len() as u32;
-            assert!(folder.train.iter().chain(folder.val.iter().flatten()).all(|entry| entry.class < classes));
+            assert!(
+                folder.train.iter().chain(folder.val.iter().flatten()).all(|entry| entry.class < classes)
+            );
             let held_out = folder.clone().hold_out(0.2, 1);
             assert_eq!(taken(&held_out), taken(&folder), "holding out loses or invents images");
             assert_eq!(count(&held_out), count(&folder), "an image on both sides");
         }
-        (Err(one), Err(other)) => assert_eq!(one.to_string(), other.to_string(), "the order of the files matters"),
+        (Err(one), Err(other)) => {
+            assert_eq!(one.to_string(), other.to_string(), "the order of the files matters")
+        }
         (one, other) => panic!("the order of the files matters: {one:?} and {other:?}"),
     }
 }
@@ -43,7 +47,8 @@ pub(crate) fn scores(bytes: &[u8]) {
     let classes = ClassMap::new(table.rows.iter().map(|row| row.class.clone()));
     let sample = |row: &ScoreRow| Sample {
         path: row.path.clone(),
-        class: classes.names().iter().position(|name| *name == row.class).expect("a class of the table") as u32,
+        class: classes.names().iter().position(|name| *name == row.class).expect("a class of the table")
+            as u32,
         hash: row.hash.unwrap_or(ContentHash::of(b"")),
     };
     let samples: Vec<Sample> = table.rows.iter().map(sample).collect();
@@ -69,7 +74,8 @@ pub(crate) fn selection(bytes: &[u8]) {
     let mut samples: Vec<Sample> = Vec::new();
     for row in &rows {
         let name = row.class.clone().unwrap_or_default();
-        let class = classes.names().iter().position(|other| *other == name).expect("a class of the table") as u32;
+        let class =
+            classes.names().iter().position(|other| *other == name).expect("a class of the table") as u32;
         if !samples.iter().any(|sample| sample.path == row.path) {
             let hash = row.hash.unwrap_or(ContentHash::of(b""));
             samples.push(Sample { path: row.path.clone(), class, hash });
@@ -92,14 +98,18 @@ pub(crate) fn writers(bytes: &[u8]) {
     let mut input = Bytes(bytes);
     let epochs = usize::from(input.u8() % 4);
     let mut samples: Vec<Sample> = Vec::new();
-    let mut table = ScoreTable { metric: Metric::El2n, window: 0..epochs as u32, runs: input.u32(), rows: Vec::new() };
+    let mut table =
+        ScoreTable { metric: Metric::El2n, window: 0..epochs as u32, runs: input.u32(), rows: Vec::new() };
     let (mut paths, mut names) = (BTreeSet::new(), Vec::new());
     while !input.is_empty() && names.len() < 50 {
         let (class, path) = (input.text(), input.text());
         let finite = |value: f64| if value.is_finite() { value } else { 0.5 };
         let row = ScoreRow {
             hash: (input.u8() & 1 == 0).then(|| ContentHash::of(path.as_bytes())),
-            epochs: (0..epochs).map(|_| input.f32()).map(|value| if value.is_finite() { value } else { 0.5 }).collect(),
+            epochs: (0..epochs)
+                .map(|_| input.f32())
+                .map(|value| if value.is_finite() { value } else { 0.5 })
+                .collect(),
             value: finite(input.f64()),
             // Each class has one row, so that the ranks fit.
             rank: 0,
@@ -154,6 +164,7 @@ pub(crate) fn training_log(bytes: &[u8]) {
             p_other: input.f32(),
             el2n: input.f32(),
             entropy: input.f32(),
+            loss: 0.0,
             correct: input.u8() & 1 == 1,
         };
         let recorded = log.record(epoch, &[sample], &[dynamics]).is_ok();
@@ -168,7 +179,11 @@ fn assert_log(log: &TrainingLog) {
     assert!(back.to_bytes() == bytes, "other bytes than before");
     let (epochs, samples) = (log.epochs(), log.samples());
     for sample in 0..samples.min(100) {
-        let _ = (log.el2n_sum(sample, 0..epochs), log.mean_margin(sample, 0..epochs), log.correct_share(sample, 0..epochs));
+        let _ = (
+            log.el2n_sum(sample, 0..epochs),
+            log.mean_margin(sample, 0..epochs),
+            log.correct_share(sample, 0..epochs),
+        );
     }
     let complete = log.check_complete(0..epochs).is_ok();
     assert_eq!(SuspectRule::default().find(log).is_ok(), complete, "suspects of a log that lacks samples");

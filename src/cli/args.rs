@@ -72,6 +72,9 @@ pub(super) enum Command {
     Profile(ProfileArgs),
     /// Print shell completions.
     Completions(CompletionsArgs),
+    /// Print a page of the manual, as roff.
+    #[command(hide = true)]
+    Man(ManArgs),
 }
 
 /// The data folder and how it is read.
@@ -500,6 +503,12 @@ pub(super) struct ProfileArgs {
 pub(super) struct CompletionsArgs {
     /// The shell.
     pub(super) shell: clap_complete::Shell,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(super) struct ManArgs {
+    /// The command whose page it is; the program's own without one.
+    pub(super) command: Option<String>,
 }
 
 impl RuleArgs {
