@@ -108,6 +108,10 @@ struct Job {
 impl Job {
     /// One view of an image up to its cutout, on vectors of eight floats where the machine has them. No product is
     /// fused with a sum, so that the numbers are the same either way.
+    #[cfg_attr(
+        target_arch = "x86_64",
+        expect(unsafe_code, reason = "a function for vectors that the machine was asked for")
+    )]
     fn render(&self, pixels: &[u8], scratch: &mut Scratch, view: &View, out: &mut [f32]) {
         #[cfg(target_arch = "x86_64")]
         if std::arch::is_x86_feature_detected!("avx2") {

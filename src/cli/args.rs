@@ -73,6 +73,9 @@ pub(super) enum Command {
     Profile(ProfileArgs),
     /// Print shell completions.
     Completions(CompletionsArgs),
+    /// Print a page of the manual, as roff.
+    #[command(hide = true)]
+    Man(ManArgs),
 }
 
 /// The data folder and how it is read.
@@ -507,6 +510,12 @@ pub(super) struct CompletionsArgs {
     pub(super) shell: clap_complete::Shell,
 }
 
+#[derive(Clone, Debug, Args)]
+pub(super) struct ManArgs {
+    /// The command whose page it is; the program's own without one.
+    pub(super) command: Option<String>,
+}
+
 impl Command {
     /// The folder that the command writes, and the files and folders that it reads.
     pub(super) fn paths(&self) -> (Option<&Path>, Vec<&Path>) {
@@ -518,7 +527,7 @@ impl Command {
             Self::Evaluate(args) => (&args.out, [Some(&args.data.data), Some(&args.set)]),
             Self::Compare(args) => (&args.out, [Some(&args.data.data), args.score.scores.as_ref()]),
             Self::Demo(args) => return (Some(&args.out), Vec::new()),
-            Self::Inspect(_) | Self::Doctor(_) | Self::Profile(_) | Self::Completions(_) => {
+            Self::Inspect(_) | Self::Doctor(_) | Self::Profile(_) | Self::Completions(_) | Self::Man(_) => {
                 return (None, Vec::new());
             }
         };

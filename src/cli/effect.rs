@@ -75,6 +75,7 @@ pub(super) fn ensure_effect(command: &Command, given: &Given) -> Result<()> {
         Command::Completions(_) => {
             given.none_of(&["json"], "with completions, which are no JSON; leave it out")
         }
+        Command::Man(_) => given.none_of(&["json"], "with man, which prints no JSON; leave it out"),
         Command::Demo(_) | Command::Inspect(_) | Command::Doctor(_) => Ok(()),
     }
 }

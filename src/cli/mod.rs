@@ -98,5 +98,6 @@ fn run(cli: Cli) -> exit::Result<()> {
         Command::Doctor(args) => command::doctor::run(&args, &console),
         Command::Profile(args) => command::profile::run(&args, &console),
         Command::Completions(args) => command::completions::run(&args),
+        Command::Man(args) => command::man::run(&args),
     }
 }

@@ -2,6 +2,7 @@
 
 mod choice;
 #[cfg(feature = "cuda")]
+#[expect(unsafe_code, reason = "CUDA's driver is asked by its own calls")]
 mod cuda;
 mod error;
 mod open;

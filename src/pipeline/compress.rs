@@ -391,7 +391,7 @@ impl Compress<'_> {
             let (settings, views) = (&common.settings, &common.views);
             let keep = Some((out, common.save_every));
             let training =
-                Training { settings, views, seed: common.seed, students, keep_student: false, keep };
+                Students { settings, views, seed: common.seed, students, keep_student: false, keep };
             let trained = evaluate::train(&training, data, &set, opened, observer)?;
             let result = evaluate::result(settings, views, data, &set, trained);
             report.cost.train_seconds = Some(observer.seconds() - begun);

@@ -55,6 +55,7 @@ pub use self::table::WebScoreTable;
 pub use self::views::WebViews;
 
 #[cfg(target_family = "wasm")]
+#[expect(unsafe_code, reason = "a function that the linker makes has no other declaration")]
 unsafe extern "C" {
     /// Runs what crates registered to be run at the start. The linker makes this function.
     fn __wasm_call_ctors();
@@ -62,6 +63,7 @@ unsafe extern "C" {
 
 /// Sends panics and log lines to the console. Runs by itself when the module is initialised.
 #[wasm_bindgen(start)]
+#[cfg_attr(target_family = "wasm", expect(unsafe_code, reason = "the linker's function is called"))]
 pub fn start() {
     // The linker leaves the registered functions to whoever calls them, or else has every export run them anew,
     // which takes milliseconds a call.

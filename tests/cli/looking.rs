@@ -179,6 +179,22 @@ fn completions_name_every_command() {
 }
 
 #[test]
+fn every_command_has_a_page_of_the_manual_and_no_page_has_a_date() {
+    let world = World::new();
+    let program = world.ok_silently("man").out;
+    assert!(program.contains(".TH tilepress 1"), "{program}");
+    for command in
+        ["demo", "compress", "score", "prune", "combine", "evaluate", "compare", "inspect", "doctor"]
+    {
+        assert!(program.contains(&format!("tilepress\\-{command}(1)")), "{command} in {program}");
+        let page = world.ok_silently(&format!("man {command}")).out;
+        assert!(page.contains(&format!(".TH tilepress-{command} 1")), "{page}");
+        assert_eq!(page, world.ok_silently(&format!("man {command}")).out);
+    }
+    world.fails("man nothing", 2, &["there is no command 'nothing'"]);
+}
+
+#[test]
 fn help_shows_the_exit_codes_and_no_option_is_undocumented() {
     let world = World::new();
     let run = world.ok_silently("--help");

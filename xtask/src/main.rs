@@ -3,15 +3,23 @@
 //! A task fetches what it needs and the machine lacks, says what it runs, and fails with a sentence that
 //! tells what to do by hand.
 
+#![forbid(unsafe_code)]
+
+mod beside;
 mod browser;
+mod dependencies;
+mod dist;
 mod faults;
 mod features;
 mod floors;
+mod fuzz;
 mod page;
 mod process;
 mod reproduce;
+mod sbom;
 mod server;
 mod soundness;
+mod supply;
 mod tally;
 mod test;
 mod toolchain;
@@ -49,6 +57,14 @@ enum Task {
     Floors(floors::Options),
     /// Runs the tests of the CPU's kernels under Miri and AddressSanitizer, on Rust's nightly toolchain.
     Soundness,
+    /// Fuzzes every parser with libFuzzer, on Rust's nightly toolchain.
+    Fuzz(fuzz::Options),
+    /// Checks what the project lets in: licences, sources, known faults, scripts, unsafe code.
+    Supply(supply::Options),
+    /// Writes a bill of materials in CycloneDX's form.
+    Sbom(sbom::Options),
+    /// Packs what is built for a release into dist/.
+    Dist(dist::Options),
 }
 
 fn main() -> ExitCode {
@@ -62,6 +78,10 @@ fn main() -> ExitCode {
         Task::Features(options) => features::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Floors(options) => floors::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Soundness => soundness::run().map(|()| ExitCode::SUCCESS),
+        Task::Fuzz(options) => fuzz::run(&options).map(|()| ExitCode::SUCCESS),
+        Task::Supply(options) => supply::run(&options).map(|()| ExitCode::SUCCESS),
+        Task::Sbom(options) => sbom::run(&options).map(|()| ExitCode::SUCCESS),
+        Task::Dist(options) => dist::run(&options).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -6,11 +6,11 @@ use std::time::Instant;
 
 use anyhow::{Result, ensure};
 
+use crate::beside::Beside;
 use crate::browser::{self, Browser};
 use crate::page;
 use crate::process;
 use crate::tally::Tally;
-use crate::wasm;
 use crate::workspace::{self, Workspace};
 
 /// Options of `cargo xtask test`.
@@ -43,15 +43,17 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     } else {
         &[]
     };
+    // The packages are compiled meanwhile, at low priority: the tests, which wait for a GPU, for another process or for one slow
+    // thread, leave a third of the processors to it and are not held up themselves.
+    let packages = if options.no_wasm { None } else { Some(Beside::start(&["wasm"])) };
     // Not --workspace: together with xtask, Cargo would unite the features of what both depend on, and
     // build the whole of burn a second time for anyone who also runs `cargo run --release`.
     // Without `web`, whose dependencies give burn's other features, so that all of it would be built once more. What that
     // surface does with an engine is tested in the browser.
     report.tests("native tests", || cargo_test(&workspace, &[], native));
     report.check("lint", || lint(&workspace, &["--all-targets", "--features", "web,beside-burn"]));
-    if !options.no_wasm {
-        let built =
-            report.check("wasm packages", || wasm::run(&wasm::Options::default()).map(|()| Outcome::Done));
+    if let Some(packages) = packages {
+        let built = report.check("wasm packages", || packages?.finish().map(|()| Outcome::Done));
         if !options.no_browser {
             report.tests("page and browser", || browser_tests(&workspace, built));
         }

@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use crate::process;
 use crate::workspace::{self, Workspace};
 
-const TARGET: &str = "wasm32-unknown-unknown";
+pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 const CHOICE: &str = "TILEPRESS_WASM_RUST";
 
 /// The distribution's compiler; rustup's proxies come before it in PATH, so it is named in full.
@@ -84,6 +84,33 @@ impl WasmToolchain {
             command.arg("-Zbuild-std=std,panic_abort");
         }
         command
+    }
+}
+
+impl WasmToolchain {
+    /// Compiler flags that keep the places of this machine (checkout, registry, sources of the standard library) out of the
+    /// module: panics name the files they happen in. Builds by one compiler are then equal wherever they are made.
+    pub(crate) fn remapped(&self, root: &Path) -> Vec<String> {
+        let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+        let home = home.or_else(|| Some(env::home_dir()?.join(".cargo")));
+        let rustc = match self {
+            Self::Rustup => "rustc",
+            Self::Distribution { .. } => RUSTC,
+        };
+        let sysroot = process::probe(rustc, &["--print", "sysroot"])
+            .map(|path| PathBuf::from(path).join("lib/rustlib/src/rust"));
+        // The last that fits wins, so the checkout comes after what may hold it.
+        let places = [
+            (home.map(|home| home.join("registry").join("src")), "registry"),
+            // Some distributions link their sources here.
+            (sysroot.as_deref().and_then(|path| fs::canonicalize(path).ok()), "rust"),
+            (sysroot, "rust"),
+            (Some(root.to_owned()), "tilepress"),
+        ];
+        let flag = |(from, to): (Option<PathBuf>, &str)| {
+            Some(format!("--remap-path-prefix={}=/{to}", from?.display()))
+        };
+        places.into_iter().filter_map(flag).collect()
     }
 }
 
@@ -162,6 +189,14 @@ mod tests {
         assert_eq!(missing_linker(&link).unwrap().as_deref(), Some("lld-31"));
         fs::write(folder.path().join("lld-31"), "").unwrap();
         assert_eq!(missing_linker(&link).unwrap(), None);
+    }
+
+    #[test]
+    fn no_place_of_the_machine_is_left_to_the_compiler() {
+        let flags = WasmToolchain::Rustup.remapped(Path::new("/some/where/tilepress"));
+        assert!(flags.iter().all(|flag| flag.starts_with("--remap-path-prefix=/")), "{flags:?}");
+        assert_eq!(flags.last().unwrap(), "--remap-path-prefix=/some/where/tilepress=/tilepress");
+        assert!(flags.iter().any(|flag| flag.ends_with("=/registry")), "{flags:?}");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use wasm_bindgen_cli_support::Bindgen;
 
 use crate::browser;
 use crate::process;
-use crate::toolchain::WasmToolchain;
+use crate::toolchain::{TARGET, WasmToolchain};
 use crate::workspace::Workspace;
 
 const MANIFEST: &str = "wasm-pack.toml";
@@ -139,10 +139,19 @@ pub(crate) fn read_manifest(root: &Path) -> Result<Manifest> {
     toml::from_str(&text).with_context(|| format!("cannot understand {}", path.display()))
 }
 
+/// The packages that lie where the manifest has them, with the features that each was built with.
+pub(crate) fn built(root: &Path) -> Result<Vec<(PathBuf, String)>> {
+    let manifest = read_manifest(root)?;
+    let folders = manifest.build.values().map(|build| (root.join(&build.out), build.features.join(",")));
+    Ok(folders.filter(|(folder, _)| folder.join("package.json").is_file()).collect())
+}
+
 /// Runs cargo and returns the wasm file it made.
 fn compile(workspace: &Workspace, toolchain: &WasmToolchain, build: &Build) -> Result<PathBuf> {
     let mut command = toolchain.cargo_rustc();
     command
+        // Added to the flags of .cargo/config.toml.
+        .args(["--config", &format!("target.{TARGET}.rustflags = {:?}", toolchain.remapped(&workspace.root))])
         .args(["--package", "tilepress", "--lib", "--no-default-features"])
         .args(["--profile", &build.profile, "--features", &build.features.join(",")])
         .arg("--message-format=json-render-diagnostics")

@@ -8,6 +8,7 @@ pub(super) mod demo;
 pub(super) mod doctor;
 pub(super) mod evaluate;
 pub(super) mod inspect;
+pub(super) mod man;
 pub(super) mod profile;
 pub(super) mod prune;
 pub(super) mod score;
