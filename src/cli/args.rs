@@ -82,10 +82,11 @@ pub(super) enum Command {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Data")]
 pub(super) struct DataArgs {
-    /// Folder of class folders, or of `train/` and `val/` with class folders in them.
+    /// Folder of class folders, or of `train/` and `val/` (or `valid/`, `Testing/`, …) with class folders in them.
     #[arg(long, value_name = "DIR")]
     pub(super) data: PathBuf,
-    /// Share of each class that is held out to measure on, where there is no `val/` folder [0.2]; copies stay together.
+    /// Share of each class that is held out to measure on, where there is no `val/` folder [0.2]; copies stay together. Named beside a mere
+    /// test split, it is used in place of that.
     #[arg(long, value_name = "SHARE", value_parser = part)]
     pub(super) val_fraction: Option<f64>,
     /// Files that cannot be decoded: fail, or skip and list them in problems.csv.
@@ -339,7 +340,7 @@ pub(super) struct PruneCommand {
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct CombineCommand {
-    /// Folder of class folders, or of `train/` and `val/` with class folders in them.
+    /// Folder of class folders, or of `train/` and `val/` (or `valid/`, `Testing/`, …) with class folders in them.
     #[arg(long, value_name = "DIR", help_heading = "Data")]
     pub(super) data: PathBuf,
     /// Files that cannot be decoded: fail, or skip and list them in problems.csv.

@@ -21,14 +21,18 @@ export interface LabelledFolder {
     classes: string[];
     train: FolderEntry[];
     val: FolderEntry[];
-    /** Origin of the validation images: the folder `val/`, or held out of the classes. */
+    /** Origin of the validation images: a split of their own, or held out of the classes. */
     valOrigin: "given" | "held-out";
+    /** What was taken for what, where it is not the usual: wrappers, other names of splits. */
+    notes: string[];
+    /** What a user should check: a test split that is measured on, class folders without images, names that look alike. */
+    warnings: string[];
     /** Files that are no images of a class, and why. */
     leftOut: { path: string; reason: string }[];
 }
 
 export interface FolderOptions {
-    /** Without `val/`: share of each class that is held out to measure on. Default 0.2; 0 holds nothing out. */
+    /** Without a validation or test split: share of each class that is held out to measure on. Default 0.2; 0 holds nothing out. */
     valFraction?: number;
     /** Decides which images are held out. Default 0. */
     seed?: number;
@@ -61,11 +65,13 @@ struct Labelled {
     train: Vec<Entry>,
     val: Vec<Entry>,
     val_origin: &'static str,
+    notes: Vec<String>,
+    warnings: Vec<String>,
     left_out: Vec<Problem>,
 }
 
 /// Sorts the files of a folder into classes and splits, as torchvision's `ImageFolder` does: `<class>/…`, or
-/// `train/<class>/…` and `val/<class>/…`. Paths are relative to the folder, with `/` between their parts.
+/// `train/<class>/…` and `val/<class>/…`, under the names that people give these, also within other folders. Paths are relative to the folder, with `/` between their parts.
 ///
 /// # Errors
 /// An `Error` whose code is `data` for a folder with no class or only one, or that can be read in two ways, and
@@ -90,6 +96,8 @@ pub fn read_folder(
         train: folder.train,
         val: folder.val.unwrap_or_default(),
         val_origin,
+        notes: folder.notes,
+        warnings: folder.warnings,
         left_out: folder.ignored,
     })
 }

@@ -9,6 +9,7 @@ export const FOUND: Found = {
   name: set.name,
   classes: set.classes.map((one) => ({ ...one, pictures: [] })),
   valOrigin: 'held-out',
+  said: [],
   leftOut: [],
   images: 5,
   paths: set.paths,

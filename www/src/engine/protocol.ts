@@ -37,6 +37,8 @@ export interface Found {
   name: string;
   classes: { name: string; train: number; val: number; pictures: Picture[] }[];
   valOrigin: 'given' | 'held-out';
+  /** What was taken for what, and what to check. */
+  said: string[];
   leftOut: { path: string; reason: string }[];
   images: number;
   /** Of all of them, those to train on first. */

@@ -74,7 +74,7 @@ export async function read(session: Session, { source, valFraction, seed }: Jobs
     classes.push({ name: className, train: train.length, val: of(folder.val, label).length, pictures });
   }
   const paths = [...folder.train, ...folder.val].map(({ path }) => path);
-  return { name, classes, valOrigin: folder.valOrigin, leftOut: session.leftOut, images: paths.length, paths, bytes };
+  return { name, classes, valOrigin: folder.valOrigin, said: [...folder.warnings, ...folder.notes], leftOut: session.leftOut, images: paths.length, paths, bytes };
 }
 
 async function open(source: Source, base: string): Promise<{ name: string; files: Map<string, Blob | Bytes> }> {

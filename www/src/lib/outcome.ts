@@ -123,8 +123,9 @@ export function tell(outcome: Outcome, settings: Settings, classes: string[], cu
 
   /** The reason why students may be no better than chance. */
   function guessed(): string {
-    const perClass = classes.map((_, label) => mean(of(OWN).map((standing) => standing.perClass[label] ?? 0)));
-    const taken = perClass.findIndex((share, label) => share >= ALL && perClass.every((other, at) => at === label || other <= NONE));
+    // A class without validation images was not measured (NaN), and says nothing.
+    const perClass = classes.map((_, label) => mean(of(OWN).map((standing) => standing.perClass[label] ?? NaN)));
+    const taken = perClass.findIndex((share, label) => share >= ALL && perClass.every((other, at) => at === label || !(other > NONE)));
     const curve = curves.filter(({ name }) => name === OWN).map(({ curve }) => curve);
     const [from, to] = [mean(curve.map((one) => one[0]?.loss ?? NaN)), mean(curve.map((one) => one.at(-1)?.loss ?? NaN))];
     const said = `The students of ${title(OWN)} are no better than guessing, ${chance.toFixed(0)} %${taken < 0 ? '' : `: they call nearly everything “${classes[taken]}”`}.`;
