@@ -73,6 +73,7 @@ pub(crate) fn visible(text: &str) -> Cow<'_, str> {
 }
 
 /// The same for a text of several lines.
+#[cfg(any(feature = "cli", test))]
 pub(crate) fn visible_lines(text: &str) -> Cow<'_, str> {
     escaped(text, |character| acts(character) && character != '\n' && character != '\t')
 }

@@ -358,7 +358,7 @@ mod tests {
         for change in [&|all: &mut Vec<CompositeRecord>| all[2].tiles[1].area[0] = 4, &|all: &mut Vec<
             CompositeRecord,
         >| {
-            drop(all[2].tiles.pop())
+            drop(all[2].tiles.pop());
         }] as [&dyn Fn(&mut Vec<CompositeRecord>); 2]
         {
             assert!(message(change).contains("has other tiles than a grid of 1x2 at 9 px"));

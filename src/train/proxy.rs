@@ -434,9 +434,10 @@ mod tests {
     }
 
     #[test]
-    fn at_rate_zero_the_log_is_the_dynamics_of_the_fresh_network_on_each_batch() {
+    fn at_a_rate_that_moves_no_weight_the_log_is_the_dynamics_of_the_fresh_network_on_each_batch() {
         let seed = 4;
-        let log = finish(proxy(0.0, 1, Augmentation::NONE, ScoringPass::Train, seed)).into_log();
+        // Rate 0 trains nothing and is refused.
+        let log = finish(proxy(1e-30, 1, Augmentation::NONE, ScoringPass::Train, seed)).into_log();
         let (task, device) = (task(Augmentation::NONE), Device::flex());
         let own = own(seed);
         let mut network = model().init(own, &device).expect("a valid network");
