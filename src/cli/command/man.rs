@@ -19,7 +19,8 @@ pub(in crate::cli) fn run(args: &ManArgs) -> Result<()> {
     };
     let mut text = Vec::new();
     // Without a date, which would be that of the build.
-    clap_mangen::Man::new(page).date("").render(&mut text)?;
+    let source = concat!("tilepress ", env!("CARGO_PKG_VERSION"));
+    clap_mangen::Man::new(page).date("").source(source).render(&mut text)?;
     std::io::Write::write_all(&mut std::io::stdout(), &text)?;
     Ok(())
 }
