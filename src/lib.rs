@@ -118,6 +118,7 @@
 #![deny(unsafe_code)]
 
 pub mod augment;
+pub mod bounds;
 pub mod combine;
 pub mod data;
 mod dynamics;

@@ -3,13 +3,14 @@
 mod values;
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
 pub(super) use self::values::{CutoutChoice, FormatChoice, MixChoice};
-use self::values::{part, share, share_or_zero};
+use self::values::{images, minutes, number, part, share, share_or_zero, whole};
 use crate::augment::CropChoice;
+use crate::bounds;
 use crate::combine::{Format, IpcCounts};
 use crate::data::{Fit, Grid, OnError};
 use crate::device::{DeviceChoice, Precision};
@@ -44,7 +45,7 @@ pub(super) struct Global {
     #[arg(long, global = true, value_name = "FILE.toml")]
     pub(super) config: Option<PathBuf>,
     /// Threads to use [default: one for each core]. The results do not depend on it.
-    #[arg(long, short = 'j', global = true, value_name = "N")]
+    #[arg(long, short = 'j', global = true, value_name = "N", value_parser = whole(bounds::THREADS))]
     pub(super) threads: Option<NonZeroUsize>,
 }
 
@@ -106,7 +107,7 @@ pub(super) struct ModelArgs {
     #[arg(long)]
     pub(super) model: Option<Architecture>,
     /// Channels of a ConvNet or ConvNet-D [small: 32, dc: 128].
-    #[arg(long)]
+    #[arg(long, value_parser = whole(bounds::WIDTH))]
     pub(super) width: Option<NonZeroUsize>,
     /// First layers of a ResNet: imagenet, or small (for images of about 32 pixels).
     #[arg(long)]
@@ -120,6 +121,10 @@ pub(super) struct ModelArgs {
     /// full, or mixed: convolutions multiply halves by the GPU's matrix units (tensor cores), and add in 32 bits.
     #[arg(long, default_value_t)]
     pub(super) precision: Precision,
+    /// Minutes between two checkpoints of a training, from which the same command goes on after a kill [5]; 0 saves after
+    /// every 16 steps.
+    #[arg(long, value_name = "MINUTES", default_value_t = 5.0, value_parser = minutes, hide_default_value = true)]
+    pub(super) checkpoint_minutes: f64,
 }
 
 /// The training of students.
@@ -127,20 +132,20 @@ pub(super) struct ModelArgs {
 #[command(next_help_heading = "Students")]
 pub(super) struct StudentArgs {
     /// Optimiser steps [small: 600].
-    #[arg(long, conflicts_with = "epochs")]
+    #[arg(long, conflicts_with = "epochs", value_parser = whole(bounds::STEPS))]
     pub(super) steps: Option<NonZeroUsize>,
     /// Passes over the compressed set, instead of --steps [rethinkdc and dc: 300].
-    #[arg(long)]
+    #[arg(long, value_parser = whole(bounds::EPOCHS))]
     pub(super) epochs: Option<NonZeroUsize>,
     /// Images in a batch [small: 50, dc: 256, rethinkdc: 128].
-    #[arg(long)]
+    #[arg(long, value_parser = whole(bounds::BATCH))]
     pub(super) batch_size: Option<NonZeroUsize>,
     /// Learning rate at the start [AdamW 0.001, SGD 0.1, dc: 0.01].
-    #[arg(long)]
+    #[arg(long, value_parser = number(bounds::RATE))]
     pub(super) lr: Option<f64>,
     /// Weight decay: AdamW's on tensors of more than one dimension, SGD's on all, as in the official code
     /// [AdamW 0.01, SGD 0.0001, dc: 0.0005].
-    #[arg(long)]
+    #[arg(long, value_parser = number(bounds::WEIGHT_DECAY))]
     pub(super) weight_decay: Option<f64>,
     /// adamw or sgd.
     #[arg(long)]
@@ -180,10 +185,10 @@ pub(super) struct ScoreArgs {
 #[command(next_help_heading = "Score")]
 pub(super) struct ProxyArgs {
     /// Proxies to train, of different seeds, and to average.
-    #[arg(long, default_value = "1")]
+    #[arg(long, default_value = "1", value_parser = whole(bounds::RUNS))]
     pub(super) runs: NonZeroUsize,
     /// Epochs the proxy trains.
-    #[arg(long, default_value = "10")]
+    #[arg(long, default_value = "10", value_parser = whole(bounds::SCORE_EPOCHS))]
     pub(super) score_epochs: NonZeroUsize,
     /// Epochs whose EL2N is summed, counted from 1, both ends included [all].
     #[arg(long, value_name = "A..B")]
@@ -192,10 +197,10 @@ pub(super) struct ProxyArgs {
     #[arg(long, default_value = "train")]
     pub(super) when: ScoringPass,
     /// Learning rate of the proxy [small: 0.002, rethinkdc: 0.1].
-    #[arg(long)]
+    #[arg(long, value_parser = number(bounds::RATE))]
     pub(super) score_lr: Option<f64>,
     /// Batch of the proxy [small: 128, rethinkdc: 256].
-    #[arg(long)]
+    #[arg(long, value_parser = whole(bounds::BATCH))]
     pub(super) score_batch_size: Option<NonZeroUsize>,
     /// Smallest crop of the proxy's views as a share of the image; --min-scale is the students'
     /// [small: 0.5, dc: 1, rethinkdc: 0.08].
@@ -232,7 +237,7 @@ pub(super) struct PruneArgs {
 #[command(next_help_heading = "Budget")]
 pub(super) struct BudgetArgs {
     /// Images per class. Composites count once: IPC 10 at grid 2 holds 40 source images a class.
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_parser = images(bounds::IPC))]
     pub(super) ipc: u32,
     /// Tiles of a composite: 1 (whole images), 2 (2x2), 3 or 1x2.
     #[arg(long, default_value = "2")]
@@ -264,7 +269,7 @@ pub(super) struct OutArgs {
     /// Folder to write. It must be new, empty, or an unfinished run with the same options.
     #[arg(long, value_name = "DIR")]
     pub(super) out: PathBuf,
-    /// Replace what is in the folder.
+    /// Replace what an earlier run of tilepress left in the folder; with files of others in it the run is refused.
     #[arg(long)]
     pub(super) force: bool,
 }
@@ -293,7 +298,7 @@ pub(super) struct CompressArgs {
     #[arg(long)]
     pub(super) evaluate: bool,
     /// Students of different seeds that --evaluate trains.
-    #[arg(long, default_value = "1")]
+    #[arg(long, default_value = "1", value_parser = whole(bounds::REPEATS))]
     pub(super) repeats: NonZeroUsize,
     /// Print the plan and its cost, and do nothing.
     #[arg(long)]
@@ -376,7 +381,7 @@ pub(super) struct EvaluateCommand {
     #[arg(long)]
     pub(super) grid: Option<Grid>,
     /// Students of different seeds.
-    #[arg(long, default_value = "1")]
+    #[arg(long, default_value = "1", value_parser = whole(bounds::REPEATS))]
     pub(super) repeats: NonZeroUsize,
     /// Save the student of the first seed as safetensors, with PyTorch's names.
     #[arg(long)]
@@ -405,7 +410,7 @@ pub(super) struct CompareArgs {
     )]
     pub(super) methods: Vec<Method>,
     /// Seeds for every method; each has its own proxy, selection and student [small and dc: 5, rethinkdc: 3].
-    #[arg(long)]
+    #[arg(long, value_parser = whole(bounds::REPEATS))]
     pub(super) repeats: Option<NonZeroUsize>,
     #[command(flatten)]
     pub(super) model: ModelArgs,
@@ -424,11 +429,11 @@ pub(super) struct DemoArgs {
     /// Folder to write.
     #[arg(long, value_name = "DIR", default_value = "tilepress-demo")]
     pub(super) out: PathBuf,
-    /// Replace what is in the folder.
+    /// Replace what an earlier run of tilepress left in the folder; with files of others in it the run is refused.
     #[arg(long)]
     pub(super) force: bool,
     /// Seeds for every method.
-    #[arg(long, default_value = "5")]
+    #[arg(long, default_value = "5", value_parser = whole(bounds::REPEATS))]
     pub(super) repeats: NonZeroUsize,
     /// Seed of every random choice.
     #[arg(long, default_value_t = 0)]
@@ -467,7 +472,7 @@ pub(super) struct ProfileArgs {
     #[arg(long, default_value_t = Architecture::ConvNetD)]
     pub(super) model: Architecture,
     /// Channels of a ConvNet.
-    #[arg(long, default_value = "32")]
+    #[arg(long, default_value = "32", value_parser = whole(bounds::WIDTH))]
     pub(super) width: NonZeroUsize,
     /// First layers of a ResNet: imagenet, or small (for images of about 32 pixels).
     #[arg(long, default_value = "imagenet")]
@@ -476,7 +481,7 @@ pub(super) struct ProfileArgs {
     #[arg(long, value_name = "PX", default_value_t = 32, value_parser = clap::value_parser!(u32).range(8..=4096))]
     pub(super) image_size: u32,
     /// Images in a batch.
-    #[arg(long, default_value = "64")]
+    #[arg(long, default_value = "64", value_parser = whole(bounds::BATCH))]
     pub(super) batch: NonZeroUsize,
     /// auto, cpu, wgpu[:n], vulkan[:n], cuda[:n] or metal.
     #[arg(long, default_value = "cpu")]
@@ -486,7 +491,7 @@ pub(super) struct ProfileArgs {
     pub(super) precision: Precision,
     /// Students that train at once: on the CPU each on threads of its own, on a GPU in the same launches, which is timed
     /// beside taking turns.
-    #[arg(long, default_value = "1")]
+    #[arg(long, default_value = "1", value_parser = whole(bounds::STUDENTS))]
     pub(super) students: NonZeroUsize,
     /// A proxy's steps, which score too: EL2N of the batch is taken and read.
     #[arg(long, conflicts_with = "students")]
@@ -495,7 +500,7 @@ pub(super) struct ProfileArgs {
     #[arg(long, conflicts_with = "students")]
     pub(super) beside_burn: bool,
     /// Steps to measure, after three that are not.
-    #[arg(long, default_value = "20")]
+    #[arg(long, default_value = "20", value_parser = whole(bounds::STEPS))]
     pub(super) steps: NonZeroUsize,
 }
 
@@ -509,6 +514,25 @@ pub(super) struct CompletionsArgs {
 pub(super) struct ManArgs {
     /// The command whose page it is; the program's own without one.
     pub(super) command: Option<String>,
+}
+
+impl Command {
+    /// The folder that the command writes, and the files and folders that it reads.
+    pub(super) fn paths(&self) -> (Option<&Path>, Vec<&Path>) {
+        let (out, inputs) = match self {
+            Self::Compress(args) => (&args.out, [Some(&args.data.data), args.score.scores.as_ref()]),
+            Self::Score(args) => (&args.out, [Some(&args.data.data), None]),
+            Self::Prune(args) => (&args.out, [Some(&args.data.data), args.scores.as_ref()]),
+            Self::Combine(args) => (&args.out, [Some(&args.data), Some(&args.selection)]),
+            Self::Evaluate(args) => (&args.out, [Some(&args.data.data), Some(&args.set)]),
+            Self::Compare(args) => (&args.out, [Some(&args.data.data), args.score.scores.as_ref()]),
+            Self::Demo(args) => return (Some(&args.out), Vec::new()),
+            Self::Inspect(_) | Self::Doctor(_) | Self::Profile(_) | Self::Completions(_) | Self::Man(_) => {
+                return (None, Vec::new());
+            }
+        };
+        (Some(&out.out), inputs.into_iter().flatten().map(PathBuf::as_path).collect())
+    }
 }
 
 impl RuleArgs {

@@ -12,6 +12,7 @@ use clap::CommandFactory as _;
 
 use super::args::Cli;
 use super::exit::{Failure, Result};
+use crate::fs::read_named;
 
 /// The arguments with those of the config file put in, if one is named.
 ///
@@ -23,8 +24,12 @@ pub(super) fn with_config_file(arguments: Vec<OsString>) -> Result<Vec<OsString>
     };
     let file = Path::new(&file);
     let wrong = |why: String| Failure::usage(format!("--config {}: {why}", file.display()));
-    let text = std::fs::read_to_string(file).map_err(|why| wrong(why.to_string()))?;
-    let table: toml::Table = text.parse().map_err(|why: toml::de::Error| wrong(why.to_string()))?;
+    let bytes = read_named(file).map_err(|why| wrong(why.to_string()))?;
+    let text = String::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8".to_owned()))?;
+    let table: toml::Table = text.parse().map_err(|why: toml::de::Error| {
+        let line = why.span().map_or(1, |at| 1 + text[..at.start.min(text.len())].matches('\n').count());
+        wrong(format!("line {line}: {}", why.message()))
+    })?;
     let more = flags(&table).map_err(|why| wrong(why.to_string()))?;
     let commands = Cli::command();
     let names: Vec<&str> = commands.get_subcommands().map(clap::Command::get_name).collect();

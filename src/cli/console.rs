@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::exit;
+use super::exit::{self, Result};
 use super::options::flags;
+use super::out;
 use crate::run;
+use crate::words::visible;
 
 /// Time between two lines of progress where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -40,36 +42,42 @@ impl Console {
     pub(super) fn say(&self, message: impl Display) {
         if self.quiet {
         } else if self.json {
-            eprintln!("{message}");
+            out::tell(&message.to_string());
         } else {
-            println!("{message}");
+            out::say(&message.to_string());
         }
     }
 
     /// A warning: what is wrong and what to do about it.
     pub(super) fn warn(&self, message: impl Display) {
         if !self.quiet {
-            eprintln!("warning: {message}");
+            out::tell(&format!("warning: {message}"));
         }
     }
 
     /// The result itself, which `--quiet` does not suppress when it was asked for as JSON.
-    pub(super) fn result(&self, value: &serde_json::Value, text: impl Display) {
+    ///
+    /// # Errors
+    /// A failure of the run where somebody reads standard output and the result does not get there.
+    pub(super) fn result(&self, value: &serde_json::Value, text: impl Display) -> Result<()> {
         if self.json {
-            println!("{value:#}");
+            out::result(&out::json(value))
+        } else if self.quiet {
+            Ok(())
         } else {
-            self.say(text);
+            out::result(&text.to_string())
         }
     }
 }
 
 impl run::Observer for Console {
+    // What the core says is one line, whatever names of files it holds.
     fn say(&self, text: &str) {
-        Console::say(self, flags(text));
+        Console::say(self, visible(&flags(text)));
     }
 
     fn warn(&self, text: &str) {
-        Console::warn(self, flags(text));
+        Console::warn(self, visible(&flags(text)));
     }
 
     fn stage(&self, name: &'static str, unit: &'static str, total: usize) -> Box<dyn run::Stage + '_> {
@@ -91,6 +99,10 @@ impl run::Observer for Console {
 
     fn seconds(&self) -> f64 {
         clock()
+    }
+
+    fn free_memory(&self) -> Option<u64> {
+        crate::fs::free_memory()
     }
 }
 
@@ -131,7 +143,7 @@ impl run::Stage for Stage {
             let (name, unit, done, total) = (self.name, self.unit, plain.done, self.total);
             // Two digits, so that a slow stage does not read "0 steps/s".
             let digits = usize::from(rate < 10.0);
-            eprintln!("{name}: {done}/{total} {unit}, {rate:.digits$} {unit}/s, ETA {left:.0} s");
+            out::tell(&format!("{name}: {done}/{total} {unit}, {rate:.digits$} {unit}/s, ETA {left:.0} s"));
         }
     }
 }

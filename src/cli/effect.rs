@@ -26,7 +26,7 @@ const PROXY: &[&str] =
 const STUDENT: &[&str] =
     &["steps", "epochs", "batch_size", "lr", "weight_decay", "opt", "no_flip", "cutout", "mix"];
 /// Options of networks and of the device they train on.
-const NETWORK: &[&str] = &["model", "width", "stem", "device", "precision"];
+const NETWORK: &[&str] = &["model", "width", "stem", "device", "precision", "checkpoint_minutes"];
 
 /// The options that the user gave, by their names in [`args`](super::args).
 pub(super) struct Given(BTreeSet<String>);

@@ -1,11 +1,14 @@
-//! The end of the program: exit codes, and Ctrl-C.
+//! The end of the program: exit codes, and the signals that end it.
 
 use std::fmt::Display;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::options::flags;
+use super::out;
 use crate::fault::{Fault, Faulty};
+use crate::words::visible;
 
 /// A failure on its way to the user, with the kind that its error gave itself.
 #[derive(Debug)]
@@ -67,15 +70,27 @@ impl<E: Faulty> From<E> for Failure {
 const STOPPED: &str =
     "interrupted (`compress` goes on where it stopped when the same command is given again)";
 
+/// Time from Ctrl-C until the program ends in the middle of a step.
+const PATIENCE: Duration = Duration::from_millis(900);
+
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// Catches Ctrl-C. At the first one the step in progress is finished and the run ends with 130, at the second it ends at once.
+/// Catches Ctrl-C and, alike, the wish of a system that shuts down or a terminal that closes (SIGTERM, SIGHUP; on Windows the
+/// console's close, logoff and shutdown). At the first one the step in progress is finished, if that is a matter of a second, and
+/// the run ends with 130; at the second it ends at once.
 pub(super) fn catch_interrupts() -> Result<()> {
     ctrlc::set_handler(|| {
         if INTERRUPTED.swap(true, Ordering::SeqCst) {
             std::process::exit(130);
         }
-        eprintln!("\nfinishing the step in progress; press Ctrl-C again to stop at once");
+        // A step, a decoder or a driver may take longer than a person waits. Whatever was begun is as good as killed then, which
+        // every command stands: files are written whole or not at all.
+        std::thread::spawn(|| {
+            std::thread::sleep(PATIENCE);
+            out::tell(&format!("error: {STOPPED}"));
+            std::process::exit(130);
+        });
+        out::tell("\nfinishing the step in progress; press Ctrl-C again to stop at once");
     })
     .map_err(Failure::run)
 }
@@ -92,23 +107,39 @@ pub(super) fn go_on() -> Result<()> {
 
 /// Prints a failure with its causes and gives its exit code.
 pub(super) fn report(failure: &Failure) -> ExitCode {
-    // A closed pipe (`tilepress … | head`) is no failure.
-    let broken_pipe = failure.error.chain().any(|cause| {
-        cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
-    });
-    if broken_pipe {
-        return ExitCode::SUCCESS;
-    }
     match failure.fault {
-        Fault::Stopped => eprintln!("error: {STOPPED}"),
-        _ => eprintln!("error: {}", flags(&format!("{:#}", failure.error))),
+        Fault::Stopped => out::tell(&format!("error: {STOPPED}")),
+        // One line, whatever names of files it holds.
+        _ => out::tell(&format!("error: {}", visible(&flags(&in_words(&failure.error))))),
     }
     ExitCode::from(failure.code())
+}
+
+/// An error with its causes, each said once: many errors have their cause's words in their own.
+fn in_words(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |said, cause| {
+        if said.is_empty() {
+            cause
+        } else if said.contains(&cause) {
+            said
+        } else {
+            format!("{said}: {cause}")
+        }
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let cell = crate::score::CellError { line: 2, column: "path".into(), problem: "is empty".into() };
+        let failure = Failure::from(crate::score::ScoreError::Cell(cell)).context("s.csv");
+        assert_eq!(in_words(&failure.error), "s.csv: score table, line 2, column 'path': is empty");
+        let other = anyhow::anyhow!("it is gone").context("a.jpg cannot be read");
+        assert_eq!(in_words(&other), "a.jpg cannot be read: it is gone");
+    }
     use crate::combine::CombineError;
     use crate::device::DeviceError;
     use crate::prune::PruneError;

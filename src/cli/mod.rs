@@ -10,6 +10,7 @@ mod console;
 mod effect;
 mod exit;
 mod options;
+mod out;
 mod report;
 mod request;
 
@@ -19,6 +20,7 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 
 use self::args::{Cli, Command};
 use self::console::Console;
+use crate::bounds::THREADS;
 
 /// Runs the program on the arguments of the process.
 pub fn main() -> ExitCode {
@@ -27,8 +29,12 @@ pub fn main() -> ExitCode {
         Err(error) => return exit::report(&error),
     };
     // clap prints help and usage errors itself; its exit code for the latter is ours, 2.
-    let matches = Cli::command().get_matches_from(arguments);
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let given = Cli::command().try_get_matches_from(arguments);
+    let parsed = given.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    let (cli, matches) = match parsed {
+        Ok(parsed) => parsed,
+        Err(error) => return say(&error),
+    };
     if let Err(error) = effect::ensure_effect(&cli.command, &effect::Given::of(&matches)) {
         return exit::report(&error);
     }
@@ -49,14 +55,36 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Prints what clap has to say: help and version, or a wrong use.
+fn say(message: &clap::Error) -> ExitCode {
+    let printed = message.print();
+    if message.use_stderr() {
+        return ExitCode::from(2);
+    }
+    match out::reached(printed) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => exit::report(&failure),
+    }
+}
+
+/// Starts the threads that were asked for: with `--threads`, or with rayon's own variable.
+fn start_threads(asked: Option<std::num::NonZeroUsize>) -> exit::Result<()> {
+    const VARIABLE: &str = "RAYON_NUM_THREADS";
+    let (option, threads) = match asked {
+        Some(threads) => ("threads", threads.get()),
+        // 0, and what is no number, is one for each core, as rayon has it.
+        None => (VARIABLE, std::env::var(VARIABLE).ok().and_then(|text| text.parse().ok()).unwrap_or(0)),
+    };
+    if threads > 0 {
+        THREADS.named(option).check(threads as u64)?;
+    }
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().map_err(exit::Failure::run)
+}
+
 fn run(cli: Cli) -> exit::Result<()> {
     exit::catch_interrupts()?;
-    if let Some(threads) = cli.global.threads {
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(threads.get())
-            .build_global()
-            .map_err(exit::Failure::run)?;
-    }
+    start_threads(cli.global.threads)?;
+    request::ensure_apart(&cli.command, cli.global.config.as_deref())?;
     let console = Console::new(cli.global.quiet, cli.global.json);
     match cli.command {
         Command::Demo(args) => command::demo::run(&args, &console),

@@ -30,7 +30,7 @@ pub(super) fn write(out: &dyn Storage, mut report: Report, val: &[Sample], conso
     }
     let json = if console.json() { serde_json::to_value(&report)? } else { serde_json::Value::Null };
     if console.json() || !report.results.is_empty() {
-        console.result(&json, report::table(&report, flags));
+        console.result(&json, report::table(&report, flags))?;
     }
     console.say(format_args!("report: {}", out.shown("report.html")));
     Ok(())

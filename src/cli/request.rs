@@ -1,15 +1,18 @@
 //! Requests to the pipeline, from flags.
 
 use std::num::NonZeroUsize;
+use std::path::Path;
 
 use super::args::{
-    BudgetArgs, CombineArgs, CompareArgs, CompressArgs, DataArgs, EvaluateCommand, ModelArgs, OutArgs,
-    ProxyArgs, PruneArgs, ScoreArgs, StudentArgs,
+    BudgetArgs, CombineArgs, Command, CompareArgs, CompressArgs, DataArgs, EvaluateCommand, ModelArgs,
+    OutArgs, ProxyArgs, PruneArgs, ScoreArgs, StudentArgs,
 };
+use super::console::Console;
 use super::exit::{Failure, Result};
 use crate::augment::CropChoice;
 use crate::data::ContentHash;
-use crate::fs::{OutputFolder, ReadOptions, Reading};
+use crate::fs::{self, OutputFolder, ReadOptions, Reading};
+use crate::pipeline::claim::{self, Holding, RUN};
 use crate::pipeline::prune::Pruning;
 use crate::pipeline::request::{
     Budget, Common, CompareRequest, CompressRequest, EvaluateRequest, GivenScores, ProxyRequest, ScoreRequest,
@@ -76,15 +79,20 @@ pub(super) fn reading(settings: &Settings) -> Reading {
     Reading { side: settings.image_size as u32, val_short: settings.val_resize }
 }
 
+/// Seconds between two checkpoints of a training.
+pub(super) fn save_every(args: &ModelArgs) -> f64 {
+    60.0 * args.checkpoint_minutes
+}
+
 /// The scoring by proxies.
 pub(super) fn proxy(args: &ProxyArgs) -> ProxyRequest {
     ProxyRequest { runs: args.runs, window: args.window.clone(), pass: args.when }
 }
 
 /// A score table from a file, which may have been made elsewhere.
-pub(super) fn scores(file: &std::path::Path) -> Result<GivenScores> {
+pub(super) fn scores(file: &Path) -> Result<GivenScores> {
     let name = file.display().to_string();
-    let bytes = std::fs::read(file)
+    let bytes = crate::fs::read_named(file)
         .map_err(|why| Failure::input(format!("the score file {name} cannot be read: {why}")))?;
     let scored = Scored::read_csv(&bytes[..]).map_err(|why| Failure::from(why).context(name.clone()))?;
     Ok(GivenScores { name, hash: Some(ContentHash::of(&bytes).to_string()), scored })
@@ -105,25 +113,18 @@ pub(super) fn pruning(args: &PruneArgs) -> Pruning {
     Pruning { fill: args.fill, dedup: args.dedup }
 }
 
-/// The folder for results, apart from the data; with [`ensure_free`] and [`OutputFolder::clear`](crate::run::Storage::clear)
-/// a command makes room in it.
+/// The folder for results, apart from the data. [`begin`](crate::pipeline::begin) makes room in it.
 pub(super) fn output(out: &OutArgs, data: &DataArgs) -> Result<OutputFolder> {
     Ok(OutputFolder::new(&out.out, [data.data.as_path()])?)
 }
 
-/// Makes sure that a folder for results can be emptied, before any work is done. The folder is made, so that one which cannot
-/// be made is noticed now; what is in it stays until there is something to replace it.
-pub(super) fn ensure_free(out: &OutputFolder, force: bool) -> Result<()> {
-    if out.is_occupied()? && !force {
-        return Err(occupied(out));
-    }
-    Ok(out.create()?)
-}
-
-/// The failure of a folder that must not be touched.
-pub(super) fn occupied(out: &OutputFolder) -> Failure {
-    let (place, why) = (out.shown(""), "it is not empty".to_owned());
-    crate::pipeline::PipelineError::Occupied { place, why }.into()
+/// Makes sure that no file or folder that a command reads lies in the folder that it writes, nor the other way round, whatever
+/// links lead there.
+pub(super) fn ensure_apart(command: &Command, config: Option<&Path>) -> Result<()> {
+    let (out, inputs) = command.paths();
+    let Some(out) = out else { return Ok(()) };
+    inputs.into_iter().chain(config).try_for_each(|input| fs::ensure_apart(input, out))?;
+    Ok(())
 }
 
 fn common(
@@ -145,6 +146,7 @@ fn common(
         pruning: pruning(prune),
         style: style(combine),
         views: views(&settings, student),
+        save_every: save_every(model),
     })
 }
 
@@ -179,5 +181,6 @@ pub(super) fn evaluate(args: &EvaluateCommand, settings: Settings) -> EvaluateRe
         students: args.repeats,
         views: views(&settings, &args.student),
         keep_student: args.save_student,
+        save_every: save_every(&args.model),
     }
 }

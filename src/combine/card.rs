@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::transform::MIN_SCALE;
 use super::{IpcCounts, Manifest};
 use crate::quantity;
+use crate::words::visible;
 
 /// The card of a compressed set whose images lie in `data/` beside it.
 ///
@@ -34,7 +35,7 @@ pub fn card(manifest: &Manifest, name: &str, selection: &str) -> String {
             "# {}\n\nA labelled image set, compressed: {} images of {} x {} px in {} classes ({per_class} per \
              class), made of {} out of {} source images. {what} The labels are hard ones, the class folders; no \
              soft label and no teacher is needed.",
-            one_line(name),
+            plain(&one_line(name)),
             counts.composites,
             spec.side,
             spec.side,
@@ -114,7 +115,7 @@ fn front_matter(out: &mut String, manifest: &Manifest, name: &str, per_class: u6
         _ => "1M<n<10M",
     };
     // A JSON string is a YAML string too, whatever the name holds.
-    let name = serde_json::Value::from(one_line(name));
+    let name = serde_json::Value::from(visible(&one_line(name)).into_owned());
     let _infallible = write!(
         out,
         "---\npretty_name: {name}\nlicense: unknown\ntask_categories:\n- image-classification\n\
@@ -153,6 +154,18 @@ fn paragraph(out: &mut String, text: &str) {
     out.push_str("\n\n");
 }
 
+/// A text that is only text in Markdown: no tag, link, code or picture.
+fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in visible(text).chars() {
+        if matches!(character, '\\' | '`' | '*' | '[' | ']' | '<' | '>' | '&' | '|' | '#') {
+            out.push('\\');
+        }
+        out.push(character);
+    }
+    out
+}
+
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -175,6 +188,23 @@ mod tests {
              - ipc-10\nconfigs:\n- config_name: default\n  data_files:\n  - split: train\n    path: data/**\n"
         );
         assert!(parts.next().unwrap().starts_with("\n# Ants \"and\" bees: small\n\n"));
+    }
+
+    #[test]
+    fn a_name_is_only_text_whatever_it_holds() {
+        let name = "<script>x</script> [a](javascript:b) `c` | *d*\n# e\u{1b}\u{202e}: &lt;";
+        let card = card(&manifest(), name, "at random");
+        assert!(
+            card.contains(
+                "\n# \\<script\\>x\\</script\\> \\[a\\](javascript:b) \\`c\\` \\| \\*d\\* \\# e\\\\u{1b}\\\\u{202e}: \\&lt;\n"
+            ),
+            "{card}"
+        );
+        assert!(
+            card.contains("\npretty_name: \"<script>x</script> [a](javascript:b) `c` | *d* # e\\\\u{1b}\\\\u{202e}: &lt;\"\n"),
+            "{card}"
+        );
+        assert!(!card.contains(['\u{1b}', '\u{202e}']));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{PickedSource, SetSpec};
-use crate::data::{ContentHash, Sample};
+use crate::data::{ContentHash, Sample, ensure_relative};
 use crate::fault::{Fault, Faulty};
 
 /// The number of the manifest's form; a change that an older reader cannot take raises it.
@@ -148,6 +148,9 @@ pub enum ManifestError {
     /// Not a manifest, or not readable.
     #[error("manifest.json is not a manifest of tilepress")]
     Json(#[from] serde_json::Error),
+    /// A value that no set has.
+    #[error("manifest.json is not that of a set: {0}")]
+    Value(String),
     /// A manifest of a later version.
     #[error("manifest.json has form {0}, which a later tilepress wrote; this one reads form {SCHEMA}")]
     Schema(u32),
@@ -202,7 +205,27 @@ impl Manifest {
             Some(schema) if schema > u64::from(SCHEMA) => {
                 Err(ManifestError::Schema(u32::try_from(schema).unwrap_or(u32::MAX)))
             }
-            _ => Ok(serde_json::from_value(value)?),
+            _ => {
+                let manifest: Self = serde_json::from_value(value)?;
+                manifest.check().map_err(ManifestError::Value)?;
+                Ok(manifest)
+            }
+        }
+    }
+
+    /// Checks that every value is one that a set can have.
+    fn check(&self) -> Result<(), String> {
+        self.spec.check()?;
+        if let Some(scale) = self.min_scale.filter(|&scale| !(scale > 0.0 && scale <= 1.0)) {
+            return Err(format!("min_scale {scale} is not above 0 and at most 1"));
+        }
+        let classes = self.spec.classes.len() as u64;
+        if ![0, classes].contains(&self.counts.classes) {
+            return Err(format!("counts.classes is {}, and {classes} are listed", self.counts.classes));
+        }
+        match self.files.keys().find_map(|file| Some((file, ensure_relative(file).err()?))) {
+            Some((file, why)) => Err(format!("files: '{file}' is {why}")),
+            None => Ok(()),
         }
     }
 }
@@ -356,6 +379,53 @@ pub(super) mod tests {
         let error = Manifest::read(value.to_string().as_bytes()).unwrap_err();
         assert!(matches!(error, ManifestError::Schema(n) if n == SCHEMA + 1), "{error}");
         assert!(matches!(Manifest::read(&b"{}"[..]), Err(ManifestError::Json(_))));
+    }
+
+    #[test]
+    fn a_manifest_with_a_value_that_no_set_has_is_refused_by_field() {
+        let message = |change: &dyn Fn(&mut Value)| {
+            let mut value = serde_json::to_value(manifest()).unwrap();
+            change(&mut value);
+            Manifest::read(value.to_string().as_bytes()).unwrap_err().to_string()
+        };
+        for (change, expected) in [
+            (
+                &(|m: &mut Value| m["side"] = json!(0)) as &dyn Fn(&mut Value),
+                "`side` 0 is out of range: give 1 to 4,096",
+            ),
+            (&|m| m["side"] = json!(65535), "`side` 65535 is out of range"),
+            (&|m| m["side"] = json!(1), "`image-size` 1 is too small for `grid` 1x2"),
+            (&|m| m["ipc"] = json!(0), "`ipc` 0 keeps nothing"),
+            (&|m| m["ipc"] = json!(4_294_967_295u32), "more sources per class than can be numbered"),
+            (&|m| m["format"] = json!({"name": "jpeg", "quality": 0}), "0 is not a JPEG quality"),
+            (&|m| m["classes"] = json!([]), "classes is empty"),
+            (&|m| m["classes"] = json!(["../x", "b"]), "class '../x' is no name of a folder"),
+            (&|m| m["classes"] = json!(["a/b", "b"]), "class 'a/b' is no name of a folder"),
+            (&|m| m["min_scale"] = json!(0), "min_scale 0 is not above 0"),
+            (&|m| m["min_scale"] = json!(-0.5), "min_scale -0.5 is not above 0"),
+            (&|m| m["counts"]["classes"] = json!(3), "counts.classes is 3, and 2 are listed"),
+            (
+                &|m| m["files"]["/etc/passwd"] = json!("0".repeat(64)),
+                "files: '/etc/passwd' is not a relative path",
+            ),
+            (&|m| m["files"]["../x"] = json!("0".repeat(64)), "files: '../x' is a path with"),
+        ] {
+            let message = message(change);
+            assert!(message.contains(expected), "{message}");
+        }
+        for (key, wrong) in [
+            ("side", json!(-1)),
+            ("side", json!(64.5)),
+            ("side", json!(1e20)),
+            ("grid", json!("99")),
+            ("grid", json!("0x4")),
+            ("ipc", json!(4_294_967_296u64)),
+            ("classes", json!(["b", "a"])),
+            ("files", json!({"a": "short"})),
+        ] {
+            let message = message(&|m| m[key] = wrong.clone());
+            assert!(message.contains("is not a manifest of tilepress"), "{key} {wrong}: {message}");
+        }
     }
 
     #[test]

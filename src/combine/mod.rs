@@ -25,7 +25,8 @@ pub use manifest::{
     Bytes, Counts, Difference, Hashes, Manifest, ManifestError, SCHEMA, Tool, selection_hash, source_set_hash,
 };
 pub use metadata::{
-    CompositeRecord, MetadataError, TileRecord, composite_name, read_metadata, write_metadata,
+    CompositeRecord, MetadataError, TileRecord, composite_name, ensure_records_fit, read_metadata,
+    write_metadata,
 };
 pub use plan::{CompositePlan, IpcCounts, PickedSource, plan_composites, rank_of, sources_per_class};
 pub use set::{DATA, METADATA, Made, SOURCE_FILTER, about, make, picked_sources};

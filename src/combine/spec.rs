@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CombineError, Format, IpcCounts, sources_per_class};
-use crate::data::{ClassMap, Grid};
+use super::{CombineError, Composer, Format, IpcCounts, sources_per_class};
+use crate::bounds::SIDE;
+use crate::data::{ClassMap, Grid, ensure_relative};
 
 /// Spec of a compressed set: its composites, and how they are made. Part of the [`Manifest`](super::Manifest).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,5 +36,25 @@ impl SetSpec {
     /// As [`sources_per_class`].
     pub fn per_class(&self) -> Result<(u32, u32), CombineError> {
         sources_per_class(self.ipc, self.grid, self.ipc_counts)
+    }
+
+    /// Checks a spec that was read from a file: every number in its range, every class a folder name.
+    ///
+    /// # Errors
+    /// The field with what is wrong with it.
+    pub(super) fn check(&self) -> Result<(), String> {
+        SIDE.named("side").check(self.side.into()).map_err(|why| why.to_string())?;
+        self.per_class().map_err(|why| why.to_string())?;
+        Composer::new(self.grid, self.side).map_err(|why| why.to_string())?;
+        if let Format::Jpeg { quality } = self.format {
+            self.format.with_quality(quality).map_err(|why| why.to_string())?;
+        }
+        if self.classes.is_empty() {
+            return Err("classes is empty".to_owned());
+        }
+        match self.classes.names().iter().find(|name| name.contains('/') || ensure_relative(name).is_err()) {
+            Some(name) => Err(format!("class '{name}' is no name of a folder")),
+            None => Ok(()),
+        }
     }
 }

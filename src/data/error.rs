@@ -27,12 +27,35 @@ pub enum DataError {
     },
     /// A single class; at least two are needed.
     #[error(
-        "'{class}' is the only class: at least two are needed; give the folder that holds the class \
-         folders"
+        "'{class}' is the only class{}: at least two are needed; give the folder that holds the class \
+         folders",
+        if empty.is_empty() { String::new() } else { format!(" ({} without any image)", quoted(empty)) }
     )]
     SingleClass {
         /// Name of the class.
         class: String,
+        /// Folders beside it that hold no image.
+        empty: Vec<String>,
+    },
+    /// Images that are not sorted into classes.
+    #[error(
+        "{} hold images that are not sorted into classes: images belong in <class>/ folders, or in train/<class>/ and \
+         val/<class>/",
+        quoted(folders)
+    )]
+    Unsorted {
+        /// The folders with images.
+        folders: Vec<String>,
+    },
+    /// A tree that can be read in two ways.
+    #[error("{tree}: either {one}; or {other}")]
+    TwoReadings {
+        /// What is seen of it.
+        tree: String,
+        /// The one reading, and what to do.
+        one: String,
+        /// The other, and what to do.
+        other: String,
     },
     /// Folders named after splits, without the class folders of a split.
     #[error(
@@ -46,21 +69,26 @@ pub enum DataError {
     },
     /// Both readings of the tree are possible.
     #[error(
-        "train/ holds class folders, but {} beside it hold images as a class would: move them into \
-         train/, or out of the data folder",
+        "{train}/ holds class folders, but {} beside it hold images as a class would: either they are classes as well: move \
+         them into {train}/; or they are not meant: move them out of the data folder; or '{train}' is a class itself: put its \
+         images directly into it",
         quoted(folders)
     )]
     AmbiguousLayout {
-        /// The folders beside `train`.
+        /// The training split.
+        train: String,
+        /// The folders beside it.
         folders: Vec<String>,
     },
     /// Validation images that are not sorted into classes.
     #[error(
-        "val/ holds {images} images but no class folders: sort them into val/<class>/, or move val/ out \
-         of the data folder to hold some of train/ out instead"
+        "{folder}/ holds {images} images but no class folders: sort them into {folder}/<class>/, or move {folder}/ out \
+         of the data folder to hold images to learn from out instead"
     )]
     FlatVal {
-        /// Number of images directly in `val`.
+        /// The validation split.
+        folder: String,
+        /// Number of its images.
         images: usize,
     },
     /// The validation set knows a class that cannot be learned.

@@ -1,6 +1,7 @@
 //! Data in: from the files of a labelled folder to pixels of one size.
 
 mod blur;
+mod cell;
 mod decode;
 mod duplicates;
 mod error;
@@ -9,20 +10,23 @@ mod grid;
 mod image;
 mod look;
 mod prepare;
+mod relative;
 mod resize;
 mod sample;
 mod source;
 mod split;
 
 pub use blur::blurred;
+pub use cell::{guarded, unguarded};
 pub use decode::{DecodeError, Header, Limits, decode, probe, within};
 pub use duplicates::{look_alikes, near_duplicates, shared_copies};
 pub use error::DataError;
-pub use folder::{Entry, Folder, OnError, Problem};
+pub use folder::{Entry, Folder, Layout, OnError, Problem, composed, is_junk};
 pub use grid::{Grid, Rect};
 pub use image::{Image, ImageSet};
 pub use look::Look;
 pub use prepare::{Preparation, Prepared, prepare};
+pub use relative::{PathError, ensure_relative};
 pub use resize::{Filter, Fit, Resizer};
 pub use sample::{ClassMap, ContentHash, Sample};
 pub use source::Source;

@@ -5,16 +5,23 @@
 //! [`Storage`](crate::run::Storage) of a run: no file in it is ever half-written, and no file of the user's is overwritten
 //! unless asked. [`write_dataset`] writes a compressed set.
 
+mod apart;
 mod dataset;
 mod folder;
+mod lock;
+mod memory;
 mod output;
 mod read;
+mod regular;
 mod store;
 
+pub use apart::ensure_apart;
 pub use dataset::{write_about, write_dataset};
 pub use folder::{FolderError, LoadOptions, Loaded, Scan, load as load_images, scan};
-pub use output::{OutputError, ensure_apart, write_atomic};
+pub use memory::free_memory;
+pub use output::{OutputError, write_atomic};
 pub use read::{
     Listing, ReadOptions, Reading, SourceFolder, list, list_whole, load, name_of, read_folder, tune,
 };
+pub use regular::{open_regular, read_named, read_regular};
 pub use store::OutputFolder;

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use crate::fault::{Fault, Faulty};
 
-/// First part of the temporary name of files and folders until they are complete and renamed.
+/// First part of the names that are tilepress's own in an output folder: files and folders until they are complete and renamed,
+/// a folder that is being replaced, the lock. They count as nothing, and what a killed run left of them is removed.
 pub(super) const ASIDE: &str = ".tilepress-";
 
 /// A result that could not be written.
@@ -23,6 +24,44 @@ pub enum OutputError {
         out: PathBuf,
         /// The data folder.
         data: PathBuf,
+    },
+    /// A file that is read lies in the output.
+    #[error("'{}' lies in the output '{}': move it out of there, or choose another `out`", file.display(), out.display())]
+    Within {
+        /// The output folder.
+        out: PathBuf,
+        /// The file.
+        file: PathBuf,
+    },
+    /// A link of the data leads to the output.
+    #[error(
+        "'{}' is a link that leads to the output '{}', where files are written and replaced: choose another `out`",
+        link.display(), out.display()
+    )]
+    Linked {
+        /// The output folder.
+        out: PathBuf,
+        /// The link.
+        link: PathBuf,
+    },
+    /// Another run writes there.
+    #[error(
+        "`out` {} is in use by another tilepress{}: wait until it has ended, or name another folder",
+        path.display(), process.map_or_else(String::new, |process| format!(" (process {process})"))
+    )]
+    Busy {
+        /// The output folder.
+        path: PathBuf,
+        /// The process's number, where it is known.
+        process: Option<u32>,
+    },
+    /// The output cannot be written.
+    #[error("`out` {}: nothing can be written there ({source}); make room, or name another folder", path.display())]
+    NotWritable {
+        /// The output folder.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
     },
     /// A file where a folder should be.
     #[error("`out` {} is a file, not a folder", path.display())]
@@ -45,7 +84,12 @@ pub enum OutputError {
 impl Faulty for OutputError {
     fn fault(&self) -> Fault {
         match self {
-            Self::Overlap { .. } | Self::NotAFolder { .. } => Fault::Data,
+            Self::Overlap { .. }
+            | Self::Within { .. }
+            | Self::Linked { .. }
+            | Self::Busy { .. }
+            | Self::NotWritable { .. }
+            | Self::NotAFolder { .. } => Fault::Data,
             Self::Io { .. } => Fault::Run,
         }
     }
@@ -88,36 +132,11 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 /// Makes a rename last through a power failure, where the system can; its content is safe either way.
-fn sync_folder(folder: &Path) {
+pub(super) fn sync_folder(folder: &Path) {
     #[cfg(unix)]
     fs::File::open(folder).and_then(|folder| folder.sync_all()).ok();
     #[cfg(not(unix))]
     let _ = folder;
-}
-
-/// Checks that writing, or replacing, `out` cannot touch `data`, and that the output will not be read as
-/// part of the data the next time.
-///
-/// # Errors
-/// [`OutputError::Overlap`]; [`OutputError::Io`] where a path cannot be followed.
-pub fn ensure_apart(data: &Path, out: &Path) -> Result<(), OutputError> {
-    let (real_data, real_out) = (resolve(data)?, resolve(out)?);
-    if real_data.starts_with(&real_out) || real_out.starts_with(&real_data) {
-        return Err(OutputError::Overlap { out: out.to_owned(), data: data.to_owned() });
-    }
-    Ok(())
-}
-
-/// A path with its links followed as far as it exists.
-fn resolve(path: &Path) -> Result<PathBuf, OutputError> {
-    let path = std::path::absolute(path).map_err(at("find", path))?;
-    for existing in path.ancestors() {
-        if let (Ok(real), Ok(rest)) = (existing.canonicalize(), path.strip_prefix(existing)) {
-            // Joining an empty rest would append a separator.
-            return Ok(if rest.as_os_str().is_empty() { real } else { real.join(rest) });
-        }
-    }
-    Ok(path)
 }
 
 #[cfg(test)]
@@ -155,16 +174,5 @@ mod tests {
         write_atomic(&root.path().join("ours"), b"").unwrap();
         fs::write(root.path().join("usual"), b"").unwrap();
         assert_eq!(mode(&root.path().join("ours")), mode(&root.path().join("usual")));
-    }
-
-    #[test]
-    fn output_and_data_lie_apart() {
-        let root = tempfile::tempdir().unwrap();
-        let data = root.path().join("set/data");
-        fs::create_dir_all(&data).unwrap();
-        let overlap = |out: &Path| matches!(ensure_apart(&data, out), Err(OutputError::Overlap { .. }));
-        assert!(overlap(&data) && overlap(&data.join("new/out")) && overlap(&root.path().join("set")));
-        assert!(overlap(&data.join("../../set")));
-        assert!(!overlap(&root.path().join("set/out")) && !overlap(&root.path().join("set/data2")));
     }
 }

@@ -1,14 +1,15 @@
 //! From a labelled folder to a dataset in memory: its classes, its split, its pixels.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::folder::{self, FolderError, LoadOptions, Loaded};
+use super::regular::read_at_most;
 use crate::data::{
-    ClassMap, Entry, Filter, Folder, Image, ImageSet, Limits, OnError, Preparation, Problem, Sample, decode,
-    hold_out_together, near_duplicates,
+    ClassMap, ContentHash, DataError, Entry, Filter, Folder, Image, ImageSet, Layout, Limits, OnError,
+    Preparation, Problem, Sample, decode, ensure_relative, hold_out_together, near_duplicates,
 };
-use crate::pipeline::{Dataset, Originals, ReadError, Split};
+use crate::pipeline::{Changed, Dataset, LeftOut, Originals, ReadError, Skipped, Split};
 use crate::random::{Purpose, seed_for};
 use crate::report::ValOrigin;
 use crate::report::words::{count, counted};
@@ -63,6 +64,12 @@ pub struct Listing {
     pub problems: Vec<Problem>,
     /// Files that are not images of a class.
     pub ignored: Vec<Problem>,
+    /// Folders that were taken for what.
+    pub layout: Layout,
+    /// What is said about that, and what a user should check.
+    pub notes: Vec<String>,
+    /// Warnings about the tree, for the report.
+    pub warnings: Vec<String>,
 }
 
 /// The source images of a folder.
@@ -70,10 +77,23 @@ pub struct SourceFolder(pub PathBuf);
 
 impl Originals for SourceFolder {
     fn image(&self, path: &str) -> Result<Image, ReadError> {
-        Ok(decode(&std::fs::read(self.0.join(path))?, &Limits::default())?)
+        ensure_relative(path)?;
+        let limits = Limits::default();
+        Ok(decode(&read_at_most(&self.0.join(path), limits.max_bytes)?, &limits)?)
+    }
+
+    fn same_image(&self, path: &str, hash: ContentHash) -> Result<Image, ReadError> {
+        ensure_relative(path)?;
+        let limits = Limits::default();
+        let bytes = read_at_most(&self.0.join(path), limits.max_bytes)?;
+        if ContentHash::of(&bytes) != hash {
+            return Err(Changed.into());
+        }
+        Ok(decode(&bytes, &limits)?)
     }
 
     fn file_size(&self, path: &str) -> Option<u64> {
+        ensure_relative(path).ok()?;
         self.0.join(path).metadata().ok().map(|about| about.len())
     }
 }
@@ -87,7 +107,7 @@ pub fn name_of(folder: &Path) -> String {
 /// Lists a folder and splits it. Without `val/`, a part of every class is held out.
 ///
 /// # Errors
-/// [`FolderError`] when the folder cannot be read, is not sorted into classes, or has a `val/` beside a named share.
+/// [`FolderError`] when the folder cannot be read, is not sorted into classes, or has a validation split beside a named share.
 pub fn list(options: &ReadOptions, seed: u64, observer: &dyn Observer) -> Result<Listing, FolderError> {
     list_and_split(options, Some(seed), observer)
 }
@@ -107,25 +127,32 @@ fn list_and_split(
 ) -> Result<Listing, FolderError> {
     let root = &options.folder;
     let scan = folder::scan(root)?;
-    let folder = Folder::from_paths(scan.paths)?;
+    if let (OnError::Fail, Some(Problem { path, reason })) = (options.on_error, scan.problems.first()) {
+        return Err(DataError::File { path: path.clone(), reason: reason.clone() }.into());
+    }
+    let mut folder = Folder::from_tree(scan.paths, scan.empty)?;
+    if options.val_fraction.is_some() {
+        folder = folder.without_test_split();
+    }
     let given = folder.val.is_some();
-    if given && options.val_fraction.is_some() {
-        return Err(FolderError::ValIsThere { folder: root.clone() });
+    if let (Some(val), Some(_)) = (&folder.layout.val, options.val_fraction) {
+        return Err(FolderError::ValIsThere { folder: root.clone(), val: val.clone() });
     }
     let fraction = options.val_fraction();
     let folder = match seed {
         Some(seed) => folder.hold_out(fraction, seed),
         None => folder,
     };
-    let Folder { classes, train, val, ignored } = folder;
+    let Folder { classes, train, val, ignored, layout, notes, warnings } = folder;
     let val = val.unwrap_or_default();
     let val_origin = match seed {
         _ if given => Some(ValOrigin::Given),
         Some(seed) => Some(ValOrigin::HeldOut { fraction, seed }),
         None => None,
     };
+    let (root, problems) = (root.clone(), scan.problems);
     let listing =
-        Listing { root: root.clone(), classes, train, val, val_origin, problems: scan.problems, ignored };
+        Listing { root, classes, train, val, val_origin, problems, ignored, layout, notes, warnings };
     listing.say(observer);
     Ok(listing)
 }
@@ -159,6 +186,8 @@ impl Listing {
             let files = counted(self.ignored.len() as u64, "file is no image", "files are no images");
             observer.say(&format!("{files} of a class and left out: {} ({})", first.path, first.reason));
         }
+        self.notes.iter().for_each(|note| observer.say(note));
+        self.warnings.iter().for_each(|warning| observer.warn(warning));
     }
 }
 
@@ -173,7 +202,9 @@ pub fn load(
     Reading { side, val_short }: Reading,
     observer: &dyn Observer,
 ) -> Result<Dataset, FolderError> {
-    let Listing { root, classes, train, val, val_origin, mut problems, ignored } = listing;
+    let Listing { root, classes, train, val, val_origin, mut problems, ignored, layout, warnings, .. } =
+        listing;
+    let val_listed = val.len();
     let memory = ImageSet::bytes_of((train.len() + val.len()) as u64, side);
     if memory > 1 << 30 {
         observer.say(&format!("the images take {:.1} GB of memory at {side} px", memory as f64 / 1e9));
@@ -195,9 +226,18 @@ pub fn load(
             let mut all = [train, val].concat();
             all.sort_unstable_by(|a, b| a.path.cmp(&b.path));
             let mut whole = read(&all, None)?;
-            let (held, apart) = hold_copies_together(&all, &whole, classes.len(), fraction, seed);
+            // Only of files that can be read, so that no class loses its last image. Copies are held out together, since a
+            // student must not be measured on images it was trained on.
+            let copies = near_duplicates(&whole.looks);
+            let apart = hold_out_together(whole.images.labels(), classes.len(), fraction, seed, &copies);
+            let held = apart.iter().filter(|&&held| held).count();
             if held != listed {
-                observer.say(&format!("copies stay together: {} held out", count(held as u64)));
+                let why = if whole.problems.is_empty() {
+                    "copies stay together"
+                } else {
+                    "of the images that can be read"
+                };
+                observer.say(&format!("{why}: {} held out", count(held as u64)));
             }
             let mut val = whole.split_off(&apart)?;
             if val_short.is_some() {
@@ -210,20 +250,46 @@ pub fn load(
         _ => (read(&train, None)?, read(&val, val_short)?),
     };
     drop(stage);
+    let mut skipped = Skipped::default();
+    for (class, problem) in train.skipped.iter().zip(&train.problems) {
+        skipped.of_class.entry(*class).or_default().add(problem);
+    }
+    val.problems.iter().for_each(|problem| skipped.val.add(problem));
+    skipped.val_listed = val_listed;
     let mut split = |loaded: Loaded| {
-        let Loaded { images, samples, looks, sizes, problems: more } = loaded;
+        let Loaded { images, samples, looks, sizes, problems: more, .. } = loaded;
         problems.extend(more);
         Split { images: Arc::new(images), samples, looks, bytes: sizes.iter().sum() }
     };
     let (train, val) = (split(train), split(val));
     problems.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-    for (class, name) in (0..).zip(classes.names()) {
-        if !train.images.labels().contains(&class) {
-            return Err(FolderError::EmptyClass { class: name.clone() });
-        }
+    let mut with_images = vec![false; classes.len()];
+    train.images.labels().iter().for_each(|&class| with_images[class as usize] = true);
+    let none = (0..).zip(&with_images).filter(|(_, with)| !**with);
+    let none: Vec<(String, LeftOut)> = none
+        .map(|(class, _)| {
+            (classes.name(class).to_owned(), skipped.of_class.get(&class).cloned().unwrap_or_default())
+        })
+        .collect();
+    if !none.is_empty() {
+        return Err(FolderError::EmptyClass { classes: none, problems });
     }
     let (name, originals) = (name_of(&root), Arc::new(SourceFolder(root)));
-    Ok(Dataset { name, classes, train, val, val_origin, problems, ignored, originals })
+    let copies = OnceLock::new();
+    Ok(Dataset {
+        name,
+        classes,
+        train,
+        val,
+        val_origin,
+        problems,
+        ignored,
+        originals,
+        skipped,
+        layout,
+        warnings,
+        copies,
+    })
 }
 
 /// Lists and reads a folder: [`list`], then [`load`].
@@ -241,34 +307,6 @@ pub fn read_folder(
 
 fn entry_of(sample: &Sample) -> Entry {
     Entry { path: sample.path.clone(), class: sample.class }
-}
-
-/// The images of a folder without `val/` that are held out: the share of [`Folder::hold_out`], with copies kept together,
-/// since a student must not be measured on images it was trained on. `all` are the entries that `read` came from. Returns
-/// the number of them that are held out, and a mark for each image that was read.
-fn hold_copies_together(
-    all: &[Entry],
-    read: &Loaded,
-    classes: usize,
-    fraction: f64,
-    seed: u64,
-) -> (usize, Vec<bool>) {
-    // Files that cannot be read take part in the draw, as they do where there are no copies.
-    let labels: Vec<u32> = all.iter().map(|entry| entry.class).collect();
-    let mut places = Vec::with_capacity(read.samples.len());
-    for (place, entry) in (0..).zip(all) {
-        if read.samples.get(places.len()).is_some_and(|sample| sample.path == entry.path) {
-            places.push(place);
-        }
-    }
-    let place = |sample: u32| -> u32 { places[sample as usize] };
-    let groups: Vec<Vec<u32>> = near_duplicates(&read.looks)
-        .into_iter()
-        .map(|group| group.into_iter().map(place).collect())
-        .collect();
-    let held = hold_out_together(&labels, classes, fraction, seed, &groups);
-    let marks = places.iter().map(|&place| held[place as usize]).collect();
-    (held.into_iter().filter(|&held| held).count(), marks)
 }
 
 /// A split to tune on: the dataset of `folder` with a share of each class's training images to measure on, in place of the
@@ -291,7 +329,7 @@ pub fn tune(
     let labels = data.train.images.labels();
     let held = hold_out_together(labels, data.classes.len(), fraction, drawn_by, &copies);
     let unseen = data.val.samples.len();
-    let Dataset { classes, train, problems, ignored, .. } = data;
+    let Dataset { classes, train, problems, ignored, layout, warnings, .. } = data;
     let part = |of_tune: bool| -> Vec<Entry> {
         let wanted = train.samples.iter().zip(&held).filter(|(_, held)| **held == of_tune);
         wanted.map(|(sample, _)| entry_of(sample)).collect()
@@ -305,6 +343,8 @@ pub fn tune(
     ));
     let val_origin = Some(ValOrigin::Tune { fraction, seed, unseen });
     let root = options.folder.clone();
-    let listing = Listing { root, classes, train: rest, val: tune, val_origin, problems, ignored };
+    let (train, val, notes) = (rest, tune, Vec::new());
+    let listing =
+        Listing { root, classes, train, val, val_origin, problems, ignored, layout, notes, warnings };
     load(listing, options.on_error, reading, observer)
 }

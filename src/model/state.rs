@@ -206,6 +206,9 @@ fn load(
 
 impl Faulty for StateError {
     fn fault(&self) -> Fault {
-        Fault::Data
+        match self {
+            Self::Device(error) => error.fault(),
+            _ => Fault::Data,
+        }
     }
 }

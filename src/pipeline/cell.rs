@@ -83,6 +83,7 @@ impl StoredCell {
             grid: self.grid,
             augmentation: common.views.augmentation(common.views.crop_of(method, common.budget.grid))?,
             seed,
+            keep_weights: false,
         })
     }
 }

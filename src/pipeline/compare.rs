@@ -1,23 +1,23 @@
 //! Methods side by side: scored, stored, trained and measured with every seed.
 
+use super::begin::begin_run;
 use super::cell::{Cell, StoredCell, StoredImages, setting};
+use super::claim::Holding;
+use super::evaluate::STUDENTS;
 use super::prune::{self, Chooser};
 use super::request::CompareRequest;
-use super::score::{self, Scored};
+use super::score::{self, LOGS, Scored};
+use super::set;
 use super::views::unlike_views;
 use super::{Dataset, PipelineError, findings, pictures};
-use crate::combine::source_set_hash;
+use crate::combine::{CostEstimate, source_set_hash};
+use crate::data::ContentHash;
 use crate::device::{DeviceChoice, Opened};
 use crate::evaluate::Method;
 use crate::prune::Chosen;
 use crate::report::{Cost, Gallery, MethodResult, Report, RunOutcome};
-use crate::run::{Job, Observer, Storage, log_name, open, train_all};
+use crate::run::{Job, Keep, Kept, Observer, Storage, Training, log_name, open, train_all};
 use crate::score::Metric;
-
-/// Folders of finished students and of finished proxies, and the file that identifies their run.
-const STUDENTS: &str = "students";
-const LOGS: &str = "training-logs";
-const RUN: &str = "run.json";
 
 /// A comparison whose request has been checked.
 struct Plan<'a> {
@@ -26,6 +26,9 @@ struct Plan<'a> {
     methods: Vec<Method>,
     seeds: Vec<u64>,
     options: serde_json::Value,
+    /// What identifies the run, in words and as a hash.
+    run: serde_json::Value,
+    fingerprint: ContentHash,
 }
 
 /// The stored images of all cells, method after method, and the findings of pruning for the method that a report shows.
@@ -47,10 +50,11 @@ pub fn compare(
     device: DeviceChoice,
     observer: &dyn Observer,
 ) -> Result<Report, PipelineError> {
-    let plan = Plan::new(request, data)?;
+    let plan = Plan::new(request, data).map_err(|error| data.explain(error, out))?;
+    plan.ensure_memory(device, observer)?;
+    let opened = open(device, request.common.settings.precision, observer)?;
     plan.begin(out, force, observer)?;
     let mut warnings = data.write_lists(out, observer)?;
-    let opened = open(device, request.common.settings.precision, observer)?;
     warnings.extend(plan.caveats(observer));
     let scored = plan.score(out, &opened, observer)?;
     // The seeds' proxies differ little: one warning says it for all.
@@ -85,49 +89,81 @@ impl<'a> Plan<'a> {
                 methods.push(method);
             }
         }
-        if data.val.samples.is_empty() {
-            let text = "there are no validation images; raise `val-fraction`".to_owned();
-            return Err(PipelineError::Usage(text));
-        }
+        data.ensure_measurable()?;
         let common = &request.common;
         for &method in &methods {
             let stored = common.budget.per_class()?.0;
-            let per_class = (stored * method.grid(common.budget.grid).tiles()) as usize;
+            let per_class = stored as usize * method.grid(common.budget.grid).tiles() as usize;
             let fill = common.pruning.fill;
             prune::ensure_enough(&data.train.samples, &data.classes, per_class, method.rule, fill)?;
+            let (grid, side) = (method.grid(common.budget.grid), common.settings.image_size as u32);
+            CostEstimate::new(&set::spec(&data.classes, grid, stored, side, common.style))?;
+            common.views.augmentation(common.views.crop_of(method, common.budget.grid))?;
+        }
+        if methods.iter().any(|method| method.needs_scores()) {
+            score::ensure_scorable(common, data)?;
         }
         let seeds = (0..request.repeats as u64).map(|repeat| common.seed.wrapping_add(repeat)).collect();
         let options = options(request, &methods);
-        Ok(Self { request, data, methods, seeds, options })
+        let run = serde_json::json!({
+            "options": options,
+            "source_set": source_set_hash(&data.train.samples),
+            "val_set": source_set_hash(&data.val.samples),
+        });
+        let fingerprint = ContentHash::of(run.to_string().as_bytes());
+        Ok(Self { request, data, methods, seeds, options, run, fingerprint })
+    }
+
+    /// Checks, before anything is replaced, that there is memory for all that is trained, as far as the device is known.
+    fn ensure_memory(&self, device: DeviceChoice, observer: &dyn Observer) -> Result<(), PipelineError> {
+        let common = &self.request.common;
+        let on_cpu = device == DeviceChoice::Cpu;
+        if common.score.given.is_none() && self.methods.iter().any(|method| method.needs_scores()) {
+            let proxies = score::proxies(self.data, &common.settings, &common.score.proxy);
+            let count = self.seeds.len() * common.score.proxy.runs.get();
+            proxies.training(count).ensure_fits(on_cpu, observer)?;
+        }
+        let training = Training {
+            model: &common.settings.model(self.data.classes.len()),
+            config: &common.settings.student,
+            images: self.data.classes.len() * common.budget.per_class()?.0 as usize,
+            networks: self.methods.len() * self.seeds.len(),
+            logged: false,
+        };
+        Ok(training.ensure_fits(on_cpu, observer)?)
     }
 
     /// Prepares the output: an empty one, or that of an equal comparison that was stopped.
     fn begin(&self, out: &dyn Storage, force: bool, observer: &dyn Observer) -> Result<(), PipelineError> {
-        let run = serde_json::json!({
-            "options": self.options,
-            "source_set": source_set_hash(&self.data.train.samples),
-            "val_set": source_set_hash(&self.data.val.samples),
-        });
-        let occupied = |why: &str| PipelineError::Occupied { place: out.shown(""), why: why.to_owned() };
-        if !force && out.is_occupied()? {
-            let earlier = out.read(RUN).ok().flatten();
-            return match earlier.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
-                Some(earlier) if run == earlier => {
-                    observer.say(&format!("going on with what is in {}", out.shown("")));
-                    Ok(out.sweep()?)
-                }
-                Some(serde_json::Value::Object(_)) => {
-                    Err(occupied("it holds a comparison of other options or images"))
-                }
-                _ => Err(occupied("it is not empty")),
-            };
-        }
-        out.clear()?;
-        out.write(RUN, &serde_json::to_vec_pretty(&run)?)?;
-        if let Some(log) = &self.request.first_log {
-            out.write(&log_name(LOGS, self.request.common.seed), log)?;
+        out.claim()?;
+        let holding = Holding::of(out)?;
+        let goes_on = begin_run(out, &holding, &self.run, force, self.bytes(), observer)?;
+        if let Some(log) = self.request.first_log.as_ref().filter(|_| !goes_on) {
+            self.keep(out, LOGS).files.write(&log_name(self.request.common.seed), log)?;
         }
         Ok(())
+    }
+
+    /// A folder for the work of its trainings.
+    fn keep<'b>(&self, storage: &'b dyn Storage, folder: &'b str) -> Keep<'b> {
+        let every = self.request.common.save_every;
+        Keep { files: Kept::new(storage, folder, self.fingerprint), every }
+    }
+
+    /// Bytes that the run writes: those that are sure, and those with the answers of its students and a report.
+    fn bytes(&self) -> (u64, u64) {
+        let common = &self.request.common;
+        let proxies = match common.score.given {
+            None if self.methods.iter().any(|method| method.needs_scores()) => {
+                self.seeds.len() * common.score.proxy.runs.get()
+            }
+            _ => 0,
+        };
+        let logs = proxies as u64 * score::log_bytes(&common.settings, self.data);
+        let students = (self.methods.len() * self.seeds.len()) as u64;
+        // A bit for each answer in hexadecimal and one in a table, a curve, and the page with its pictures.
+        let val = self.data.val.samples.len() as u64;
+        (logs, logs + students * (val / 4 + 2 * val + 8192) + (1 << 20))
     }
 
     /// Reasons why the comparison is not quite fair or complete. Tells the user, and returns them for the report.
@@ -147,6 +183,7 @@ impl<'a> Plan<'a> {
                     .to_owned(),
             );
         }
+        caveats.extend(self.data.unmeasured());
         caveats.iter().for_each(|text| observer.warn(text));
         if let Some(text) = self.data.tune_caveat() {
             observer.say(&text);
@@ -171,7 +208,7 @@ impl<'a> Plan<'a> {
                 &common.settings,
                 &common.score.proxy,
                 &self.seeds,
-                (out, LOGS),
+                self.keep(out, LOGS),
                 opened,
                 observer,
             ),
@@ -192,8 +229,9 @@ impl<'a> Plan<'a> {
         let shown = self.methods.iter().find(|&&method| method == Method::PCA).or(self.methods.first());
         for &method in &self.methods {
             for (place, &seed) in self.seeds.iter().enumerate() {
+                observer.go_on()?;
                 let scored = scored.get(place).or(scored.first());
-                let (stored, chosen) = Cell { method, seed }.store(common, self.data, &copies, scored)?;
+                let (stored, chosen) = Cell { method, seed }.store(common, self.data, copies, scored)?;
                 if place == 0 && (noticed.is_none() || method == Method::PCA) {
                     let chooser = Chooser { name: method.to_string(), reported: shown == Some(&method) };
                     warnings.extend(prune::warn(&chosen, &chooser, common.pruning, observer));
@@ -224,8 +262,8 @@ impl<'a> Plan<'a> {
         let jobs = cells.iter().map(|cell| cell.job(&self.request.common));
         let jobs = jobs.collect::<Result<Vec<Job>, PipelineError>>()?;
         let model = settings.model(self.data.classes.len());
-        let (keep, val) = (Some((out, STUDENTS)), &self.data.val.images);
-        let trained = train_all(jobs, keep, &model, settings.student, val, opened, observer)?;
+        let (keep, val) = (self.keep(out, STUDENTS), &self.data.val.images);
+        let trained = train_all(jobs, Some(keep), &model, settings.student, val, opened, observer)?;
         Ok(trained.into_iter().map(|trained| trained.outcome).collect())
     }
 

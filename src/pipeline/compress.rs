@@ -5,27 +5,28 @@
 
 use std::sync::Arc;
 
-use super::evaluate::{self, TrainingSet};
+use super::begin::begin_set;
+use super::claim::MANIFEST;
+use super::evaluate::{self, Students, TrainingSet};
 use super::prune::{self, Choice, Chooser};
 use super::request::CompressRequest;
-use super::score::{self, Scored};
+use super::score::{self, LOGS, Scored};
 use super::set::{self, SetBuilder, SetFacts, Title};
 use super::{Dataset, PipelineError, findings, pictures};
 use crate::combine::{
-    CompositeRecord, CostEstimate, DATA, METADATA, Manifest, SetSpec, picked_sources, read_metadata,
-    selection_hash,
+    CompositeRecord, CostEstimate, DATA, METADATA, Manifest, SetSpec, ensure_records_fit, picked_sources,
+    read_metadata, selection_hash, source_set_hash,
 };
 use crate::data::{ClassMap, ContentHash, Entry, ImageSet, Limits, Sample, decode};
 use crate::device::Opened;
 use crate::evaluate::Method;
-use crate::prune::{Chosen, Copies};
+use crate::prune::Chosen;
 use crate::report::words::{bytes, counted};
 use crate::report::{Compressed, Cost, Gallery, Report};
-use crate::run::{Observer, Storage, StorageError};
-use crate::score::Metric;
+use crate::run::{Keep, Kept, Observer, Storage, StorageError, Training};
+use crate::score::{Metric, TrainingLog};
 
 const SCORES: &str = "scores.csv";
-const MANIFEST: &str = "manifest.json";
 const SELECTION: &str = "selection.csv";
 /// File name of the proxies' training log.
 const LOG: &str = "training-log.safetensors";
@@ -63,6 +64,9 @@ impl CompressRequest {
     pub fn check(&self, classes: &ClassMap, train: &[Entry], val: &[Entry]) -> Result<DryRun, PipelineError> {
         let spec = self.spec(classes);
         let plan = CostEstimate::new(&spec)?;
+        if self.common.score.given.is_none() {
+            score::ensure_window(&self.common.settings, &self.common.score.proxy)?;
+        }
         let unread = |entry: &Entry| Sample {
             path: entry.path.clone(),
             class: entry.class,
@@ -78,6 +82,33 @@ impl CompressRequest {
     /// `true` where the request needs a device. It needs none where scores were made elsewhere and no students are trained.
     pub fn needs_device(&self) -> bool {
         self.common.score.given.is_none() || self.students.is_some()
+    }
+
+    /// Checks, before anything is replaced, that there is memory for all that is trained.
+    fn ensure_memory(
+        &self,
+        data: &Dataset,
+        opened: Option<&Opened>,
+        observer: &dyn Observer,
+    ) -> Result<(), PipelineError> {
+        let common = &self.common;
+        let Some(opened) = opened else { return Ok(()) };
+        if common.score.given.is_none() {
+            score::ensure_window(&common.settings, &common.score.proxy)?;
+            let proxies = score::proxies(data, &common.settings, &common.score.proxy);
+            proxies.training(common.score.proxy.runs.get()).ensure_fits(opened.is_cpu, observer)?;
+        }
+        if let Some(students) = self.students {
+            let training = Training {
+                model: &common.settings.model(data.classes.len()),
+                config: &common.settings.student,
+                images: data.classes.len() * common.budget.per_class()?.0 as usize,
+                networks: students.get(),
+                logged: false,
+            };
+            training.ensure_fits(opened.is_cpu, observer)?;
+        }
+        Ok(())
     }
 
     fn ensure_enough(&self, samples: &[Sample], classes: &ClassMap) -> Result<(), PipelineError> {
@@ -128,10 +159,15 @@ pub fn compress(
     opened: Option<&Opened>,
     observer: &dyn Observer,
 ) -> Result<Report, PipelineError> {
-    request.ensure_enough(&data.train.samples, &data.classes)?;
-    if let Some(given) = &request.common.score.given {
-        given.scored.table.join(&data.train.samples, &data.classes)?;
+    let enough = request.ensure_enough(&data.train.samples, &data.classes);
+    let measurable = if request.students.is_some() { data.ensure_measurable() } else { Ok(()) };
+    enough.and(measurable).map_err(|error| data.explain(error, out))?;
+    score::ensure_scorable(&request.common, data)?;
+    if request.students.is_some() {
+        let common = &request.common;
+        common.views.augmentation(common.views.crop(common.budget.grid))?;
     }
+    request.ensure_memory(data, opened, observer)?;
     let mut run = Compress { request, data, out, opened, observer, warnings: Vec::new() };
     let facts = SetFacts {
         options: request.options(),
@@ -139,8 +175,12 @@ pub fn compress(
         source_bytes: data.train.bytes,
     };
     let draft = set::draft(request.spec(&data.classes), facts, &data.train.samples);
-    let finished = run.begin(&draft, force)?;
+    let finished = begin_set(out, &draft, force, run.bytes()?, observer)?;
     run.warnings = data.write_lists(out, observer)?;
+    if let Some(text) = data.unmeasured().filter(|_| request.students.is_some()) {
+        observer.warn(&text);
+        run.warnings.push(text);
+    }
     let scored = run.score()?;
     run.warnings.extend(score::warn(&scored.report, data, observer));
     let begun = observer.seconds();
@@ -161,41 +201,33 @@ struct Compress<'a> {
 }
 
 impl Compress<'_> {
-    /// Prepares the output. A new one gets the draft of the manifest, so that a run that was stopped can be told from other
-    /// files. An output with an equal manifest is continued, and its manifest returned when its set is complete.
-    fn begin(&self, draft: &Manifest, force: bool) -> Result<Option<Manifest>, PipelineError> {
-        let out = self.out;
-        if out.is_occupied()? {
-            let why = match out.read(MANIFEST).ok().flatten().map(|bytes| Manifest::read(&bytes[..])) {
-                None => "it is not empty".to_owned(),
-                Some(Err(why)) => format!("its {MANIFEST} cannot be read ({why})"),
-                Some(Ok(earlier)) => match earlier.equal_options(draft) {
-                    Ok(()) if !force => {
-                        self.observer.say(&format!("going on with what is in {}", out.shown("")));
-                        out.sweep()?;
-                        return Ok((!earlier.files.is_empty()).then_some(earlier));
-                    }
-                    Ok(()) => String::new(),
-                    Err(difference) => format!("it holds another set: {difference}"),
-                },
-            };
-            if !force {
-                return Err(PipelineError::Occupied { place: out.shown(""), why });
-            }
-        }
-        out.clear()?;
-        out.write(MANIFEST, draft.to_json().as_bytes())?;
-        Ok(None)
+    /// Bytes that the run writes: those that are sure, and those for photographs.
+    fn bytes(&self) -> Result<(u64, u64), PipelineError> {
+        let common = &self.request.common;
+        let log = match common.score.given {
+            Some(_) => 0,
+            None => score::log_bytes(&common.settings, self.data),
+        };
+        let composites = CostEstimate::new(&self.request.spec(&self.data.classes))?.estimated_bytes;
+        Ok((log, log + composites))
     }
 
     /// The scores: those of an earlier run that was stopped, or new ones. The random rule does not need them; they are made
     /// all the same, so that the user can see the scores of the images that were not taken.
     fn score(&self) -> Result<Scored, PipelineError> {
         let (out, common) = (self.out, &self.request.common);
+        let (proxy, seed) = (&common.score.proxy, common.seed);
+        // A set of another kind would have another manifest; its proxies are those of these options and images.
+        let of = serde_json::json!([self.request.options(), source_set_hash(&self.data.train.samples)]);
+        let files = Kept::new(out, LOGS, ContentHash::of(of.to_string().as_bytes()));
+        let keep = Keep { files, every: common.save_every };
         if let Some(table) = out.read(SCORES)? {
+            score::forget(proxy, seed, keep)?;
             let scored = Scored::read_csv(&table[..])?;
+            let log = read_log(out)?;
+            self.ensure_same_scores(&table, log.as_deref())?;
             self.observer.say(&format!("scores: those of {}", out.shown(SCORES)));
-            return Ok(match read_log(out)? {
+            return Ok(match log {
                 Some(log) => scored.with_log(&log)?,
                 None => scored,
             });
@@ -205,8 +237,7 @@ impl Compress<'_> {
             None => {
                 let opened =
                     self.opened.ok_or_else(|| PipelineError::Usage("a proxy needs a device".to_owned()))?;
-                let proxy = &common.score.proxy;
-                score::score(self.data, &common.settings, proxy, common.seed, opened, self.observer)?
+                score::score(self.data, &common.settings, proxy, seed, Some(keep), opened, self.observer)?
             }
         };
         if let Some(log) = &scored.log {
@@ -215,14 +246,40 @@ impl Compress<'_> {
         let mut table = Vec::new();
         scored.table.write_csv(&mut table)?;
         out.write(SCORES, &table)?;
+        score::forget(proxy, seed, keep)?;
         Ok(scored)
+    }
+
+    /// Makes sure that a table of an earlier run is what its log, or the table that was given, comes to.
+    fn ensure_same_scores(&self, table: &[u8], log: Option<&[u8]>) -> Result<(), PipelineError> {
+        let common = &self.request.common;
+        let expected = match (&common.score.given, log) {
+            (Some(given), _) => given.scored.clone(),
+            (None, Some(log)) => {
+                let log = TrainingLog::from_bytes(log)
+                    .map_err(|why| PipelineError::Input(format!("{}: {why}", self.out.shown(LOG))))?;
+                Scored::from_logs(self.data, common.score.proxy.window.as_deref(), &[log], common.seed, 0.0)?
+            }
+            // Without its log nothing can tell.
+            (None, None) => return Ok(()),
+        };
+        let mut text = Vec::new();
+        expected.table.write_csv(&mut text)?;
+        if text == table {
+            return Ok(());
+        }
+        Err(PipelineError::Input(format!(
+            "{} was changed since it was written: delete it, and it is made again; to use other scores, name their file by \
+             `scores`",
+            self.out.shown(SCORES)
+        )))
     }
 
     /// Chooses the images and writes the list of them.
     fn choose(&mut self, scored: &Scored) -> Result<Chosen, PipelineError> {
         let (data, common, rule) = (self.data, &self.request.common, self.request.rule);
         let scores = scored.table.join(&data.train.samples, &data.classes)?;
-        let copies: Copies = prune::copies(data);
+        let copies = prune::copies(data);
         let (composites, per_class) = common.budget.per_class()?;
         let choice = Choice {
             rule,
@@ -232,7 +289,7 @@ impl Compress<'_> {
             suspects: &scored.suspects,
             seed: common.seed,
         };
-        let chosen = prune::choose(data, &copies, common.pruning, &choice)?;
+        let chosen = prune::choose(data, copies, common.pruning, &choice)?;
         let chooser = Chooser { name: format!("`rule` {rule}"), reported: true };
         self.warnings.extend(prune::warn(&chosen, &chooser, common.pruning, self.observer));
         let mut table = Vec::new();
@@ -258,7 +315,9 @@ impl Compress<'_> {
         let records = match finished.filter(same) {
             Some(earlier) => {
                 manifest = earlier;
-                self.records()?
+                let records = self.records()?;
+                ensure_records_fit(&records, &manifest.spec)?;
+                records
             }
             None => {
                 let builder = SetBuilder::new(manifest.spec.clone(), self.request.common.style.fit, picks)?;
@@ -330,8 +389,10 @@ impl Compress<'_> {
                 bytes: manifest.bytes.out,
             };
             let (settings, views) = (&common.settings, &common.views);
-            let seeds = (common.seed, students.get());
-            let trained = evaluate::train(settings, views, seeds, data, &set, opened, observer)?;
+            let keep = Some((out, common.save_every));
+            let training =
+                Training { settings, views, seed: common.seed, students, keep_student: false, keep };
+            let trained = evaluate::train(&training, data, &set, opened, observer)?;
             let result = evaluate::result(settings, views, data, &set, trained);
             report.cost.train_seconds = Some(observer.seconds() - begun);
             report.set_results(result.into_iter().collect());
@@ -431,7 +492,7 @@ mod tests {
         let out = Memory::default();
         out.write("holiday.txt", b"sun").expect("memory takes all");
         let error = made(&out).expect_err("something is there");
-        assert!(matches!(error, PipelineError::Occupied { .. }), "{error}");
+        assert!(matches!(error, PipelineError::NotOurs { .. }), "{error}");
         assert_eq!((error.fault(), out.names()), (Fault::Data, vec!["holiday.txt".to_owned()]));
     }
 

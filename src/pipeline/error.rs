@@ -21,6 +21,19 @@ pub enum PipelineError {
         /// Description of what it holds.
         why: String,
     },
+    /// The output holds files that tilepress did not write.
+    #[error(
+        "`out` {place}: it is not empty, and tilepress did not write {files} of it ({named}); `force` replaces only what \
+         tilepress wrote, and nothing was deleted: name another folder, or move what is yours away"
+    )]
+    NotOurs {
+        /// Place of the output.
+        place: String,
+        /// Number of these files, in words.
+        files: String,
+        /// Names of the first of them.
+        named: String,
+    },
     /// The run ended early.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -60,17 +73,13 @@ pub enum PipelineError {
     /// A text could not be written.
     #[error(transparent)]
     Io(#[from] std::io::Error),
-    /// A network's weights could not be read from the device.
-    #[cfg(feature = "engine")]
-    #[error(transparent)]
-    State(#[from] crate::model::StateError),
 }
 
 impl Faulty for PipelineError {
     fn fault(&self) -> Fault {
         match self {
             Self::Usage(_) => Fault::Usage,
-            Self::Input(_) | Self::Occupied { .. } => Fault::Data,
+            Self::Input(_) | Self::Occupied { .. } | Self::NotOurs { .. } => Fault::Data,
             Self::Run(error) => error.fault(),
             Self::Storage(error) => error.fault(),
             Self::Set(error) => error.fault(),
@@ -82,8 +91,6 @@ impl Faulty for PipelineError {
             Self::Prune(error) => error.fault(),
             Self::Score(error) => error.fault(),
             Self::Json(_) | Self::Csv(_) | Self::Io(_) => Fault::Run,
-            #[cfg(feature = "engine")]
-            Self::State(error) => error.fault(),
         }
     }
 }

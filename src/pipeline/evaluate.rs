@@ -1,15 +1,16 @@
 //! Students trained on an existing set.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use super::cell::{StoredImages, setting};
 use super::request::EvaluateRequest;
 use super::views::ViewRequest;
 use super::{Dataset, PipelineError};
-use crate::data::{Grid, ImageSet};
+use crate::data::{ContentHash, Grid, ImageSet};
 use crate::device::Opened;
 use crate::report::{Cost, MethodResult, Report};
-use crate::run::{Job, Observer, Trained, train_all};
+use crate::run::{Job, Keep, Kept, Observer, Storage, Trained, train_all};
 use crate::train::Settings;
 
 /// Stored images to train on.
@@ -33,7 +34,11 @@ pub struct Evaluated {
     pub student: Option<Vec<u8>>,
 }
 
-/// Trains students on a set and measures them on the validation images of a dataset.
+/// Folder of the results of finished students, and of the checkpoints of unfinished ones.
+pub const STUDENTS: &str = "students";
+
+/// Trains students on a set and measures them on the validation images of a dataset. Finished students are kept in `out`, if
+/// there is one, and a run that was stopped goes on from there.
 ///
 /// # Errors
 /// [`PipelineError`] for views that cannot be made, a device that fails, or a run that is stopped.
@@ -41,48 +46,91 @@ pub fn evaluate(
     request: &EvaluateRequest,
     data: &Dataset,
     set: &TrainingSet,
+    out: Option<&dyn Storage>,
     opened: &Opened,
     observer: &dyn Observer,
 ) -> Result<Evaluated, PipelineError> {
+    data.ensure_measurable()?;
     let begun = observer.seconds();
-    let EvaluateRequest { settings, seed, students, views, .. } = request;
-    let trained = train(settings, views, (*seed, students.get()), data, set, opened, observer)?;
-    let first = trained.first().and_then(|first| first.network.as_ref());
-    let student = match first.filter(|_| request.keep_student) {
-        Some(network) => Some(pollster::block_on(network.to_safetensors())?),
-        None => None,
+    let EvaluateRequest { settings, seed, students, views, keep_student, save_every } = request;
+    let training = Students {
+        settings,
+        views,
+        seed: *seed,
+        students: *students,
+        keep_student: *keep_student,
+        keep: out.map(|out| (out, *save_every)),
     };
+    let mut trained = train(&training, data, set, opened, observer)?;
+    let student = trained.first_mut().and_then(|first| first.weights.take());
     let options = serde_json::json!({
         "command": "evaluate", "settings": settings,
         "augmentation": views.augmentation(views.crop(set.grid))?, "seed": seed,
     });
     let mut report = Report::new(data.summary(), options);
     report.cost = Cost { train_seconds: Some(observer.seconds() - begun), ..Cost::default() };
+    if let Some(text) = data.unmeasured() {
+        observer.warn(&text);
+        report.warnings.push(text);
+    }
     report.set_results(result(settings, views, data, set, trained).into_iter().collect());
     Ok(Evaluated { report, student })
 }
 
-/// Trains `count` students with consecutive seeds, beginning with `seed`.
+/// Students with consecutive seeds, to be trained on one set.
+pub(super) struct Students<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) views: &'a ViewRequest,
+    /// Seed of the first student.
+    pub(super) seed: u64,
+    pub(super) students: NonZeroUsize,
+    /// `true` where the weights of the first student are part of the result.
+    pub(super) keep_student: bool,
+    /// Storage for finished students, and the seconds between two checkpoints of one that is not.
+    pub(super) keep: Option<(&'a dyn Storage, f64)>,
+}
+
+/// Trains students on a set.
 pub(super) fn train(
-    settings: &Settings,
-    views: &ViewRequest,
-    (seed, count): (u64, usize),
+    training: &Students<'_>,
     data: &Dataset,
     set: &TrainingSet,
     opened: &Opened,
     observer: &dyn Observer,
 ) -> Result<Vec<Trained>, PipelineError> {
+    let Students { settings, views, seed, students, keep_student, keep } = training;
     let augmentation = views.augmentation(views.crop(set.grid))?;
-    let jobs = (0..count as u64).map(|repeat| Job {
-        name: repeat.to_string(),
-        images: set.images.clone(),
-        grid: set.grid,
-        augmentation,
-        seed: seed.wrapping_add(repeat),
-    });
     let model = settings.model(data.classes.len());
+    let of = fingerprint(&serde_json::json!([settings, augmentation, set.grid]), set, data);
+    let jobs = (0..students.get() as u64).map(|repeat| {
+        let seed = seed.wrapping_add(repeat);
+        Job {
+            name: format!("{}-{seed}", &of.to_string()[..8]),
+            images: set.images.clone(),
+            grid: set.grid,
+            augmentation,
+            seed,
+            keep_weights: *keep_student && repeat == 0,
+        }
+    });
+    let keep = keep.map(|(storage, every)| Keep { files: Kept::new(storage, STUDENTS, of), every });
     let val = &data.val.images;
-    Ok(train_all(jobs.collect(), None, &model, settings.student, val, opened, observer)?)
+    Ok(train_all(jobs.collect(), keep, &model, settings.student, val, opened, observer)?)
+}
+
+/// Hash of everything that the students' results depend on, their seeds apart.
+fn fingerprint(training: &serde_json::Value, set: &TrainingSet, data: &Dataset) -> ContentHash {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(training.to_string().as_bytes());
+    for images in [&set.images, &data.val.images] {
+        for image in 0..images.len() {
+            hasher.update(images.image(image));
+        }
+        images.labels().iter().for_each(|label| {
+            hasher.update(&label.to_le_bytes());
+        });
+    }
+    ContentHash(*hasher.finalize().as_bytes())
 }
 
 /// The result of students that trained on a set.

@@ -7,8 +7,11 @@
 //! The parts without training ([`set`], [`views`], [`data`], [`prune`]) are available without an engine, too. The parts that
 //! train need threads: a browser drives proxies and cohorts itself, turn by turn.
 
+pub mod begin;
+pub mod claim;
 pub mod data;
 mod error;
+pub mod intact;
 mod originals;
 #[cfg(feature = "engine")]
 mod overrides;
@@ -38,8 +41,8 @@ mod scored;
 #[cfg(all(test, feature = "flex"))]
 mod testing;
 
-pub use data::{Dataset, Split};
+pub use data::{Dataset, LeftOut, Skipped, Split};
 pub use error::PipelineError;
-pub use originals::{Originals, ReadError};
+pub use originals::{Changed, Originals, ReadError};
 #[cfg(feature = "engine")]
 pub use overrides::{Overrides, TrainOverrides};

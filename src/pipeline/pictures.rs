@@ -2,10 +2,10 @@
 
 use super::Dataset;
 use crate::combine::{CompositeRecord, DATA, Format, encode};
-use crate::data::{ClassMap, Filter, Fit, Image, ImageSet, Resizer};
+use crate::data::{ClassMap, Filter, Fit, Image, ImageSet, Resizer, Sample};
 use crate::report::{ClassPictures, CompositePicture, Picture};
 use crate::run::Storage;
-use crate::score::ScoreTable;
+use crate::score::{PathIndex, ScoreTable};
 
 /// Number of classes on a page, and of images at each end of a class: few, so that the page can be sent by mail.
 const CLASSES: usize = 10;
@@ -15,33 +15,30 @@ const COMPOSITES: usize = 20;
 /// Longest side of a thumbnail in pixels.
 const THUMBNAIL: u32 = 96;
 
-/// The easiest and hardest images of the first classes.
+/// The easiest and hardest images of the first classes. A table made elsewhere may have rows of other images; only those of the
+/// data are looked at, whatever else its paths lead to.
 pub(super) fn ends_of_classes(data: &Dataset, table: &ScoreTable) -> Vec<ClassPictures> {
-    let classes = data.classes.names().iter().take(CLASSES);
+    let samples = &data.train.samples;
+    let index = PathIndex::new(samples.iter().map(|sample| sample.path.as_str()));
+    let known: Vec<_> = table
+        .rows
+        .iter()
+        .filter_map(|row| Some((&samples[index.get(&row.path)?], row.rank, row.value)))
+        .collect();
+    let classes = (0..).zip(data.classes.names()).take(CLASSES);
     classes
-        .map(|class| {
-            let mut rows: Vec<_> =
-                table.rows.iter().filter(|row| class_of(&row.path, &row.class) == class.as_str()).collect();
-            rows.sort_by_key(|row| row.rank);
-            let picture = |row: &&crate::score::ScoreRow| thumbnail(data, &row.path, row.value);
+        .map(|(class, name)| {
+            let mut rows: Vec<_> = known.iter().filter(|(sample, ..)| sample.class == class).collect();
+            rows.sort_by_key(|(_, rank, _)| *rank);
+            let picture = |row: &&(&Sample, u32, f64)| thumbnail(data, &row.0.path, row.2);
             let hardest = rows.iter().rev().take(IMAGES);
             ClassPictures {
-                class: class.clone(),
+                class: name.clone(),
                 easiest: rows.iter().take(IMAGES).filter_map(picture).collect(),
                 hardest: hardest.filter_map(picture).collect(),
             }
         })
         .collect()
-}
-
-/// Class of a row; in a table made elsewhere it may be given by the path only.
-fn class_of<'a>(path: &'a str, class: &'a str) -> &'a str {
-    if class.is_empty() {
-        let path = path.strip_prefix("train/").unwrap_or(path);
-        path.split_once('/').map_or(path, |(class, _)| class)
-    } else {
-        class
-    }
 }
 
 /// A small picture of a source; `None` when it cannot be read any more.

@@ -16,9 +16,9 @@ pub struct Pruning {
     pub dedup: bool,
 }
 
-/// The copies of a dataset.
-pub fn copies(data: &Dataset) -> Copies {
-    Copies::find(&data.train.looks, &data.train.samples, &data.val.looks, &data.val.samples)
+/// The copies of a dataset, looked for once.
+pub fn copies(data: &Dataset) -> &Copies {
+    data.copies()
 }
 
 /// A choice of images to make, apart from the data and the treatment of copies.

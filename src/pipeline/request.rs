@@ -83,6 +83,8 @@ pub struct Common {
     pub style: Style,
     /// Students' views.
     pub views: ViewRequest,
+    /// Seconds between two checkpoints of a training.
+    pub save_every: f64,
 }
 
 /// One compressed set.
@@ -126,4 +128,6 @@ pub struct EvaluateRequest {
     pub views: ViewRequest,
     /// `true` where the weights of the first student are returned.
     pub keep_student: bool,
+    /// Seconds between two checkpoints of a training.
+    pub save_every: f64,
 }

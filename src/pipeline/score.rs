@@ -1,12 +1,13 @@
 //! Scoring a dataset: proxies trained on the full training set, or a table made elsewhere.
 
-use super::request::ProxyRequest;
+use super::request::{Common, ProxyRequest};
 pub use super::scored::Scored;
 use super::{Dataset, PipelineError};
 use crate::device::Opened;
 use crate::report::Scoring;
 use crate::report::words::{self, counted};
-use crate::run::{Observer, ProxyJob, Storage, train_proxies};
+use crate::run::{Keep, Observer, ProxyJob, RunError, log_name, train_proxies};
+use crate::score::parse_window;
 use crate::train::Settings;
 
 /// The proxies of a dataset, to be trained.
@@ -20,7 +21,53 @@ pub(super) fn proxies(data: &Dataset, settings: &Settings, request: &ProxyReques
     }
 }
 
-/// Scores a dataset by proxies with consecutive seeds.
+/// Folder of the logs of finished proxies, and of the checkpoints of unfinished ones.
+pub const LOGS: &str = "training-logs";
+
+/// Makes sure, before anything is scored or replaced, that the scores of a request can be had: the table that was given fits the
+/// images, and the window lies within the proxy's epochs.
+///
+/// # Errors
+/// [`ScoreError`](crate::score::ScoreError) for a table of other images, [`PipelineError::Usage`] for an invalid window.
+pub fn ensure_scorable(common: &Common, data: &Dataset) -> Result<(), PipelineError> {
+    match &common.score.given {
+        Some(given) => Ok(given.scored.table.join(&data.train.samples, &data.classes).map(drop)?),
+        None => ensure_window(&common.settings, &common.score.proxy, data),
+    }
+}
+
+/// Makes sure that the window of a request lies within the epochs of its proxies.
+///
+/// # Errors
+/// [`PipelineError::Usage`].
+pub fn ensure_window(
+    settings: &Settings,
+    request: &ProxyRequest,
+    data: &Dataset,
+) -> Result<(), PipelineError> {
+    let Some(text) = &request.window else { return Ok(()) };
+    let window = parse_window(text).map_err(|why| PipelineError::Usage(format!("`window`: {why}")))?;
+    let epochs = epochs(settings, data);
+    if window.end as usize <= epochs {
+        return Ok(());
+    }
+    Err(PipelineError::Usage(format!("`window` {text}: the proxy trains {epochs} epochs (`score-epochs`)")))
+}
+
+/// Epochs that a proxy trains.
+fn epochs(settings: &Settings, data: &Dataset) -> usize {
+    let images = data.train.samples.len();
+    settings.proxy.steps(images) / settings.proxy.steps_per_epoch(images).max(1)
+}
+
+/// Bytes of the training log of one dataset: 18 for each image and epoch.
+pub(super) fn log_bytes(settings: &Settings, data: &Dataset) -> u64 {
+    let samples = data.train.samples.len();
+    18 * (samples * epochs(settings, data)) as u64
+}
+
+/// Scores a dataset by proxies with consecutive seeds. Their logs are kept as they come, if `keep` has a place for them; once
+/// the scores are kept, [`forget`] removes them.
 ///
 /// # Errors
 /// The errors of [`train_proxies`] and [`Scored::from_logs`].
@@ -29,12 +76,13 @@ pub fn score(
     settings: &Settings,
     request: &ProxyRequest,
     seed: u64,
+    keep: Option<Keep<'_>>,
     opened: &Opened,
     observer: &dyn Observer,
 ) -> Result<Scored, PipelineError> {
     let begun = observer.seconds();
-    let seeds: Vec<u64> = (0..request.runs.get() as u64).map(|run| seed.wrapping_add(run)).collect();
-    let logs = train_proxies(&proxies(data, settings, request), &seeds, None, opened, observer)?;
+    let seeds: Vec<u64> = seeds(request, seed).collect();
+    let logs = train_proxies(&proxies(data, settings, request), &seeds, keep, opened, observer)?;
     let scored = Scored::from_logs(data, request.window.as_deref(), &logs, seed, observer.seconds() - begun)?;
     if let Some(last) = scored.report.proxy_accuracy.last() {
         observer.say(&format!(
@@ -44,6 +92,19 @@ pub fn score(
         ));
     }
     Ok(scored)
+}
+
+/// Seeds of the proxies that one table of scores is made of.
+fn seeds(request: &ProxyRequest, seed: u64) -> impl Iterator<Item = u64> {
+    (0..request.runs.get() as u64).map(move |run| seed.wrapping_add(run))
+}
+
+/// Removes the kept logs of a table of scores that is kept itself.
+///
+/// # Errors
+/// [`RunError`] when one is there and cannot be removed, or is not what was kept.
+pub fn forget(request: &ProxyRequest, seed: u64, keep: Keep<'_>) -> Result<(), RunError> {
+    seeds(request, seed).try_for_each(|seed| keep.files.remove(&log_name(seed)))
 }
 
 /// Scores a dataset once for each seed, with proxies of that seed's own, so that confidence intervals include the noise of
@@ -56,7 +117,7 @@ pub fn score_seeds(
     settings: &Settings,
     request: &ProxyRequest,
     seeds: &[u64],
-    keep: (&dyn Storage, &str),
+    keep: Keep<'_>,
     opened: &Opened,
     observer: &dyn Observer,
 ) -> Result<Vec<Scored>, PipelineError> {

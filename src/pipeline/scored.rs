@@ -36,6 +36,13 @@ impl Scored {
     /// [`ScoreError`] for bytes that are not a log, or for an incomplete log.
     pub fn with_log(mut self, bytes: &[u8]) -> Result<Self, ScoreError> {
         let log = TrainingLog::from_bytes(bytes)?;
+        if log.samples() as usize != self.table.rows.len() {
+            return Err(ScoreError::OutOfRange {
+                epochs: log.epochs(),
+                samples: log.samples() as usize,
+                what: format!("a score table of {} images", self.table.rows.len()),
+            });
+        }
         self.suspects = SuspectRule::default().find(&log)?;
         self.report.epochs = log.epochs();
         self.report.runs = log.runs();

@@ -245,7 +245,12 @@ impl SetBuilder {
 
     fn make_from(&self, plan: &CompositePlan<'_>, originals: &dyn Originals) -> Result<Made, SetError> {
         self.make(plan, &mut Resizer::new(), |path| {
-            originals.image(path).map_err(|source| SetError::Source { path: path.to_owned(), source })
+            let pick = plan.tiles.iter().find(|pick| pick.path == path);
+            let image = match pick {
+                Some(pick) => originals.same_image(path, pick.hash),
+                None => originals.image(path),
+            };
+            image.map_err(|source| SetError::Source { path: path.to_owned(), source })
         })
     }
 
@@ -394,6 +399,7 @@ pub fn write_about(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pipeline::Changed;
     use crate::run::memory::Memory;
 
     struct Gray;
@@ -404,6 +410,10 @@ mod tests {
                 "a/gone" => Err("it is gone".into()),
                 _ => Ok(Image::filled(8, 4, [path.len() as u8 * 20; 3])),
             }
+        }
+
+        fn same_image(&self, path: &str, hash: ContentHash) -> Result<Image, ReadError> {
+            if hash == ContentHash::of(path.as_bytes()) { self.image(path) } else { Err(Changed.into()) }
         }
 
         fn file_size(&self, path: &str) -> Option<u64> {
@@ -448,6 +458,20 @@ mod tests {
             assert!(matches!(error, SetError::Storage(_)), "{error}");
             assert_eq!((error.fault(), out.names()), (Fault::Run, vec!["data/earlier".to_owned()]));
         }
+    }
+
+    #[test]
+    fn a_source_that_was_changed_after_it_was_scored_is_named() {
+        let mut builder = builder("a/1");
+        builder.picks[1][0].hash = ContentHash::of(b"what it was");
+        let error = builder.write(&Memory::default(), &Gray, &|| true).unwrap_err();
+        assert_eq!(
+            (error.to_string().as_str(), error.fault()),
+            ("source image 'b/1' cannot be read", Fault::Data)
+        );
+        let why = std::error::Error::source(&error).unwrap().to_string();
+        assert!(why.contains("has changed since"), "{why}");
+        assert!(builder.in_memory(&Gray).is_err());
     }
 
     #[test]

@@ -1,15 +1,15 @@
 //! A small dataset in memory and small requests, for the tests of whole runs.
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::prune::Pruning;
 use super::request::{Budget, Common, ProxyRequest, ScoreRequest};
 use super::set::Style;
 use super::views::ViewRequest;
-use super::{Dataset, Originals, Overrides, ReadError, Split, TrainOverrides};
+use super::{Dataset, Originals, Overrides, ReadError, Skipped, Split, TrainOverrides};
 use crate::combine::{Format, IpcCounts};
-use crate::data::{ClassMap, ContentHash, Fit, Grid, Image, ImageSet, Look, Sample};
+use crate::data::{ClassMap, ContentHash, Fit, Grid, Image, ImageSet, Layout, Look, Sample};
 use crate::prune::Fill;
 use crate::random::{Purpose, Stream};
 use crate::report::ValOrigin;
@@ -69,6 +69,10 @@ pub(super) fn dataset() -> Dataset {
         problems: Vec::new(),
         ignored: Vec::new(),
         originals: Arc::new(Made),
+        skipped: Skipped::default(),
+        layout: Layout::default(),
+        warnings: Vec::new(),
+        copies: OnceLock::new(),
     }
 }
 
@@ -98,5 +102,6 @@ pub(super) fn common() -> Common {
         pruning: Pruning { fill: Fill::Error, dedup: false },
         style: Style { fit: Fit::Squash, format: Format::Png },
         views: ViewRequest { crop: None, min_scale: settings.min_scale, flip: true, cutout: None, mix: None },
+        save_every: 0.0,
     }
 }

@@ -62,7 +62,7 @@ pub enum PruneError {
     /// Rows of images that are not there.
     #[error(
         "{missing} of {rows} images of the selection are not in the data folder, among them {}; \
-         give the folder the selection was made from (`data`)",
+         give the folder the selection was made from (`data`), whose first image is here '{ours}'",
         first.join(", ")
     )]
     Missing {
@@ -70,8 +70,10 @@ pub enum PruneError {
         missing: usize,
         /// Number of rows.
         rows: usize,
-        /// The first few of them.
+        /// The first few of them, as the selection writes them.
         first: Vec<String>,
+        /// The first image of the data folder.
+        ours: String,
     },
     /// A row whose class is not that of the image's folder.
     #[error(

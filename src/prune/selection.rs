@@ -6,8 +6,8 @@ use std::io::{Read, Write};
 use serde::{Deserialize, Serialize};
 
 use super::PruneError;
-use crate::data::{ClassMap, ContentHash, Sample};
-use crate::score::{Cells, PathIndex, place};
+use crate::data::{ClassMap, ContentHash, Sample, guarded, unguarded};
+use crate::score::{Cells, find_all, place};
 
 /// One chosen image.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -88,8 +88,8 @@ impl Selection {
         for pick in &self.picks {
             let sample = &samples[pick.sample as usize];
             csv.write_record([
-                sample.path.as_str(),
-                classes.name(pick.class),
+                &*guarded(&sample.path),
+                &guarded(classes.name(pick.class)),
                 &pick.rank.to_string(),
                 &pick.score.map(|score| format!("{score:?}")).unwrap_or_default(),
                 &pick.repeat.to_string(),
@@ -119,11 +119,11 @@ impl Selection {
         let mut record = csv::StringRecord::new();
         while csv.read_record(&mut record)? {
             let cells = Cells::new(&header, &record);
-            let path = cells.text(Some(path_column)).to_owned();
+            let path = unguarded(cells.text(Some(path_column))).to_owned();
             if path.is_empty() {
                 return Err(cells.problem(path_column, "is empty".into()).into());
             }
-            let class = cells.text(class);
+            let class = unguarded(cells.text(class));
             let row = SelectionRow {
                 line: cells.line(),
                 path,
@@ -150,8 +150,9 @@ impl Selection {
     /// [`PruneError::Changed`], and [`PruneError::Unbalanced`] when the classes do not all have the same
     /// number of rows.
     pub fn join(rows: &[SelectionRow], samples: &[Sample], classes: &ClassMap) -> Result<Self, PruneError> {
-        let index = PathIndex::new(samples.iter().map(|sample| sample.path.as_str()));
-        let found: Vec<Option<usize>> = rows.iter().map(|row| index.get(&row.path)).collect();
+        let ours: Vec<&str> = samples.iter().map(|sample| sample.path.as_str()).collect();
+        let theirs: Vec<&str> = rows.iter().map(|row| row.path.as_str()).collect();
+        let found = find_all(&ours, &theirs);
         let missing = found.iter().filter(|at| at.is_none()).count();
         if missing > 0 {
             let lost = rows.iter().zip(&found).filter(|(_, at)| at.is_none());
@@ -159,6 +160,7 @@ impl Selection {
                 missing,
                 rows: rows.len(),
                 first: lost.take(3).map(|(row, _)| row.path.clone()).collect(),
+                ours: ours.first().map_or_else(String::new, |path| (*path).to_owned()),
             });
         }
         let mut picks = Vec::with_capacity(rows.len());

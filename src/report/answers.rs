@@ -1,8 +1,10 @@
 //! `answers.csv`: right or wrong for each validation image and student.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use super::Report;
+use crate::data::guarded;
 
 /// Writes one row for each validation image, in the order of `paths`: its path, then for each result and seed 1 where that
 /// student was right and 0 where it was wrong. Columns are called as the results are in comparisons, with the seed:
@@ -27,10 +29,11 @@ pub fn write_answers<'a>(
         return Ok(false);
     }
     let mut table = csv::Writer::from_writer(out);
-    table.write_record(std::iter::once("path").chain(kept.iter().map(|(name, _)| name.as_str())))?;
+    let names = kept.iter().map(|(name, _)| guarded(name));
+    table.write_record(std::iter::once("path".into()).chain(names).map(Cow::into_owned))?;
     for (image, path) in paths.enumerate() {
         let answers = kept.iter().map(|(_, correct)| if correct.get(image) { "1" } else { "0" });
-        table.write_record(std::iter::once(path).chain(answers))?;
+        table.write_record(std::iter::once(&*guarded(path)).chain(answers))?;
     }
     table.flush()?;
     Ok(true)

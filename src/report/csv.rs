@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::{Accuracy, Report};
+use crate::data::guarded;
 
 /// The columns of `report.csv`, in order.
 const COLUMNS: [&str; 13] = [
@@ -38,7 +39,7 @@ pub fn write_csv(report: &Report, out: impl Write) -> io::Result<()> {
                 of.as_ref().and_then(|of| of.runs.get(run)).map_or_else(String::new, f64::to_string)
             };
             table.write_record([
-                setting.method.clone(),
+                guarded(&setting.method).into_owned(),
                 setting.ipc.to_string(),
                 setting.grid.to_string(),
                 setting.augment.clone(),

@@ -13,6 +13,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use self::parts::{prose, scroll, tag};
 use super::{Naming, Report, SharedWithVal, ValOrigin, words};
+use crate::words::visible_lines;
 
 /// Nothing may be loaded or run: only pictures inside the page and its own style.
 const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
@@ -62,7 +63,8 @@ pub fn html(report: &Report, naming: Naming) -> String {
             }
         }
     };
-    page.into_string()
+    // Names of files may hold what would turn the order of reading around.
+    visible_lines(&page.into_string()).into_owned()
 }
 
 /// A share in percent, without zeros at its end.

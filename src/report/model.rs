@@ -126,6 +126,9 @@ pub struct DataSummary {
     pub val_origin: Option<ValOrigin>,
     /// Bytes of the training files.
     pub bytes: u64,
+    /// Folders that were taken for what; `None` where the class folders lie in the data folder itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout: Option<crate::data::Layout>,
 }
 
 /// Origin of the validation images. Written `"given"`, `{"held_out": {"fraction": 0.2, "seed": 0}}` or

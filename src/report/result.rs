@@ -55,8 +55,9 @@ pub struct RunOutcome {
     pub macro_top1: Option<f64>,
     /// Top-5 accuracy, in percent; `None` with fewer than six classes.
     pub top5: Option<f64>,
-    /// Top-1 accuracy in each class, in percent, in class order; empty if it was not measured.
-    pub per_class: Vec<f64>,
+    /// Top-1 accuracy in each class, in percent, in class order, `None` of a class without validation images; empty if it was
+    /// not measured.
+    pub per_class: Vec<Option<f64>>,
     /// Answers image by image; `None` where they were not kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correct: Option<Correct>,
@@ -106,8 +107,8 @@ impl Accuracy {
 pub struct ClassAccuracy {
     /// Folder name of the class.
     pub class: String,
-    /// Mean over the runs, in percent.
-    pub top1: f64,
+    /// Mean over the runs, in percent; `None` (written `null`) of a class without validation images, which is not measured.
+    pub top1: Option<f64>,
 }
 
 /// Noise that an interval of an accuracy covers.
@@ -193,9 +194,10 @@ impl MethodResult {
             .iter()
             .enumerate()
             .filter_map(|(class, name)| {
-                let runs: Option<Vec<f64>> =
+                let runs: Option<Vec<Option<f64>>> =
                     runs.iter().map(|run| run.per_class.get(class).copied()).collect();
-                Some(ClassAccuracy { class: name.clone(), top1: mean(&runs?)? })
+                let measured: Option<Vec<f64>> = runs?.into_iter().collect();
+                Some(ClassAccuracy { class: name.clone(), top1: measured.and_then(|runs| mean(&runs)) })
             })
             .collect();
         Some(Self {
@@ -351,11 +353,16 @@ mod tests {
     #[test]
     fn class_accuracies_are_means_over_the_runs() {
         let mut runs = vec![run(0, 30.0), run(1, 40.0)];
-        runs[0].per_class = vec![10.0, 50.0];
-        runs[1].per_class = vec![20.0, 60.0];
-        let result = MethodResult::new(setting("pca", "2", 10), &classes(2), runs, 100).expect("runs");
-        let means: Vec<f64> = result.per_class.iter().map(|class| class.top1).collect();
-        assert_eq!(means, [15.0, 55.0]);
+        runs[0].per_class = vec![Some(10.0), Some(50.0), None];
+        runs[1].per_class = vec![Some(20.0), Some(60.0), None];
+        let result = MethodResult::new(setting("pca", "2", 10), &classes(3), runs, 100).expect("runs");
+        let means: Vec<Option<f64>> = result.per_class.iter().map(|class| class.top1).collect();
+        assert_eq!(
+            means,
+            [Some(15.0), Some(55.0), None],
+            "a class without validation images is not measured"
+        );
+        assert!(serde_json::to_value(&result).expect("plain data")["per_class"][2]["top1"].is_null());
     }
 
     #[test]

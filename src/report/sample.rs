@@ -32,6 +32,7 @@ pub(super) fn sample() -> Report {
         val: 800,
         val_origin: Some(ValOrigin::HeldOut { fraction: 0.2, seed: 0 }),
         bytes: 34_210_000,
+        layout: None,
     };
     let options = json!({
         "ipc": 10, "grid": "2", "image_size": 64, "seed": 0, "device": "cpu", "methods": ["random", "el2n", "pca"],
@@ -114,7 +115,9 @@ fn run(seed: u64, top1: f64) -> RunOutcome {
         macro_top1: Some(top1),
         correct: None,
         top5: Some(top1 + 50.0),
-        per_class: (0..10).map(|class| (top1 + 6.0 * (f64::from(class) - 4.5)).clamp(0.0, 100.0)).collect(),
+        per_class: (0..10)
+            .map(|class| Some((top1 + 6.0 * (f64::from(class) - 4.5)).clamp(0.0, 100.0)))
+            .collect(),
         seconds: 44.0,
         curve: Curve { seed, step, train_loss },
     }

@@ -1,6 +1,6 @@
 //! A run that cannot go on.
 
-use super::StorageError;
+use super::{KeptError, StorageError};
 use crate::fault::{Fault, Faulty};
 
 /// Reason why a run ended early.
@@ -13,6 +13,9 @@ pub enum RunError {
     /// A result could not be kept.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// A file that an earlier run kept is not what it should be.
+    #[error(transparent)]
+    Kept(#[from] KeptError),
     /// A result could not be written down.
     #[error(transparent)]
     Json(#[from] serde_json::Error),
@@ -22,6 +25,9 @@ pub enum RunError {
     /// The system gave no threads.
     #[error("threads cannot be started: {0}")]
     Threads(String),
+    /// More memory than there is.
+    #[error("{0}")]
+    Memory(String),
     /// A device that cannot be opened, or cannot compute as asked.
     #[cfg(feature = "engine")]
     #[error(transparent)]
@@ -34,13 +40,28 @@ pub enum RunError {
     #[cfg(feature = "engine")]
     #[error(transparent)]
     Proxy(#[from] crate::train::ProxyError),
+    /// The weights of a student cannot be read from the device.
+    #[cfg(feature = "engine")]
+    #[error(transparent)]
+    State(#[from] crate::model::StateError),
+    /// A saved training that cannot be continued.
+    #[cfg(feature = "engine")]
+    #[error("{file} cannot be continued; remove it to begin that training anew")]
+    Checkpoint {
+        /// The checkpoint.
+        file: String,
+        /// The reason.
+        source: crate::train::ProxyError,
+    },
 }
 
 impl Faulty for RunError {
     fn fault(&self) -> Fault {
         match self {
             Self::Stopped => Fault::Stopped,
+            Self::Memory(_) => Fault::Usage,
             Self::Storage(error) => error.fault(),
+            Self::Kept(error) => error.fault(),
             Self::Score(error) => error.fault(),
             Self::Json(_) | Self::Threads(_) => Fault::Run,
             #[cfg(feature = "engine")]
@@ -49,6 +70,10 @@ impl Faulty for RunError {
             Self::Train(error) => error.fault(),
             #[cfg(feature = "engine")]
             Self::Proxy(error) => error.fault(),
+            #[cfg(feature = "engine")]
+            Self::State(error) => error.fault(),
+            #[cfg(feature = "engine")]
+            Self::Checkpoint { source, .. } => source.fault(),
         }
     }
 }

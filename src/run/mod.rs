@@ -4,6 +4,7 @@
 //! core a job on the CPU, and a GPU has all students at once as a [`Cohort`](crate::train::Cohort).
 
 mod error;
+mod kept;
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]
 pub mod lanes;
 mod observer;
@@ -11,18 +12,27 @@ mod observer;
 mod open;
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]
 mod proxies;
+#[cfg(all(feature = "engine", not(target_family = "wasm")))]
+mod room;
 mod storage;
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]
 mod students;
+#[cfg(all(feature = "engine", not(target_family = "wasm")))]
+mod training;
 
 pub use error::RunError;
+pub use kept::{Kept, KeptError, SEALED};
 pub use observer::{Observer, Silent, Stage};
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]
 pub use open::open;
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]
 pub use proxies::{ProxyJob, log_name, train_proxies};
+#[cfg(all(feature = "engine", not(target_family = "wasm")))]
+pub use room::Training;
 #[cfg(test)]
 pub(crate) use storage::memory;
 pub use storage::{NewFolder, Storage, StorageError};
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]
 pub use students::{Job, Trained, train_all};
+#[cfg(all(feature = "engine", not(target_family = "wasm")))]
+pub use training::Keep;

@@ -15,6 +15,11 @@ pub trait Observer: Sync {
     /// Seconds since any fixed moment.
     fn seconds(&self) -> f64;
 
+    /// Bytes of memory that are free; `None` where nobody knows.
+    fn free_memory(&self) -> Option<u64> {
+        None
+    }
+
     /// Returns `Ok` as long as the run may go on.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ pub trait Storage: Sync {
     /// [`StorageError`]; the former file, if any, is then untouched.
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StorageError>;
 
-    /// Removes a file, if it is there.
+    /// Removes a file, if it is there, and its folder when that is empty then.
     ///
     /// # Errors
     /// [`StorageError`] when it cannot be removed.
@@ -25,23 +25,22 @@ pub trait Storage: Sync {
     /// `true` where there is a file of this name.
     fn has(&self, name: &str) -> bool;
 
-    /// `true` where the place is not empty.
+    /// The names of all files, in byte order, without those that are the storage's own and temporary. Links count as files and
+    /// are not followed.
     ///
     /// # Errors
     /// [`StorageError`] when the place cannot be read.
-    fn is_occupied(&self) -> Result<bool, StorageError>;
+    fn list(&self) -> Result<Vec<String>, StorageError>;
 
-    /// Creates the place if it does not exist, and removes everything in it.
+    /// Takes the place for this run until it ends: makes it if it is not there, keeps other processes away, tries whether it
+    /// can be written, and removes what a killed run left half-written, and nothing else.
     ///
     /// # Errors
-    /// [`StorageError`].
-    fn clear(&self) -> Result<(), StorageError>;
+    /// [`StorageError::Unusable`] when it cannot be written or another process has it.
+    fn claim(&self) -> Result<(), StorageError>;
 
-    /// Removes what a killed run left half-written.
-    ///
-    /// # Errors
-    /// [`StorageError`].
-    fn sweep(&self) -> Result<(), StorageError>;
+    /// Number of bytes that can still be written; `None` where that is not known.
+    fn room(&self) -> Option<u64>;
 
     /// Begins a folder whose files appear together when it is finished, in place of one of that name.
     ///
@@ -61,10 +60,10 @@ pub trait NewFolder: Sync {
     /// [`StorageError`].
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StorageError>;
 
-    /// Puts the folder in its place.
+    /// Puts the folder in its place, its files safe on the disk.
     ///
     /// # Errors
-    /// [`StorageError`]; the former folder may then be gone.
+    /// [`StorageError`]; the former folder is then untouched, or put back when the place is claimed again.
     fn finish(self: Box<Self>) -> Result<(), StorageError>;
 }
 
@@ -111,12 +110,18 @@ pub(crate) mod memory {
         pub(crate) files: Mutex<BTreeMap<String, Vec<u8>>>,
         /// Number of writes that succeed before the first that fails; with 0 all succeed.
         pub(crate) fails_after: usize,
+        /// Bytes that are free.
+        pub(crate) room: Option<u64>,
         written: AtomicUsize,
     }
 
     impl Memory {
         pub(crate) fn failing_after(writes: usize) -> Self {
             Self { fails_after: writes, ..Self::default() }
+        }
+
+        pub(crate) fn with_room(bytes: u64) -> Self {
+            Self { room: Some(bytes), ..Self::default() }
         }
 
         /// The same files, in a storage whose writes succeed.
@@ -162,17 +167,16 @@ pub(crate) mod memory {
             self.files.lock().unwrap().contains_key(name)
         }
 
-        fn is_occupied(&self) -> Result<bool, StorageError> {
-            Ok(!self.files.lock().unwrap().is_empty())
+        fn list(&self) -> Result<Vec<String>, StorageError> {
+            Ok(self.names())
         }
 
-        fn clear(&self) -> Result<(), StorageError> {
-            self.files.lock().unwrap().clear();
+        fn claim(&self) -> Result<(), StorageError> {
             Ok(())
         }
 
-        fn sweep(&self) -> Result<(), StorageError> {
-            Ok(())
+        fn room(&self) -> Option<u64> {
+            self.room
         }
 
         fn folder(&self, name: &str) -> Result<Box<dyn NewFolder + '_>, StorageError> {

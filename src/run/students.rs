@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use super::{Observer, RunError, Storage, lanes};
+use super::training::{Keep, finish, resume};
+use super::{Observer, RunError, Stage, Training, lanes};
 use crate::augment::{Augmentation, Normalise};
-use crate::data::{Grid, ImageSet};
+use crate::data::{ContentHash, Grid, ImageSet};
 use crate::device::Opened;
 use crate::evaluate::Correct;
-use crate::model::{ModelConfig, Network};
+use crate::model::ModelConfig;
 use crate::report::{Curve, RunOutcome};
 use crate::train::{
-    Cohort, Evaluation, Evaluator, Progress, READ_EVERY, Student, Task, TrainConfig, TrainError,
+    Cohort, Evaluation, Evaluator, Progress, ProxyError, READ_EVERY, Student, Task, TrainConfig, TrainError,
 };
 
 /// Training job of one student: its images, its views and its seed.
@@ -26,25 +27,27 @@ pub struct Job {
     pub augmentation: Augmentation,
     /// Seed of its weights, order and views.
     pub seed: u64,
+    /// `true` where its weights are part of the result.
+    pub keep_weights: bool,
 }
 
 /// A trained student and its results.
 pub struct Trained {
     /// The student's results.
     pub outcome: RunOutcome,
-    /// The student's network; `None` for a student that an earlier run finished.
-    pub network: Option<Network>,
+    /// Its weights as a safetensors file with PyTorch's names, where its job keeps them.
+    pub weights: Option<Vec<u8>>,
 }
 
 /// Trains a student for each job and measures it on `val`; results in the order of the jobs. On the CPU
-/// one student a core, elsewhere all as one cohort on the device. Outcomes are kept as `keep.1/<name>.json` as
-/// they come, and those that are there already are not computed again.
+/// one student a core, elsewhere all as one cohort on the device. Outcomes are kept as `<name>.json` as they come, and those
+/// that are there already are not computed again; a student that is not finished goes on from its checkpoint.
 ///
 /// # Errors
 /// [`RunError`] when the device fails, a loss diverges, an outcome cannot be kept, or the observer stops the run.
 pub fn train_all(
     jobs: Vec<Job>,
-    keep: Option<(&dyn Storage, &str)>,
+    keep: Option<Keep<'_>>,
     model: &ModelConfig,
     config: TrainConfig,
     val: &ImageSet,
@@ -52,31 +55,69 @@ pub fn train_all(
     observer: &dyn Observer,
 ) -> Result<Vec<Trained>, RunError> {
     let evaluator = Evaluator::new(val, jobs.iter().map(|job| job.grid)).map_err(TrainError::from)?;
-    let known: Vec<Option<RunOutcome>> = jobs.iter().map(|job| finished(keep?, &job.name)).collect();
+    // A student's files depend on its images, too.
+    let jobs: Vec<(Job, Option<Keep<'_>>)> = jobs
+        .into_iter()
+        .map(|job| {
+            let keep = keep.map(|keep| Keep { files: keep.files.and(hash(&job.images)), ..keep });
+            (job, keep)
+        })
+        .collect();
+    let known = jobs.iter().map(|(job, keep)| keep.map_or(Ok(None), |keep| finished(keep, job)));
+    let known: Vec<Option<Trained>> = known.collect::<Result<_, _>>()?;
     let missing = jobs.into_iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(job, _)| job);
     let trained = train_missing(missing.collect(), keep, model, config, &evaluator, opened, observer)?;
     let mut trained = trained.into_iter();
-    let all = known.into_iter().map(|known| match known {
-        Some(outcome) => Some(Trained { outcome, network: None }),
-        None => trained.next(),
-    });
-    Ok(all.flatten().collect())
+    Ok(known.into_iter().filter_map(|known| known.or_else(|| trained.next())).collect())
 }
 
-/// The outcome of a student that an earlier run finished.
-fn finished((storage, folder): (&dyn Storage, &str), name: &str) -> Option<RunOutcome> {
-    serde_json::from_slice(&storage.read(&format!("{folder}/{name}.json")).ok()??).ok()
+/// The results of a student that an earlier run finished.
+fn finished(keep: Keep<'_>, job: &Job) -> Result<Option<Trained>, RunError> {
+    let Some(outcome) = keep.files.read(&outcome_name(job))? else { return Ok(None) };
+    let outcome = serde_json::from_slice(&outcome)?;
+    let weights = if job.keep_weights { keep.files.read(&weights_name(job))? } else { None };
+    if job.keep_weights && weights.is_none() {
+        return Ok(None);
+    }
+    keep.forget(&job.name)?;
+    Ok(Some(Trained { outcome, weights }))
+}
+
+/// Hash of images and labels.
+fn hash(images: &ImageSet) -> ContentHash {
+    let mut hasher = blake3::Hasher::new();
+    for image in 0..images.len() {
+        hasher.update(images.image(image));
+    }
+    for label in images.labels() {
+        hasher.update(&label.to_le_bytes());
+    }
+    ContentHash(*hasher.finalize().as_bytes())
+}
+
+/// File name of a job's outcome.
+fn outcome_name(job: &Job) -> String {
+    format!("{}.json", job.name)
+}
+
+/// File name of a job's weights.
+fn weights_name(job: &Job) -> String {
+    format!("{}.safetensors", job.name)
 }
 
 fn train_missing(
     jobs: Vec<Job>,
-    keep: Option<(&dyn Storage, &str)>,
+    keep: Option<Keep<'_>>,
     model: &ModelConfig,
     config: TrainConfig,
     evaluator: &Evaluator<'_>,
     opened: &Opened,
     observer: &dyn Observer,
 ) -> Result<Vec<Trained>, RunError> {
+    if let Some(images) = jobs.iter().map(|job| job.images.len()).max() {
+        let training = Training { model, config: &config, images, networks: jobs.len(), logged: false };
+        training.ensure_fits(opened.is_cpu, observer)?;
+    }
     let steps: usize = jobs.iter().map(|job| config.steps(job.images.len())).sum();
     let stage = observer.stage("train", "steps", steps);
     let begin = |job: &Job, others: &Cohort| -> Result<Student, RunError> {
@@ -88,46 +129,64 @@ fn train_missing(
         };
         Ok(Student::beside(others.progresses(), model, config, task, job.seed, &opened.device)?)
     };
-    let trained = if opened.is_cpu {
-        lanes::run(jobs, |job| {
+    if opened.is_cpu {
+        return lanes::run(jobs, |job| {
             let begun = observer.seconds();
             let mut student = begin(&job, &Cohort::default())?;
-            while !student.finished() {
-                observer.go_on()?;
-                let before = student.steps_made();
-                pollster::block_on(student.advance(READ_EVERY))?;
-                stage.add(student.steps_made() - before);
-            }
+            finish(&mut student, &job.name, keep, &*stage, observer)?;
             measure(&student, &job, observer.seconds() - begun, keep, evaluator, opened)
-        })?
-    } else {
-        let begun = observer.seconds();
-        let mut cohort = Cohort::default();
-        for job in &jobs {
-            let student = begin(job, &cohort)?;
-            cohort.push(student);
+        });
+    }
+    let begun = observer.seconds();
+    let mut cohort = Cohort::default();
+    for job in &jobs {
+        let mut student = begin(job, &cohort)?;
+        resume(&mut student, &job.name, keep, &*stage)?;
+        cohort.push(student);
+    }
+    finish_cohort(&mut cohort, &jobs, keep, &*stage, observer)?;
+    let share = (observer.seconds() - begun) / jobs.len().max(1) as f64;
+    let students = cohort.students().iter().zip(&jobs);
+    students.map(|(student, job)| measure(student, job, share, keep, evaluator, opened)).collect()
+}
+
+/// Trains a cohort to its end. It is saved from time to time and when the observer asks to stop, each student by itself.
+fn finish_cohort(
+    cohort: &mut Cohort,
+    jobs: &[Job],
+    keep: Option<Keep<'_>>,
+    stage: &dyn Stage,
+    observer: &dyn Observer,
+) -> Result<(), RunError> {
+    let made = |cohort: &Cohort| cohort.progresses().map(Progress::steps_made).sum::<usize>();
+    let mut saved = observer.seconds();
+    while !cohort.finished() {
+        let before = made(cohort);
+        pollster::block_on(cohort.advance(READ_EVERY))?;
+        stage.add(made(cohort) - before);
+        let (stop, now) = (observer.wants_stop(), observer.seconds());
+        if cohort.finished() {
+            break;
         }
-        let mut told = 0;
-        while !cohort.finished() {
-            observer.go_on()?;
-            pollster::block_on(cohort.advance(READ_EVERY))?;
-            let made = cohort.progresses().map(Progress::steps_made).sum();
-            stage.add(made - told);
-            told = made;
+        if let Some(keep) = keep.filter(|keep| stop || keep.is_due(now - saved)) {
+            for (place, job) in jobs.iter().enumerate() {
+                let bytes = pollster::block_on(cohort.checkpoint(place)).map_err(ProxyError::from)?;
+                keep.save(&job.name, &bytes)?;
+            }
+            saved = now;
         }
-        let share = (observer.seconds() - begun) / jobs.len().max(1) as f64;
-        let students = cohort.students().iter().zip(&jobs);
-        let measured = students.map(|(student, job)| measure(student, job, share, keep, evaluator, opened));
-        measured.collect::<Result<_, RunError>>()?
-    };
-    Ok(trained)
+        if stop {
+            return Err(RunError::Stopped);
+        }
+    }
+    Ok(())
 }
 
 fn measure(
     student: &Student,
     job: &Job,
     seconds: f64,
-    keep: Option<(&dyn Storage, &str)>,
+    keep: Option<Keep<'_>>,
     evaluator: &Evaluator<'_>,
     opened: &Opened,
 ) -> Result<Trained, RunError> {
@@ -153,12 +212,22 @@ fn measure(
             train_loss: curve.iter().map(|point| f64::from(point.loss)).collect(),
         },
     };
-    if let Some((storage, folder)) = keep {
-        storage.write(&format!("{folder}/{}.json", job.name), &serde_json::to_vec(&outcome)?)?;
+    let weights = match job.keep_weights {
+        true => Some(pollster::block_on(network.to_safetensors())?),
+        false => None,
+    };
+    if let Some(keep) = keep {
+        // A student counts as finished once its outcome is there, so that comes last.
+        if let Some(weights) = &weights {
+            keep.files.write(&weights_name(job), weights)?;
+        }
+        keep.files.write(&outcome_name(job), &serde_json::to_vec(&outcome)?)?;
+        keep.forget(&job.name)?;
     }
-    Ok(Trained { outcome, network: Some(network) })
+    Ok(Trained { outcome, weights })
 }
 
-fn percent(right: usize, seen: usize) -> f64 {
-    100.0 * right as f64 / seen.max(1) as f64
+/// A class without images was not measured.
+fn percent(right: usize, seen: usize) -> Option<f64> {
+    (seen > 0).then(|| 100.0 * right as f64 / seen as f64)
 }

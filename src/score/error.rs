@@ -98,8 +98,9 @@ pub enum ScoreError {
     /// Samples the table does not know.
     #[error(
         "the score table lacks {missing} of {samples} training images, among them {}; \
-         score this data folder, or give the table made from it",
-        first.join(", ")
+         score this data folder, or give the table made from it{}",
+        first.join(", "),
+        if table.is_empty() { String::new() } else { format!(" (its first image is '{table}')") }
     )]
     Missing {
         /// Number of samples without a row.
@@ -108,6 +109,8 @@ pub enum ScoreError {
         samples: usize,
         /// The first few of them.
         first: Vec<String>,
+        /// The first path of the table, as it is written there.
+        table: String,
     },
     /// Rows whose class is not that of the image's folder.
     #[error(

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::window::window_text;
-use super::{Metric, PathIndex, ScoreError, TrainingLog, keys, path_places};
+use super::{Metric, ScoreError, TrainingLog, find_all, keys, path_places};
 use crate::data::{ClassMap, ContentHash, Sample};
 use crate::random::Purpose;
 
@@ -129,13 +129,15 @@ impl ScoreTable {
     /// disagree about a class, [`ScoreError::Changed`] when a file's hash is another than the one
     /// scored. A row that tells no class or hash is not checked for it.
     pub fn join(&self, samples: &[Sample], classes: &ClassMap) -> Result<Vec<f64>, ScoreError> {
-        let index = PathIndex::new(self.rows.iter().map(|row| row.path.as_str()));
+        let theirs: Vec<&str> = self.rows.iter().map(|row| row.path.as_str()).collect();
+        let ours: Vec<&str> = samples.iter().map(|sample| sample.path.as_str()).collect();
+        let found = find_all(&theirs, &ours);
         let mut scores = Vec::with_capacity(samples.len());
         let mut missing: Vec<&Sample> = Vec::new();
         let mut other_class: Vec<(&Sample, &ScoreRow)> = Vec::new();
         let mut changed: Vec<&Sample> = Vec::new();
-        for sample in samples {
-            let Some(at) = index.get(&sample.path) else {
+        for (sample, found) in samples.iter().zip(found) {
+            let Some(at) = found else {
                 missing.push(sample);
                 continue;
             };
@@ -153,6 +155,7 @@ impl ScoreTable {
                 missing: missing.len(),
                 samples: samples.len(),
                 first: missing.iter().take(3).map(|sample| sample.path.clone()).collect(),
+                table: self.rows.first().map_or_else(String::new, |row| row.path.clone()),
             });
         }
         if let Some((sample, row)) = other_class.first() {

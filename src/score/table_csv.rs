@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use super::cells::{Cells, place};
 use super::{CellError, Metric, ScoreError, ScoreRow, ScoreTable, parse_window, window_text};
+use crate::data::{guarded, unguarded};
 
 const EPOCH_COLUMN: &str = "el2n_epoch_";
 
@@ -25,6 +26,9 @@ impl ScoreTable {
     ///   the label;
     /// - `hash`: BLAKE3 of the file;
     /// - `el2n_epoch_k`: EL2N in epoch k, from 1.
+    ///
+    /// A path or class that a spreadsheet would run as a formula has a `'` in front, which reading takes off again: see
+    /// [`guarded`](crate::data::guarded).
     ///
     /// A table made elsewhere needs `path` and `value`, or `path` and one of `el2n` and `score` in the place of `metric` and
     /// `value` (lower is easier); every other column may be missing or empty, unknown ones are ignored, and the order
@@ -47,8 +51,8 @@ impl ScoreTable {
         for row in &self.rows {
             record.clear();
             record.extend([
-                row.path.clone(),
-                row.class.clone(),
+                guarded(&row.path).into_owned(),
+                guarded(&row.class).into_owned(),
                 self.metric.to_string(),
                 if self.window.is_empty() { String::new() } else { window_text(&self.window) },
                 self.runs.to_string(),
@@ -86,7 +90,7 @@ impl ScoreTable {
         let mut record = csv::StringRecord::new();
         while csv.read_record(&mut record)? {
             let cells = Cells::new(&header, &record);
-            let path = cells.text(Some(columns.path));
+            let path = unguarded(cells.text(Some(columns.path)));
             if path.is_empty() {
                 return Err(cells.problem(columns.path, "is empty".into()).into());
             }
@@ -116,7 +120,7 @@ impl ScoreTable {
             all_ranked &= rank.is_some();
             table.rows.push(ScoreRow {
                 path: path.to_owned(),
-                class: cells.text(columns.class).to_owned(),
+                class: unguarded(cells.text(columns.class)).to_owned(),
                 hash: cells.parse(columns.hash, "a hash of 64 hexadecimal digits")?,
                 epochs,
                 value,
@@ -246,6 +250,25 @@ mod tests {
         let mut bytes = Vec::new();
         table.write_csv(&mut bytes).expect("memory takes it");
         assert_eq!(ScoreTable::read_csv(&bytes[..]).expect("its own file"), table);
+    }
+
+    #[test]
+    fn a_path_that_a_spreadsheet_would_run_is_text_in_the_file_and_comes_back() {
+        let (mut table, ..) = random_table(2, 0..4);
+        for (row, (path, class)) in table.rows.iter_mut().zip([
+            ("=cmd|' /C calc'!A0/1.png", "=cmd|' /C calc'!A0"),
+            ("-1/a.png", "-1"),
+            ("'@x/\u{1b}[2J\n.png", "'@x"),
+        ]) {
+            (row.path, row.class) = (path.to_owned(), class.to_owned());
+        }
+        table.assign_ranks(0);
+        let mut bytes = Vec::new();
+        table.write_csv(&mut bytes).expect("memory takes it");
+        let text = String::from_utf8(bytes).expect("CSV is text");
+        assert!(text.contains("\n'=cmd|' /C calc'!A0/1.png,'=cmd|"), "{text}");
+        assert!(text.contains("\n'-1/a.png,-1,"), "{text}");
+        assert_eq!(read(&text).expect("its own file"), table);
     }
 
     #[test]

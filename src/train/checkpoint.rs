@@ -22,6 +22,8 @@ use crate::model::{StateError, StateTensor, StateVisitor, load_state, state};
 
 /// The key of our text in the metadata of the file.
 const ABOUT: &str = "tilepress-checkpoint";
+/// Name of the tensor of losses that are no part of the curve yet.
+const LOSSES: &str = "losses";
 /// Version of the checkpoint format; it is raised by a change that an older reader cannot read.
 const FORM: u32 = 1;
 
@@ -58,10 +60,14 @@ struct About {
     step: usize,
     optimizer_steps: i32,
     curve: Vec<CurvePoint>,
+    /// Number of steps whose losses are no part of the curve yet; they are the tensor [`LOSSES`].
+    #[serde(default)]
+    uncounted_steps: usize,
 }
 
 impl Student {
-    /// Saves the student as bytes. Losses not read yet are read first.
+    /// Saves the student as bytes. Losses that are not part of the curve yet are saved beside it, so that the curve does not
+    /// depend on when a student was saved.
     ///
     /// # Errors
     /// [`CheckpointError`] when the device does not answer.
@@ -76,8 +82,11 @@ impl Student {
     /// [`CheckpointError`] for bytes that are not such a checkpoint; the student is then unchanged.
     pub fn restore(&mut self, bytes: &[u8]) -> Result<(), CheckpointError> {
         let about = self.about(bytes)?;
+        if about.step > self.steps || !(0..=about.step as i64).contains(&i64::from(about.optimizer_steps)) {
+            return Err(CheckpointError::Broken("it counts more steps than there are"));
+        }
         let file = SafeTensors::deserialize(bytes)?;
-        let (mut weights, mut kept) = (Vec::new(), BTreeMap::new());
+        let (mut weights, mut kept, mut uncounted) = (Vec::new(), BTreeMap::new(), Vec::new());
         for (name, view) in file.tensors().into_iter().filter(|(_, view)| view.dtype() == Dtype::F32) {
             let values: Vec<f32> =
                 view.data().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
@@ -85,12 +94,22 @@ impl Student {
                 weights.push(StateTensor { name: name.to_owned(), shape: view.shape().to_vec(), values });
             } else if let Some(name) = name.strip_prefix("optimizer.") {
                 kept.insert(name.to_owned(), values);
+            } else if name == LOSSES {
+                uncounted = values;
             }
         }
         let mut network = self.network.clone();
         load_state(&mut network, &weights)?;
         let mut restored = Vec::new();
+        let length_of =
+            |name: &str| weights.iter().find(|tensor| tensor.name == name).map(|tensor| tensor.values.len());
         for (name, id) in self.parameters() {
+            let expected = length_of(&name);
+            let of_parameter =
+                kept.iter().filter(|(kept, _)| kept.rsplit_once('.').is_some_and(|(of, _)| of == name));
+            if of_parameter.into_iter().any(|(_, values)| Some(values.len()) != expected) {
+                return Err(CheckpointError::Broken("the optimiser's state is of another network"));
+            }
             let values = (0..).map_while(|k| kept.remove(&format!("{name}.{k}")));
             let tensors: Vec<Tensor<1>> = values
                 .map(|values| {
@@ -108,6 +127,8 @@ impl Student {
         self.network = network;
         self.progress.step = about.step;
         self.progress.curve = about.curve;
+        self.progress.uncounted = uncounted;
+        self.progress.uncounted_steps = about.uncounted_steps;
         self.progress.next = None;
         self.losses.clear();
         Ok(())
@@ -118,7 +139,7 @@ impl Student {
         &mut self,
         beside: &[(&str, &[u8])],
     ) -> Result<Vec<u8>, CheckpointError> {
-        self.read_losses().await?;
+        self.gather_losses().await?;
         let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
         for StateTensor { name, shape, values } in state(&self.network).await? {
             tensors.push((format!("network.{name}"), shape, floats(&values)));
@@ -129,6 +150,9 @@ impl Student {
                 tensors.push((format!("optimizer.{name}.{k}"), vec![values.len()], floats(&values)));
             }
         }
+        if self.uncounted_steps > 0 {
+            tensors.push((LOSSES.to_owned(), vec![self.uncounted.len()], floats(&self.uncounted)));
+        }
         let mut views = BTreeMap::new();
         for (name, shape, bytes) in &tensors {
             views.insert(name.as_str(), TensorView::new(Dtype::F32, shape.clone(), bytes)?);
@@ -138,10 +162,11 @@ impl Student {
         }
         let about = About {
             form: FORM,
-            run: self.fingerprint()?,
+            run: self.fingerprint()?.to_owned(),
             step: self.step,
             optimizer_steps: self.optimizer.steps(),
             curve: self.curve.clone(),
+            uncounted_steps: self.uncounted_steps,
         };
         let text = serde_json::to_string(&about).map_err(|_| CheckpointError::Broken("its text"))?;
         // One entry only, so that equal checkpoints are equal bytes.
@@ -168,7 +193,15 @@ impl Student {
     ///
     /// # Errors
     /// [`TrainError::Data`] when an image cannot be read.
-    fn fingerprint(&self) -> Result<String, TrainError> {
+    fn fingerprint(&self) -> Result<&str, TrainError> {
+        if let Some(known) = self.progress.fingerprint.get() {
+            return Ok(known);
+        }
+        let found = self.find_fingerprint()?;
+        Ok(self.progress.fingerprint.get_or_init(|| found))
+    }
+
+    fn find_fingerprint(&self) -> Result<String, TrainError> {
         let task = self.task();
         let mut asked = serde_json::json!({
             "recipe": self.config,
@@ -228,6 +261,7 @@ impl Faulty for CheckpointError {
     fn fault(&self) -> Fault {
         match self {
             Self::Train(error) => error.fault(),
+            Self::State(error) => error.fault(),
             _ => Fault::Data,
         }
     }
@@ -303,6 +337,28 @@ mod tests {
                 assert_eq!(weights(&other), weights(&whole), "{architecture}, {optimizer:?}");
                 assert_eq!(other.curve(), whole.curve());
             }
+        }
+    }
+
+    #[test]
+    fn a_student_stopped_between_two_readings_ends_with_the_same_curve() {
+        let mut whole = student(Architecture::ConvNet, Optimizer::AdamW, 3);
+        block_on(whole.advance(7)).unwrap();
+        block_on(whole.advance(5)).unwrap();
+        assert_eq!(whole.curve().iter().map(|point| point.step).collect::<Vec<_>>(), [7, 12]);
+        for stop in 0..7 {
+            let mut first = student(Architecture::ConvNet, Optimizer::AdamW, 3);
+            let asked = std::cell::Cell::new(0);
+            block_on(first.advance_while(7, &|| asked.replace(asked.get() + 1) < stop)).unwrap();
+            assert_eq!((first.steps_made(), first.curve().len()), (stop, 0));
+            let bytes = block_on(first.checkpoint()).unwrap();
+            assert_eq!(bytes, block_on(first.checkpoint()).unwrap(), "saving changes nothing");
+            let mut second = student(Architecture::ConvNet, Optimizer::AdamW, 3);
+            second.restore(&bytes).unwrap();
+            block_on(second.advance(7 - stop)).unwrap();
+            block_on(second.advance(5)).unwrap();
+            assert_eq!(second.curve(), whole.curve(), "stopped after {stop} steps");
+            assert_eq!(weights(&second), weights(&whole));
         }
     }
 

@@ -186,7 +186,9 @@ impl Stack {
                 own.extend_from_slice(&shares[from + place * batch..from + (place + 1) * batch]);
                 from += self.members.len() * batch;
             }
-            students[member].progress.note(&own, steps)?;
+            let progress = &mut students[member].progress;
+            progress.put_aside(&own, steps);
+            progress.note()?;
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::augment::Crop;
+use crate::bounds::{self, BoundError};
 use crate::device::Precision;
 use crate::model::{Architecture, Choices, ModelConfig, Stem};
 
@@ -43,7 +44,7 @@ impl Length {
     pub fn steps(self, steps_per_epoch: usize) -> usize {
         match self {
             Self::Steps(steps) => steps,
-            Self::Epochs(epochs) => epochs * steps_per_epoch,
+            Self::Epochs(epochs) => epochs.saturating_mul(steps_per_epoch),
         }
     }
 }
@@ -128,6 +129,20 @@ impl TrainConfig {
             Optimizer::Sgd => (0.1, 1e-4, Decay::All),
         };
         Self { optimizer, lr, weight_decay, decay, eta_min: 0.0, ..self }
+    }
+
+    /// Checks that every number is one that can train something.
+    ///
+    /// # Errors
+    /// [`BoundError`], which names the option as students have it.
+    pub fn check(&self) -> Result<(), BoundError> {
+        bounds::RATE.check(self.lr)?;
+        bounds::WEIGHT_DECAY.check(self.weight_decay)?;
+        bounds::BATCH.check(self.batch as u64)?;
+        match self.length {
+            Length::Steps(steps) => bounds::STEPS.check(steps as u64),
+            Length::Epochs(epochs) => bounds::EPOCHS.check(epochs as u64),
+        }
     }
 
     /// Number of steps in one pass over `images` images.
@@ -368,6 +383,25 @@ mod tests {
             let got = config.learning_rate(step, step / 2, 2);
             assert!((got - lr).abs() < 1e-12, "{step}: {got}");
         }
+    }
+
+    #[test]
+    fn numbers_that_train_nothing_or_cannot_be_counted_are_refused() {
+        let config = Preset::Small.settings().student;
+        assert!(config.check().is_ok());
+        for lr in [0.0, -0.1, f64::NAN, f64::INFINITY] {
+            assert!(TrainConfig { lr, ..config }.check().is_err(), "{lr}");
+        }
+        for weight_decay in [-0.1, f64::NAN, f64::INFINITY] {
+            assert!(TrainConfig { weight_decay, ..config }.check().is_err(), "{weight_decay}");
+        }
+        for batch in [0, usize::MAX] {
+            assert!(TrainConfig { batch, ..config }.check().is_err(), "{batch}");
+        }
+        for length in [Length::Steps(0), Length::Epochs(4_294_967_299), Length::Steps(usize::MAX)] {
+            assert!(config.with_length(length).check().is_err(), "{length:?}");
+        }
+        assert_eq!(Length::Epochs(usize::MAX).steps(2), usize::MAX);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Training that cannot go on.
 
 use crate::augment::AugmentError;
+use crate::bounds::BoundError;
 use crate::data::DataError;
 use crate::device::DeviceError;
 use crate::fault::{Fault, Faulty};
@@ -19,6 +20,9 @@ pub enum TrainError {
     /// An image cannot be read.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// A number of the config is outside its range.
+    #[error(transparent)]
+    Bound(#[from] BoundError),
     /// There is nothing to train on.
     #[error("the training set is empty")]
     Empty,
@@ -48,6 +52,7 @@ impl Faulty for TrainError {
             Self::Model(error) => error.fault(),
             Self::Data(error) => error.fault(),
             Self::Augment(error) => error.fault(),
+            Self::Bound(error) => error.fault(),
             Self::Empty => Fault::Data,
             Self::Diverged { .. } => Fault::Run,
         }

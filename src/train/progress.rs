@@ -1,6 +1,6 @@
 //! Progress of a student's training, without its network: the batches, the steps made and the training curve.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,12 @@ pub struct Progress {
     pub(super) step: usize,
     pub(super) steps: usize,
     pub(super) curve: Vec<CurvePoint>,
+    /// Every sample's share of the loss in steps that no point of the curve counts yet.
+    pub(super) uncounted: Vec<f32>,
+    /// Number of those steps.
+    pub(super) uncounted_steps: usize,
+    /// [`Student::fingerprint`](super::Student), once it is known: what it hashes does not change.
+    pub(super) fingerprint: OnceLock<String>,
 }
 
 impl Progress {
@@ -53,6 +59,7 @@ impl Progress {
         if task.images.is_empty() {
             return Err(TrainError::Empty);
         }
+        config.check()?;
         let steps = config.steps(task.images.len());
         let resident = if device::is_cpu(device) {
             None
@@ -71,6 +78,9 @@ impl Progress {
             step: 0,
             steps,
             curve: Vec::new(),
+            uncounted: Vec::new(),
+            uncounted_steps: 0,
+            fingerprint: OnceLock::new(),
         })
     }
 
@@ -127,13 +137,24 @@ impl Progress {
         self.config.learning_rate(self.step, self.step / per_epoch, per_epoch)
     }
 
-    /// Adds a point to the curve: the mean loss of the last `steps` steps. `shares` holds each sample's share of the loss of
-    /// its step.
+    /// Puts aside the losses of `steps` steps for the next point of the curve. `shares` holds each sample's share of the loss
+    /// of its step.
+    pub(super) fn put_aside(&mut self, shares: &[f32], steps: usize) {
+        self.uncounted.extend_from_slice(shares);
+        self.uncounted_steps += steps;
+    }
+
+    /// Adds a point to the curve: the mean loss of the steps since the last one; none where there are no such steps.
     ///
     /// # Errors
     /// [`TrainError::Diverged`] when the mean is not a finite number.
-    pub(super) fn note(&mut self, shares: &[f32], steps: usize) -> Result<(), TrainError> {
-        let loss = shares.iter().sum::<f32>() / steps as f32;
+    pub(super) fn note(&mut self) -> Result<(), TrainError> {
+        if self.uncounted_steps == 0 {
+            return Ok(());
+        }
+        let loss = self.uncounted.iter().sum::<f32>() / self.uncounted_steps as f32;
+        self.uncounted.clear();
+        self.uncounted_steps = 0;
         if !loss.is_finite() {
             return Err(TrainError::Diverged { step: self.step, loss });
         }

@@ -70,8 +70,18 @@ pub struct Proxy {
     /// The whole softmax, where it is kept.
     softmax: Option<SoftmaxLog>,
     pending: Vec<Pending>,
+    /// The pass over the whole images that has begun, where such passes score.
+    pass: Option<EvalPass>,
     per_epoch: usize,
     classes: usize,
+}
+
+/// A pass over the whole images after an epoch. No step is made before it has come to its end.
+#[derive(Clone, Copy)]
+struct EvalPass {
+    epoch: u32,
+    /// The first image that is not recorded.
+    next: usize,
 }
 
 /// A batch whose dynamics are still on the device.
@@ -109,13 +119,24 @@ impl Proxy {
         seed: u64,
         device: &Device,
     ) -> Result<Self, ProxyError> {
+        // Before the epochs are counted, in 32 bits.
+        config.check().map_err(TrainError::from)?;
         let samples = task.images.len();
         let per_epoch = config.steps_per_epoch(samples).max(1);
         let epochs = config.steps(samples) / per_epoch;
         let student = Student::new(model, config, task, seed_for(seed, Purpose::Proxy), device)?;
         let log = TrainingLog::new(epochs as u32, samples as u32);
-        let (pending, classes) = (Vec::new(), model.classes);
-        Ok(Self { student, device: device.clone(), when, log, softmax: None, pending, per_epoch, classes })
+        Ok(Self {
+            student,
+            device: device.clone(),
+            when,
+            log,
+            softmax: None,
+            pending: Vec::new(),
+            pass: None,
+            per_epoch,
+            classes: model.classes,
+        })
     }
 
     /// Keeps the whole softmax of every sample from now on, which takes a float for each sample, class and epoch.
@@ -136,7 +157,7 @@ impl Proxy {
 
     /// `true` once all epochs are recorded.
     pub fn finished(&self) -> bool {
-        self.student.finished() && self.pending.is_empty()
+        self.student.finished() && self.pending.is_empty() && self.pass.is_none()
     }
 
     /// The log so far.
@@ -162,8 +183,18 @@ impl Proxy {
     /// # Errors
     /// The errors of [`advance`](Self::advance).
     pub async fn advance_by(&mut self, steps: usize) -> Result<(), ProxyError> {
-        for _ in 0..steps.min(READ_EVERY) {
-            if self.student.finished() {
+        self.advance_while(steps.min(READ_EVERY), &|| true).await
+    }
+
+    /// Makes up to `steps` steps as [`advance_by`](Self::advance_by) does, as long as `go_on` says so before each. A pass over
+    /// the whole images is interrupted likewise and goes on with the next call.
+    ///
+    /// # Errors
+    /// The errors of [`advance`](Self::advance).
+    pub async fn advance_while(&mut self, steps: usize, go_on: &dyn Fn() -> bool) -> Result<(), ProxyError> {
+        self.go_on_with_pass(go_on).await?;
+        for _ in 0..steps {
+            if self.pass.is_some() || self.student.finished() || !go_on() {
                 break;
             }
             let step = self.student.step()?;
@@ -175,7 +206,8 @@ impl Proxy {
             }
             let made = self.student.steps_made();
             if self.when == ScoringPass::Eval && made.is_multiple_of(self.per_epoch) {
-                self.record_eval((made / self.per_epoch - 1) as u32).await?;
+                self.pass = Some(EvalPass { epoch: (made / self.per_epoch - 1) as u32, next: 0 });
+                self.go_on_with_pass(go_on).await?;
             }
         }
         self.student.read_losses().await?;
@@ -208,11 +240,23 @@ impl Proxy {
         }
         self.student.restore(bytes)?;
         self.log = log;
+        self.pass = self.unfinished_pass();
         if self.softmax.is_some() {
             self.keep_softmax();
         }
         self.pending.clear();
         Ok(())
+    }
+
+    /// The pass that was interrupted after the last step; what it recorded is in the log.
+    fn unfinished_pass(&self) -> Option<EvalPass> {
+        let made = self.student.steps_made();
+        if self.when == ScoringPass::Train || made == 0 || !made.is_multiple_of(self.per_epoch) {
+            return None;
+        }
+        let epoch = (made / self.per_epoch - 1) as u32;
+        let next = self.log.epoch_el2n(epoch).iter().position(|el2n| el2n.is_nan())?;
+        Some(EvalPass { epoch, next })
     }
 
     /// Name of the log in a checkpoint. It differs between scoring passes, so that a log of one is not continued with the other.
@@ -255,17 +299,24 @@ impl Proxy {
         Ok(())
     }
 
-    async fn record_eval(&mut self, epoch: u32) -> Result<(), ProxyError> {
+    /// Records the rest of the pass that has begun, if any, as long as `go_on` says so.
+    async fn go_on_with_pass(&mut self, go_on: &dyn Fn() -> bool) -> Result<(), ProxyError> {
+        let Some(EvalPass { epoch, next }) = self.pass else { return Ok(()) };
         let mut network = self.student.network();
-        let all: Vec<u32> = (0..self.student.task().images.len() as u32).collect();
-        for images in all.chunks(self.student.batch().max(64)) {
+        let rest: Vec<u32> = (next as u32..self.student.task().images.len() as u32).collect();
+        for images in rest.chunks(self.student.batch().max(64)) {
+            if !go_on() {
+                return Ok(());
+            }
             let task = self.student.task();
             let logits = eval_logits(&mut network, &self.device, &*task.images, images, &task.normalise)
                 .map_err(TrainError::from)?;
             let rows = dynamics(logits.clone(), &self.labels(images));
             let logits = self.softmax.is_some().then_some(logits);
             self.record(epoch, images, vec![rows], Vec::from_iter(logits)).await?;
+            self.pass = images.last().map(|&last| EvalPass { epoch, next: last as usize + 1 });
         }
+        self.pass = None;
         Ok(())
     }
 
@@ -510,6 +561,27 @@ mod tests {
             let other = if when == ScoringPass::Train { ScoringPass::Eval } else { ScoringPass::Train };
             let mut other = proxy(0.02, 3, Augmentation::default(), other, 4);
             assert!(matches!(other.restore(&bytes), Err(ProxyError::Checkpoint(CheckpointError::OtherRun))));
+        }
+    }
+
+    #[test]
+    fn a_proxy_stopped_at_any_moment_ends_with_the_log_of_an_uninterrupted_one() {
+        for when in [ScoringPass::Train, ScoringPass::Eval] {
+            let fresh = || proxy(0.02, 2, Augmentation::default(), when, 4);
+            let whole = finish(fresh()).into_log().to_bytes();
+            // Five steps an epoch and, after each, a pass in two parts: also between those it may be stopped.
+            for moment in 0..15 {
+                let (mut first, asked) = (fresh(), std::cell::Cell::new(0));
+                let go_on = || asked.replace(asked.get() + 1) < moment;
+                block_on(first.advance_while(READ_EVERY, &go_on)).expect("the CPU answers");
+                let bytes = block_on(first.checkpoint()).expect("the CPU answers");
+                let mut second = fresh();
+                second.restore(&bytes).expect("its own checkpoint");
+                assert_eq!(second.student().steps_made(), first.student().steps_made());
+                assert_eq!(finish(second).into_log().to_bytes(), whole, "{when:?}, {moment}");
+                // The one that was stopped may go on by itself, too.
+                assert_eq!(finish(first).into_log().to_bytes(), whole, "{when:?}, {moment}");
+            }
         }
     }
 

@@ -128,24 +128,41 @@ impl Student {
     /// # Errors
     /// [`TrainError`] when an image cannot be read, the device fails or the loss is not finite.
     pub async fn advance(&mut self, steps: usize) -> Result<(), TrainError> {
+        self.advance_while(steps, &|| true).await
+    }
+
+    /// Makes up to `steps` steps, as long as `go_on` says so before each, and then reads the losses. The curve gets a point for
+    /// them only if all the steps were made, so that it does not tell when a student was stopped and continued.
+    ///
+    /// # Errors
+    /// The errors of [`advance`](Self::advance).
+    pub async fn advance_while(&mut self, steps: usize, go_on: &dyn Fn() -> bool) -> Result<(), TrainError> {
         for _ in 0..steps.min(self.steps - self.step) {
+            if !go_on() {
+                return self.gather_losses().await;
+            }
             self.step()?;
         }
         self.read_losses().await
     }
 
-    /// Reads the losses of the steps since the last reading: one small transfer.
+    /// Reads the losses of the steps since the last reading, one small transfer, and adds a point to the curve.
     ///
     /// # Errors
     /// [`TrainError`] when the device fails or the loss is not finite.
     pub async fn read_losses(&mut self) -> Result<(), TrainError> {
-        if self.losses.is_empty() {
-            return Ok(());
-        }
+        self.gather_losses().await?;
+        self.progress.note()
+    }
+
+    /// Reads the losses of the steps since the last reading and puts them aside: the curve gets no point for them yet.
+    pub(super) async fn gather_losses(&mut self) -> Result<(), TrainError> {
         let losses = std::mem::take(&mut self.losses);
-        let steps = losses.len();
-        let shares = read_all(losses).await?;
-        self.progress.note(&shares, steps)
+        if !losses.is_empty() {
+            let steps = losses.len();
+            self.progress.put_aside(&read_all(losses).await?, steps);
+        }
+        Ok(())
     }
 }
 

@@ -6,6 +6,7 @@ use burn::tensor::Device;
 
 use super::{Length, Preset, Student, Task, TrainConfig, TrainError};
 use crate::augment::{Augmentation, Normalise};
+use crate::bounds::STEPS;
 use crate::data::{Grid, ImageSet};
 use crate::model::ModelConfig;
 use crate::random::{Purpose, Stream};
@@ -34,7 +35,7 @@ pub fn synthetic_student(
         augmentation: Augmentation::default(),
         normalise: Normalise::IMAGENET,
     };
-    let length = Length::Steps(1 << 30);
+    let length = Length::Steps(STEPS.most as usize);
     let config = TrainConfig { batch, length, horizon: length, ..Preset::Small.settings().student };
     Student::new(model, config, task, seed, device)
 }

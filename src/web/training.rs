@@ -5,6 +5,7 @@ use wasm_bindgen::prelude::*;
 
 use super::error::WebError;
 use super::value::word;
+use crate::bounds;
 use crate::device::Precision;
 use crate::model::{Architecture, Choices, ModelConfig, Stem};
 use crate::pipeline::TrainOverrides;
@@ -78,6 +79,7 @@ impl Model {
             )));
         }
         let width = self.width.unwrap_or(settings.width);
+        bounds::WIDTH.check(width as u64)?;
         let stem = self.stem.map_or(settings.stem, |stem| stem.0);
         Ok(ModelConfig {
             network: self.model.with(Choices { width, stem }),
@@ -91,13 +93,14 @@ impl Model {
 /// A training with the overrides, which must be numbers that train something.
 pub(super) fn overridden(training: TrainConfig, asked: TrainOverrides) -> Result<TrainConfig, WebError> {
     let training = asked.on(training);
-    if training.batch == 0 {
-        return Err(WebError::usage("batch is 0; give at least 1 image"));
+    match training.check() {
+        Ok(()) => Ok(training),
+        // The page's name of it.
+        Err(why) if why.option == bounds::BATCH.option => {
+            Err(WebError::usage(format_args!("batch {} is {}", training.batch, why.advice())))
+        }
+        Err(why) => Err(why.into()),
     }
-    if !(training.lr.is_finite() && training.lr > 0.0) {
-        return Err(WebError::usage(format_args!("lr is {}; give a number above 0", training.lr)));
-    }
-    Ok(training)
 }
 
 /// A number of steps or epochs, which must not be 0.
@@ -127,6 +130,7 @@ mod tests {
             serde_json::from_str::<Model>(&text).unwrap().config()
         };
         assert!(config(r#""width": 8"#).is_ok());
+        assert!(config(r#""width": 0"#).is_err() && config(r#""width": 100000"#).is_err());
         assert!(config(r#""model": "resnet18", "stem": "small""#).is_ok());
         assert!(config(r#""stem": "small""#).is_err());
         assert!(config(r#""model": "resnet18", "width": 8"#).is_err());

@@ -3,7 +3,7 @@
 use js_sys::{Object, Reflect};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast as _, JsValue};
 
 use super::error::WebError;
 use crate::data::{DataError, Grid, ImageSet};
@@ -12,6 +12,10 @@ use crate::fault::Fault;
 /// Options: a plain object, or nothing for all defaults. A name that does not exist is an error, as a misspelt
 /// option would otherwise do nothing; `undefined` and `null` leave the default.
 pub(super) fn options<T: DeserializeOwned>(value: JsValue) -> Result<T, WebError> {
+    // JSON has no such numbers: they would become null, and the option its default.
+    if let Some(name) = not_finite(&value) {
+        return Err(WebError::usage(format_args!("options: {name} is no finite number")));
+    }
     let mut given = if value.is_undefined() || value.is_null() {
         serde_json::json!({})
     } else {
@@ -22,6 +26,19 @@ pub(super) fn options<T: DeserializeOwned>(value: JsValue) -> Result<T, WebError
         fields.retain(|_, value| !value.is_null());
     }
     serde_json::from_value(given).map_err(|why| WebError::unread(format_args!("options: {why}")))
+}
+
+/// The name of the first option that is NaN or infinite.
+fn not_finite(options: &JsValue) -> Option<String> {
+    let entries = Object::entries(options.dyn_ref::<Object>()?);
+    entries.iter().find_map(|entry| {
+        let (name, value) = (Reflect::get_u32(&entry, 0).ok()?, Reflect::get_u32(&entry, 1).ok()?);
+        match value.as_f64() {
+            Some(number) if !number.is_finite() => name.as_string(),
+            Some(_) => None,
+            None => not_finite(&value),
+        }
+    })
 }
 
 /// Refuses what is left of options that were read in parts.

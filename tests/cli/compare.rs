@@ -107,8 +107,10 @@ fn a_folder_that_holds_something_is_refused_and_an_equal_comparison_goes_on() {
     world.fails(&compare, 3, &["--out out", "--force"]);
     // What cannot be done is said before anything is replaced.
     world.fails(&format!("{compare} --force --ipc 500"), 3, &["--ipc"]);
+    world.fails(&format!("{compare} --force"), 3, &["--out out", "mine.txt"]);
     assert_eq!(world.names("out"), ["mine.txt"]);
-    world.ok(&format!("{compare} --force"));
+    std::fs::remove_file(world.path("out/mine.txt")).unwrap();
+    world.ok(&compare);
     let whole = [
         "answers.csv",
         "classes.json",
@@ -154,7 +156,9 @@ fn a_comparison_to_tune_by_measures_on_training_images_and_leaves_val_unseen() {
     assert!(world.read("tuned/report.html").contains("6 validation images stay unseen"));
     // What the proxy learned from is the rest.
     let log = std::fs::read(world.path("tuned/training-logs/0.safetensors")).unwrap();
-    let log = safetensors::SafeTensors::deserialize(&log).unwrap();
+    // Behind the line of its seal.
+    let seal = log.iter().position(|&byte| byte == b'\n').unwrap() + 1;
+    let log = safetensors::SafeTensors::deserialize(&log[seal..]).unwrap();
     assert_eq!(log.tensor("el2n").unwrap().shape()[1], 14);
     // The last comparison trains on all of them again.
     let last = compare("last", "");

@@ -2,14 +2,18 @@
 #![cfg(all(feature = "cli", feature = "flex"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod bounds;
 mod by_hand;
 mod compare;
 mod compress;
 mod effect;
+mod faults;
 mod going_on;
 mod looking;
+mod nothing_lost;
 mod options;
 mod refusals;
 mod same_bytes;
+mod trees;
 mod views;
 mod world;

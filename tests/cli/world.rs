@@ -151,6 +151,14 @@ impl World {
         command
     }
 
+    /// Runs a script of `sh` there.
+    #[cfg(unix)]
+    pub(crate) fn shell(&self, script: &str) -> std::process::Output {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script]).current_dir(self.folder.path()).env_remove("RUST_LOG");
+        shell.stdin(Stdio::null()).output().unwrap()
+    }
+
     /// Runs the program to its end.
     pub(crate) fn run(&self, arguments: &str) -> Run {
         let output = self.command(arguments).output().unwrap();

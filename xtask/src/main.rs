@@ -9,6 +9,7 @@ mod beside;
 mod browser;
 mod dependencies;
 mod dist;
+mod faults;
 mod features;
 mod floors;
 mod fuzz;
@@ -48,6 +49,8 @@ enum Task {
     Serve(page::ServeOptions),
     /// Runs the reference experiment and holds it against an independent PyTorch implementation.
     Reproduce(reproduce::Options),
+    /// Kills, interrupts and spoils runs of every command, and wants the undisturbed bytes afterwards.
+    Faults(faults::Options),
     /// Builds and lints every feature alone.
     Features(features::Options),
     /// Checks that every module stands only on those below it, and counts the way through a command.
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
         Task::Page(options) => page::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Serve(options) => page::serve(&options).map(|()| ExitCode::SUCCESS),
         Task::Reproduce(options) => reproduce::run(&options),
+        Task::Faults(options) => faults::run(&options),
         Task::Features(options) => features::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Floors(options) => floors::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Soundness => soundness::run().map(|()| ExitCode::SUCCESS),

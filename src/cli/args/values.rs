@@ -1,4 +1,8 @@
-//! Values of options that are more than a number or a name.
+//! Values of options that are more than a name: numbers in their range, and words with a number.
+
+use std::num::NonZeroUsize;
+
+use crate::bounds::{Number, Whole};
 
 /// `png` or `jpeg`; the quality is another flag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,17 +47,49 @@ impl std::str::FromStr for MixChoice {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        use crate::augment::MixKind;
+        use crate::augment::{Augmentation, MixKind};
         let wrong = || format!("'{text}' is not a way to mix; give mixup, cutmix, mixup:0.2 or cutmix:1");
         let (kind, alpha) = match text.split_once(':') {
             Some((kind, alpha)) => (kind, alpha.parse().map_err(|_| wrong())?),
             None => (text, 1.0),
         };
-        match kind {
-            "mixup" => Ok(Self(MixKind::Mixup { alpha })),
-            "cutmix" => Ok(Self(MixKind::CutMix { alpha })),
-            _ => Err(wrong()),
-        }
+        let kind = match kind {
+            "mixup" => MixKind::Mixup { alpha },
+            "cutmix" => MixKind::CutMix { alpha },
+            _ => return Err(wrong()),
+        };
+        let policy = Augmentation { mix: Some(kind), ..Augmentation::default() };
+        policy.validate().map_err(|why| why.to_string())?;
+        Ok(Self(kind))
+    }
+}
+
+/// Reads a whole number in its range.
+pub(super) fn whole(bound: Whole) -> impl Fn(&str) -> Result<NonZeroUsize, String> + Clone {
+    move |text| {
+        let value: u128 = text.parse().map_err(|_| format!("'{text}' is not a whole number"))?;
+        // What is too large for 64 bits is too large for any of them.
+        let value = u64::try_from(value).unwrap_or(u64::MAX);
+        bound.check(value).map_err(|why| why.advice())?;
+        let value = usize::try_from(value).ok().and_then(NonZeroUsize::new);
+        value.ok_or_else(|| format!("'{text}' cannot be counted to on this machine"))
+    }
+}
+
+/// Reads a number of images in its range.
+pub(super) fn images(bound: Whole) -> impl Fn(&str) -> Result<u32, String> + Clone {
+    move |text| {
+        let value = whole(bound)(text)?.get();
+        u32::try_from(value).map_err(|_| format!("'{text}' images cannot be numbered"))
+    }
+}
+
+/// Reads a finite number in its range.
+pub(super) fn number(bound: Number) -> impl Fn(&str) -> Result<f64, String> + Clone {
+    move |text| {
+        let value: f64 = text.parse().map_err(|_| format!("'{text}' is not a number"))?;
+        bound.check(value).map_err(|why| why.advice())?;
+        Ok(value)
     }
 }
 
@@ -69,6 +105,14 @@ pub(super) fn part(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(value) if value > 0.0 && value < 1.0 => Ok(value),
         _ => Err(format!("'{text}' is not a part; give a number above 0 and below 1")),
+    }
+}
+
+/// A time that a person may wait.
+pub(super) fn minutes(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(value) if (0.0..=10_080.0).contains(&value) => Ok(value),
+        _ => Err(format!("'{text}' is not a number of minutes; give one from 0 to 10080, a week")),
     }
 }
 

@@ -4,8 +4,9 @@ use crate::cli::args::{CombineCommand, DataArgs};
 use crate::cli::console::Console;
 use crate::cli::exit::{Failure, Result};
 use crate::cli::request;
-use crate::combine::{DATA, picked_sources};
+use crate::combine::{CostEstimate, DATA, picked_sources, selection_hash};
 use crate::fs;
+use crate::pipeline::begin::{begin_set, ensure_usable};
 use crate::pipeline::set::{self, SetBuilder, SetFacts, Title};
 use crate::prune::Selection;
 use crate::report::words::{self, counted};
@@ -15,15 +16,16 @@ use crate::train::Preset;
 /// Lays the images of a selection into composites and writes the dataset.
 pub(in crate::cli) fn run(args: &CombineCommand, console: &Console) -> Result<()> {
     let file = args.selection.display();
-    let rows = std::fs::File::open(&args.selection)
-        .map_err(|why| Failure::input(format!("--selection {file}: {why}")))?;
-    let rows = Selection::read_csv(std::io::BufReader::new(rows))?;
+    let rows = fs::read_named(&args.selection)
+        .map_err(|why| Failure::input(format!("--selection {file} cannot be read: {why}")))?;
+    let rows = Selection::read_csv(&rows[..]).map_err(|why| Failure::from(why).context(file.to_string()))?;
     // Which images were held out when the list was made is not known here and does not matter: the list
     // says which to take.
     let data_args = DataArgs { data: args.data.clone(), val_fraction: None, on_error: args.on_error };
-    let listing = fs::list_whole(&request::read_options(&data_args), console)?;
+    let options = request::read_options(&data_args);
+    let listing = fs::list_whole(&options, console)?;
     let reading = request::reading(&Preset::Small.settings());
-    let data = fs::load(listing, args.on_error, reading, console)?;
+    let data = super::read(listing, &options, reading, &args.out.out, console)?;
     let selection = Selection::join(&rows, &data.train.samples, &data.classes)?;
     let tiles = args.grid.tiles() as usize;
     let per_class = selection.per_class();
@@ -34,22 +36,28 @@ pub(in crate::cli) fn run(args: &CombineCommand, console: &Console) -> Result<()
         )));
     }
     let out = request::output(&args.out, &data_args)?;
-    request::ensure_free(&out, args.out.force)?;
-    out.clear()?;
-    data.write_lists(&out, console)?;
+    ensure_usable(&out, args.out.force)?;
     let style = request::style(&args.combine);
+    let samples = &data.train.samples;
+    let picks = picked_sources(&selection, samples, &data.classes);
     let spec = set::spec(&data.classes, args.grid, (per_class / tiles) as u32, args.image_size, style);
     let facts = SetFacts {
-        options: serde_json::json!({ "command": "combine" }),
+        options: serde_json::json!({ "command": "combine", "selection": selection_hash(&picks) }),
         min_scale: args.min_scale,
         source_bytes: data.train.bytes,
     };
-    let samples = &data.train.samples;
     let mut manifest = set::draft(spec.clone(), facts, samples);
-    let picks = picked_sources(&selection, samples, &data.classes);
+    let estimate = CostEstimate::new(&spec)?;
     let builder = SetBuilder::new(spec, style.fit, picks)?;
-    let title = Title { name: &data.name, selection: "by the list that was given" };
-    builder.publish(&out, &*data.originals, (&mut manifest, samples.len()), title, console)?;
+    let finished = begin_set(&out, &manifest, args.out.force, (0, estimate.estimated_bytes), console)?;
+    data.write_lists(&out, console)?;
+    match finished.filter(|earlier| earlier.files.keys().all(|file| out.has(file))) {
+        Some(earlier) => manifest = earlier,
+        None => {
+            let title = Title { name: &data.name, selection: "by the list that was given" };
+            builder.publish(&out, &*data.originals, (&mut manifest, samples.len()), title, console)?;
+        }
+    }
     console.result(
         &serde_json::to_value(&manifest)?,
         format_args!(
@@ -58,6 +66,5 @@ pub(in crate::cli) fn run(args: &CombineCommand, console: &Console) -> Result<()
             words::bytes(manifest.bytes.out),
             out.shown(DATA)
         ),
-    );
-    Ok(())
+    )
 }

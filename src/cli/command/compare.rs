@@ -13,7 +13,7 @@ pub(in crate::cli) fn run(args: &CompareArgs, console: &Console) -> Result<()> {
     let (options, seed) = (request::read_options(&args.data), args.model.seed);
     let reading = request::reading(&request.common.settings);
     let listing = fs::list(&options, seed, console)?;
-    let mut data = fs::load(listing, options.on_error, reading, console)?;
+    let mut data = super::read(listing, &options, reading, &args.out.out, console)?;
     if let Some(fraction) = args.tune_fraction {
         data = fs::tune(data, &options, reading, fraction, seed, console)?;
     }

@@ -16,21 +16,21 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> Result<()> 
     let listing = fs::list(&options, args.model.seed, console)?;
     let cost = request.check(&listing.classes, &listing.train, &listing.val)?;
     if args.dry_run {
-        say_cost(&request, cost, console);
-        return Ok(());
+        return say_cost(&request, cost, console);
     }
     let opened = match request.needs_device() {
         true => Some(run::open(args.model.device, args.model.precision, console)?),
         false => None,
     };
-    let data = fs::load(listing, options.on_error, request::reading(&request.common.settings), console)?;
+    let data =
+        super::read(listing, &options, request::reading(&request.common.settings), &args.out.out, console)?;
     let out = OutputFolder::new(&args.out.out, [options.folder.as_path()])?;
     let made = compress(&request, &data, (&out, args.out.force), opened.as_ref(), console)?;
     report::write(&out, made, &data.val.samples, console)
 }
 
 /// Says what the command would cost.
-fn say_cost(request: &CompressRequest, cost: DryRun, console: &Console) {
+fn say_cost(request: &CompressRequest, cost: DryRun, console: &Console) -> Result<()> {
     let settings = &request.common.settings;
     let DryRun { plan, proxy_steps, memory_bytes } = cost;
     console.result(
@@ -49,5 +49,5 @@ fn say_cost(request: &CompressRequest, cost: DryRun, console: &Console) {
             settings.image_size,
             bytes(memory_bytes)
         ),
-    );
+    )
 }

@@ -1,5 +1,6 @@
 //! `tilepress demo`: the whole method on bundled images.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
@@ -14,6 +15,7 @@ use crate::data::{Fit, Grid, OnError};
 use crate::evaluate::Method;
 use crate::evaluate::verdict::Verdict;
 use crate::fs::{self, OutputFolder, ReadOptions};
+use crate::pipeline::claim::{self, Holding};
 use crate::pipeline::compare::compare;
 use crate::pipeline::compress::{self, compress};
 use crate::pipeline::prune::Pruning;
@@ -29,6 +31,8 @@ use crate::train::{Length, Preset, ScoringPass, Settings};
 /// 2,062 photographs of the Sign Language Digits Dataset (Apache-2.0), as a folder of `train/` and `val/`; where they come from
 /// and what was done to them stands beside them.
 const PHOTOGRAPHS: &[u8] = include_bytes!("../../../assets/demo/sign-digits.tar.gz");
+/// Folder of the photographs in the demo's own.
+const IMAGES: &str = "sign-digits";
 const SIDE: u32 = 32;
 /// Sizes and rates of the page's built-in run, by which networks this small learn from this few in seconds.
 const WIDTH: usize = 16;
@@ -36,29 +40,38 @@ const BATCH: usize = 16;
 const STEPS: usize = 400;
 const RATE: f64 = 0.01;
 const SCORE_RATE: f64 = 0.004;
+/// Seconds between two checkpoints, as on the command line.
+const SAVE_EVERY: f64 = 300.0;
 /// One image a class: where composites gain most.
 const IPC: u32 = 1;
 
 /// Unpacks the photographs, compresses them to one image a class, compares the methods, explains the outcome.
 pub(in crate::cli) fn run(args: &DemoArgs, console: &Console) -> Result<()> {
     let root = OutputFolder::new(&args.out, [])?;
-    if root.is_occupied()? {
-        if !args.force {
-            return Err(request::occupied(&root));
-        }
-        root.clear()?;
-    }
-    let images = args.out.join("sign-digits");
+    let images = args.out.join(IMAGES);
+    let out = |name: &str| OutputFolder::new(&args.out.join(name), [images.as_path()]);
+    let (compressed, comparison) = (out("compressed")?, out("comparison")?);
+    let quiet = console.without_result();
+    let opened = run::open(args.device, args.precision, &quiet)?;
+    let run = serde_json::json!({
+        "options": {
+            "command": "demo",
+            "version": env!("CARGO_PKG_VERSION"),
+            "repeats": args.repeats,
+            "precision": args.precision,
+            "seed": args.seed,
+        },
+    });
+    root.claim()?;
+    let holding = holding(&root, &compressed, &comparison)?;
+    let packed = PHOTOGRAPHS.len() as u64;
+    begin_run(&root, &holding, &run, args.force, (packed, 4 * packed), console)?;
     console.say(format_args!("unpacking 2,062 photographs of ten hand signs into {}", images.display()));
     unpack(&images).map_err(Failure::run)?;
     let options = ReadOptions { on_error: OnError::Fail, ..ReadOptions::new(&images) };
-    let out = |name: &str| OutputFolder::new(&args.out.join(name), [images.as_path()]);
-    let (compressed, comparison) = (out("compressed")?, out("comparison")?);
 
     let request = demo_request(args, &options);
-    let quiet = console.without_result();
     let listing = fs::list(&options, args.seed, &quiet)?;
-    let opened = run::open(args.device, args.precision, &quiet)?;
     let reading = request::reading(&request.common.settings);
     let data = fs::load(listing, options.on_error, reading, &quiet)?;
     let made = compress(&request, &data, (&compressed, false), Some(&opened), &quiet)?;
@@ -76,6 +89,28 @@ pub(in crate::cli) fn run(args: &DemoArgs, console: &Console) -> Result<()> {
     console.say(format_args!("\n{explained}"));
     console.say(format_args!("the compressed dataset: {}", compressed.shown("data")));
     Ok(())
+}
+
+/// The files of a demo's folder: those of its two results, the photographs, and others.
+fn holding(root: &OutputFolder, compressed: &OutputFolder, comparison: &OutputFolder) -> Result<Holding> {
+    let parts = [("compressed", Holding::of(compressed)?), ("comparison", Holding::of(comparison)?)];
+    let of_parts =
+        parts.iter().flat_map(|(folder, part)| part.ours.iter().map(move |name| format!("{folder}/{name}")));
+    let mut own: BTreeSet<String> = of_parts.collect();
+    own.extend(photographs().map_err(Failure::run)?);
+    // Earlier versions marked the results only.
+    Ok(Holding::with(root, parts[0].1.marked, &|name| own.contains(name))?)
+}
+
+/// The names that the photographs have when they are unpacked.
+fn photographs() -> anyhow::Result<Vec<String>> {
+    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(PHOTOGRAPHS));
+    let mut names = Vec::new();
+    for entry in archive.entries()? {
+        let name = entry?.path()?.to_string_lossy().into_owned();
+        names.push(format!("{IMAGES}/{}", name.trim_start_matches("./")));
+    }
+    Ok(names)
 }
 
 /// The demo's set: its own sizes and rates, and the defaults of all others.
@@ -105,6 +140,7 @@ fn demo_request(args: &DemoArgs, options: &ReadOptions) -> CompressRequest {
             pruning: Pruning { fill: Fill::Error, dedup: false },
             style: Style { fit: Fit::Squash, format: Format::Png },
             views: ViewRequest { crop: None, min_scale, flip, cutout: None, mix: None },
+            save_every: SAVE_EVERY,
         },
         rule: Rule::Easy,
         students: None,

@@ -83,7 +83,7 @@ pub(in crate::cli) fn run(args: &DoctorArgs, console: &Console) -> Result<()> {
             let _ = writeln!(text, "         {units}");
         }
     }
-    console.result(&serde_json::to_value(&findings)?, text.trim_end());
+    console.result(&serde_json::to_value(&findings)?, text.trim_end())?;
     let wrong = findings.iter().any(|finding| finding.check.as_ref().is_some_and(|check| !check.ok));
     match refused {
         // A device that was asked for must be there; in the full list some never are.

@@ -4,14 +4,17 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::{MANIFEST, read_manifest};
 use crate::cli::args::EvaluateCommand;
 use crate::cli::console::Console;
 use crate::cli::exit::{Failure, Result};
 use crate::cli::{report, request};
-use crate::combine::{DATA, METADATA, Manifest, read_metadata};
+use crate::combine::{DATA, METADATA, Manifest, ensure_records_fit, read_metadata, source_set_hash};
 use crate::data::{ContentHash, Folder, Grid, Look, Preparation, Sample, look_alikes};
 use crate::fs::{self, LoadOptions, Loaded, OutputFolder, name_of};
 use crate::pipeline::Dataset;
+use crate::pipeline::begin::{begin_run, ensure_usable};
+use crate::pipeline::claim::Holding;
 use crate::pipeline::evaluate::{TrainingSet, evaluate};
 use crate::report::words::counted;
 use crate::run::{self, Observer as _, Storage as _};
@@ -27,15 +30,19 @@ struct StoredSet {
 pub(in crate::cli) fn run(args: &EvaluateCommand, console: &Console) -> Result<()> {
     let mut settings = request::settings(&args.model, Some(&args.student), None);
     let (folder, manifest) = locate(&args.set)?;
+    if let Some(manifest) = &manifest {
+        super::ensure_whole(&folder, manifest)?;
+    }
     if let (Some(manifest), None) = (&manifest, args.model.image_size) {
         settings = settings.with_image_size(manifest.spec.side);
     }
     let out = OutputFolder::new(&args.out.out, [args.set.as_path(), args.data.data.as_path()])?;
-    request::ensure_free(&out, args.out.force)?;
+    ensure_usable(&out, args.out.force)?;
     // The images that were held out when the set was made, not those of another seed.
     let split_seed = manifest.as_ref().filter(|manifest| is_compress(manifest));
     let split_seed = split_seed.map_or(args.model.seed, |manifest| manifest.spec.seed);
-    let data = super::load(&args.data, &settings, split_seed, console)?;
+    let data = super::load(&args.data, &settings, split_seed, &args.out.out, console)?;
+    data.ensure_measurable().map_err(|error| data.explain(error, &out))?;
     let grid = args.grid.or(manifest.as_ref().map(|manifest| manifest.spec.grid)).unwrap_or(Grid::WHOLE);
     // A set of ours is called by its own folder, also where its `data` was named.
     let parent = folder.join("..");
@@ -43,12 +50,27 @@ pub(in crate::cli) fn run(args: &EvaluateCommand, console: &Console) -> Result<(
     let set = read(&folder, &data, (settings.image_size as u32, grid, name), args, console)?;
     let seen = ensure_unseen(&folder, &set, &data, manifest.as_ref())?;
     seen.iter().for_each(|text| console.warn(text));
-    let opened = run::open(args.model.device, args.model.precision, console)?;
     let request = request::evaluate(args, settings);
-    let mut evaluated = evaluate(&request, &data, &set.training, &opened, console)?;
-    out.clear()?;
-    evaluated.report.warnings = data.write_lists(&out, console)?;
-    evaluated.report.warnings.extend(seen);
+    let augmentation = request.views.augmentation(request.views.crop(grid))?;
+    let opened = run::open(args.model.device, args.model.precision, console)?;
+    let run = serde_json::json!({
+        "options": {
+            "command": "evaluate",
+            "settings": settings,
+            "grid": grid,
+            "augmentation": augmentation,
+            "seed": request.seed,
+            "students": request.students,
+            "save_student": request.keep_student,
+        },
+        "set": source_set_hash(&set.samples),
+        "val_set": source_set_hash(&data.val.samples),
+    });
+    out.claim()?;
+    begin_run(&out, &Holding::of(&out)?, &run, args.out.force, (0, 0), console)?;
+    let mut evaluated = evaluate(&request, &data, &set.training, Some(&out), &opened, console)?;
+    let lists = data.write_lists(&out, console)?;
+    evaluated.report.warnings.extend(lists.into_iter().chain(seen));
     if let Some(student) = &evaluated.student {
         out.write("student.safetensors", student)?;
     }
@@ -70,12 +92,15 @@ fn ensure_unseen(
 ) -> Result<Option<String>> {
     let records = match manifest {
         None => Vec::new(),
-        Some(_) => {
+        Some(manifest) => {
             let path = folder.join(METADATA);
-            let file = std::fs::File::open(&path)
-                .map_err(|why| Failure::input(format!("{} cannot be read: {why}", path.display())))?;
-            read_metadata(std::io::BufReader::new(file))
-                .map_err(|why| Failure::input(format!("{} cannot be read: {why}", path.display())))?
+            let shown = path.display();
+            let file = fs::open_regular(&path)
+                .map_err(|why| Failure::input(format!("{shown} cannot be read: {why}")))?;
+            let records = read_metadata(std::io::BufReader::new(file))
+                .map_err(|why| Failure::from(why).context(shown.to_string()))?;
+            ensure_records_fit(&records, &manifest.spec)?;
+            records
         }
     };
     let sources = || records.iter().flat_map(|record| &record.tiles);
@@ -125,20 +150,15 @@ fn ensure_unseen(
 
 /// The folder of class folders of a set, and its manifest when we wrote it.
 fn locate(set: &Path) -> Result<(PathBuf, Option<Manifest>)> {
-    let file = set.join("manifest.json");
-    if !file.is_file() {
+    let file = set.join(MANIFEST);
+    if file.symlink_metadata().is_err() {
         // The `data` folder of one of ours, or anybody's.
-        let above = set.join("..").join("manifest.json");
-        let manifest = if set.file_name().is_some_and(|name| name == DATA) {
-            std::fs::File::open(above).ok().and_then(|file| Manifest::read(file).ok())
-        } else {
-            None
-        };
+        let above = set.join("..").join(MANIFEST);
+        let manifest =
+            if set.file_name().is_some_and(|name| name == DATA) { read_manifest(&above).ok() } else { None };
         return Ok((set.to_path_buf(), manifest));
     }
-    let manifest = Manifest::read(std::fs::File::open(&file)?)
-        .map_err(|why| Failure::input(format!("{} cannot be read: {why}", file.display())))?;
-    Ok((set.join(DATA), Some(manifest)))
+    Ok((set.join(DATA), Some(read_manifest(&file)?)))
 }
 
 fn read(
@@ -148,7 +168,10 @@ fn read(
     args: &EvaluateCommand,
     console: &Console,
 ) -> Result<StoredSet> {
-    let listing = Folder::from_paths(fs::scan(folder)?.paths)?;
+    // Classes of ours may have any name.
+    let of_ours = folder.join(METADATA).is_file();
+    let paths = fs::scan(folder)?.paths;
+    let listing = if of_ours { Folder::of_classes(paths)? } else { Folder::from_paths(paths)? };
     // A class mix-up here would make every number meaningless.
     data.classes.ensure_same(&listing.classes)?;
     let stage = console.stage("read", "images", listing.train.len());

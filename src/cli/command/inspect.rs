@@ -3,14 +3,19 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use super::{MANIFEST, read_manifest};
 use crate::cli::args::InspectArgs;
 use crate::cli::console::Console;
 use crate::cli::exit::{Failure, Result};
-use crate::combine::{CompositeRecord, DATA, Format, METADATA, encode, read_metadata};
+use crate::combine::{
+    CompositeRecord, DATA, Format, METADATA, Manifest, encode, ensure_records_fit, read_metadata,
+};
 use crate::data::{Entry, Filter, Fit, Folder, Image, Resizer};
 use crate::fs::{self, SourceFolder};
 use crate::pipeline::Originals as _;
+use crate::pipeline::claim::MANIFEST;
 use crate::report::words::counted;
+use crate::words::visible;
 
 /// Images of a class on a contact sheet, classes on it, and the side of each in pixels.
 const COLUMNS: usize = 12;
@@ -22,18 +27,35 @@ pub(in crate::cli) fn run(args: &InspectArgs, console: &Console) -> Result<()> {
     // A folder that compress wrote holds its images in `data`.
     let inner = args.folder.join(DATA);
     let root = if inner.join(METADATA).is_file() { inner } else { args.folder.clone() };
+    let manifest = root.join("..").join(MANIFEST);
+    if let Some(manifest) = std::fs::File::open(manifest).ok().and_then(|file| Manifest::read(file).ok())
+        && root.join(METADATA).is_file()
+    {
+        super::ensure_whole(&root, &manifest)?;
+    }
     let records = records(&root)?;
+    let manifest = args.folder.join(MANIFEST);
+    if let Some(records) = records.as_deref().filter(|_| root != args.folder && manifest.exists()) {
+        ensure_records_fit(records, &read_manifest(&manifest)?.spec)?;
+    }
     if let Some(file) = &args.tile {
         return tiles(file, records.as_deref(), &root, console);
     }
-    let tree = Folder::from_paths(fs::scan(&root)?.paths)?;
+    let found = fs::scan(&root)?;
+    // Classes of ours may have any name.
+    let tree = match &records {
+        Some(_) => Folder::of_classes(found.paths)?,
+        None => Folder::from_tree(found.paths, found.empty)?,
+    };
+    tree.notes.iter().for_each(|note| console.say(note));
+    tree.warnings.iter().for_each(|warning| console.warn(warning));
     let count = |entries: &[Entry], class: u32| entries.iter().filter(|e| e.class == class).count();
     let mut text = String::new();
     let mut classes = Vec::new();
     let _ = writeln!(
         text,
         "{}: {} classes, {}{}",
-        root.display(),
+        visible(&root.display().to_string()),
         tree.classes.len(),
         counted(tree.train.len() as u64, "image", "images"),
         tree.val.as_ref().map_or_else(String::new, |val| format!(", {} in val", val.len()))
@@ -43,7 +65,8 @@ pub(in crate::cli) fn run(args: &InspectArgs, console: &Console) -> Result<()> {
         let val = tree.val.as_ref().map(|val| count(val, class));
         let _ = writeln!(
             text,
-            "  {class:>4} {name}: {train}{}",
+            "  {class:>4} {}: {train}{}",
+            visible(name),
             val.map_or_else(String::new, |val| format!(" + {val}"))
         );
         classes.push(serde_json::json!({ "class": name, "images": train, "val": val }));
@@ -60,31 +83,29 @@ pub(in crate::cli) fn run(args: &InspectArgs, console: &Console) -> Result<()> {
         let _ = writeln!(text, "{others} of a class");
     }
     if let Some(path) = &args.sheet {
-        if path.exists() {
+        if path.symlink_metadata().is_ok() {
             let shown = path.display();
             return Err(Failure::input(format!("--sheet {shown} exists; name another file")));
         }
         fs::write_atomic(path, &sheet(&root, &tree)?)?;
-        let _ = writeln!(text, "contact sheet: {}", path.display());
+        let _ = writeln!(text, "contact sheet: {}", visible(&path.display().to_string()));
     }
     let json = serde_json::json!({
         "folder": root, "classes": classes,
-        "composites": records.as_ref().map(Vec::len), "ignored": tree.ignored,
+        "composites": records.as_ref().map(Vec::len), "ignored": tree.ignored, "layout": tree.layout,
     });
-    console.result(&json, text.trim_end());
-    Ok(())
+    console.result(&json, text.trim_end())
 }
 
 fn records(root: &Path) -> Result<Option<Vec<CompositeRecord>>> {
     let path = root.join(METADATA);
-    match std::fs::File::open(&path) {
+    match fs::open_regular(&path) {
         Ok(file) => {
             let records = read_metadata(std::io::BufReader::new(file));
-            let records =
-                records.map_err(|why| Failure::input(format!("{} cannot be read: {why}", path.display())))?;
-            Ok(Some(records))
+            Ok(Some(records.map_err(|why| Failure::from(why).context(path.display().to_string()))?))
         }
-        Err(_) => Ok(None),
+        Err(why) if why.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(why) => Err(Failure::input(format!("{} cannot be read: {why}", path.display()))),
     }
 }
 
@@ -100,14 +121,14 @@ fn tiles(file: &str, records: Option<&[CompositeRecord]>, root: &Path, console: 
         let example = records.first().map_or("", |record| record.file_name.as_str());
         Failure::usage(format!("--tile {file} is not in metadata.jsonl; give a file_name such as {example}"))
     })?;
-    let mut text = format!("{file}: class {}\n", record.class);
+    let mut text = format!("{}: class {}\n", visible(file), visible(&record.class));
     for tile in &record.tiles {
         let [x, y, width, height] = tile.area;
         let score = tile.score.map_or_else(String::new, |score| format!(", EL2N {score:.3}"));
-        let _ = writeln!(text, "  {x},{y} {width}x{height}: {} (rank {}{score})", tile.source, tile.rank);
+        let source = visible(&tile.source);
+        let _ = writeln!(text, "  {x},{y} {width}x{height}: {source} (rank {}{score})", tile.rank);
     }
-    console.result(&serde_json::to_value(record)?, text.trim_end());
-    Ok(())
+    console.result(&serde_json::to_value(record)?, text.trim_end())
 }
 
 /// Some images of every class, a row each.

@@ -4,26 +4,52 @@ use crate::cli::args::ScoreCommand;
 use crate::cli::console::Console;
 use crate::cli::exit::Result;
 use crate::cli::request;
+use crate::combine::source_set_hash;
+use crate::data::ContentHash;
+use crate::pipeline::begin::{begin_run, ensure_usable};
+use crate::pipeline::claim::Holding;
 use crate::pipeline::score;
-use crate::run::{self, Storage as _};
+use crate::run::{self, Keep, Kept, Storage as _};
 
 /// Trains proxies and writes `scores.csv`.
 pub(in crate::cli) fn run(args: &ScoreCommand, console: &Console) -> Result<()> {
     let settings = request::settings(&args.model, None, Some(&args.proxy));
     let seed = args.model.seed;
-    let data = super::load(&args.data, &settings, seed, console)?;
+    let data = super::load(&args.data, &settings, seed, &args.out.out, console)?;
     let out = request::output(&args.out, &args.data)?;
-    request::ensure_free(&out, args.out.force)?;
+    ensure_usable(&out, args.out.force)?;
+    let proxy = request::proxy(&args.proxy);
+    score::ensure_window(&settings, &proxy, &data)?;
     let opened = run::open(args.model.device, args.model.precision, console)?;
-    let scored = score::score(&data, &settings, &request::proxy(&args.proxy), seed, &opened, console)?;
+    let run = serde_json::json!({
+        "options": {
+            "command": "score",
+            "model": [settings.architecture.to_string(), settings.width.to_string(), settings.stem.to_string()],
+            "image_size": settings.image_size,
+            "precision": settings.precision,
+            "proxy": settings.proxy,
+            "min_scale": settings.proxy_min_scale,
+            "runs": proxy.runs,
+            "window": proxy.window,
+            "when": proxy.pass,
+            "seed": seed,
+        },
+        "source_set": source_set_hash(&data.train.samples),
+    });
+    // A row of the table for each image, with a number for each epoch.
+    let rows = 8 * data.train.samples.len() as u64;
+    out.claim()?;
+    begin_run(&out, &Holding::of(&out)?, &run, args.out.force, (rows, 20 * rows), console)?;
+    // The logs stay, so that an equal command scores nothing again.
+    let files = Kept::new(&out, score::LOGS, ContentHash::of(run.to_string().as_bytes()));
+    let keep = Keep { files, every: request::save_every(&args.model) };
+    let scored = score::score(&data, &settings, &proxy, seed, Some(keep), &opened, console)?;
     score::warn(&scored.report, &data, console);
-    out.clear()?;
     data.write_lists(&out, console)?;
     let mut table = Vec::new();
     scored.table.write_csv(&mut table)?;
     out.write("scores.csv", &table)?;
     let path = out.shown("scores.csv");
     let report = serde_json::json!({ "scores": path, "scoring": scored.report });
-    console.result(&report, format_args!("scores: {path}"));
-    Ok(())
+    console.result(&report, format_args!("scores: {path}"))
 }

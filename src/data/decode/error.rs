@@ -13,11 +13,13 @@ pub enum DecodeError {
     /// The content begins like no image format.
     #[error("this is not an image; JPEG, PNG, WebP, BMP and GIF are read")]
     UnknownFormat,
-    /// An image format that is not read.
-    #[error("{format} images are not read; convert it to JPEG or PNG")]
+    /// A format that is not read, or a kind of a format.
+    #[error("{reason}")]
     Unsupported {
         /// Name of the format.
         format: String,
+        /// What is not read, and what to do.
+        reason: String,
     },
     /// More pixels than the limits allow.
     #[error("{width}x{height} pixels ({bytes} bytes) exceed the limit of {}x{} pixels and {} bytes",

@@ -6,15 +6,25 @@ use image::{ImageDecoder, ImageError, ImageFormat, ImageReader};
 
 use super::error::DecodeError;
 use super::limits::Limits;
+use super::unread::unread;
 
 pub(super) fn format_of(bytes: &[u8]) -> Result<ImageFormat, DecodeError> {
     if bytes.is_empty() {
         return Err(DecodeError::Empty);
     }
-    image::guess_format(bytes).map_err(|_| DecodeError::UnknownFormat)
+    match image::guess_format(bytes) {
+        Ok(
+            format @ (ImageFormat::Jpeg
+            | ImageFormat::Png
+            | ImageFormat::WebP
+            | ImageFormat::Bmp
+            | ImageFormat::Gif),
+        ) => Ok(format),
+        _ => Err(unread(bytes).unwrap_or(DecodeError::UnknownFormat)),
+    }
 }
 
-/// A decoder that has read the header.
+/// A decoder that has read the header; JPEG has a way of its own.
 pub(super) fn decoder<'a>(
     bytes: &'a [u8],
     format: ImageFormat,
@@ -38,7 +48,10 @@ pub(super) fn name(format: ImageFormat) -> String {
 pub(super) fn explain(format: ImageFormat, error: ImageError) -> DecodeError {
     let format = name(format);
     match error {
-        ImageError::Unsupported(_) => DecodeError::Unsupported { format },
+        ImageError::Unsupported(error) => {
+            let reason = format!("this kind of {format} is not read ({error}); convert it to JPEG or PNG");
+            DecodeError::Unsupported { format, reason }
+        }
         ImageError::IoError(io) if io.kind() == std::io::ErrorKind::UnexpectedEof => {
             DecodeError::Truncated { format }
         }

@@ -4,6 +4,7 @@ use image::{ImageDecoder, ImageFormat};
 
 use super::error::DecodeError;
 use super::format::{decoder, format_of, name};
+use super::jpeg::{Frame, Jpeg};
 use super::limits::Limits;
 
 /// Header of an image file: the format and size it announces.
@@ -25,6 +26,9 @@ pub struct Header {
 /// A file that is no image, or whose header is damaged. Exceeding the limits is none: see [`within`].
 pub fn probe(bytes: &[u8]) -> Result<Header, DecodeError> {
     let format = format_of(bytes)?;
+    if format == ImageFormat::Jpeg {
+        return Ok(jpeg_header(&Jpeg::head(bytes)?.frame));
+    }
     if let Some(header) = png_header(bytes, format)
         && within(&header, &Limits::default()).is_err()
     {
@@ -62,6 +66,13 @@ pub(super) fn png_header(bytes: &[u8], format: ImageFormat) -> Option<Header> {
     let pixels = u64::from(width).saturating_mul(u64::from(height));
     let bytes = pixels.saturating_mul(channels * u64::from(depth).div_ceil(8).max(1));
     Some(Header { format: name(format), width, height, bytes })
+}
+
+pub(super) fn jpeg_header(frame: &Frame) -> Header {
+    let (width, height) = (u32::from(frame.width), u32::from(frame.height));
+    // Channels are 8 bits deep, and of four inks three colours are left.
+    let bytes = u64::from(width) * u64::from(height) * 3;
+    Header { format: name(ImageFormat::Jpeg), width, height, bytes }
 }
 
 pub(super) fn announced(decoder: &mut impl ImageDecoder, format: ImageFormat) -> Header {

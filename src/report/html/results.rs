@@ -239,7 +239,13 @@ pub(super) fn classes(report: &Report) -> Option<Markup> {
                         tr {
                             th scope="row" { (class.class) }
                             @for (result, _) in &measured {
-                                td { @if let Some(class) = result.per_class.get(i) { (format!("{:.1}", class.top1)) } }
+                                td {
+                                    @match result.per_class.get(i).map(|class| class.top1) {
+                                        Some(Some(top1)) => (format!("{top1:.1}")),
+                                        Some(None) => "not measured",
+                                        None => {}
+                                    }
+                                }
                             }
                         }
                     }

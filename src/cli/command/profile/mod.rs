@@ -14,9 +14,9 @@ use crate::device::read;
 use crate::kernel::dynamics::dynamics;
 use crate::kernel::probe;
 use crate::model::{Choices, ModelConfig};
-use crate::run::{self, lanes};
+use crate::run::{self, Training, lanes};
 use crate::train::dynamics::from_rows;
-use crate::train::{Cohort, READ_EVERY, Student, TrainError, synthetic_student};
+use crate::train::{Cohort, Preset, READ_EVERY, Student, TrainConfig, TrainError, synthetic_student};
 
 /// Steps that are not measured: the first ones allocate.
 const WARM_UP: usize = 3;
@@ -43,6 +43,11 @@ pub(in crate::cli) fn run(args: &ProfileArgs, console: &Console) -> Result<()> {
         precision: args.precision,
     };
     let (batch, steps, count) = (args.batch.get(), args.steps.get(), args.students.get());
+    let config = TrainConfig { batch, ..Preset::Small.settings().student };
+    // Students come with four batches of pixels each.
+    let training =
+        Training { model: &model, config: &config, images: 4 * batch, networks: count, logged: false };
+    training.ensure_fits(opened.is_cpu, console)?;
     let make = |seed| synthetic_student(&model, batch, seed, &opened.device);
     let mut students = (0..count as u64).map(make).collect::<std::result::Result<Vec<_>, _>>()?;
     let scores = args.proxy;
@@ -76,8 +81,7 @@ pub(in crate::cli) fn run(args: &ProfileArgs, console: &Console) -> Result<()> {
         ceilings,
         operators,
     };
-    console.result(&serde_json::to_value(&profile)?, text(&profile).trim_end());
-    Ok(())
+    console.result(&serde_json::to_value(&profile)?, text(&profile).trim_end())
 }
 
 /// Makes steps, each to its end: the loss is read after every one, and EL2N if the step `scores`.

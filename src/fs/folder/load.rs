@@ -1,138 +1,16 @@
-//! Labelled folders on disk: listing their files, and reading them into memory.
+//! Reads images of a folder into memory.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::{fs, io};
 
 use rayon::prelude::*;
-use walkdir::WalkDir;
 
+use super::super::regular::read_at_most;
+use super::FolderError;
 use crate::data::{
     DataError, Entry, ImageSet, Look, OnError, Preparation, Prepared, Problem, Resizer, Sample, prepare,
 };
-use crate::fault::{Fault, Faulty};
-
-/// A folder that could not be listed, or images that could not be read.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum FolderError {
-    /// The folder cannot be opened.
-    #[error("cannot read the folder '{}': {why}", path.display())]
-    Unreadable {
-        /// The folder.
-        path: PathBuf,
-        /// The file system's reason.
-        why: std::io::Error,
-    },
-    /// A file where a folder should be.
-    #[error("'{}' is a file; give the folder that holds the class folders", path.display())]
-    NotAFolder {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A share to hold out, where there are validation images.
-    #[error(
-        "`val-fraction` has no effect: {} has a val/ folder to measure on; leave the option out, or move the folder \
-         away to have images held out",
-        folder.display()
-    )]
-    ValIsThere {
-        /// The folder.
-        folder: PathBuf,
-    },
-    /// A class none of whose training images can be read.
-    #[error("class '{class}' has no training image that can be read; remove its folder or repair its files")]
-    EmptyClass {
-        /// Name of the class.
-        class: String,
-    },
-    /// More pixels than the machine can address.
-    #[error("{images} images of {side}x{side} pixels do not fit in memory; lower `image-size`")]
-    Memory {
-        /// Number of images.
-        images: usize,
-        /// Width and height of each in pixels.
-        side: u32,
-    },
-    /// The files are not images of classes, or one of them cannot be used.
-    #[error(transparent)]
-    Data(#[from] DataError),
-    /// The caller asked to stop.
-    #[error("reading was stopped before all images were read")]
-    Stopped,
-}
-
-impl Faulty for FolderError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::ValIsThere { .. } => Fault::Usage,
-            Self::Unreadable { .. } | Self::NotAFolder { .. } | Self::EmptyClass { .. } => Fault::Data,
-            Self::Memory { .. } => Fault::Run,
-            Self::Data(error) => error.fault(),
-            Self::Stopped => Fault::Stopped,
-        }
-    }
-}
-
-/// The files of a folder.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Scan {
-    /// Paths relative to the folder, with `/` between their parts, in byte order.
-    pub paths: Vec<String>,
-    /// Entries that could not be listed: loops of links, broken links, unreadable folders, names that are not
-    /// UTF-8. In byte order of the paths.
-    pub problems: Vec<Problem>,
-}
-
-/// Lists the files of a folder and the folders within it. Symbolic links are followed; one that leads
-/// back to a folder it lies in is reported and not entered.
-///
-/// # Errors
-/// When `root` is not a folder that can be read.
-pub fn scan(root: &Path) -> Result<Scan, FolderError> {
-    let unreadable = |why: std::io::Error| FolderError::Unreadable { path: root.to_owned(), why };
-    let about = fs::metadata(root).map_err(unreadable)?;
-    if !about.is_dir() {
-        return Err(FolderError::NotAFolder { path: root.to_owned() });
-    }
-    fs::read_dir(root).map_err(unreadable)?;
-
-    let mut found = Scan::default();
-    for entry in WalkDir::new(root).follow_links(true).min_depth(1) {
-        match entry {
-            Ok(entry) if entry.file_type().is_dir() => {}
-            Ok(entry) => match relative(root, entry.path()) {
-                Ok(path) if entry.file_type().is_file() => found.paths.push(path),
-                Ok(path) => found.problems.push(Problem { path, reason: "not a regular file".to_owned() }),
-                Err(path) => {
-                    let reason = "the name is not UTF-8; rename the file".to_owned();
-                    found.problems.push(Problem { path, reason });
-                }
-            },
-            Err(error) => {
-                let path = error
-                    .path()
-                    .map_or_else(String::new, |path| relative(root, path).unwrap_or_else(|lossy| lossy));
-                let reason = match (error.loop_ancestor(), error.io_error()) {
-                    (Some(_), _) => "a link to a folder it lies in; not followed".to_owned(),
-                    (None, Some(io)) => io.to_string(),
-                    (None, None) => error.to_string(),
-                };
-                found.problems.push(Problem { path, reason });
-            }
-        }
-    }
-    found.paths.sort_unstable();
-    found.problems.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-    Ok(found)
-}
-
-/// A path as [`Sample`] writes it; as `Err`, with replacement characters, where it is not UTF-8.
-fn relative(root: &Path, path: &Path) -> Result<String, String> {
-    let path = path.strip_prefix(root).unwrap_or(path);
-    let parts: Option<Vec<&str>> = path.components().map(|part| part.as_os_str().to_str()).collect();
-    parts.map(|parts| parts.join("/")).ok_or_else(|| path.to_string_lossy().into_owned())
-}
 
 /// Options for loading images into memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,6 +34,8 @@ pub struct Loaded {
     pub sizes: Vec<u64>,
     /// Files that were left out.
     pub problems: Vec<Problem>,
+    /// The class of each of them.
+    pub skipped: Vec<u32>,
 }
 
 impl Loaded {
@@ -202,6 +82,7 @@ impl Loaded {
             looks: other_looks,
             sizes: other_sizes,
             problems: Vec::new(),
+            skipped: Vec::new(),
         })
     }
 }
@@ -236,13 +117,17 @@ pub fn load(
 ) -> Result<Loaded, FolderError> {
     let side = options.how.side;
     let image_bytes = side as usize * side as usize * 3;
-    let too_many = FolderError::Memory { images: entries.len(), side };
-    let block = entries.len().checked_mul(image_bytes).ok_or(too_many)?;
+    let free = free_memory();
+    let too_many = || FolderError::Memory { images: entries.len(), side, free };
+    let block = entries.len().checked_mul(image_bytes).ok_or_else(too_many)?;
+    if free.is_some_and(|free| block as u64 > free) {
+        return Err(too_many());
+    }
     let mut pixels = vec![0u8; block];
     // Place of the first file that failed: the files after it need not be read to report it.
     let failed = AtomicUsize::new(usize::MAX);
     let stopped = AtomicBool::new(false);
-    let files: Vec<Option<Result<File, String>>> = pixels
+    let files: Vec<Option<Result<File, NotRead>>> = pixels
         .par_chunks_exact_mut(image_bytes)
         .zip(entries)
         .enumerate()
@@ -251,7 +136,8 @@ pub fn load(
                 return None;
             }
             let file = load_one(&root.join(&entry.path), options, resizer, out);
-            if file.is_err() && options.on_error == OnError::Fail {
+            let ends = |why: &NotRead| matches!(why, NotRead::Failed(_)) || options.on_error == OnError::Fail;
+            if file.as_ref().is_err_and(ends) {
                 failed.fetch_min(place, Ordering::Relaxed);
             }
             if !progress() {
@@ -268,7 +154,7 @@ pub fn load(
     let mut labels = Vec::with_capacity(entries.len());
     let mut looks = Vec::with_capacity(entries.len());
     let mut sizes = Vec::with_capacity(entries.len());
-    let mut problems = Vec::new();
+    let (mut problems, mut skipped) = (Vec::new(), Vec::new());
     for (place, (entry, file)) in entries.iter().zip(files).enumerate() {
         match file {
             Some(Ok(file)) => {
@@ -284,10 +170,16 @@ pub fn load(
                 looks.push(file.about.look);
                 sizes.push(file.bytes);
             }
-            Some(Err(reason)) if options.on_error == OnError::Fail => {
+            Some(Err(NotRead::Failed(why))) => {
+                return Err(FolderError::ReadFailed { path: root.join(&entry.path), why });
+            }
+            Some(Err(NotRead::Unusable(reason))) if options.on_error == OnError::Fail => {
                 return Err(DataError::File { path: entry.path.clone(), reason }.into());
             }
-            Some(Err(reason)) => problems.push(Problem { path: entry.path.clone(), reason }),
+            Some(Err(NotRead::Unusable(reason))) => {
+                problems.push(Problem { path: entry.path.clone(), reason });
+                skipped.push(entry.class);
+            }
             None => {}
         }
     }
@@ -296,7 +188,7 @@ pub fn load(
         pixels.shrink_to_fit();
     }
     let images = ImageSet::from_parts(options.how.side, pixels, labels)?;
-    Ok(Loaded { images, samples, looks, sizes, problems })
+    Ok(Loaded { images, samples, looks, sizes, problems, skipped })
 }
 
 /// Facts of a file that are kept besides its pixels.
@@ -305,19 +197,29 @@ struct File {
     bytes: u64,
 }
 
+/// Why a file gave no image.
+enum NotRead {
+    /// It was read, and is no image that can be used.
+    Unusable(String),
+    /// It could not be read.
+    Failed(io::Error),
+}
+
 fn load_one(
     path: &Path,
     options: &LoadOptions,
     resizer: &mut Resizer,
     out: &mut [u8],
-) -> Result<File, String> {
-    let limits = options.how.limits;
-    let size = fs::metadata(path).map_err(|error| error.to_string())?.len();
-    if size > limits.max_bytes {
-        return Err(format!("a file of {size} bytes exceeds the limit of {}", limits.max_bytes));
-    }
-    let bytes = fs::read(path).map_err(|error| error.to_string())?;
-    let about = prepare(&bytes, &options.how, resizer, out).map_err(|error| error.to_string())?;
+) -> Result<File, NotRead> {
+    let bytes = match read_at_most(path, options.how.limits.max_bytes) {
+        Ok(bytes) => bytes,
+        Err(why) if why.kind() == io::ErrorKind::FileTooLarge => {
+            return Err(NotRead::Unusable(why.to_string()));
+        }
+        Err(why) => return Err(NotRead::Failed(why)),
+    };
+    let about =
+        prepare(&bytes, &options.how, resizer, out).map_err(|error| NotRead::Unusable(error.to_string()))?;
     Ok(File { about, bytes: bytes.len() as u64 })
 }
 
@@ -325,11 +227,12 @@ fn load_one(
 mod tests {
     use std::sync::Mutex;
 
+    use super::super::scan;
+    use super::super::testing::{JPEG, PNG, tree};
     use super::*;
     use crate::data::{self, ContentHash, Filter, Fit, Folder, Limits};
+    use crate::fault::{Fault, Faulty as _};
 
-    const JPEG: &[u8] = include_bytes!("../../tests/data/decode/baseline.jpg");
-    const PNG: &[u8] = include_bytes!("../../tests/data/decode/rgba.png");
     const OPTIONS: LoadOptions = LoadOptions {
         how: Preparation {
             side: 8,
@@ -341,65 +244,8 @@ mod tests {
         on_error: OnError::Skip,
     };
 
-    fn tree(files: &[(&str, &[u8])]) -> tempfile::TempDir {
-        let root = tempfile::tempdir().unwrap();
-        for (path, bytes) in files {
-            let path = root.path().join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, bytes).unwrap();
-        }
-        root
-    }
-
     fn entries(root: &Path) -> Vec<Entry> {
         Folder::from_paths(scan(root).unwrap().paths).unwrap().train
-    }
-
-    #[test]
-    fn a_folder_is_listed_in_byte_order() {
-        let root = tree(&[("b/2.jpg", b""), ("b/10.jpg", b""), ("a/x/y.png", b""), ("B.txt", b"")]);
-        let found = scan(root.path()).unwrap();
-        assert_eq!(found.paths, ["B.txt", "a/x/y.png", "b/10.jpg", "b/2.jpg"]);
-        assert_eq!(found.problems, []);
-    }
-
-    #[test]
-    fn what_is_no_folder_is_named() {
-        let root = tree(&[("a.txt", b"")]);
-        let error = scan(&root.path().join("a.txt")).unwrap_err().to_string();
-        assert!(error.contains("a.txt' is a file; give the folder"), "{error}");
-        let error = scan(&root.path().join("missing")).unwrap_err().to_string();
-        assert!(error.contains("missing'"), "{error}");
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn links_are_followed_and_loops_and_broken_links_reported() {
-        use std::os::unix::fs::symlink;
-
-        let root = tree(&[("cat/1.jpg", JPEG)]);
-        let elsewhere = tree(&[("2.jpg", JPEG)]);
-        symlink(elsewhere.path(), root.path().join("dog")).unwrap();
-        symlink(root.path(), root.path().join("cat/loop")).unwrap();
-        symlink(root.path().join("nowhere"), root.path().join("cat/broken.jpg")).unwrap();
-        let found = scan(root.path()).unwrap();
-        assert_eq!(found.paths, ["cat/1.jpg", "dog/2.jpg"]);
-        let problems: Vec<_> = found.problems.iter().map(|problem| problem.path.as_str()).collect();
-        assert_eq!(problems, ["cat/broken.jpg", "cat/loop"]);
-        assert!(found.problems[1].reason.starts_with("a link to a folder it lies in"));
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn a_name_that_is_not_utf8_is_a_problem_and_not_an_error() {
-        use std::os::unix::ffi::OsStrExt as _;
-
-        let root = tree(&[("cat/1.jpg", JPEG)]);
-        fs::write(root.path().join(std::ffi::OsStr::from_bytes(b"cat/\xff.jpg")), JPEG).unwrap();
-        let found = scan(root.path()).unwrap();
-        assert_eq!(found.paths, ["cat/1.jpg"]);
-        assert_eq!(found.problems[0].path, "cat/\u{fffd}.jpg");
-        assert!(found.problems[0].reason.contains("not UTF-8"));
     }
 
     #[test]
@@ -516,5 +362,28 @@ mod tests {
         let error = pool.install(|| load(root.path(), &entries, &OPTIONS, &stop)).unwrap_err();
         assert!(matches!(error, FolderError::Stopped));
         assert_eq!(asked.into_inner(), 1);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn an_error_of_reading_is_no_bad_image_and_ends_the_run() {
+        use std::os::unix::fs::symlink;
+
+        // Reading a process's memory at 0 is an input error (EIO).
+        let root = tree(&[("a/1.jpg", JPEG), ("b/1.png", PNG)]);
+        symlink("/proc/self/mem", root.path().join("a/2.jpg")).unwrap();
+        let entries = entries(root.path());
+        for on_error in [OnError::Skip, OnError::Fail] {
+            let error =
+                load(root.path(), &entries, &LoadOptions { on_error, ..OPTIONS }, &|| true).unwrap_err();
+            assert!(
+                matches!(&error, FolderError::ReadFailed { path, .. } if path.ends_with("a/2.jpg")),
+                "{error}"
+            );
+            assert_eq!(error.fault(), Fault::Run);
+        }
+        let gone = [Entry { path: "a/3.jpg".to_owned(), class: 0 }];
+        let error = load(root.path(), &gone, &OPTIONS, &|| true).unwrap_err();
+        assert_eq!(error.fault(), Fault::Data);
     }
 }

@@ -1,0 +1,164 @@
+//! One training, from its last checkpoint to its end.
+//!
+//! A training is saved every few minutes and when the user asks to stop, so that the next process loses no more than the work
+//! since then. It ends bit for bit as if nothing had happened.
+
+use super::{Kept, Observer, RunError, Stage};
+use crate::train::{Proxy, ProxyError, READ_EVERY, Student};
+
+/// Place for the work of a run: finished parts, from which an equal run takes what it need not do again, and checkpoints of
+/// unfinished ones.
+#[derive(Clone, Copy)]
+pub struct Keep<'a> {
+    /// The kept files.
+    pub files: Kept<'a>,
+    /// Seconds between two checkpoints of a training.
+    pub every: f64,
+}
+
+impl Keep<'_> {
+    /// Saves a training.
+    ///
+    /// # Errors
+    /// [`RunError::Storage`] when it cannot be written.
+    pub(super) fn save(self, training: &str, bytes: &[u8]) -> Result<(), RunError> {
+        self.files.write(&checkpoint(training), bytes)
+    }
+
+    /// `true` where a training is to be saved that was saved, or begun, `seconds` ago.
+    pub(super) fn is_due(self, seconds: f64) -> bool {
+        seconds >= self.every
+    }
+
+    /// Removes the checkpoint of a training whose result is kept.
+    ///
+    /// # Errors
+    /// [`RunError::Storage`] when it is there and cannot be removed.
+    pub(super) fn forget(self, training: &str) -> Result<(), RunError> {
+        self.files.remove(&checkpoint(training))
+    }
+}
+
+/// Name of a training's checkpoint.
+fn checkpoint(training: &str) -> String {
+    format!("{training}.checkpoint")
+}
+
+/// A training that can be saved and continued.
+pub(super) trait Resumable {
+    /// `true` once all its work is done.
+    fn finished(&self) -> bool;
+    /// Number of steps made.
+    fn steps_made(&self) -> usize;
+    /// Works up to the next reading of the device, or until `go_on` is `false`.
+    fn advance(&mut self, go_on: &dyn Fn() -> bool) -> Result<(), RunError>;
+    /// Saves it as bytes.
+    fn save(&mut self) -> Result<Vec<u8>, RunError>;
+    /// Continues from saved bytes.
+    fn restore(&mut self, bytes: &[u8]) -> Result<(), ProxyError>;
+}
+
+/// Works on a training to its end, from its checkpoint in `keep` if there is one. The checkpoint is left for
+/// [`Keep::forget`], as the training's result must be kept first.
+///
+/// # Errors
+/// [`RunError::Stopped`] when the observer asks for it; the training is then saved. [`RunError::Checkpoint`] for a checkpoint
+/// that is not of this training, and the errors of the training and of the storage.
+pub(super) fn finish(
+    training: &mut impl Resumable,
+    name: &str,
+    keep: Option<Keep<'_>>,
+    stage: &dyn Stage,
+    observer: &dyn Observer,
+) -> Result<(), RunError> {
+    resume(training, name, keep, stage)?;
+    let mut saved = observer.seconds();
+    while !training.finished() {
+        let before = training.steps_made();
+        training.advance(&|| !observer.wants_stop())?;
+        stage.add(training.steps_made() - before);
+        let (stop, now) = (observer.wants_stop(), observer.seconds());
+        if training.finished() {
+            break;
+        }
+        if let Some(keep) = keep.filter(|keep| stop || keep.is_due(now - saved)) {
+            keep.save(name, &training.save()?)?;
+            saved = now;
+        }
+        if stop {
+            return Err(RunError::Stopped);
+        }
+    }
+    Ok(())
+}
+
+/// Lets a new training go on from its checkpoint in `keep`, if there is one.
+///
+/// # Errors
+/// [`RunError::Checkpoint`] for a checkpoint that is not of this training, and the errors of the storage.
+pub(super) fn resume(
+    training: &mut impl Resumable,
+    name: &str,
+    keep: Option<Keep<'_>>,
+    stage: &dyn Stage,
+) -> Result<(), RunError> {
+    let Some(keep) = keep else { return Ok(()) };
+    let file = checkpoint(name);
+    if let Some(bytes) = keep.files.read(&file)? {
+        let wrong = |source| RunError::Checkpoint { file: keep.files.shown(&file), source };
+        training.restore(&bytes).map_err(wrong)?;
+        stage.add(training.steps_made());
+    }
+    Ok(())
+}
+
+/// Number of steps to the next reading of the device.
+fn to_next_reading(made: usize) -> usize {
+    READ_EVERY - made % READ_EVERY
+}
+
+impl Resumable for Student {
+    fn finished(&self) -> bool {
+        crate::train::Progress::finished(self)
+    }
+
+    fn steps_made(&self) -> usize {
+        crate::train::Progress::steps_made(self)
+    }
+
+    fn advance(&mut self, go_on: &dyn Fn() -> bool) -> Result<(), RunError> {
+        let steps = to_next_reading(self.steps_made());
+        Ok(pollster::block_on(self.advance_while(steps, go_on))?)
+    }
+
+    fn save(&mut self) -> Result<Vec<u8>, RunError> {
+        Ok(pollster::block_on(self.checkpoint()).map_err(ProxyError::from)?)
+    }
+
+    fn restore(&mut self, bytes: &[u8]) -> Result<(), ProxyError> {
+        Ok(Student::restore(self, bytes)?)
+    }
+}
+
+impl Resumable for Proxy {
+    fn finished(&self) -> bool {
+        Proxy::finished(self)
+    }
+
+    fn steps_made(&self) -> usize {
+        self.student().steps_made()
+    }
+
+    fn advance(&mut self, go_on: &dyn Fn() -> bool) -> Result<(), RunError> {
+        let steps = to_next_reading(self.student().steps_made());
+        Ok(pollster::block_on(self.advance_while(steps, go_on))?)
+    }
+
+    fn save(&mut self) -> Result<Vec<u8>, RunError> {
+        Ok(pollster::block_on(self.checkpoint())?)
+    }
+
+    fn restore(&mut self, bytes: &[u8]) -> Result<(), ProxyError> {
+        Proxy::restore(self, bytes)
+    }
+}
