@@ -1,7 +1,7 @@
 //! The short run of the fuzz targets: every seed, and a fixed number of mutations of each target's seeds, the same on every
 //! machine. libFuzzer's long run is described in docs/reliability.md.
 //!
-//! `TILEPRESS_FUZZ=200000` sets the number of mutations a target, `TILEPRESS_FUZZ_SEED=1` tries others.
+//! `TILEPRESS_FUZZ=1000000` sets the number of mutations a target, `TILEPRESS_FUZZ_SEED=1` tries others.
 
 #[expect(unreachable_pub, reason = "it is a library of its own, in fuzz/")]
 #[path = "../fuzz/src/lib.rs"]
@@ -17,7 +17,7 @@ use tilepress::random::{Purpose, Stream};
 use targets::{TARGETS, Target};
 
 /// Mutations a target, unless the environment says otherwise.
-const EXECUTIONS: u64 = 3000;
+const EXECUTIONS: u64 = 20_000;
 /// An input that a mutation makes longer than this is cut.
 const LONGEST: usize = 16 << 10;
 
@@ -105,7 +105,7 @@ fn mutated(seeds: &[(PathBuf, Vec<u8>)], words: &[&str], draw: &mut Stream) -> V
 
 /// Runs a target; where what must hold does not, the input is kept.
 fn attempt(target: &Target, bytes: &[u8], what: &str) {
-    if catch_unwind(AssertUnwindSafe(|| (target.run)(bytes))).is_err() {
+    if catch_unwind(AssertUnwindSafe(|| targets::run(target.name, bytes))).is_err() {
         let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("fuzz-{}", target.name));
         fs::write(&kept, bytes).expect("a folder for findings");
         panic!("{}, {what}: the input is kept as {}", target.name, kept.display());
