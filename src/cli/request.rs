@@ -7,12 +7,10 @@ use super::args::{
     BudgetArgs, CombineArgs, Command, CompareArgs, CompressArgs, DataArgs, EvaluateCommand, ModelArgs,
     OutArgs, ProxyArgs, PruneArgs, ScoreArgs, StudentArgs,
 };
-use super::console::Console;
 use super::exit::{Failure, Result};
 use crate::augment::CropChoice;
 use crate::data::ContentHash;
 use crate::fs::{self, OutputFolder, ReadOptions, Reading};
-use crate::pipeline::claim::{self, Holding, RUN};
 use crate::pipeline::prune::Pruning;
 use crate::pipeline::request::{
     Budget, Common, CompareRequest, CompressRequest, EvaluateRequest, GivenScores, ProxyRequest, ScoreRequest,
@@ -21,7 +19,6 @@ use crate::pipeline::score::Scored;
 use crate::pipeline::set::Style;
 use crate::pipeline::views::ViewRequest;
 use crate::pipeline::{Overrides, TrainOverrides};
-use crate::run::Storage as _;
 use crate::train::{Length, Settings};
 
 /// The preset with the user's overrides.

@@ -32,7 +32,7 @@ pub fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// The errors of [`open_regular`]; one of kind [`FileTooLarge`](io::ErrorKind::FileTooLarge) for a larger file.
-pub fn read_at_most(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+pub(super) fn read_at_most(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let size = fs::metadata(path)?.len();
     if size > most {
         let text = format!("a file of {size} bytes exceeds the limit of {most}");

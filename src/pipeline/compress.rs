@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use super::begin::begin_set;
-use super::claim::MANIFEST;
 use super::evaluate::{self, Students, TrainingSet};
 use super::prune::{self, Choice, Chooser};
 use super::request::CompressRequest;
@@ -65,7 +64,7 @@ impl CompressRequest {
         let spec = self.spec(classes);
         let plan = CostEstimate::new(&spec)?;
         if self.common.score.given.is_none() {
-            score::ensure_window(&self.common.settings, &self.common.score.proxy)?;
+            score::ensure_window(&self.common.settings, &self.common.score.proxy, train.len())?;
         }
         let unread = |entry: &Entry| Sample {
             path: entry.path.clone(),
@@ -94,7 +93,6 @@ impl CompressRequest {
         let common = &self.common;
         let Some(opened) = opened else { return Ok(()) };
         if common.score.given.is_none() {
-            score::ensure_window(&common.settings, &common.score.proxy)?;
             let proxies = score::proxies(data, &common.settings, &common.score.proxy);
             proxies.training(common.score.proxy.runs.get()).ensure_fits(opened.is_cpu, observer)?;
         }

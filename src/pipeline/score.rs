@@ -32,22 +32,22 @@ pub const LOGS: &str = "training-logs";
 pub fn ensure_scorable(common: &Common, data: &Dataset) -> Result<(), PipelineError> {
     match &common.score.given {
         Some(given) => Ok(given.scored.table.join(&data.train.samples, &data.classes).map(drop)?),
-        None => ensure_window(&common.settings, &common.score.proxy, data),
+        None => ensure_window(&common.settings, &common.score.proxy, data.train.samples.len()),
     }
 }
 
-/// Makes sure that the window of a request lies within the epochs of its proxies.
+/// Makes sure that the window of a request lies within the epochs that its proxies train on so many images.
 ///
 /// # Errors
 /// [`PipelineError::Usage`].
 pub fn ensure_window(
     settings: &Settings,
     request: &ProxyRequest,
-    data: &Dataset,
+    images: usize,
 ) -> Result<(), PipelineError> {
     let Some(text) = &request.window else { return Ok(()) };
     let window = parse_window(text).map_err(|why| PipelineError::Usage(format!("`window`: {why}")))?;
-    let epochs = epochs(settings, data);
+    let epochs = epochs(settings, images);
     if window.end as usize <= epochs {
         return Ok(());
     }
@@ -55,15 +55,14 @@ pub fn ensure_window(
 }
 
 /// Epochs that a proxy trains.
-fn epochs(settings: &Settings, data: &Dataset) -> usize {
-    let images = data.train.samples.len();
+fn epochs(settings: &Settings, images: usize) -> usize {
     settings.proxy.steps(images) / settings.proxy.steps_per_epoch(images).max(1)
 }
 
 /// Bytes of the training log of one dataset: 18 for each image and epoch.
 pub(super) fn log_bytes(settings: &Settings, data: &Dataset) -> u64 {
     let samples = data.train.samples.len();
-    18 * (samples * epochs(settings, data)) as u64
+    18 * (samples * epochs(settings, samples)) as u64
 }
 
 /// Scores a dataset by proxies with consecutive seeds. Their logs are kept as they come, if `keep` has a place for them; once

@@ -66,7 +66,7 @@ pub fn train_all(
     let known = jobs.iter().map(|(job, keep)| keep.map_or(Ok(None), |keep| finished(keep, job)));
     let known: Vec<Option<Trained>> = known.collect::<Result<_, _>>()?;
     let missing = jobs.into_iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(job, _)| job);
-    let trained = train_missing(missing.collect(), keep, model, config, &evaluator, opened, observer)?;
+    let trained = train_missing(missing.collect(), model, config, &evaluator, opened, observer)?;
     let mut trained = trained.into_iter();
     Ok(known.into_iter().filter_map(|known| known.or_else(|| trained.next())).collect())
 }
@@ -106,19 +106,18 @@ fn weights_name(job: &Job) -> String {
 }
 
 fn train_missing(
-    jobs: Vec<Job>,
-    keep: Option<Keep<'_>>,
+    jobs: Vec<(Job, Option<Keep<'_>>)>,
     model: &ModelConfig,
     config: TrainConfig,
     evaluator: &Evaluator<'_>,
     opened: &Opened,
     observer: &dyn Observer,
 ) -> Result<Vec<Trained>, RunError> {
-    if let Some(images) = jobs.iter().map(|job| job.images.len()).max() {
+    if let Some(images) = jobs.iter().map(|(job, _)| job.images.len()).max() {
         let training = Training { model, config: &config, images, networks: jobs.len(), logged: false };
         training.ensure_fits(opened.is_cpu, observer)?;
     }
-    let steps: usize = jobs.iter().map(|job| config.steps(job.images.len())).sum();
+    let steps: usize = jobs.iter().map(|(job, _)| config.steps(job.images.len())).sum();
     let stage = observer.stage("train", "steps", steps);
     let begin = |job: &Job, others: &Cohort| -> Result<Student, RunError> {
         let task = Task {
@@ -130,7 +129,7 @@ fn train_missing(
         Ok(Student::beside(others.progresses(), model, config, task, job.seed, &opened.device)?)
     };
     if opened.is_cpu {
-        return lanes::run(jobs, |job| {
+        return lanes::run(jobs, |(job, keep)| {
             let begun = observer.seconds();
             let mut student = begin(&job, &Cohort::default())?;
             finish(&mut student, &job.name, keep, &*stage, observer)?;
@@ -139,22 +138,21 @@ fn train_missing(
     }
     let begun = observer.seconds();
     let mut cohort = Cohort::default();
-    for job in &jobs {
+    for (job, keep) in &jobs {
         let mut student = begin(job, &cohort)?;
-        resume(&mut student, &job.name, keep, &*stage)?;
+        resume(&mut student, &job.name, *keep, &*stage)?;
         cohort.push(student);
     }
-    finish_cohort(&mut cohort, &jobs, keep, &*stage, observer)?;
+    finish_cohort(&mut cohort, &jobs, &*stage, observer)?;
     let share = (observer.seconds() - begun) / jobs.len().max(1) as f64;
     let students = cohort.students().iter().zip(&jobs);
-    students.map(|(student, job)| measure(student, job, share, keep, evaluator, opened)).collect()
+    students.map(|(student, (job, keep))| measure(student, job, share, *keep, evaluator, opened)).collect()
 }
 
 /// Trains a cohort to its end. It is saved from time to time and when the observer asks to stop, each student by itself.
 fn finish_cohort(
     cohort: &mut Cohort,
-    jobs: &[Job],
-    keep: Option<Keep<'_>>,
+    jobs: &[(Job, Option<Keep<'_>>)],
     stage: &dyn Stage,
     observer: &dyn Observer,
 ) -> Result<(), RunError> {
@@ -168,11 +166,15 @@ fn finish_cohort(
         if cohort.finished() {
             break;
         }
-        if let Some(keep) = keep.filter(|keep| stop || keep.is_due(now - saved)) {
-            for (place, job) in jobs.iter().enumerate() {
+        let mut due = false;
+        for (place, (job, keep)) in jobs.iter().enumerate() {
+            if let Some(keep) = keep.filter(|keep| stop || keep.is_due(now - saved)) {
                 let bytes = pollster::block_on(cohort.checkpoint(place)).map_err(ProxyError::from)?;
                 keep.save(&job.name, &bytes)?;
+                due = true;
             }
+        }
+        if due {
             saved = now;
         }
         if stop {

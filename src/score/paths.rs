@@ -10,7 +10,7 @@ use crate::data::composed;
 /// all, the two lists may differ in the way a whole table is written: `\\` between the parts, another Unicode form, and folders
 /// in front (an absolute path, the data folder's own name, a split), the same for all paths of a list.
 pub(crate) fn find_all(known: &[&str], wanted: &[&str]) -> Vec<Option<usize>> {
-    let index = PathIndex::new(known);
+    let index = PathIndex::new(known.iter().copied());
     let found: Vec<Option<usize>> = wanted.iter().map(|path| index.get(path)).collect();
     if found.iter().all(Option::is_some) {
         return found;
@@ -23,7 +23,7 @@ pub(crate) fn find_all(known: &[&str], wanted: &[&str]) -> Vec<Option<usize>> {
 }
 
 /// Looks paths up, with or without a leading `./` or `train/` on either side.
-struct PathIndex<'a> {
+pub(crate) struct PathIndex<'a> {
     exact: HashMap<&'a str, usize>,
     bare: HashMap<&'a str, usize>,
 }
@@ -31,16 +31,17 @@ struct PathIndex<'a> {
 impl<'a> PathIndex<'a> {
     /// The index of these paths; of two paths that differ only in their prefix, both are found as
     /// they are written and the first is found by the bare path.
-    fn new(paths: &[&'a str]) -> Self {
+    pub(crate) fn new(paths: impl IntoIterator<Item = &'a str>) -> Self {
         let (mut exact, mut bare) = (HashMap::new(), HashMap::new());
-        for (i, path) in paths.iter().enumerate() {
-            exact.entry(*path).or_insert(i);
+        for (i, path) in paths.into_iter().enumerate() {
+            exact.entry(path).or_insert(i);
             bare.entry(strip(path)).or_insert(i);
         }
         Self { exact, bare }
     }
 
-    fn get(&self, path: &str) -> Option<usize> {
+    /// The place of this path in the list the index was made from.
+    pub(crate) fn get(&self, path: &str) -> Option<usize> {
         self.exact.get(path).or_else(|| self.bare.get(strip(path))).copied()
     }
 }

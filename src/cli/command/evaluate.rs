@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{MANIFEST, read_manifest};
+use super::read_manifest;
 use crate::cli::args::EvaluateCommand;
 use crate::cli::console::Console;
 use crate::cli::exit::{Failure, Result};
@@ -14,7 +14,7 @@ use crate::data::{ContentHash, Folder, Grid, Look, Preparation, Sample, look_ali
 use crate::fs::{self, LoadOptions, Loaded, OutputFolder, name_of};
 use crate::pipeline::Dataset;
 use crate::pipeline::begin::{begin_run, ensure_usable};
-use crate::pipeline::claim::Holding;
+use crate::pipeline::claim::{Holding, MANIFEST};
 use crate::pipeline::evaluate::{TrainingSet, evaluate};
 use crate::report::words::counted;
 use crate::run::{self, Observer as _, Storage as _};

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::{MANIFEST, read_manifest};
+use super::read_manifest;
 use crate::cli::args::InspectArgs;
 use crate::cli::console::Console;
 use crate::cli::exit::{Failure, Result};

@@ -1,5 +1,7 @@
 //! `tilepress score`.
 
+use serde_json::json;
+
 use crate::cli::args::ScoreCommand;
 use crate::cli::console::Console;
 use crate::cli::exit::Result;
@@ -19,12 +21,12 @@ pub(in crate::cli) fn run(args: &ScoreCommand, console: &Console) -> Result<()> 
     let out = request::output(&args.out, &args.data)?;
     ensure_usable(&out, args.out.force)?;
     let proxy = request::proxy(&args.proxy);
-    score::ensure_window(&settings, &proxy, &data)?;
+    score::ensure_window(&settings, &proxy, data.train.samples.len())?;
     let opened = run::open(args.model.device, args.model.precision, console)?;
-    let run = serde_json::json!({
+    let run = json!({
         "options": {
             "command": "score",
-            "model": [settings.architecture.to_string(), settings.width.to_string(), settings.stem.to_string()],
+            "model": [json!(settings.architecture), json!(settings.width), json!(settings.stem)],
             "image_size": settings.image_size,
             "precision": settings.precision,
             "proxy": settings.proxy,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::data::{DataError, Problem};
 use crate::fault::{Fault, Faulty};
 use crate::pipeline::LeftOut;
+use crate::report::words::bytes as in_words;
 
 /// A folder that could not be listed, or images that could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -66,13 +67,19 @@ pub enum FolderError {
         /// All files that were left out.
         problems: Vec<Problem>,
     },
-    /// More pixels than the machine can address.
-    #[error("{images} images of {side}x{side} pixels do not fit in memory; lower `image-size`")]
+    /// More pixels than there is memory for.
+    #[error(
+        "{images} images of {side}x{side} pixels take {} of memory{}; lower `image-size`",
+        in_words(crate::data::ImageSet::bytes_of(*images as u64, *side)),
+        free.map_or(String::new(), |free| format!(", and {} are free", in_words(free)))
+    )]
     Memory {
         /// Number of images.
         images: usize,
         /// Width and height of each in pixels.
         side: u32,
+        /// Bytes that are free, where the system tells.
+        free: Option<u64>,
     },
     /// The files are not images of classes, or one of them cannot be used.
     #[error(transparent)]
@@ -96,7 +103,7 @@ impl Faulty for FolderError {
                 std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::NotFound => Fault::Data,
                 _ => Fault::Run,
             },
-            Self::Memory { .. } => Fault::Run,
+            Self::Memory { .. } => Fault::Usage,
             Self::Data(error) => error.fault(),
             Self::Stopped => Fault::Stopped,
         }

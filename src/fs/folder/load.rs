@@ -1,11 +1,12 @@
 //! Reads images of a folder into memory.
 
+use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::{fs, io};
 
 use rayon::prelude::*;
 
+use super::super::memory::free_memory;
 use super::super::regular::read_at_most;
 use super::FolderError;
 use crate::data::{
