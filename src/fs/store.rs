@@ -379,7 +379,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join("mine"), b"mine").unwrap();
         let out = OutputFolder::new(&root.path().join("out"), []).unwrap();
-        out.create().unwrap();
+        out.claim().unwrap();
         let mine = root.path().join("mine");
         for name in ["../mine", mine.to_str().unwrap(), "a/../../mine", ""] {
             assert!(!out.has(name), "{name}");

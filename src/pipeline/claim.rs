@@ -269,7 +269,8 @@ mod tests {
         let why = "it is not empty";
         let error = Holding::of(&out).unwrap().to_replace(&out, false, why).unwrap_err();
         assert!(error.to_string().contains(why) && error.to_string().contains("`force`"), "{error}");
-        let old = Holding::of(&out).unwrap().to_replace(&out, true, why).unwrap();
+        let holding = Holding::of(&out).unwrap();
+        let old = holding.to_replace(&out, true, why).unwrap();
         assert_eq!(old, ["run.json", "scores.csv", "students/pca-0.json", "training-logs/7.bin"]);
         for name in [".git/HEAD", "notes.txt", "students/notes.json", "data/cat/1.png", "training-logs/a.bin"]
         {
@@ -281,7 +282,7 @@ mod tests {
             );
             out.remove(name).unwrap();
         }
-        replace(&out, &old, (MANIFEST, b"draft")).unwrap();
+        replace(&out, old, (MANIFEST, b"draft")).unwrap();
         assert_eq!(out.names(), [MANIFEST]);
     }
 

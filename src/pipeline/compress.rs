@@ -444,6 +444,7 @@ mod tests {
     use crate::data::OnError;
     use crate::device::{DeviceChoice, Precision};
     use crate::fault::{Fault, Faulty as _};
+    use crate::pipeline::claim::MANIFEST;
     use crate::pipeline::testing::{common, dataset};
     use crate::prune::Rule;
     use crate::run::memory::Memory;
