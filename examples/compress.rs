@@ -50,6 +50,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 cutout: None,
                 mix: None,
             },
+            save_every: 300.0,
         },
         rule: Rule::Easy,
         students: None,

@@ -23,7 +23,8 @@ use crate::workspace::Workspace;
 
 /// The floors of the crate, the lowest first. Modules of one line do not know each other.
 const FLOORS: &[&[&str]] = &[
-    &["random", "parallel", "words", "fault", "dynamics", "quantity", "bounds"],
+    &["random", "parallel", "words", "fault", "dynamics", "quantity"],
+    &["bounds"],
     &["data"],
     &["score"],
     &["prune"],

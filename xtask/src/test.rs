@@ -43,8 +43,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     } else {
         &[]
     };
-    // The packages are compiled meanwhile, at low priority: the tests, which wait for a GPU, for another process or for one slow
-    // thread, leave a third of the processors to it and are not held up themselves.
+    // The packages are compiled meanwhile, at low priority: the tests often wait, for a GPU, for another process or for one slow thread.
     let packages = if options.no_wasm { None } else { Some(Beside::start(&["wasm"])) };
     // Not --workspace: together with xtask, Cargo would unite the features of what both depend on, and
     // build the whole of burn a second time for anyone who also runs `cargo run --release`.
