@@ -61,11 +61,11 @@ impl Console {
     /// A failure of the run where somebody reads standard output and the result does not get there.
     pub(super) fn result(&self, value: &serde_json::Value, text: impl Display) -> Result<()> {
         if self.json {
-            out::result(&out::json(value))
+            Ok(out::result(&out::json(value))?)
         } else if self.quiet {
             Ok(())
         } else {
-            out::result(&text.to_string())
+            Ok(out::result(&text.to_string())?)
         }
     }
 }

@@ -63,7 +63,7 @@ fn say(message: &clap::Error) -> ExitCode {
     }
     match out::reached(printed) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => exit::report(&failure),
+        Err(error) => exit::report(&error.into()),
     }
 }
 

@@ -6,8 +6,19 @@
 
 use std::io::{self, ErrorKind, Write};
 
-use super::exit::{Failure, Result};
+use crate::fault::{Fault, Faulty};
 use crate::words::visible_lines;
+
+/// A result that does not reach its reader.
+#[derive(Debug, thiserror::Error)]
+#[error("the result cannot be written to standard output")]
+pub(super) struct NotWritten(#[source] io::Error);
+
+impl Faulty for NotWritten {
+    fn fault(&self) -> Fault {
+        Fault::Run
+    }
+}
 
 /// Writes a line on the way to the result. Nothing in it acts on a terminal, whatever names it holds.
 pub(super) fn say(text: &str) {
@@ -23,7 +34,7 @@ pub(super) fn tell(text: &str) {
 ///
 /// # Errors
 /// A failure of the run where there is a reader and the text does not reach it.
-pub(super) fn result(text: &str) -> Result<()> {
+pub(super) fn result(text: &str) -> Result<(), NotWritten> {
     reached(write(&mut io::stdout().lock(), &visible_lines(text)))
 }
 
@@ -31,11 +42,9 @@ pub(super) fn result(text: &str) -> Result<()> {
 ///
 /// # Errors
 /// As [`result`].
-pub(super) fn reached(written: io::Result<()>) -> Result<()> {
+pub(super) fn reached(written: io::Result<()>) -> Result<(), NotWritten> {
     match written {
-        Err(why) if why.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::run(why).context("the result cannot be written to standard output"))
-        }
+        Err(why) if why.kind() != ErrorKind::BrokenPipe => Err(NotWritten(why)),
         _ => Ok(()),
     }
 }

@@ -132,6 +132,10 @@ impl Storage for OutputFolder {
         match read_inside(&self.path, name) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(why) if why.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            // No file at all, or one that lies elsewhere.
+            Err(why) if why.kind() == std::io::ErrorKind::InvalidInput => {
+                Err(StorageError::Unusable(format!("'{}' cannot be read: {why}", path.display())))
+            }
             Err(why) => Err(at("read", &path)(why).into()),
         }
     }

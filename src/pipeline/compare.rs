@@ -55,6 +55,9 @@ pub fn compare(
     let opened = open(device, request.common.settings.precision, observer)?;
     plan.begin(out, force, observer)?;
     let mut warnings = data.write_lists(out, observer)?;
+    if !request.common.pruning.dedup {
+        warnings.extend(data.warn_of_shared(observer));
+    }
     warnings.extend(plan.caveats(observer));
     let scored = plan.score(out, &opened, observer)?;
     // The seeds' proxies differ little: one warning says it for all.

@@ -175,6 +175,9 @@ pub fn compress(
     let draft = set::draft(request.spec(&data.classes), facts, &data.train.samples);
     let finished = begin_set(out, &draft, force, run.bytes()?, observer)?;
     run.warnings = data.write_lists(out, observer)?;
+    if !request.common.pruning.dedup {
+        run.warnings.extend(data.warn_of_shared(observer));
+    }
     if let Some(text) = data.unmeasured().filter(|_| request.students.is_some()) {
         observer.warn(&text);
         run.warnings.push(text);
@@ -221,12 +224,20 @@ impl Compress<'_> {
         let keep = Keep { files, every: common.save_every };
         if let Some(table) = out.read(SCORES)? {
             score::forget(proxy, seed, keep)?;
-            let scored = Scored::read_csv(&table[..])?;
+            let changed = |name: &str| {
+                let file = out.shown(name);
+                move |why| {
+                    PipelineError::Input(format!(
+                        "{file} was changed since it was written ({why}): delete it, and it is made again"
+                    ))
+                }
+            };
+            let scored = Scored::read_csv(&table[..]).map_err(changed(SCORES))?;
             let log = read_log(out)?;
             self.ensure_same_scores(&table, log.as_deref())?;
             self.observer.say(&format!("scores: those of {}", out.shown(SCORES)));
             return Ok(match log {
-                Some(log) => scored.with_log(&log)?,
+                Some(log) => scored.with_log(&log).map_err(changed(LOG))?,
                 None => scored,
             });
         }

@@ -164,7 +164,10 @@ impl Dataset {
     /// written as well, if nothing of the user's is in `out`.
     #[must_use]
     pub fn explain(&self, error: PipelineError, out: &dyn Storage) -> PipelineError {
-        if !self.problems.is_empty() && Holding::of(out).is_ok_and(|holding| holding.is_empty()) {
+        if !self.problems.is_empty()
+            && out.claim().is_ok()
+            && Holding::of(out).is_ok_and(|holding| holding.is_empty())
+        {
             // The error itself is what matters.
             let _ = write_problems(&self.problems, &self.ignored, out);
         }
@@ -175,7 +178,7 @@ impl Dataset {
         }
     }
 
-    /// Warnings about copies: the same file in two classes, and training images that are validation images, too.
+    /// Warnings about the same file in two classes.
     fn copies_in_words(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         let mut first: HashMap<_, &Sample> = HashMap::new();
@@ -194,19 +197,27 @@ impl Dataset {
                 other.path
             ));
         }
+        warnings
+    }
+
+    /// Warns about training images that are validation images, too, whether they are kept or not; gives the warning for the
+    /// report. With `dedup` they are left out, and there is nothing to warn of.
+    pub fn warn_of_shared(&self, observer: &dyn Observer) -> Option<String> {
         let shared = &self.copies().shared;
         if let (Some(copy), Some(ValOrigin::Given)) = (shared.first(), self.val_origin) {
             let same =
                 if copy.same_file { "the same file" } else { "the same picture in another encoding or size" };
-            warnings.push(format!(
+            let text = format!(
                 "{} among the validation images as well, which flatters accuracy: {} and {} are {same}; take them out of one of \
                  the two, or use `dedup`",
                 counted(shared.len() as u64, "training image is", "training images are"),
                 self.train.samples[copy.train as usize].path,
                 copy.val
-            ));
+            );
+            observer.warn(&text);
+            return Some(text);
         }
-        warnings
+        None
     }
 
     /// Writes `classes.json`, and `problems.csv` when files were left out; warns about those that could not be read, and gives

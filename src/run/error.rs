@@ -1,6 +1,6 @@
 //! A run that cannot go on.
 
-use super::{KeptError, StorageError};
+use super::storage::StorageError;
 use crate::fault::{Fault, Faulty};
 
 /// Reason why a run ended early.
@@ -75,5 +75,53 @@ impl Faulty for RunError {
             #[cfg(feature = "engine")]
             Self::Checkpoint { source, .. } => source.fault(),
         }
+    }
+}
+
+/// A kept file that cannot be used. In all cases the file may be deleted: what it held is made again.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeptError {
+    /// No seal, or one of another version.
+    #[error(
+        "'{file}' is no file that this version of tilepress keeps there: move it away or delete it, and what belongs there is \
+         made again"
+    )]
+    Foreign {
+        /// The file.
+        file: String,
+    },
+    /// Bytes that are not those that were sealed.
+    #[error(
+        "'{file}' was changed or cut off since tilepress wrote it: delete it, and what it held is made again"
+    )]
+    Changed {
+        /// The file.
+        file: String,
+    },
+    /// A file under the name of another.
+    #[error(
+        "'{file}' was written as '{name}': give it back that name, or delete it, and what belongs there is made again"
+    )]
+    Swapped {
+        /// The file.
+        file: String,
+        /// The name it was sealed with.
+        name: String,
+    },
+    /// A file of another run.
+    #[error(
+        "'{file}' belongs to a run of other options or images: move it back to where it came from, or delete it, and what \
+         belongs there is made again"
+    )]
+    OtherRun {
+        /// The file.
+        file: String,
+    },
+}
+
+impl Faulty for KeptError {
+    fn fault(&self) -> Fault {
+        Fault::Data
     }
 }

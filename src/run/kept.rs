@@ -6,62 +6,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{RunError, Storage};
+use super::error::{KeptError, RunError};
+use super::storage::Storage;
 use crate::data::ContentHash;
-use crate::fault::{Fault, Faulty};
 
 /// The beginning of a seal, by which a file of ours is told from any other.
 pub const SEALED: &[u8] = b"{\"tilepress\":\"kept\",";
 /// Version of the seal; it is raised by a change that an older reader cannot read.
 const FORM: u32 = 1;
-
-/// A kept file that cannot be used. In all cases the file may be deleted: what it held is made again.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum KeptError {
-    /// No seal, or one of another version.
-    #[error(
-        "'{file}' is no file that this version of tilepress keeps there: move it away or delete it, and what belongs there is \
-         made again"
-    )]
-    Foreign {
-        /// The file.
-        file: String,
-    },
-    /// Bytes that are not those that were sealed.
-    #[error(
-        "'{file}' was changed or cut off since tilepress wrote it: delete it, and what it held is made again"
-    )]
-    Changed {
-        /// The file.
-        file: String,
-    },
-    /// A file under the name of another.
-    #[error(
-        "'{file}' was written as '{name}': give it back that name, or delete it, and what belongs there is made again"
-    )]
-    Swapped {
-        /// The file.
-        file: String,
-        /// The name it was sealed with.
-        name: String,
-    },
-    /// A file of another run.
-    #[error(
-        "'{file}' belongs to a run of other options or images: move it back to where it came from, or delete it, and what \
-         belongs there is made again"
-    )]
-    OtherRun {
-        /// The file.
-        file: String,
-    },
-}
-
-impl Faulty for KeptError {
-    fn fault(&self) -> Fault {
-        Fault::Data
-    }
-}
 
 /// The line before the bytes of a kept file.
 #[derive(Serialize, Deserialize)]
@@ -195,6 +147,7 @@ fn hash(name: &str, of: ContentHash, bytes: &[u8]) -> ContentHash {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fault::{Fault, Faulty as _};
     use crate::run::memory::Memory;
 
     const NAME: &str = "students/pca-0.json";

@@ -20,8 +20,8 @@ mod students;
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]
 mod training;
 
-pub use error::RunError;
-pub use kept::{Kept, KeptError, SEALED};
+pub use error::{KeptError, RunError};
+pub use kept::{Kept, SEALED};
 pub use observer::{Observer, Silent, Stage};
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]
 pub use open::open;

@@ -115,7 +115,9 @@ fn images_lie_as_deep_in_their_class_as_they_like() {
             world.draw_one(&format!("data/{class}/{}/more/{image}.png", image % 2), hue, image);
         }
     }
-    world.ok_silently(&format!("compress --data data --out out --ipc 1 {FAST}"));
+    let run = world.ok(&format!("compress --data data --out out --ipc 1 {FAST}"));
+    assert!(run.err.contains("the folders within a class folder belong to the class"), "{}", run.err);
+    assert_eq!(run.err.lines().count(), 1, "{}", run.err);
     let selection = world.csv("out/selection.csv");
     assert!(selection.iter().all(|row| row["path"].split('/').count() == 4), "{selection:?}");
 }

@@ -13,5 +13,5 @@ pub(in crate::cli) fn run(args: &CompletionsArgs) -> Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "tilepress", &mut script);
     let mut to = std::io::stdout().lock();
-    out::reached(to.write_all(&script).and_then(|()| to.flush()))
+    Ok(out::reached(to.write_all(&script).and_then(|()| to.flush()))?)
 }

@@ -24,5 +24,5 @@ pub(in crate::cli) fn run(args: &ManArgs) -> Result<()> {
     let source = concat!("tilepress ", env!("CARGO_PKG_VERSION"));
     clap_mangen::Man::new(page).source(source).render(&mut text)?;
     let mut to = std::io::stdout().lock();
-    out::reached(to.write_all(&text).and_then(|()| to.flush()))
+    Ok(out::reached(to.write_all(&text).and_then(|()| to.flush()))?)
 }

@@ -56,6 +56,9 @@ pub(in crate::cli) fn run(args: &PruneCommand, console: &Console) -> Result<()> 
     out.claim()?;
     begin_run(&out, &Holding::of(&out)?, &run, args.out.force, (0, 0), console)?;
     data.write_lists(&out, console)?;
+    if !pruning.dedup {
+        data.warn_of_shared(console);
+    }
     prune::warn(&chosen, &Chooser { name: format!("--rule {rule}"), reported: false }, pruning, console);
     let mut table = Vec::new();
     chosen.selection.write_csv(&data.train.samples, &data.classes, &mut table)?;

@@ -48,6 +48,7 @@ pub(in crate::cli) fn run(args: &ScoreCommand, console: &Console) -> Result<()> 
     let scored = score::score(&data, &settings, &proxy, seed, Some(keep), &opened, console)?;
     score::warn(&scored.report, &data, console);
     data.write_lists(&out, console)?;
+    data.warn_of_shared(console);
     let mut table = Vec::new();
     scored.table.write_csv(&mut table)?;
     out.write("scores.csv", &table)?;
