@@ -5,7 +5,7 @@ use crate::combine::{CompositeRecord, DATA, Format, encode};
 use crate::data::{ClassMap, Filter, Fit, Image, ImageSet, Resizer, Sample};
 use crate::report::{ClassPictures, CompositePicture, Picture};
 use crate::run::Storage;
-use crate::score::{PathIndex, ScoreTable};
+use crate::score::{ScoreTable, find_all};
 
 /// Number of classes on a page, and of images at each end of a class: few, so that the page can be sent by mail.
 const CLASSES: usize = 10;
@@ -19,11 +19,14 @@ const THUMBNAIL: u32 = 96;
 /// data are looked at, whatever else its paths lead to.
 pub(super) fn ends_of_classes(data: &Dataset, table: &ScoreTable) -> Vec<ClassPictures> {
     let samples = &data.train.samples;
-    let index = PathIndex::new(samples.iter().map(|sample| sample.path.as_str()));
+    let ours: Vec<&str> = samples.iter().map(|sample| sample.path.as_str()).collect();
+    let theirs: Vec<&str> = table.rows.iter().map(|row| row.path.as_str()).collect();
+    let places = find_all(&ours, &theirs);
     let known: Vec<_> = table
         .rows
         .iter()
-        .filter_map(|row| Some((&samples[index.get(&row.path)?], row.rank, row.value)))
+        .zip(places)
+        .filter_map(|(row, place)| Some((&samples[place?], row.rank, row.value)))
         .collect();
     let classes = (0..).zip(data.classes.names()).take(CLASSES);
     classes

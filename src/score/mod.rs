@@ -30,5 +30,5 @@ pub use table::{ScoreRow, ScoreTable};
 pub use window::{parse_window, window_text};
 
 pub(crate) use cells::{Cells, place};
-pub(crate) use paths::{PathIndex, find_all};
+pub(crate) use paths::find_all;
 pub(crate) use tie::{keys, path_places};

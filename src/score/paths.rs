@@ -23,7 +23,7 @@ pub(crate) fn find_all(known: &[&str], wanted: &[&str]) -> Vec<Option<usize>> {
 }
 
 /// Looks paths up, with or without a leading `./` or `train/` on either side.
-pub(crate) struct PathIndex<'a> {
+struct PathIndex<'a> {
     exact: HashMap<&'a str, usize>,
     bare: HashMap<&'a str, usize>,
 }
@@ -31,7 +31,7 @@ pub(crate) struct PathIndex<'a> {
 impl<'a> PathIndex<'a> {
     /// The index of these paths; of two paths that differ only in their prefix, both are found as
     /// they are written and the first is found by the bare path.
-    pub(crate) fn new(paths: impl IntoIterator<Item = &'a str>) -> Self {
+    fn new(paths: impl IntoIterator<Item = &'a str>) -> Self {
         let (mut exact, mut bare) = (HashMap::new(), HashMap::new());
         for (i, path) in paths.into_iter().enumerate() {
             exact.entry(path).or_insert(i);
@@ -41,7 +41,7 @@ impl<'a> PathIndex<'a> {
     }
 
     /// The place of this path in the list the index was made from.
-    pub(crate) fn get(&self, path: &str) -> Option<usize> {
+    fn get(&self, path: &str) -> Option<usize> {
         self.exact.get(path).or_else(|| self.bare.get(strip(path))).copied()
     }
 }

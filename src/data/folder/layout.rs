@@ -438,7 +438,7 @@ impl Plan {
         };
         val.and_then(of)
             .or_else(|| of(&self.train))
-            .filter(|_| !val.is_some_and(|val| val.trim_end_matches('/') == folder))
+            .filter(|_| val.is_none_or(|val| val.trim_end_matches('/') != folder))
     }
 
     /// What was taken for what.
