@@ -71,7 +71,7 @@ fn mutated(seeds: &[(PathBuf, Vec<u8>)], words: &[&str], draw: &mut Stream) -> V
         match below(draw, 9) {
             0 if at < bytes.len() => bytes[at] ^= 1 << below(draw, 8),
             1 if at < bytes.len() => {
-                bytes[at] = [0, 1, 0x7F, 0x80, 0xFF, b'"', b',', b'\n', b'-'][below(draw, 9)]
+                bytes[at] = [0, 1, 0x7F, 0x80, 0xFF, b'"', b',', b'\n', b'-'][below(draw, 9)];
             }
             2 if at < bytes.len() => bytes[at] = below(draw, 256) as u8,
             3 => bytes.truncate(at),

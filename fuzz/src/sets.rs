@@ -59,7 +59,7 @@ pub(crate) fn policy(bytes: &[u8]) {
     assert_eq!(serde_json::from_slice::<Augmentation>(&written).expect("its own text"), policy);
     for (grid, side) in [("1", 1), ("2", 2), ("2", 33), ("8x1", 8), ("3x2", 224)] {
         let grid: Grid = grid.parse().expect("a grid");
-        let Ok(planner) = Planner::new(policy.clone(), grid, side, 7) else { return };
+        let Ok(planner) = Planner::new(policy, grid, side, 7) else { return };
         let mut views = Vec::new();
         planner.plan(3, 5, &[0, 1, 2, u32::MAX], &mut views);
         let whole = Rect { x: 0, y: 0, width: side, height: side };

@@ -34,7 +34,7 @@ pub(crate) fn folder(bytes: &[u8]) {
             assert_eq!(count(&held_out), count(&folder), "an image on both sides");
         }
         (Err(one), Err(other)) => {
-            assert_eq!(one.to_string(), other.to_string(), "the order of the files matters")
+            assert_eq!(one.to_string(), other.to_string(), "the order of the files matters");
         }
         (one, other) => panic!("the order of the files matters: {one:?} and {other:?}"),
     }
