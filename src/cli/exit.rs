@@ -67,8 +67,7 @@ impl<E: Faulty> From<E> for Failure {
 }
 
 /// The sentence of a run that the user stopped.
-const STOPPED: &str =
-    "interrupted (`compress` goes on where it stopped when the same command is given again)";
+const STOPPED: &str = "interrupted (given again, the same command goes on where it stopped)";
 
 /// Time from Ctrl-C until the program ends in the middle of a step.
 const PATIENCE: Duration = Duration::from_millis(900);
