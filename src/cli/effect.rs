@@ -1,4 +1,5 @@
-//! Options that would do nothing: a user who gave one believes that it does something, so it is an error.
+//! Options that would do nothing: a user who gave one believes that it does something, so it is an error, or a warning where
+//! nothing that is made could be taken for what it is not.
 //!
 //! All such checks stand here, but for those that need to know the data (`--val-fraction` beside a `val/` folder). An
 //! entry of a config file counts as an option that was given.
@@ -24,7 +25,7 @@ const PROXY: &[&str] =
     &["runs", "score_epochs", "window", "when", "score_lr", "score_batch_size", "score_min_scale"];
 /// Options of students and nothing else; `--min-scale` and `--augment` describe the shipped transform, too.
 const STUDENT: &[&str] =
-    &["steps", "epochs", "batch_size", "lr", "weight_decay", "opt", "no_flip", "cutout", "mix"];
+    &["steps", "epochs", "batch_size", "lr", "weight_decay", "opt", "no_flip", "cutout", "mix", "repeats"];
 /// Options of networks and of the device they train on.
 const NETWORK: &[&str] = &["model", "width", "stem", "device", "precision", "checkpoint_minutes"];
 
@@ -80,6 +81,19 @@ pub(super) fn ensure_effect(command: &Command, given: &Given) -> Result<()> {
     }
 }
 
+/// What a run that goes on has to say of its options: those of a student where none is trained. That is no error, as one line
+/// with all options of an experiment is handed from command to command, and what is made is the same without them.
+pub(super) fn idle(command: &Command, given: &Given) -> Option<String> {
+    let Command::Compress(args) = command else { return None };
+    if args.evaluate {
+        return None;
+    }
+    let idle: Vec<_> = STUDENT.iter().filter(|option| given.has(option)).map(|option| flag(option)).collect();
+    let has = if idle.len() == 1 { "has" } else { "have" };
+    (!idle.is_empty())
+        .then(|| format!("{} {has} no effect without --evaluate, as no student is trained", idle.join(", ")))
+}
+
 fn compress(args: &CompressArgs, given: &Given) -> Result<()> {
     network(&args.model, given)?;
     rule(&args.rule, given)?;
@@ -91,9 +105,6 @@ fn compress(args: &CompressArgs, given: &Given) -> Result<()> {
     if args.evaluate {
         return views(&args.model, &args.student, args.budget.grid == Grid::WHOLE, given);
     }
-    let untrained = "without --evaluate, as no student is trained; add --evaluate or leave it out";
-    given.none_of(STUDENT, untrained)?;
-    given.none_of(&["repeats"], untrained)?;
     if let Some(asked) = args.student.augment.filter(|asked| !matches!(asked, CropChoice::Extract { .. })) {
         return Err(Failure::usage(format!(
             "--augment {asked} has no effect without --evaluate: the set comes with a transform for patch extraction, \

@@ -35,7 +35,8 @@ pub fn main() -> ExitCode {
         Ok(parsed) => parsed,
         Err(error) => return say(&error),
     };
-    if let Err(error) = effect::ensure_effect(&cli.command, &effect::Given::of(&matches)) {
+    let given = effect::Given::of(&matches);
+    if let Err(error) = effect::ensure_effect(&cli.command, &given) {
         return exit::report(&error);
     }
     env_logger::Builder::new()
@@ -49,6 +50,9 @@ pub fn main() -> ExitCode {
         .parse_default_env()
         .format_timestamp(None)
         .init();
+    if let Some(idle) = effect::idle(&cli.command, &given) {
+        Console::new(cli.global.quiet, cli.global.json).warn(idle);
+    }
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => exit::report(&error),

@@ -14,14 +14,14 @@ mod output;
 mod read;
 mod regular;
 mod store;
+mod tree;
 
 pub use apart::ensure_apart;
 pub use dataset::{write_about, write_dataset};
 pub use folder::{FolderError, LoadOptions, Loaded, Scan, load as load_images, scan};
 pub use memory::free_memory;
 pub use output::{OutputError, write_atomic};
-pub use read::{
-    Listing, ReadOptions, Reading, SourceFolder, list, list_whole, load, name_of, read_folder, tune,
-};
+pub use read::{Listing, ReadOptions, Reading, list, list_whole, load, read_folder, tune};
 pub use regular::{open_regular, read_named, read_regular};
 pub use store::OutputFolder;
+pub use tree::{Disk, SourceTree, Tree, name_of};

@@ -1,15 +1,15 @@
 //! From a labelled folder to a dataset in memory: its classes, its split, its pixels.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use super::folder::{self, FolderError, LoadOptions, Loaded};
-use super::regular::read_at_most;
+use super::tree::{Disk, SourceTree, Tree};
 use crate::data::{
-    ClassMap, ContentHash, DataError, Entry, Filter, Folder, Image, ImageSet, Layout, Limits, OnError,
-    Preparation, Problem, Sample, decode, ensure_relative, hold_out_together, near_duplicates,
+    ClassMap, DataError, Entry, Filter, Folder, ImageSet, Layout, OnError, Preparation, Problem, Sample,
+    hold_out_together, near_duplicates,
 };
-use crate::pipeline::{Changed, Dataset, LeftOut, Originals, ReadError, Skipped, Split};
+use crate::pipeline::{Dataset, LeftOut, Skipped, Split};
 use crate::random::{Purpose, seed_for};
 use crate::report::ValOrigin;
 use crate::report::words::{count, counted};
@@ -50,8 +50,8 @@ pub struct Reading {
 
 /// A data folder whose files are listed and not yet read.
 pub struct Listing {
-    /// The folder.
-    pub root: PathBuf,
+    /// Where the files lie.
+    pub tree: Arc<dyn Tree>,
     /// The classes in the order of their numbers.
     pub classes: ClassMap,
     /// Images to learn from.
@@ -70,38 +70,6 @@ pub struct Listing {
     pub notes: Vec<String>,
     /// Warnings about the tree, for the report.
     pub warnings: Vec<String>,
-}
-
-/// The source images of a folder.
-pub struct SourceFolder(pub PathBuf);
-
-impl Originals for SourceFolder {
-    fn image(&self, path: &str) -> Result<Image, ReadError> {
-        ensure_relative(path)?;
-        let limits = Limits::default();
-        Ok(decode(&read_at_most(&self.0.join(path), limits.max_bytes)?, &limits)?)
-    }
-
-    fn same_image(&self, path: &str, hash: ContentHash) -> Result<Image, ReadError> {
-        ensure_relative(path)?;
-        let limits = Limits::default();
-        let bytes = read_at_most(&self.0.join(path), limits.max_bytes)?;
-        if ContentHash::of(&bytes) != hash {
-            return Err(Changed.into());
-        }
-        Ok(decode(&bytes, &limits)?)
-    }
-
-    fn file_size(&self, path: &str) -> Option<u64> {
-        ensure_relative(path).ok()?;
-        self.0.join(path).metadata().ok().map(|about| about.len())
-    }
-}
-
-/// The last part of a folder's path.
-pub fn name_of(folder: &Path) -> String {
-    let real = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
-    real.file_name().map_or_else(|| "data".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
 /// Lists a folder and splits it. Without `val/`, a part of every class is held out.
@@ -125,8 +93,8 @@ fn list_and_split(
     seed: Option<u64>,
     observer: &dyn Observer,
 ) -> Result<Listing, FolderError> {
-    let root = &options.folder;
-    let scan = folder::scan(root)?;
+    let tree: Arc<dyn Tree> = Arc::new(Disk::new(&options.folder));
+    let scan = tree.scan()?;
     if let (OnError::Fail, Some(Problem { path, reason })) = (options.on_error, scan.problems.first()) {
         return Err(DataError::File { path: path.clone(), reason: reason.clone() }.into());
     }
@@ -136,7 +104,7 @@ fn list_and_split(
     }
     let given = folder.val.is_some();
     if let (Some(val), Some(_)) = (&folder.layout.val, options.val_fraction) {
-        return Err(FolderError::ValIsThere { folder: root.clone(), val: val.clone() });
+        return Err(FolderError::ValIsThere { folder: tree.place(""), val: val.clone() });
     }
     let fraction = options.val_fraction();
     let folder = match seed {
@@ -150,9 +118,9 @@ fn list_and_split(
         Some(seed) => Some(ValOrigin::HeldOut { fraction, seed }),
         None => None,
     };
-    let (root, problems) = (root.clone(), scan.problems);
+    let problems = scan.problems;
     let listing =
-        Listing { root, classes, train, val, val_origin, problems, ignored, layout, notes, warnings };
+        Listing { tree, classes, train, val, val_origin, problems, ignored, layout, notes, warnings };
     listing.say(observer);
     Ok(listing)
 }
@@ -162,7 +130,8 @@ impl Listing {
     /// otherwise goes unnoticed.
     fn say(&self, observer: &dyn Observer) {
         const SHOWN: usize = 10;
-        let (shown, n, t) = (self.root.display(), self.classes.len(), self.train.len() as u64);
+        let place = self.tree.place("");
+        let (shown, n, t) = (place.display(), self.classes.len(), self.train.len() as u64);
         let v = count(self.val.len() as u64);
         observer.say(&match self.val_origin {
             Some(ValOrigin::Given) => {
@@ -202,7 +171,7 @@ pub fn load(
     Reading { side, val_short }: Reading,
     observer: &dyn Observer,
 ) -> Result<Dataset, FolderError> {
-    let Listing { root, classes, train, val, val_origin, mut problems, ignored, layout, warnings, .. } =
+    let Listing { tree, classes, train, val, val_origin, mut problems, ignored, layout, warnings, .. } =
         listing;
     let val_listed = val.len();
     let memory = ImageSet::bytes_of((train.len() + val.len()) as u64, side);
@@ -215,7 +184,7 @@ pub fn load(
         // The protocol that resizes to 256 and crops the centre is torchvision's, bilinear.
         let filter = if val_short.is_some() { Filter::Bilinear } else { how.filter };
         let options = LoadOptions { how: Preparation { filter, val_short, ..how }, on_error };
-        folder::load(&root, entries, &options, &|| {
+        folder::load(&*tree, entries, &options, &|| {
             stage.add(1);
             !observer.wants_stop()
         })
@@ -274,7 +243,7 @@ pub fn load(
     if !none.is_empty() {
         return Err(FolderError::EmptyClass { classes: none, problems });
     }
-    let (name, originals) = (name_of(&root), Arc::new(SourceFolder(root)));
+    let (name, originals) = (tree.name(), Arc::new(SourceTree(tree)));
     let copies = OnceLock::new();
     Ok(Dataset {
         name,
@@ -342,9 +311,9 @@ pub fn tune(
         count(unseen as u64)
     ));
     let val_origin = Some(ValOrigin::Tune { fraction, seed, unseen });
-    let root = options.folder.clone();
+    let tree: Arc<dyn Tree> = Arc::new(Disk::new(&options.folder));
     let (train, val, notes) = (rest, tune, Vec::new());
     let listing =
-        Listing { root, classes, train, val, val_origin, problems, ignored, layout, notes, warnings };
+        Listing { tree, classes, train, val, val_origin, problems, ignored, layout, notes, warnings };
     load(listing, options.on_error, reading, observer)
 }

@@ -373,6 +373,33 @@ mod tests {
     }
 
     #[test]
+    fn a_comparison_whose_files_cannot_be_read_at_any_read_loses_none_of_them() {
+        let whole = Memory::default();
+        let expected = told(&made(&whole).expect("memory takes all"));
+        let half = Memory::failing_after(whole.names().len() / 2);
+        made(&half).expect_err("the disk is full");
+        for begun in [half.healed(), whole.healed()] {
+            for reads in 0.. {
+                let out = begun.unreadable_after(reads);
+                let ended = made(&out);
+                if out.reads() <= reads {
+                    ended.expect("nothing failed");
+                    assert!(reads > 2, "{reads} reads were all");
+                    break;
+                }
+                let left = out.names();
+                assert!(begun.names().iter().all(|name| left.contains(name)), "{left:?} after {reads} reads");
+                let again = out.healed();
+                if let Err(error) = ended {
+                    assert_eq!(error.fault(), Fault::Run, "{error}");
+                    made(&again).expect("the files can be read again");
+                }
+                assert_eq!(told(&made(&again).expect("nothing fails")), expected, "after {reads} reads");
+            }
+        }
+    }
+
+    #[test]
     fn a_comparison_of_other_options_is_not_continued() {
         let out = Memory::default();
         made(&out).expect("memory takes all");

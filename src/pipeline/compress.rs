@@ -498,6 +498,33 @@ mod tests {
     }
 
     #[test]
+    fn a_run_whose_files_cannot_be_read_at_any_read_loses_none_of_them() {
+        let whole = Memory::default();
+        made(&whole).expect("memory takes all");
+        let half = Memory::failing_after(whole.names().len() / 2);
+        made(&half).expect_err("the disk is full");
+        for begun in [half.healed(), whole.healed()] {
+            for reads in 0.. {
+                let out = begun.unreadable_after(reads);
+                let ended = made(&out);
+                if out.reads() <= reads {
+                    ended.expect("nothing failed");
+                    assert!(reads > 2, "{reads} reads were all");
+                    break;
+                }
+                let left = out.names();
+                assert!(begun.names().iter().all(|name| left.contains(name)), "{left:?} after {reads} reads");
+                let again = out.healed();
+                if let Err(error) = ended {
+                    assert_eq!(error.fault(), Fault::Run, "{error}");
+                    made(&again).expect("the files can be read again");
+                }
+                assert_eq!(*again.files.lock().unwrap(), *whole.files.lock().unwrap(), "after {reads} reads");
+            }
+        }
+    }
+
+    #[test]
     fn what_lies_in_the_way_is_left_alone_unless_it_is_to_be_replaced() {
         let out = Memory::default();
         out.write("holiday.txt", b"sun").expect("memory takes all");

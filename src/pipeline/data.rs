@@ -230,11 +230,13 @@ impl Dataset {
         out: &dyn Storage,
         observer: &dyn Observer,
     ) -> Result<Vec<String>, PipelineError> {
-        if let Ok(Some(earlier)) = out.read(CLASSES) {
+        if let Some(earlier) = out.read(CLASSES)? {
             let earlier: ClassMap = serde_json::from_slice(&earlier).map_err(|why| {
                 PipelineError::Input(format!("{} cannot be read: {why}", out.shown(CLASSES)))
             })?;
-            self.classes.ensure_same(&earlier)?;
+            self.classes
+                .ensure_same(&earlier)
+                .map_err(|why| PipelineError::Input(format!("{}: {why}", out.shown(CLASSES))))?;
         }
         out.write(CLASSES, &serde_json::to_vec_pretty(&self.classes)?)?;
         if !self.problems.is_empty() || !self.ignored.is_empty() || out.has(PROBLEMS) {

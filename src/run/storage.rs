@@ -110,9 +110,12 @@ pub(crate) mod memory {
         pub(crate) files: Mutex<BTreeMap<String, Vec<u8>>>,
         /// Number of writes that succeed before the first that fails; with 0 all succeed.
         pub(crate) fails_after: usize,
+        /// Number of reads that succeed before the first that fails; with `None` all succeed.
+        pub(crate) unread_after: Option<usize>,
         /// Bytes that are free.
         pub(crate) room: Option<u64>,
         written: AtomicUsize,
+        read: AtomicUsize,
     }
 
     impl Memory {
@@ -124,10 +127,22 @@ pub(crate) mod memory {
             Self { room: Some(bytes), ..Self::default() }
         }
 
-        /// The same files, in a storage whose writes succeed.
+        /// The same files, in a storage where all succeeds.
         #[cfg(feature = "flex")]
         pub(crate) fn healed(&self) -> Self {
             Self { files: Mutex::new(self.files.lock().unwrap().clone()), ..Self::default() }
+        }
+
+        /// The same files, in a storage whose files cannot be read after that many reads.
+        #[cfg(feature = "flex")]
+        pub(crate) fn unreadable_after(&self, reads: usize) -> Self {
+            Self { unread_after: Some(reads), ..self.healed() }
+        }
+
+        /// Number of reads so far, those that failed among them.
+        #[cfg(feature = "flex")]
+        pub(crate) fn reads(&self) -> usize {
+            self.read.load(Ordering::Relaxed)
         }
 
         pub(crate) fn names(&self) -> Vec<String> {
@@ -145,10 +160,19 @@ pub(crate) mod memory {
                 source: "the disk is full".into(),
             })
         }
+
+        fn may_read(&self, name: &str) -> Result<(), StorageError> {
+            let before = self.read.fetch_add(1, Ordering::Relaxed);
+            if self.unread_after.is_none_or(|reads| before < reads) {
+                return Ok(());
+            }
+            Err(StorageError::Io { action: "read", what: name.to_owned(), source: "a bad sector".into() })
+        }
     }
 
     impl Storage for Memory {
         fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StorageError> {
+            self.may_read(name)?;
             Ok(self.files.lock().unwrap().get(name).cloned())
         }
 
@@ -168,6 +192,7 @@ pub(crate) mod memory {
         }
 
         fn list(&self) -> Result<Vec<String>, StorageError> {
+            self.may_read("")?;
             Ok(self.names())
         }
 

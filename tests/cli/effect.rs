@@ -23,27 +23,11 @@ fn an_option_without_effect_ends_with_2_and_is_named_with_the_reason_and_a_remed
         ("--score-batch-size 8", "--score-batch-size"),
         ("--score-min-scale 0.5", "--score-min-scale"),
     ];
-    let student = [
-        "--steps 3",
-        "--epochs 3",
-        "--batch-size 3",
-        "--lr 0.1",
-        "--weight-decay 0",
-        "--opt sgd",
-        "--no-flip",
-        "--cutout 0.5",
-        "--mix mixup",
-        "--repeats 1",
-    ];
     let mut cases: Vec<(String, &str, &str)> = Vec::new();
     for (option, name) in proxy {
         cases.push((format!("{COMPRESS} {scored} {option}"), name, "with --scores"));
         cases.push((format!("{COMPARE} {scored} {option}"), name, "with --scores"));
         cases.push((format!("{COMPARE} {random} {option}"), name, "with --methods random,random-composites"));
-    }
-    for option in student {
-        let name = option.split(' ').next().unwrap();
-        cases.push((format!("{COMPRESS} {option}"), name, "without --evaluate"));
     }
     for option in ["--model convnet", "--width 4", "--device cpu", "--precision full"] {
         let name = option.split(' ').next().unwrap();
@@ -98,6 +82,34 @@ fn an_option_without_effect_ends_with_2_and_is_named_with_the_reason_and_a_remed
         assert!(["leave ", "give ", "add "].iter().any(|remedy| sentence.contains(remedy)), "{sentence}");
     }
     assert!(!world.path("out").exists());
+}
+
+#[test]
+fn options_of_a_student_that_nobody_trains_are_a_warning() {
+    let world = World::with_data();
+    for option in [
+        "--steps 3",
+        "--epochs 3",
+        "--batch-size 3",
+        "--lr 0.1",
+        "--weight-decay 0",
+        "--opt sgd",
+        "--no-flip",
+        "--cutout 0.5",
+        "--mix mixup",
+        "--repeats 1",
+    ] {
+        let name = option.split(' ').next().unwrap();
+        let run = world.ok(&format!("{COMPRESS} {option} --dry-run"));
+        let warning = format!("warning: {name} has no effect without --evaluate");
+        assert!(run.err.contains(&warning), "{option}: {run:#?}");
+        let quiet = world.ok(&format!("{COMPRESS} {option} --dry-run --quiet"));
+        assert!(quiet.err.is_empty(), "{option}: {quiet:#?}");
+    }
+    let both = world.ok(&format!("{COMPRESS} --steps 3 --lr 0.1 --dry-run"));
+    assert!(both.err.contains("--steps, --lr have no effect"), "{both:#?}");
+    let trained = world.ok(&format!("{COMPRESS} --steps 3 --evaluate --dry-run"));
+    assert!(!trained.err.contains("no effect"), "{trained:#?}");
 }
 
 #[test]

@@ -7,8 +7,8 @@ use anyhow::Result;
 use crate::process;
 use crate::workspace::{self, Workspace};
 
-/// Tests in which the storage of a run fails at every single write.
-const EVERY_WRITE: [&str; 1] = ["at_any_write"];
+/// Tests in which the storage of a run fails at every single write and every single read.
+const EVERY_ACT: [&str; 2] = ["at_any_write", "at_any_read"];
 
 /// Options of `cargo xtask faults`.
 #[derive(Debug, clap::Args)]
@@ -26,11 +26,13 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         command.current_dir(&workspace.root).args(["test", "--release"]).args(arguments);
         process::run(command.env("TILEPRESS_FAULTS", options.count.to_string()))
     };
-    process::heading("every write fails once");
-    let mut every_write = vec!["--lib", "--"];
-    every_write.extend(EVERY_WRITE);
-    test(&every_write)?;
+    process::heading("every write and every read fails once");
+    let mut every_act = vec!["--lib", "--"];
+    every_act.extend(EVERY_ACT);
+    test(&every_act)?;
     process::heading("kills, signals, full disks and spoilt files");
     test(&["--test", "cli", "whatever_stops_a_run", "--", "--nocapture"])?;
+    process::heading("what a kill costs");
+    test(&["--test", "cli", "what_a_kill_costs", "--", "--ignored", "--nocapture"])?;
     Ok(ExitCode::SUCCESS)
 }

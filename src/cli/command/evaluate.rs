@@ -11,7 +11,7 @@ use crate::cli::exit::{Failure, Result};
 use crate::cli::{report, request};
 use crate::combine::{DATA, METADATA, Manifest, ensure_records_fit, read_metadata, source_set_hash};
 use crate::data::{ContentHash, Folder, Grid, Look, Preparation, Sample, look_alikes};
-use crate::fs::{self, LoadOptions, Loaded, OutputFolder, name_of};
+use crate::fs::{self, Disk, LoadOptions, Loaded, OutputFolder, name_of};
 use crate::pipeline::Dataset;
 use crate::pipeline::begin::{begin_run, ensure_usable};
 use crate::pipeline::claim::{Holding, MANIFEST};
@@ -176,7 +176,7 @@ fn read(
     data.classes.ensure_same(&listing.classes)?;
     let stage = console.stage("read", "images", listing.train.len());
     let options = LoadOptions { how: Preparation::whole(side), on_error: args.data.on_error };
-    let loaded = fs::load_images(folder, &listing.train, &options, &|| {
+    let loaded = fs::load_images(&Disk::new(folder), &listing.train, &options, &|| {
         stage.add(1);
         !console.wants_stop()
     })?;

@@ -11,7 +11,7 @@ use crate::combine::{
     CompositeRecord, DATA, Format, METADATA, Manifest, encode, ensure_records_fit, read_metadata,
 };
 use crate::data::{Entry, Filter, Fit, Folder, Image, Resizer};
-use crate::fs::{self, SourceFolder};
+use crate::fs::{self, SourceTree};
 use crate::pipeline::Originals as _;
 use crate::pipeline::claim::MANIFEST;
 use crate::report::words::counted;
@@ -133,7 +133,7 @@ fn tiles(file: &str, records: Option<&[CompositeRecord]>, root: &Path, console: 
 
 /// Some images of every class, a row each.
 fn sheet(root: &Path, tree: &Folder) -> Result<Vec<u8>> {
-    let originals = SourceFolder(root.to_owned());
+    let originals = SourceTree::folder(root);
     let rows = tree.classes.len().min(ROWS);
     let mut sheet = Image::filled(COLUMNS as u32 * CELL, rows as u32 * CELL, [255; 3]);
     let mut resizer = Resizer::new();

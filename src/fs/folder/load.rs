@@ -1,13 +1,12 @@
 //! Reads images of a folder into memory.
 
 use std::io;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
 use super::super::memory::free_memory;
-use super::super::regular::read_at_most;
+use super::super::tree::Tree;
 use super::FolderError;
 use crate::data::{
     DataError, Entry, ImageSet, Look, OnError, Preparation, Prepared, Problem, Resizer, Sample, prepare,
@@ -97,7 +96,7 @@ fn parted<T>(all: Vec<T>, apart: &[bool]) -> (Vec<T>, Vec<T>) {
     (kept, taken)
 }
 
-/// Reads, decodes and resizes the images of `entries`, which lie below `root`.
+/// Reads, decodes and resizes the images of `entries`, files of `tree`.
 ///
 /// Files are read in parallel, and the result is the same for any number of threads. Memory: the
 /// result, and for each thread one file with its decoded image. `progress` is called for each file that is
@@ -111,7 +110,7 @@ fn parted<T>(all: Vec<T>, apart: &[bool]) -> (Vec<T>, Vec<T>) {
 /// # Panics
 /// When `side` is 0 or larger than `val_short`.
 pub fn load(
-    root: &Path,
+    tree: &dyn Tree,
     entries: &[Entry],
     options: &LoadOptions,
     progress: &(dyn Fn() -> bool + Sync),
@@ -136,7 +135,7 @@ pub fn load(
             if place > failed.load(Ordering::Relaxed) || stopped.load(Ordering::Relaxed) {
                 return None;
             }
-            let file = load_one(&root.join(&entry.path), options, resizer, out);
+            let file = load_one(tree, &entry.path, options, resizer, out);
             let ends = |why: &NotRead| matches!(why, NotRead::Failed(_)) || options.on_error == OnError::Fail;
             if file.as_ref().is_err_and(ends) {
                 failed.fetch_min(place, Ordering::Relaxed);
@@ -172,7 +171,7 @@ pub fn load(
                 sizes.push(file.bytes);
             }
             Some(Err(NotRead::Failed(why))) => {
-                return Err(FolderError::ReadFailed { path: root.join(&entry.path), why });
+                return Err(FolderError::ReadFailed { path: tree.place(&entry.path), why });
             }
             Some(Err(NotRead::Unusable(reason))) if options.on_error == OnError::Fail => {
                 return Err(DataError::File { path: entry.path.clone(), reason }.into());
@@ -207,12 +206,13 @@ enum NotRead {
 }
 
 fn load_one(
-    path: &Path,
+    tree: &dyn Tree,
+    path: &str,
     options: &LoadOptions,
     resizer: &mut Resizer,
     out: &mut [u8],
 ) -> Result<File, NotRead> {
-    let bytes = match read_at_most(path, options.how.limits.max_bytes) {
+    let bytes = match tree.read(path, options.how.limits.max_bytes) {
         Ok(bytes) => bytes,
         Err(why) if why.kind() == io::ErrorKind::FileTooLarge => {
             return Err(NotRead::Unusable(why.to_string()));
@@ -226,8 +226,10 @@ fn load_one(
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
     use std::sync::Mutex;
 
+    use super::super::super::tree::Disk;
     use super::super::scan;
     use super::super::testing::{JPEG, PNG, tree};
     use super::*;
@@ -261,7 +263,7 @@ mod tests {
         ]);
         let entries = entries(root.path());
         let done = Mutex::new(0);
-        let loaded = load(root.path(), &entries, &OPTIONS, &|| {
+        let loaded = load(&Disk::new(root.path()), &entries, &OPTIONS, &|| {
             *done.lock().unwrap() += 1;
             true
         })
@@ -295,7 +297,7 @@ mod tests {
     #[test]
     fn a_part_is_split_off_with_all_that_belongs_to_it() {
         let root = tree(&[("a/1.jpg", JPEG), ("a/2.png", PNG), ("b/1.png", PNG), ("b/2.jpg", JPEG)]);
-        let whole = load(root.path(), &entries(root.path()), &OPTIONS, &|| true).unwrap();
+        let whole = load(&Disk::new(root.path()), &entries(root.path()), &OPTIONS, &|| true).unwrap();
         let mut rest = whole.clone();
         let part = rest.split_off(&[false, true, false, true]).unwrap();
         for (set, places) in [(&rest, [0, 2]), (&part, [1, 3])] {
@@ -321,7 +323,8 @@ mod tests {
         for threads in [1, 4] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let entries = entries(root.path());
-            let error = pool.install(|| load(root.path(), &entries, &options, &|| true)).unwrap_err();
+            let error =
+                pool.install(|| load(&Disk::new(root.path()), &entries, &options, &|| true)).unwrap_err();
             assert!(matches!(
                 &error,
                 FolderError::Data(DataError::File { path, .. }) if path == "b/07.png"
@@ -337,7 +340,7 @@ mod tests {
         let options = LoadOptions { how: Preparation { val_short: Some(12), ..OPTIONS.how }, ..OPTIONS };
         let with = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| load(root.path(), &entries, &options, &|| true)).unwrap()
+            pool.install(|| load(&Disk::new(root.path()), &entries, &options, &|| true)).unwrap()
         };
         let one = with(1);
         assert_eq!(one, with(3));
@@ -346,7 +349,7 @@ mod tests {
 
     #[test]
     fn nothing_to_load_is_an_empty_set() {
-        let loaded = load(Path::new("."), &[], &OPTIONS, &|| true).unwrap();
+        let loaded = load(&Disk::new("."), &[], &OPTIONS, &|| true).unwrap();
         assert!(loaded.images.is_empty() && loaded.problems.is_empty());
     }
 
@@ -360,7 +363,7 @@ mod tests {
             false
         };
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-        let error = pool.install(|| load(root.path(), &entries, &OPTIONS, &stop)).unwrap_err();
+        let error = pool.install(|| load(&Disk::new(root.path()), &entries, &OPTIONS, &stop)).unwrap_err();
         assert!(matches!(error, FolderError::Stopped));
         assert_eq!(asked.into_inner(), 1);
     }
@@ -376,7 +379,8 @@ mod tests {
         let entries = entries(root.path());
         for on_error in [OnError::Skip, OnError::Fail] {
             let error =
-                load(root.path(), &entries, &LoadOptions { on_error, ..OPTIONS }, &|| true).unwrap_err();
+                load(&Disk::new(root.path()), &entries, &LoadOptions { on_error, ..OPTIONS }, &|| true)
+                    .unwrap_err();
             assert!(
                 matches!(&error, FolderError::ReadFailed { path, .. } if path.ends_with("a/2.jpg")),
                 "{error}"
@@ -384,7 +388,7 @@ mod tests {
             assert_eq!(error.fault(), Fault::Run);
         }
         let gone = [Entry { path: "a/3.jpg".to_owned(), class: 0 }];
-        let error = load(root.path(), &gone, &OPTIONS, &|| true).unwrap_err();
+        let error = load(&Disk::new(root.path()), &gone, &OPTIONS, &|| true).unwrap_err();
         assert_eq!(error.fault(), Fault::Data);
     }
 }

@@ -1,8 +1,8 @@
 //! Labelled folders on disk: listing their files, and reading them into memory.
 
-mod error;
+pub(super) mod error;
 mod load;
-mod scan;
+pub(super) mod scan;
 
 pub use error::FolderError;
 pub use load::{LoadOptions, Loaded, load};

@@ -1,0 +1,39 @@
+//! Trees of files: where the images of a data set lie, and how their bytes are had.
+
+mod disk;
+mod source;
+
+use std::fmt::Debug;
+use std::io;
+use std::path::PathBuf;
+
+pub use disk::{Disk, name_of};
+pub use source::SourceTree;
+
+use super::folder::error::FolderError;
+use super::folder::scan::Scan;
+
+/// Named files, as they lie in a folder of the disk or in archives that are read in place. What a data set is made of depends on
+/// their paths and bytes alone, so it is the same in whatever form it came.
+pub trait Tree: Send + Sync + Debug {
+    /// Lists the files.
+    ///
+    /// # Errors
+    /// [`FolderError`] where something cannot be listed: otherwise classes would be missing without a word.
+    fn scan(&self) -> Result<Scan, FolderError>;
+
+    /// The bytes of a file, by the path that [`scan`](Self::scan) gave it. Called from many threads, in any order.
+    ///
+    /// # Errors
+    /// The system's; one of kind [`FileTooLarge`](io::ErrorKind::FileTooLarge) for more than `most` bytes.
+    fn read(&self, path: &str, most: u64) -> io::Result<Vec<u8>>;
+
+    /// Size of a file in bytes; `None` where there is no such file.
+    fn size(&self, path: &str) -> Option<u64>;
+
+    /// Place of a file of the tree on the disk, for messages; for the empty path, that of the tree itself.
+    fn place(&self, path: &str) -> PathBuf;
+
+    /// Name of the data set.
+    fn name(&self) -> String;
+}
