@@ -81,17 +81,30 @@ pub(super) fn ensure_effect(command: &Command, given: &Given) -> Result<()> {
     }
 }
 
-/// What a run that goes on has to say of its options: those of a student where none is trained. That is no error, as one line
-/// with all options of an experiment is handed from command to command, and what is made is the same without them.
+/// What a run that goes on has to say of its options: those of a stage that it does not have. That is no error, as one line with
+/// all options of an experiment is handed from command to command, and what is made is the same without them.
 pub(super) fn idle(command: &Command, given: &Given) -> Option<String> {
-    let Command::Compress(args) = command else { return None };
-    if args.evaluate {
-        return None;
-    }
-    let idle: Vec<_> = STUDENT.iter().filter(|option| given.has(option)).map(|option| flag(option)).collect();
+    let (options, why) = match command {
+        Command::Compress(args) if !args.evaluate => {
+            (STUDENT, "without --evaluate, as no student is trained".to_owned())
+        }
+        Command::Compare(args) if !needs_scores(args) => {
+            (PROXY, format!("with {}, which need no scores", named(args)))
+        }
+        _ => return None,
+    };
+    let idle: Vec<_> = options.iter().filter(|option| given.has(option)).map(|option| flag(option)).collect();
     let has = if idle.len() == 1 { "has" } else { "have" };
-    (!idle.is_empty())
-        .then(|| format!("{} {has} no effect without --evaluate, as no student is trained", idle.join(", ")))
+    (!idle.is_empty()).then(|| format!("{} {has} no effect {why}", idle.join(", ")))
+}
+
+fn needs_scores(args: &CompareArgs) -> bool {
+    args.methods.iter().any(|method| method.needs_scores())
+}
+
+fn named(args: &CompareArgs) -> String {
+    let methods: Vec<String> = args.methods.iter().map(ToString::to_string).collect();
+    format!("--methods {}", methods.join(","))
 }
 
 fn compress(args: &CompressArgs, given: &Given) -> Result<()> {
@@ -126,12 +139,10 @@ fn evaluate(args: &EvaluateCommand, given: &Given) -> Result<()> {
 fn compare(args: &CompareArgs, given: &Given) -> Result<()> {
     network(&args.model, given)?;
     format(&args.combine, given)?;
-    let named: Vec<String> = args.methods.iter().map(ToString::to_string).collect();
-    let named = format!("--methods {}", named.join(","));
-    if !args.methods.iter().any(|method| method.needs_scores()) {
+    let named = named(args);
+    if !needs_scores(args) {
         let why = format!("with {named}, which need no scores; leave it out or name a method that does");
         given.none_of(&["scores"], &why)?;
-        given.none_of(PROXY, &why)?;
     }
     if args.score.scores.is_some() {
         given.none_of(PROXY, ELSEWHERE)?;

@@ -27,7 +27,6 @@ fn an_option_without_effect_ends_with_2_and_is_named_with_the_reason_and_a_remed
     for (option, name) in proxy {
         cases.push((format!("{COMPRESS} {scored} {option}"), name, "with --scores"));
         cases.push((format!("{COMPARE} {scored} {option}"), name, "with --scores"));
-        cases.push((format!("{COMPARE} {random} {option}"), name, "with --methods random,random-composites"));
     }
     for option in ["--model convnet", "--width 4", "--device cpu", "--precision full"] {
         let name = option.split(' ').next().unwrap();
@@ -85,7 +84,7 @@ fn an_option_without_effect_ends_with_2_and_is_named_with_the_reason_and_a_remed
 }
 
 #[test]
-fn options_of_a_student_that_nobody_trains_are_a_warning() {
+fn options_of_a_stage_that_a_run_does_not_have_are_a_warning() {
     let world = World::with_data();
     for option in [
         "--steps 3",
@@ -108,6 +107,12 @@ fn options_of_a_student_that_nobody_trains_are_a_warning() {
     }
     let both = world.ok(&format!("{COMPRESS} --steps 3 --lr 0.1 --dry-run"));
     assert!(both.err.contains("--steps, --lr have no effect"), "{both:#?}");
+    let scored = world.ok(
+        "compare --data data --out out --ipc 1 --methods random --score-epochs 3 --image-size 16 --width 4 --steps 2 \
+         --repeats 2 --device cpu",
+    );
+    let warning = "warning: --score-epochs has no effect with --methods random, which need no scores";
+    assert!(scored.err.contains(warning), "{scored:#?}");
     let trained = world.ok(&format!("{COMPRESS} --steps 3 --evaluate --dry-run"));
     assert!(!trained.err.contains("no effect"), "{trained:#?}");
 }
