@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{PickedSource, SetSpec};
+use super::{Difference, PickedSource, SetSpec};
 use crate::data::{ContentHash, Sample, ensure_relative};
 use crate::fault::{Fault, Faulty};
 
@@ -129,18 +129,6 @@ fn add(hasher: &mut blake3::Hasher, path: &str, hash: ContentHash) {
     hasher.update(&(path.len() as u64).to_le_bytes()).update(path.as_bytes()).update(&hash.0);
 }
 
-/// First difference between two manifests, for which an earlier set cannot be continued.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what} was {before} when the folder was made and is {now} now")]
-pub struct Difference {
-    /// Name of the field, such as `grid` or `options.train.lr`.
-    pub what: String,
-    /// Its value in the earlier manifest, as JSON; `not set` where it had none.
-    pub before: String,
-    /// Its value now.
-    pub now: String,
-}
-
 /// A problem with a `manifest.json`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -171,10 +159,7 @@ impl Manifest {
             fields.insert("source images".to_owned(), manifest.hashes.source_set.to_string().into());
             asked
         };
-        match first_difference("", Some(&asked(self)), Some(&asked(other))) {
-            Some(difference) => Err(difference),
-            None => Ok(()),
-        }
+        Difference::between(&asked(self), &asked(other)).map_or(Ok(()), Err)
     }
 
     /// Writes `manifest.json`, the keys of options sorted.
@@ -240,18 +225,6 @@ fn sorted(value: &Value) -> Value {
         Value::Array(items) => Value::Array(items.iter().map(sorted).collect()),
         other => other.clone(),
     }
-}
-
-fn first_difference(what: &str, before: Option<&Value>, now: Option<&Value>) -> Option<Difference> {
-    if let (Some(Value::Object(before)), Some(Value::Object(now))) = (before, now) {
-        let keys: std::collections::BTreeSet<&String> = before.keys().chain(now.keys()).collect();
-        return keys.into_iter().find_map(|key| {
-            let what = if what.is_empty() { key.clone() } else { format!("{what}.{key}") };
-            first_difference(&what, before.get(key), now.get(key))
-        });
-    }
-    let text = |value: Option<&Value>| value.map_or("not set".to_owned(), Value::to_string);
-    (before != now).then(|| Difference { what: what.to_owned(), before: text(before), now: text(now) })
 }
 
 impl Faulty for ManifestError {

@@ -6,6 +6,7 @@
 
 mod card;
 mod compose;
+mod difference;
 mod encode;
 mod error;
 mod estimate;
@@ -18,11 +19,12 @@ mod transform;
 
 pub use card::card;
 pub use compose::Composer;
+pub use difference::Difference;
 pub use encode::{Format, encode};
 pub use error::CombineError;
 pub use estimate::CostEstimate;
 pub use manifest::{
-    Bytes, Counts, Difference, Hashes, Manifest, ManifestError, SCHEMA, Tool, selection_hash, source_set_hash,
+    Bytes, Counts, Hashes, Manifest, ManifestError, SCHEMA, Tool, selection_hash, source_set_hash,
 };
 pub use metadata::{
     CompositeRecord, MetadataError, TileRecord, composite_name, ensure_records_fit, read_metadata,

@@ -3,7 +3,7 @@
 use super::PipelineError;
 use super::claim::{self, Holding, MANIFEST, RUN};
 use super::intact::ensure_unchanged;
-use crate::combine::Manifest;
+use crate::combine::{Difference, Manifest};
 use crate::data::ContentHash;
 use crate::run::{Observer, Storage};
 
@@ -24,19 +24,25 @@ pub fn begin_run(
     observer: &dyn Observer,
 ) -> Result<bool, PipelineError> {
     out.claim()?;
-    let mut why = NOT_EMPTY;
+    let mut why = NOT_EMPTY.to_owned();
     if !force && holding.marked {
-        match out.read(RUN)?.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
-            Some(earlier) if *run == earlier => {
-                holding.ensure_clear(out)?;
-                observer.say(&format!("going on with what is in {}", out.shown("")));
-                return Ok(true);
-            }
-            Some(serde_json::Value::Object(_)) => why = "it holds a run of other options or images",
-            _ => {}
+        match out.read(RUN)?.map(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes)) {
+            None => {}
+            Some(Err(error)) => why = format!("its {RUN} cannot be read ({error})"),
+            Some(Ok(earlier)) => match Difference::between(&earlier, run) {
+                None => {
+                    holding.ensure_clear(out)?;
+                    observer.say(&format!("going on with what is in {}", out.shown("")));
+                    return Ok(true);
+                }
+                Some(difference) => {
+                    why =
+                        format!("it holds a run of other options or images, as its {RUN} says: {difference}");
+                }
+            },
         }
     }
-    let old = holding.to_replace(out, force, why)?;
+    let old = holding.to_replace(out, force, &why)?;
     if old.is_empty() {
         claim::ensure_room(out, bytes, observer)?;
     }
@@ -67,7 +73,9 @@ pub fn begin_set(
             Some(Ok(earlier)) => match earlier.equal_options(draft) {
                 Ok(()) if !force => return go_on(out, &holding, earlier, observer),
                 Ok(()) => {}
-                Err(difference) => why = format!("it holds another set: {difference}"),
+                Err(difference) => {
+                    why = format!("it holds another set, as its {MANIFEST} says: {difference}")
+                }
             },
         }
     }
