@@ -31,6 +31,6 @@ pub use metadata::{
     write_metadata,
 };
 pub use plan::{CompositePlan, IpcCounts, PickedSource, plan_composites, rank_of, sources_per_class};
-pub use set::{DATA, METADATA, Made, SOURCE_FILTER, about, make, picked_sources};
+pub use set::{CARD, DATA, METADATA, Made, SOURCE_FILTER, about, make, picked_sources};
 pub use spec::SetSpec;
 pub use transform::{MIN_SCALE, TORCHVISION_TRANSFORM, TORCHVISION_TRANSFORM_NAME};

@@ -17,6 +17,9 @@ pub const SOURCE_FILTER: Filter = Filter::Lanczos3;
 /// The folder of the images in a set.
 pub const DATA: &str = "data";
 
+/// File name of the card that describes a set, which is its user's to edit.
+pub const CARD: &str = "README.md";
+
 /// The file in [`DATA`] that says where every tile comes from.
 pub const METADATA: &str = "metadata.jsonl";
 
@@ -74,7 +77,7 @@ pub fn make<E: From<CombineError>>(
 /// transform and, last, `manifest.json`, whose `files` then name the other two as well. `name` and `selection`
 /// are those of [`card()`].
 pub fn about(manifest: &mut Manifest, name: &str, selection: &str) -> [(&'static str, String); 3] {
-    let card = ("README.md", card(manifest, name, selection));
+    let card = (CARD, card(manifest, name, selection));
     let transform = (TORCHVISION_TRANSFORM_NAME, TORCHVISION_TRANSFORM.to_owned());
     for (file, text) in [&card, &transform] {
         manifest.files.insert((*file).to_owned(), ContentHash::of(text.as_bytes()));

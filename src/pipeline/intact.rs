@@ -1,24 +1,33 @@
 //! Whether a stored set is what its manifest says: every file there, unchanged, and no image beside them.
 
 use super::PipelineError;
-use crate::combine::{DATA, METADATA, Manifest};
+use crate::combine::{CARD, DATA, METADATA, Manifest};
 use crate::data::ContentHash;
 use crate::parallel;
 use crate::report::words::counted;
 use crate::run::Storage;
 
-/// Compares the files of a set with the hashes of its manifest. Only `data/` counts, which is what students learn from: the card
-/// beside it is the user's to edit. Gives the names of the files that are missing.
+/// Compares the files of a set with the hashes of its manifest, but for the card, which is the user's to edit. Gives the names of
+/// the files that are missing.
 ///
 /// # Errors
 /// [`PipelineError::Input`], which names the first file that was changed or does not belong to the set;
 /// [`PipelineError::Storage`] where one cannot be read.
 pub fn ensure_unchanged(out: &dyn Storage, manifest: &Manifest) -> Result<Vec<String>, PipelineError> {
+    ensure_equal(out, manifest, &|name| name != CARD)
+}
+
+/// The names of the files that are missing, where none of those that `count` was changed.
+fn ensure_equal(
+    out: &dyn Storage,
+    manifest: &Manifest,
+    count: &(dyn Fn(&str) -> bool + Sync),
+) -> Result<Vec<String>, PipelineError> {
     let prefix = format!("{DATA}/");
-    let files: Vec<(&String, &ContentHash)> =
-        manifest.files.iter().filter(|(name, _)| name.starts_with(&prefix)).collect();
+    let files: Vec<(&String, &ContentHash)> = manifest.files.iter().collect();
     let found = parallel::map(&files, |_, (name, hash)| {
-        Ok::<_, PipelineError>(out.read(name)?.map(|bytes| ContentHash::of(&bytes) == **hash))
+        let equal = |bytes: Vec<u8>| !count(name) || ContentHash::of(&bytes) == **hash;
+        Ok::<_, PipelineError>(out.read(name)?.map(equal))
     });
     let (mut missing, mut changed) = (Vec::new(), Vec::new());
     for ((name, _), found) in files.iter().zip(found) {
@@ -65,7 +74,10 @@ pub fn ensure_whole(out: &dyn Storage, manifest: &Manifest) -> Result<(), Pipeli
             "the set in {place} is unfinished: give the command that made it again, which goes on where it was stopped"
         )));
     }
-    let missing = ensure_unchanged(out, manifest)?;
+    // What students learn from; the other files describe it.
+    let count = |name: &str| name.starts_with(&format!("{DATA}/"));
+    let mut missing = ensure_equal(out, manifest, &count)?;
+    missing.retain(|name| count(name));
     match missing.first() {
         None => Ok(()),
         Some(first) => Err(PipelineError::Input(format!(
@@ -101,7 +113,7 @@ mod tests {
         let style = Style { fit: Fit::Squash, format: Format::Png };
         let spec = set::spec(&classes, Grid::TWO, 1, 16, style);
         let (out, mut manifest) = (Memory::default(), set::draft(spec, SetFacts::default(), &[]));
-        for name in ["data/ant/0000.png", "data/bee/0000.png", "data/metadata.jsonl", "README.md"] {
+        for name in ["data/ant/0000.png", "data/bee/0000.png", "data/metadata.jsonl", "transform.py", CARD] {
             out.write(name, name.as_bytes()).unwrap();
             manifest.files.insert(name.to_owned(), ContentHash::of(name.as_bytes()));
         }
@@ -133,6 +145,11 @@ mod tests {
             let error = ensure_whole(&out, &manifest).unwrap_err().to_string();
             assert!(error.contains(named), "{error}");
         }
+        let (out, manifest) = set();
+        out.write("transform.py", b"import os").unwrap();
+        ensure_whole(&out, &manifest).unwrap();
+        let error = ensure_unchanged(&out, &manifest).unwrap_err().to_string();
+        assert!(error.contains("memory/transform.py"), "{error}");
         let (out, mut manifest) = set();
         out.remove("data/ant/0000.png").unwrap();
         assert_eq!(ensure_unchanged(&out, &manifest).unwrap(), ["data/ant/0000.png"]);
