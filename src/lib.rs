@@ -160,6 +160,8 @@ pub mod train;
 pub mod cli;
 #[cfg(all(feature = "fs", not(target_family = "wasm")))]
 pub mod fs;
+#[cfg(all(feature = "cli", feature = "engine", not(target_family = "wasm")))]
+pub mod ranks;
 #[cfg(any(feature = "web", target_family = "wasm"))]
 pub mod web;
 

@@ -17,6 +17,7 @@ use crate::device::{DeviceChoice, Precision};
 use crate::evaluate::Method;
 use crate::model::{Architecture, Stem};
 use crate::prune::{Fill, Rule};
+use crate::ranks::Launcher;
 use crate::train::{Optimizer, Preset, ScoringPass};
 
 /// Compress a labelled image folder by Prune, Combine, Augment, and measure on hard labels what the
@@ -316,6 +317,11 @@ pub(super) struct ScoreCommand {
     pub(super) model: ModelArgs,
     #[command(flatten)]
     pub(super) proxy: ProxyArgs,
+    /// Share each training among the 1, 2, 4 or 8 processes that a launcher starts: mpi (mpirun, mpiexec, srun) or env (RANK,
+    /// WORLD_SIZE, MASTER_ADDR, MASTER_PORT, as torchrun sets them). A batch is cut into 8 shards, each with batch statistics of its
+    /// own, so scores do not depend on the number of processes, but differ from those without this option.
+    #[arg(long, value_name = "LAUNCHER")]
+    pub(super) ranks: Option<Launcher>,
 }
 
 #[derive(Clone, Debug, Args)]

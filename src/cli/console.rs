@@ -33,6 +33,11 @@ impl Console {
         Self { quiet: self.quiet || self.json, json: false, bars: self.bars }
     }
 
+    /// The console of a rank other than the first, which says nothing but errors.
+    pub(super) fn of_follower() -> Self {
+        Self { quiet: true, json: false, bars: false }
+    }
+
     /// `true` where the result is printed as JSON.
     pub(super) fn json(&self) -> bool {
         self.json

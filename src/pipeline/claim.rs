@@ -130,6 +130,15 @@ impl Holding {
         if names.is_empty() {
             return Ok(());
         }
+        // What belongs to a set that was stopped, this list alone says.
+        let list = format!("{DATA}/{METADATA}");
+        if names.contains(&list) {
+            return Err(PipelineError::Input(format!(
+                "{} was changed or cut off, so nobody can tell which files beside it are tilepress's: move what is yours to another \
+                 folder, delete the rest of the folder {DATA}, and give the same command again",
+                out.shown(&list)
+            )));
+        }
         Err(PipelineError::Input(format!(
             "{} in {} that tilepress did not write ({}): move what is yours to another folder, and give the same command again",
             counted(names.len() as u64, "file lies", "files lie"),

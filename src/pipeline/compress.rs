@@ -246,7 +246,16 @@ impl Compress<'_> {
             None => {
                 let opened =
                     self.opened.ok_or_else(|| PipelineError::Usage("a proxy needs a device".to_owned()))?;
-                score::score(self.data, &common.settings, proxy, seed, Some(keep), opened, self.observer)?
+                score::score(
+                    self.data,
+                    &common.settings,
+                    proxy,
+                    seed,
+                    Some(keep),
+                    None,
+                    opened,
+                    self.observer,
+                )?
             }
         };
         if let Some(log) = &scored.log {

@@ -1,5 +1,7 @@
 //! Scoring a dataset: proxies trained on the full training set, or a table made elsewhere.
 
+use std::sync::Arc;
+
 use super::request::{Common, ProxyRequest};
 pub use super::scored::Scored;
 use super::{Dataset, PipelineError};
@@ -8,11 +10,12 @@ use crate::report::Scoring;
 use crate::report::words::{self, counted};
 use crate::run::{Keep, Observer, ProxyJob, RunError, log_name, train_proxies};
 use crate::score::parse_window;
-use crate::train::Settings;
+use crate::train::{Ranks, Settings};
 
 /// The proxies of a dataset, to be trained.
 pub(super) fn proxies(data: &Dataset, settings: &Settings, request: &ProxyRequest) -> ProxyJob {
     ProxyJob {
+        ranks: None,
         images: data.train.images.clone(),
         model: settings.model(data.classes.len()),
         config: settings.proxy,
@@ -66,7 +69,8 @@ pub(super) fn log_bytes(settings: &Settings, data: &Dataset) -> u64 {
 }
 
 /// Scores a dataset by proxies with consecutive seeds. Their logs are kept as they come, if `keep` has a place for them; once
-/// the scores are kept, [`forget`] removes them.
+/// the scores are kept, [`forget`] removes them. Where there are `ranks`, each of them calls this, and all come to the same scores;
+/// the first alone need keep anything.
 ///
 /// # Errors
 /// The errors of [`train_proxies`] and [`Scored::from_logs`].
@@ -76,12 +80,14 @@ pub fn score(
     request: &ProxyRequest,
     seed: u64,
     keep: Option<Keep<'_>>,
+    ranks: Option<Arc<dyn Ranks>>,
     opened: &Opened,
     observer: &dyn Observer,
 ) -> Result<Scored, PipelineError> {
     let begun = observer.seconds();
     let seeds: Vec<u64> = seeds(request, seed).collect();
-    let logs = train_proxies(&proxies(data, settings, request), &seeds, keep, opened, observer)?;
+    let job = ProxyJob { ranks, ..proxies(data, settings, request) };
+    let logs = train_proxies(&job, &seeds, keep, opened, observer)?;
     let scored = Scored::from_logs(data, request.window.as_deref(), &logs, seed, observer.seconds() - begun)?;
     if let Some(last) = scored.report.proxy_accuracy.last() {
         observer.say(&format!(

@@ -8,7 +8,7 @@ use crate::data::ImageSet;
 use crate::device::Opened;
 use crate::model::ModelConfig;
 use crate::score::TrainingLog;
-use crate::train::{Proxy, ScoringPass, TrainConfig};
+use crate::train::{Proxy, Ranks, ScoringPass, TrainConfig, TrainError, ranks};
 
 /// Training job of proxies: their images, network and training.
 pub struct ProxyJob {
@@ -22,6 +22,8 @@ pub struct ProxyJob {
     pub min_scale: f64,
     /// The forward pass that scores.
     pub pass: ScoringPass,
+    /// Ranks among which every step of a proxy is shared, if there are any.
+    pub ranks: Option<Arc<dyn Ranks>>,
 }
 
 impl ProxyJob {
@@ -54,17 +56,14 @@ pub fn train_proxies(
     let steps = job.config.steps(job.images.len());
     let stage = observer.stage("score", "steps", steps * seeds.len());
     let train = |seed: u64| -> Result<TrainingLog, RunError> {
-        if let Some(keep) = keep {
-            // Under the second name, that of earlier versions, nothing has a seal: it is refused by its name.
-            for name in [log_name(seed), format!("{seed}.bin")] {
-                if let Some(bytes) = keep.files.read(&name)? {
-                    keep.forget(&seed.to_string())?;
-                    stage.add(steps);
-                    return Ok(TrainingLog::from_bytes(&bytes)?);
-                }
-            }
+        if let Some(bytes) = finished(job, seed, keep)? {
+            stage.add(steps);
+            return Ok(TrainingLog::from_bytes(&bytes)?);
         }
         let mut proxy = Proxy::new(&job.model, job.config, task.clone(), job.pass, seed, &opened.device)?;
+        if let Some(ranks) = &job.ranks {
+            proxy.share(ranks.clone()).map_err(TrainError::Ranks)?;
+        }
         finish(&mut proxy, &seed.to_string(), keep, &*stage, observer)?;
         let log = proxy.into_log();
         if let Some(keep) = keep {
@@ -73,9 +72,30 @@ pub fn train_proxies(
         }
         Ok(log)
     };
-    if opened.is_cpu {
+    // Ranks must do all in the same order.
+    if opened.is_cpu && job.ranks.is_none() {
         lanes::run(seeds.to_vec(), train)
     } else {
         seeds.iter().map(|&seed| train(seed)).collect()
+    }
+}
+
+/// The log of a proxy that an earlier run finished. Ranks have what the first of them has found.
+fn finished(job: &ProxyJob, seed: u64, keep: Option<Keep<'_>>) -> Result<Option<Vec<u8>>, RunError> {
+    let mut found = None;
+    if let Some(keep) = keep {
+        // Under the second name, that of earlier versions, nothing has a seal: it is refused by its name.
+        for name in [log_name(seed), format!("{seed}.bin")] {
+            if found.is_none() {
+                found = keep.files.read(&name)?;
+            }
+        }
+        if found.is_some() {
+            keep.forget(&seed.to_string())?;
+        }
+    }
+    match &job.ranks {
+        None => Ok(found),
+        Some(ranks) => Ok(ranks::told(&**ranks, found).map_err(TrainError::Ranks)?),
     }
 }

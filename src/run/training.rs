@@ -4,7 +4,7 @@
 //! since then. It ends bit for bit as if nothing had happened.
 
 use super::{Kept, Observer, RunError, Stage};
-use crate::train::{Proxy, ProxyError, READ_EVERY, Student};
+use crate::train::{Proxy, ProxyError, READ_EVERY, Student, TrainError, ranks};
 
 /// Place for the work of a run: finished parts, from which an equal run takes what it need not do again, and checkpoints of
 /// unfinished ones.
@@ -56,6 +56,16 @@ pub(super) trait Resumable {
     fn save(&mut self) -> Result<Vec<u8>, RunError>;
     /// Continues from saved bytes.
     fn restore(&mut self, bytes: &[u8]) -> Result<(), ProxyError>;
+
+    /// Whether to stop, where `own` is this process's wish: the same answer for all that train together.
+    fn agreed(&self, own: bool) -> Result<bool, RunError> {
+        Ok(own)
+    }
+
+    /// The checkpoint from which all that train together go on, where `own` is the one that this process has found.
+    fn told(&self, own: Option<Vec<u8>>) -> Result<Option<Vec<u8>>, RunError> {
+        Ok(own)
+    }
 }
 
 /// Works on a training to its end, from its checkpoint in `keep` if there is one. The checkpoint is left for
@@ -77,7 +87,7 @@ pub(super) fn finish(
         let before = training.steps_made();
         training.advance(&|| !observer.wants_stop())?;
         stage.add(training.steps_made() - before);
-        let (stop, now) = (observer.wants_stop(), observer.seconds());
+        let (stop, now) = (training.agreed(observer.wants_stop())?, observer.seconds());
         if training.finished() {
             break;
         }
@@ -102,10 +112,11 @@ pub(super) fn resume(
     keep: Option<Keep<'_>>,
     stage: &dyn Stage,
 ) -> Result<(), RunError> {
-    let Some(keep) = keep else { return Ok(()) };
     let file = checkpoint(name);
-    if let Some(bytes) = keep.files.read(&file)? {
-        let wrong = |source| RunError::Checkpoint { file: keep.files.shown(&file), source };
+    let found = keep.map(|keep| keep.files.read(&file)).transpose()?.flatten();
+    if let Some(bytes) = training.told(found)? {
+        let shown = keep.map_or_else(|| file.clone(), |keep| keep.files.shown(&file));
+        let wrong = |source| RunError::Checkpoint { file: shown, source };
         training.restore(&bytes).map_err(wrong)?;
         stage.add(training.steps_made());
     }
@@ -151,7 +162,9 @@ impl Resumable for Proxy {
 
     fn advance(&mut self, go_on: &dyn Fn() -> bool) -> Result<(), RunError> {
         let steps = to_next_reading(self.student().steps_made());
-        Ok(pollster::block_on(self.advance_while(steps, go_on))?)
+        // Ranks make the same steps, and agree on stopping between two readings.
+        let shared = self.ranks().is_some();
+        Ok(pollster::block_on(self.advance_while(steps, &|| shared || go_on()))?)
     }
 
     fn save(&mut self) -> Result<Vec<u8>, RunError> {
@@ -160,5 +173,19 @@ impl Resumable for Proxy {
 
     fn restore(&mut self, bytes: &[u8]) -> Result<(), ProxyError> {
         Proxy::restore(self, bytes)
+    }
+
+    fn agreed(&self, own: bool) -> Result<bool, RunError> {
+        match self.ranks() {
+            None => Ok(own),
+            Some(ranks) => Ok(ranks::any(&*ranks, own).map_err(TrainError::Ranks)?),
+        }
+    }
+
+    fn told(&self, own: Option<Vec<u8>>) -> Result<Option<Vec<u8>>, RunError> {
+        match self.ranks() {
+            None => Ok(own),
+            Some(ranks) => Ok(ranks::told(&*ranks, own).map_err(TrainError::Ranks)?),
+        }
     }
 }

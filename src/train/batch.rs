@@ -63,6 +63,12 @@ impl Batches {
     /// # Errors
     /// [`DataError`] when an image of the batch cannot be read.
     pub(super) fn batch(&mut self, step: usize) -> Result<Batch, DataError> {
+        let planned = self.planned(step);
+        self.cut(planned)
+    }
+
+    /// The images and the views of a batch, without pixels.
+    pub(super) fn planned(&mut self, step: usize) -> Batch {
         let count = self.task.images.len();
         let per_epoch = self.config.steps_per_epoch(count);
         let (epoch, batch) = (step / per_epoch, step % per_epoch);
@@ -74,6 +80,24 @@ impl Batches {
         let images = self.order[start..count.min(start + self.config.batch)].to_vec();
         let mut views = Vec::with_capacity(images.len());
         self.planner.plan(epoch as u32, batch as u64, &images, &mut views);
+        Batch { epoch, images, views, pixels: None }
+    }
+
+    /// A part of a planned batch, whose views are not mixed with each other, with its pixels.
+    ///
+    /// # Errors
+    /// [`DataError`] when an image of the part cannot be read.
+    #[cfg(not(target_family = "wasm"))]
+    pub(super) fn part(
+        &mut self,
+        planned: &Batch,
+        places: std::ops::Range<usize>,
+    ) -> Result<Batch, DataError> {
+        let (images, views) = (planned.images[places.clone()].to_vec(), planned.views[places].to_vec());
+        self.cut(Batch { epoch: planned.epoch, images, views, pixels: None })
+    }
+
+    fn cut(&mut self, Batch { epoch, images, views, .. }: Batch) -> Result<Batch, DataError> {
         let Self { task, executor, .. } = self;
         let pixels = executor.as_mut().map(|executor| {
             let mut cut = Ok(());

@@ -220,6 +220,11 @@ impl Student {
                 config.remove("eta_min");
             }
         }
+        #[cfg(not(target_family = "wasm"))]
+        if self.shared.is_some() {
+            // Whatever the number of ranks.
+            asked["shards"] = serde_json::json!(super::shards::SHARDS);
+        }
         if self.model.precision == Precision::Mixed {
             asked["precision"] = serde_json::json!(Precision::Mixed);
         }

@@ -201,7 +201,7 @@ impl Stack {
         let progress = |place: usize| &students[self.members[place]].progress;
         let found = batches.iter().enumerate().flat_map(|(place, batch)| {
             let labels = progress(place).task().images.labels();
-            targets(batch, labels)
+            targets(batch, labels, batch.images.len())
         });
         let targets: Vec<_> = found.collect();
 

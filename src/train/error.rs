@@ -29,6 +29,10 @@ pub enum TrainError {
     /// The device did not answer.
     #[error("the device failed in training: {}", .0.reason())]
     Device(DeviceError),
+    /// Ranks cannot go on together.
+    #[cfg(not(target_family = "wasm"))]
+    #[error(transparent)]
+    Ranks(#[from] super::ranks::RanksError),
     /// The loss is not a number any more.
     #[error("the loss became {loss} by step {step}; lower `lr`")]
     Diverged {
@@ -53,6 +57,8 @@ impl Faulty for TrainError {
             Self::Data(error) => error.fault(),
             Self::Augment(error) => error.fault(),
             Self::Bound(error) => error.fault(),
+            #[cfg(not(target_family = "wasm"))]
+            Self::Ranks(error) => error.fault(),
             Self::Empty => Fault::Data,
             Self::Diverged { .. } => Fault::Run,
         }

@@ -16,8 +16,14 @@ mod evaluator;
 mod optimizer;
 mod progress;
 mod proxy;
+#[cfg(not(target_family = "wasm"))]
+pub(crate) mod ranks;
 mod resident;
 mod self_check;
+#[cfg(not(target_family = "wasm"))]
+mod shards;
+#[cfg(not(target_family = "wasm"))]
+mod shared_log;
 mod softmax;
 mod student;
 mod synthetic;
@@ -32,6 +38,8 @@ pub use eval::{Confusion, Evaluation, Statistics, evaluate};
 pub use evaluator::{Answers, Evaluator};
 pub use progress::{CurvePoint, Progress};
 pub use proxy::{Proxy, ProxyError, ScoringPass};
+#[cfg(not(target_family = "wasm"))]
+pub use ranks::{Ranks, RanksError};
 pub use self_check::{CheckError, SelfCheck, self_check};
 pub use softmax::SoftmaxLog;
 pub use student::{READ_EVERY, Step, Student};

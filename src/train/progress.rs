@@ -164,10 +164,10 @@ impl Progress {
 }
 
 /// Labels that the loss compares a batch's logits with: both labels of a mixed view, weighted so that the shares of all
-/// samples add up to the mean loss of the batch. `labels` are those of all images of the task.
-pub(super) fn targets(batch: &Batch, labels: &[u32]) -> Vec<Target> {
+/// samples add up to the mean loss of the batch, which has `count` images: more than are here, where this is a shard of it.
+/// `labels` are those of all images of the task.
+pub(super) fn targets(batch: &Batch, labels: &[u32], count: usize) -> Vec<Target> {
     let label = |place: usize| labels[batch.images[place] as usize];
-    let count = batch.images.len();
     let target = |place: usize| {
         let mix = batch.views[place].mix;
         let lambda = mix.map_or(1.0, |mix| mix.lambda);
@@ -175,5 +175,5 @@ pub(super) fn targets(batch: &Batch, labels: &[u32]) -> Vec<Target> {
         let other = mix.map_or(place, |mix| mix.other as usize);
         Target { own: label(place), other: label(other), own_share, other_share }
     };
-    (0..count).map(target).collect()
+    (0..batch.images.len()).map(target).collect()
 }

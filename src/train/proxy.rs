@@ -66,10 +66,10 @@ pub struct Proxy {
     student: Student,
     device: Device,
     when: ScoringPass,
-    log: TrainingLog,
+    pub(super) log: TrainingLog,
     /// The whole softmax, where it is kept.
     softmax: Option<SoftmaxLog>,
-    pending: Vec<Pending>,
+    pub(super) pending: Vec<Pending>,
     /// The pass over the whole images that has begun, where such passes score.
     pass: Option<EvalPass>,
     per_epoch: usize,
@@ -85,10 +85,10 @@ struct EvalPass {
 }
 
 /// A batch whose dynamics are still on the device.
-struct Pending {
-    epoch: u32,
-    images: Vec<u32>,
-    rows: Tensor<2>,
+pub(super) struct Pending {
+    pub(super) epoch: u32,
+    pub(super) images: Vec<u32>,
+    pub(super) rows: Tensor<2>,
     /// The whole softmax, where it is kept.
     logits: Option<Tensor<2>>,
 }
@@ -137,6 +137,26 @@ impl Proxy {
             per_epoch,
             classes: model.classes,
         })
+    }
+
+    /// Shares all its steps among ranks, which have proxies of the same model, config, task, scoring pass and seed. Each comes to
+    /// the same network and the same log.
+    ///
+    /// # Errors
+    /// [`RanksError`](super::RanksError) for a number of ranks that cannot share a batch, views that cannot be shared, and a proxy
+    /// that keeps the whole softmax.
+    #[cfg(not(target_family = "wasm"))]
+    pub fn share(&mut self, ranks: Arc<dyn super::Ranks>) -> Result<(), super::RanksError> {
+        if self.softmax.is_some() {
+            return Err(super::RanksError::Unshared("the whole softmax"));
+        }
+        self.student.share(ranks)
+    }
+
+    /// The ranks among which its steps are shared.
+    #[cfg(not(target_family = "wasm"))]
+    pub fn ranks(&self) -> Option<Arc<dyn super::Ranks>> {
+        self.student.shared.clone()
     }
 
     /// Keeps the whole softmax of every sample from now on, which takes a float for each sample, class and epoch.
@@ -197,8 +217,8 @@ impl Proxy {
             if self.pass.is_some() || self.student.finished() || !go_on() {
                 break;
             }
-            let step = self.student.step()?;
-            if self.when == ScoringPass::Train {
+            let step = self.student.next_step().await?;
+            if let (Some(step), ScoringPass::Train) = (step, self.when) {
                 let (epoch, images, logits) = (step.epoch as u32, step.images.to_vec(), step.logits);
                 let rows = dynamics(logits.clone(), &self.labels(&images));
                 let logits = self.softmax.is_some().then_some(logits);
@@ -268,7 +288,12 @@ impl Proxy {
     }
 
     /// Reads and records the pending batches of an epoch: one transfer for all, and one for their logits where these are kept.
+    /// Ranks record what all of them have.
     async fn record_pending(&mut self) -> Result<(), ProxyError> {
+        #[cfg(not(target_family = "wasm"))]
+        if let Some(ranks) = self.ranks() {
+            return self.record_shared(&*ranks).await;
+        }
         let mut pending = std::mem::take(&mut self.pending).into_iter().peekable();
         while let Some(Pending { epoch, mut images, rows, logits }) = pending.next() {
             let (mut parts, mut logits) = (vec![rows], Vec::from_iter(logits));

@@ -1,6 +1,8 @@
 //! One network in training.
 
 use std::ops::Deref;
+#[cfg(not(target_family = "wasm"))]
+use std::sync::Arc;
 
 use burn::module::Module;
 use burn::optim::GradientsParams;
@@ -11,6 +13,8 @@ use super::config::TrainConfig;
 use super::error::TrainError;
 use super::optimizer::OptimizerState;
 use super::progress::{Progress, targets};
+#[cfg(not(target_family = "wasm"))]
+use super::ranks::Ranks;
 use super::resident::Resident;
 use super::task::Task;
 use crate::device::upload;
@@ -39,7 +43,10 @@ pub struct Student {
     pub(super) network: Network,
     pub(super) optimizer: OptimizerState,
     /// The images of the last step.
-    images: Vec<u32>,
+    pub(super) images: Vec<u32>,
+    /// The ranks that make each step together, if there are any.
+    #[cfg(not(target_family = "wasm"))]
+    pub(super) shared: Option<Arc<dyn Ranks>>,
     /// Every sample's share of the loss in the steps since the last reading.
     pub(super) losses: Vec<Tensor<1>>,
 }
@@ -84,6 +91,8 @@ impl Student {
             network: model.init(seed, &device.clone().autodiff())?,
             optimizer: OptimizerState::new(&config),
             images: Vec::new(),
+            #[cfg(not(target_family = "wasm"))]
+            shared: None,
             losses: Vec::new(),
         })
     }
@@ -111,7 +120,7 @@ impl Student {
             self;
         let task = batches.task().clone();
         let train = || {
-            let targets = targets(&batch, task.images.labels());
+            let targets = targets(&batch, task.images.labels(), batch.images.len());
             let input = input(batch, resident.as_deref(), device);
             learn(network, optimizer, rate, input, &targets, 1)
         };
@@ -121,6 +130,22 @@ impl Student {
         self.losses.push(loss);
         self.progress.step = following;
         Ok(Step { epoch, images: &self.images, logits })
+    }
+
+    /// Makes one step, with the other ranks where there are some; none is given where the batch has no image for this one.
+    ///
+    /// # Errors
+    /// The errors of [`step`](Self::step); those of the ranks.
+    ///
+    /// # Panics
+    /// As [`step`](Self::step).
+    pub(super) async fn next_step(&mut self) -> Result<Option<Step<'_>>, TrainError> {
+        #[cfg(not(target_family = "wasm"))]
+        if let Some(ranks) = self.shared.clone() {
+            assert!(!self.finished(), "all steps are made");
+            return self.shared_step(&*ranks).await;
+        }
+        self.step().map(Some)
     }
 
     /// Makes up to `steps` steps and then reads the losses from the device.
@@ -141,7 +166,7 @@ impl Student {
             if !go_on() {
                 return self.gather_losses().await;
             }
-            self.step()?;
+            self.next_step().await?;
         }
         self.read_losses().await
     }
@@ -167,7 +192,7 @@ impl Student {
 }
 
 /// The views of a batch on the network's device, `[B, H, W, 3]`.
-fn input(batch: Batch, resident: Option<&Resident>, device: &Device) -> Tensor<4> {
+pub(super) fn input(batch: Batch, resident: Option<&Resident>, device: &Device) -> Tensor<4> {
     match (batch.pixels, resident) {
         (Some(pixels), _) => upload::floats(pixels, &device.clone().autodiff()),
         (None, Some(resident)) => Tensor::from_inner(resident.views(&batch.views, device)),

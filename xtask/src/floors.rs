@@ -38,7 +38,7 @@ const FLOORS: &[&[&str]] = &[
     &["report"],
     &["run"],
     &["pipeline"],
-    &["fs"],
+    &["fs", "ranks"],
     &["cli", "web"],
 ];
 

@@ -16,10 +16,11 @@ use crate::workspace::Workspace;
 /// Folders of Rust code.
 const CODE: [&str; 6] = ["src", "xtask/src", "tests", "benches", "examples", "fuzz"];
 /// Where unsafe code may stand, and why. A folder ends with `/`.
-const UNSAFE: [(&str, &str); 6] = [
+const UNSAFE: [(&str, &str); 7] = [
     ("src/kernel/", "the kernels"),
     ("src/augment/execute.rs", "a function for vectors is called where the machine has them"),
     ("src/device/cuda.rs", "CUDA's driver"),
+    ("src/ranks/mpi.rs", "MPI's library is opened at run time"),
     ("src/web/mod.rs", "the start of the WebAssembly module"),
     ("benches/augment.rs", "an allocator that counts"),
     ("xtask/src/supply.rs", "the word is looked for"),

@@ -1,5 +1,7 @@
 //! `tilepress score`.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use crate::cli::args::ScoreCommand;
@@ -11,10 +13,16 @@ use crate::data::ContentHash;
 use crate::pipeline::begin::{begin_run, ensure_usable};
 use crate::pipeline::claim::Holding;
 use crate::pipeline::score;
+use crate::ranks::connect;
 use crate::run::{self, Keep, Kept, Storage as _};
+use crate::train::Ranks;
 
 /// Trains proxies and writes `scores.csv`.
 pub(in crate::cli) fn run(args: &ScoreCommand, console: &Console) -> Result<()> {
+    let ranks = args.ranks.map(connect).transpose()?;
+    if let Some(ranks) = ranks.as_ref().filter(|ranks| ranks.rank() > 0) {
+        return follow(args, ranks);
+    }
     let settings = request::settings(&args.model, None, Some(&args.proxy));
     let seed = args.model.seed;
     let data = super::load(&args.data, &settings, seed, &args.out.out, console)?;
@@ -35,6 +43,7 @@ pub(in crate::cli) fn run(args: &ScoreCommand, console: &Console) -> Result<()> 
             "window": proxy.window,
             "when": proxy.pass,
             "seed": seed,
+            "shards": ranks.is_some(),
         },
         "source_set": source_set_hash(&data.train.samples),
     });
@@ -45,7 +54,10 @@ pub(in crate::cli) fn run(args: &ScoreCommand, console: &Console) -> Result<()> 
     // The logs stay, so that an equal command scores nothing again.
     let files = Kept::new(&out, score::LOGS, ContentHash::of(run.to_string().as_bytes()));
     let keep = Keep { files, every: request::save_every(&args.model) };
-    let scored = score::score(&data, &settings, &proxy, seed, Some(keep), &opened, console)?;
+    let scored = score::score(&data, &settings, &proxy, seed, Some(keep), ranks.clone(), &opened, console)?;
+    if let Some(ranks) = ranks {
+        ranks.leave();
+    }
     score::warn(&scored.report, &data, console);
     data.write_lists(&out, console)?;
     data.warn_of_shared(console);
@@ -55,4 +67,17 @@ pub(in crate::cli) fn run(args: &ScoreCommand, console: &Console) -> Result<()> 
     let path = out.shown("scores.csv");
     let report = serde_json::json!({ "scores": path, "scoring": scored.report });
     console.result(&report, format_args!("scores: {path}"))
+}
+
+/// The same on a rank that is not the first: it trains, and leaves reading checkpoints, writing and speaking to the first.
+fn follow(args: &ScoreCommand, ranks: &Arc<dyn Ranks>) -> Result<()> {
+    let console = Console::of_follower();
+    let settings = request::settings(&args.model, None, Some(&args.proxy));
+    let data = super::load(&args.data, &settings, args.model.seed, &args.out.out, &console)?;
+    let proxy = request::proxy(&args.proxy);
+    score::ensure_window(&settings, &proxy, data.train.samples.len())?;
+    let opened = run::open(args.model.device, args.model.precision, &console)?;
+    score::score(&data, &settings, &proxy, args.model.seed, None, Some(ranks.clone()), &opened, &console)?;
+    ranks.leave();
+    Ok(())
 }

@@ -239,7 +239,7 @@ fn a_mixed_view_pays_for_both_labels_by_their_share() {
         let data = TensorData::new(rows.clone(), [images.len(), CLASSES]);
         let logits = Tensor::<2>::from_data(data, (&device, DType::F32)).require_grad();
         let batch = Batch { epoch: 0, images: images.to_vec(), views, pixels: None };
-        let targets = targets(&batch, task(24, lively()).images.labels());
+        let targets = targets(&batch, task(24, lively()).images.labels(), batch.images.len());
         let loss = mixed_cross_entropy(logits.clone(), &targets);
         let gradient = logits.grad(&loss.clone().backward()).expect("the logits are tracked");
         let loss: f32 = block_on(device::read(loss)).expect("the CPU answers").iter().sum();
@@ -270,7 +270,7 @@ fn an_unmixed_batch_pays_its_mean_cross_entropy() {
     let device = Device::flex().autodiff();
     let logits = Tensor::from_data(logits, (&device, DType::F32));
     let batch = Batch { epoch: 0, images: images.to_vec(), views, pixels: None };
-    let loss = mixed_cross_entropy(logits, &targets(&batch, task.images.labels()));
+    let loss = mixed_cross_entropy(logits, &targets(&batch, task.images.labels(), batch.images.len()));
     let loss: f32 = block_on(device::read(loss)).expect("the CPU answers").iter().sum();
     let each = rows.chunks(CLASSES).zip(images);
     let want: f64 = each.map(|(row, image)| by_hand(row, (image * 3 % 4) as usize).0).sum::<f64>() / 3.0;
