@@ -75,6 +75,12 @@ export async function visit(browser, hash = QUICK, prepare = () => {}, prepareWo
     if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
   });
   page.on('pageerror', (error) => complaints.push(String(error)));
+  // Nothing leaves the machine: no request, from the page or its worker, goes anywhere but to its own files.
+  const home = new URL(PAGE).origin;
+  context.on('request', (request) => {
+    const { protocol, origin } = new URL(request.url());
+    if (origin !== home && !['blob:', 'data:'].includes(protocol)) complaints.push(`the page asked ${request.url()}`);
+  });
   await page.addInitScript(watch);
   // A browser without a screen has pickers, but nobody to answer them.
   await page.addInitScript(() => {
