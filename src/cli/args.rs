@@ -82,8 +82,9 @@ pub(super) enum Command {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Data")]
 pub(super) struct DataArgs {
-    /// Folder of class folders, or of `train/` and `val/` (or `valid/`, `Testing/`, …) with class folders in them.
-    #[arg(long, value_name = "DIR")]
+    /// Folder of class folders, or of `train/` and `val/` (or `valid/`, `Testing/`, …) with class folders in them; of ImageNet's official
+    /// archives, in its Kaggle layout, or of WebDataset shards; a .tar, a pattern ('train-{000..127}.tar', '*.tar') or an _info.json.
+    #[arg(long, value_name = "PATH")]
     pub(super) data: PathBuf,
     /// Share of each class that is held out to measure on, where there is no `val/` folder [0.2]; copies stay together. Named beside a mere
     /// test split, it is used in place of that.
@@ -449,8 +450,8 @@ pub(super) struct DemoArgs {
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct InspectArgs {
-    /// A folder of images, or one that `compress` or `combine` wrote.
-    #[arg(value_name = "DIR")]
+    /// A folder of images, one that `compress` or `combine` wrote, or any other form that --data of the other commands takes.
+    #[arg(value_name = "PATH")]
     pub(super) folder: PathBuf,
     /// Say which sources a composite was made of: its file name as in metadata.jsonl.
     #[arg(long, value_name = "FILE")]

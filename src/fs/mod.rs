@@ -24,4 +24,4 @@ pub use output::{OutputError, write_atomic};
 pub use read::{Listing, ReadOptions, Reading, list, list_whole, load, read_folder, tune};
 pub use regular::{open_regular, read_named, read_regular};
 pub use store::OutputFolder;
-pub use tree::{Disk, SourceTree, Tree, name_of};
+pub use tree::{Disk, Info, Opened, SourceError, SourceTree, SplitInfo, Tree, name_of, open};

@@ -17,6 +17,7 @@ use super::{ClassMap, DataError, hold_out_together};
 
 pub use self::junk::is_junk;
 pub use self::layout::Layout;
+pub use self::names::split_name;
 pub use self::letters::composed;
 
 /// One image of a labelled folder.
