@@ -171,3 +171,37 @@ fn text(data: &[u8]) -> Result<Option<String>, String> {
         _ => None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Written by SciPy: see tests/golden/meta_mat.py.
+    const PACKED: &[u8] = include_bytes!("../../../tests/data/imagenet/meta.mat");
+    const PLAIN: &[u8] = include_bytes!("../../../tests/data/imagenet/meta-plain.mat");
+
+    #[test]
+    fn numbers_and_names_are_those_that_were_written_compressed_or_not() {
+        for bytes in [PACKED, PLAIN] {
+            let found = synsets(bytes).unwrap();
+            let expected = [(3, "n01440764"), (1, "n02119789"), (2, "n02100735"), (300, "n00001740")];
+            assert_eq!(found, expected.map(|(id, wnid)| (id, wnid.to_owned())));
+        }
+    }
+
+    #[test]
+    fn a_damaged_file_is_refused_or_read_and_never_worse() {
+        for bytes in [PACKED, PLAIN] {
+            for len in 0..bytes.len() {
+                assert!(synsets(&bytes[..len]).is_err(), "{len}");
+            }
+            for at in 0..bytes.len() {
+                for bit in [0, 3, 7] {
+                    let mut damaged = bytes.to_vec();
+                    damaged[at] ^= 1 << bit;
+                    drop(synsets(&damaged));
+                }
+            }
+        }
+    }
+}

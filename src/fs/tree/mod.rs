@@ -14,6 +14,8 @@ mod shards;
 mod source;
 mod tar;
 mod tars;
+#[cfg(test)]
+mod tests;
 
 use std::fmt::Debug;
 use std::io;
