@@ -595,7 +595,11 @@ impl CombineArgs {
 impl PackArgs {
     /// The options of packing.
     pub(super) fn options(&self) -> PackOptions {
-        let form = self.format.unwrap_or(if self.short_side.is_some() { PackChoice::Jpeg } else { PackChoice::AsIs });
+        let form = self.format.unwrap_or(if self.short_side.is_some() {
+            PackChoice::Jpeg
+        } else {
+            PackChoice::AsIs
+        });
         PackOptions {
             short_side: self.short_side,
             form: match form {

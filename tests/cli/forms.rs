@@ -26,9 +26,13 @@ fn imagenet() -> World {
     put("n01440764/n01440764_ycck.JPEG", &odd("ycck.jpg"));
     put("n02119789/n02119789_gray.JPEG", &odd("gray.jpg"));
     let plain = fs::read(world.path("data/train/n02119789/n02119789_1.JPEG")).unwrap();
-    let nonsense: Vec<u8> = b"Exif\0\0MM\0\x2a\xff\xff\xff\xff".iter().copied().chain((0..90).map(|n| n * 37)).collect();
+    let nonsense: Vec<u8> =
+        b"Exif\0\0MM\0\x2a\xff\xff\xff\xff".iter().copied().chain((0..90).map(|n| n * 37)).collect();
     let length = (nonsense.len() as u16 + 2).to_be_bytes();
-    put("n02119789/n02119789_exif.JPEG", &[&plain[..2], &[0xff, 0xe1], &length, &nonsense, &plain[2..]].concat());
+    put(
+        "n02119789/n02119789_exif.JPEG",
+        &[&plain[..2], &[0xff, 0xe1], &length, &nonsense, &plain[2..]].concat(),
+    );
     put("n02119789/n02119789_torn.JPEG", &plain[..plain.len() / 2]);
     put("n02119789/n02119789.with.dots.JPEG", &plain[..]);
     // Four validation images of each class, numbered across the classes.
@@ -60,8 +64,7 @@ fn archives(world: &World) {
     let mut inner = Vec::new();
     for class in CLASSES {
         let own = names.iter().filter_map(|name| name.strip_prefix(&format!("train/{class}/")));
-        let files: Vec<_> =
-            own.map(|name| (name.to_owned(), format!("data/train/{class}/{name}"))).collect();
+        let files: Vec<_> = own.map(|name| (name.to_owned(), format!("data/train/{class}/{name}"))).collect();
         tar(world, &format!("inner/{class}.tar"), &files);
         inner.push((format!("{class}.tar"), format!("inner/{class}.tar")));
     }
@@ -99,7 +102,11 @@ fn all_forms_of_a_data_set_give_the_same_scores_and_the_same_set() {
         assert!(run.out.contains("3 classes") && run.out.contains(said), "{data}: {}", run.out);
         if !out.starts_with("data") {
             for file in ["scores.csv", "selection.csv", "classes.json", "data/metadata.jsonl"] {
-                assert_eq!(world.read(&format!("out/{out}/{file}")), world.read(&format!("out/data/{file}")), "{data}: {file}");
+                assert_eq!(
+                    world.read(&format!("out/{out}/{file}")),
+                    world.read(&format!("out/data/{file}")),
+                    "{data}: {file}"
+                );
             }
             assert_same(&world.tree(&format!("out/{out}/data")), &world.tree("out/data/data"));
         }
@@ -111,21 +118,31 @@ fn all_forms_of_a_data_set_give_the_same_scores_and_the_same_set() {
     world.ok(&format!("score --data official --out scored {FAST}"));
     assert_eq!(world.read("scored/scores.csv"), world.read("out/data/scores.csv"));
     world.ok("prune --data one.tar --out pruned --ipc 2 --grid 1 --scores scored/scores.csv");
-    world.ok("combine --data shards --out combined --selection pruned/selection.csv --grid 1 --image-size 16");
+    world
+        .ok("combine --data shards --out combined --selection pruned/selection.csv --grid 1 --image-size 16");
     assert_same(&world.tree("combined/data"), &world.tree("out/data/data"));
     let shown = world.ok("inspect official --sheet sheet.png").out;
     assert!(shown.contains("3 classes, 34 images, 12 in val"), "{shown}");
     world.ok("evaluate --data shards --set out/data --out measured --width 4 --steps 2 --device cpu");
-    world.fails("evaluate --data data --set one.tar --out whole --width 4 --steps 2 --device cpu --image-size 16", 3, &["the numbers would be too good"]);
+    world.fails(
+        "evaluate --data data --set one.tar --out whole --width 4 --steps 2 --device cpu --image-size 16",
+        3,
+        &["the numbers would be too good"],
+    );
 }
 
 #[test]
 fn results_are_kept_apart_from_archives_that_are_read() {
     let world = imagenet();
     archives(&world);
-    let compress = |data: &str, out: &str| format!("compress --data {data} --out {out} --ipc 1 --grid 1 {FAST}");
+    let compress =
+        |data: &str, out: &str| format!("compress --data {data} --out {out} --ipc 1 --grid 1 {FAST}");
     world.fails(&compress("official", "official/out"), 3, &["lie within each other"]);
-    world.fails(&compress("official/ILSVRC2012_img_train.tar", "official"), 3, &["ILSVRC2012_img_train.tar' lies in"]);
+    world.fails(
+        &compress("official/ILSVRC2012_img_train.tar", "official"),
+        3,
+        &["ILSVRC2012_img_train.tar' lies in"],
+    );
     world.fails(&compress("official/*.tar", "official"), 3, &["lies in"]);
     world.ok("pack --data one.tar --out shards");
     world.fails(&compress("shards/_info.json", "shards"), 3, &["lies in"]);
@@ -163,9 +180,17 @@ fn a_pack_has_the_same_bytes_from_any_form_with_any_threads_and_after_a_kill() {
     same("a", "b");
     assert!(!world.path("b/.tilepress-x").exists());
     // Other options or images are another pack.
-    world.fails("pack --data official --out b --shard-size 64kB --short-side 20", 3, &["other options or images", "--force"]);
+    world.fails(
+        "pack --data official --out b --shard-size 64kB --short-side 20",
+        3,
+        &["other options or images", "--force"],
+    );
     world.write("b/mine.txt", "mine");
-    world.fails(&format!("pack --data data --out b {pack} --seed 1 --force"), 3, &["did not write", "mine.txt"]);
+    world.fails(
+        &format!("pack --data data --out b {pack} --seed 1 --force"),
+        3,
+        &["did not write", "mine.txt"],
+    );
 }
 
 #[test]
@@ -203,16 +228,24 @@ fn packed_images_are_shrunk_or_keep_their_bytes() {
             match side {
                 None => assert!(image == source, "{pack}: {}", row["path"]),
                 Some(side) => {
-                    let decoded = image::load_from_memory_with_format(image, image::ImageFormat::Png).unwrap();
+                    let decoded =
+                        image::load_from_memory_with_format(image, image::ImageFormat::Png).unwrap();
                     let original = image::load_from_memory(&source).unwrap();
-                    assert_eq!(decoded.width().min(decoded.height()), side.min(original.width().min(original.height())));
+                    assert_eq!(
+                        decoded.width().min(decoded.height()),
+                        side.min(original.width().min(original.height()))
+                    );
                 }
             }
         }
         let order: Vec<&String> = rows.iter().map(|row| &row["path"]).collect();
         assert_eq!(order.is_sorted(), pack == "kept", "{pack}");
     }
-    world.fails("pack --data data --out x --short-side 16 --format as-is", 2, &["--short-side has no effect"]);
+    world.fails(
+        "pack --data data --out x --short-side 16 --format as-is",
+        2,
+        &["--short-side has no effect"],
+    );
     world.fails("pack --data data --out x --format png --quality 5", 2, &["--quality has no effect"]);
     world.fails("pack --out kept --check --seed 3", 2, &["--seed has no effect"]);
     world.fails("pack --out x", 2, &["--data"]);

@@ -117,6 +117,8 @@ fn records(root: &Path) -> Result<Option<Vec<CompositeRecord>>> {
             let records = read_metadata(std::io::BufReader::new(file));
             Ok(Some(records.map_err(|why| Failure::from(why).context(path.display().to_string()))?))
         }
+        // An archive has no files beside its images.
+        Err(_) if root.is_file() => Ok(None),
         Err(why) if why.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(why) => Err(Failure::input(format!("{} cannot be read: {why}", path.display()))),
     }

@@ -35,8 +35,9 @@ pub fn check(out: &OutputFolder, observer: &dyn Observer) -> Result<Packed, Pack
     shards.par_iter().try_for_each(|(file, images)| -> Result<(), PackError> {
         let name = file.trim_end_matches(".tar");
         let changed = |why: String| PackError::Changed { place: out.shown(file), why };
-        let rows = index::read(out, name)?
-            .ok_or_else(|| changed(format!("its table {} is not there or cannot be read", index::name(name))))?;
+        let rows = index::read(out, name)?.ok_or_else(|| {
+            changed(format!("its table {} is not there or cannot be read", index::name(name)))
+        })?;
         let (rows, problems): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(|row| row.problem.is_empty());
         if rows.len() != *images {
             return Err(changed(format!("its table has {} images, and {INFO} says {images}", rows.len())));
@@ -52,7 +53,8 @@ pub fn check(out: &OutputFolder, observer: &dyn Observer) -> Result<Packed, Pack
             }
             // By the path that any reader finds it under, so that member, label and table are checked together.
             let bytes = tree.read(&row.path, u64::MAX);
-            let bytes = bytes.map_err(|why| changed(format!("image {} ({}) cannot be read: {why}", row.key, row.path)))?;
+            let bytes = bytes
+                .map_err(|why| changed(format!("image {} ({}) cannot be read: {why}", row.key, row.path)))?;
             if bytes.len() as u64 != row.length || ContentHash::of(&bytes).to_string() != row.hash {
                 return Err(changed(format!("image {} ({}) is not what was written", row.key, row.path)));
             }

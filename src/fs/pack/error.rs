@@ -39,7 +39,9 @@ pub enum PackError {
         why: String,
     },
     /// A folder in which nothing was packed to its end.
-    #[error("'{place}' holds no finished pack, as it has no _info.json: give the command that began it once more")]
+    #[error(
+        "'{place}' holds no finished pack, as it has no _info.json: give the command that began it once more"
+    )]
     Unfinished {
         /// The folder.
         place: String,

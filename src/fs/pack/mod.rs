@@ -131,7 +131,8 @@ pub fn pack(
             (0..entries.len() as u32).collect()
         };
         let mut info = SplitInfo { name: (*split).to_owned(), ..SplitInfo::default() };
-        let mut shards = Shards { packer: &packer, split, entries, order: &order, next: 0, waiting: VecDeque::new() };
+        let mut shards =
+            Shards { packer: &packer, split, entries, order: &order, next: 0, waiting: VecDeque::new() };
         while !shards.is_done() {
             observer.go_on()?;
             let name = format!("{split}-{:06}", info.filenames.len());
@@ -163,11 +164,16 @@ pub fn pack(
     if let Some(Problem { path, reason }) = problems.first() {
         observer.warn(&format!(
             "{} left out: {path} ({reason}); see {}",
-            counted(problems.len() as u64, "file could not be read and was", "files could not be read and were"),
+            counted(
+                problems.len() as u64,
+                "file could not be read and was",
+                "files could not be read and were"
+            ),
             out.shown("problems.csv")
         ));
     }
-    let info = Info { name: Some(listing.tree.name()), splits: infos, classes: listing.classes.names().to_vec() };
+    let info =
+        Info { name: Some(listing.tree.name()), splits: infos, classes: listing.classes.names().to_vec() };
     out.write(INFO, &serde_json::to_vec_pretty(&info).map_err(PackError::json)?)?;
     Ok(done)
 }

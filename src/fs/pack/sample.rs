@@ -80,13 +80,16 @@ impl Packer<'_> {
         };
         let readable = ["jpg", "png", "webp"].contains(&own);
         let shrunk = self.options.short_side.and_then(|short| shrunk(&image, short, resizer));
-        let (width, height) = shrunk.as_ref().map_or((image.width(), image.height()), |image| (image.width(), image.height()));
+        let (width, height) =
+            shrunk.as_ref().map_or((image.width(), image.height()), |image| (image.width(), image.height()));
         let encoded = |image: &Image, format: Format| encode(image, format).map_err(|why| why.to_string());
         let (bytes, extension) = match (self.options.form, &shrunk) {
             (PackForm::AsIs, _) => (bytes, own),
             (PackForm::Encoded(format), Some(shrunk)) => (encoded(shrunk, format)?, format.extension()),
             (PackForm::Encoded(_), None) if self.options.short_side.is_some() && readable => (bytes, own),
-            (PackForm::Encoded(_), None) if self.options.short_side.is_some() => (encoded(&image, Format::Png)?, "png"),
+            (PackForm::Encoded(_), None) if self.options.short_side.is_some() => {
+                (encoded(&image, Format::Png)?, "png")
+            }
             (PackForm::Encoded(format), None) => (encoded(&image, format)?, format.extension()),
         };
         let json = serde_json::json!({

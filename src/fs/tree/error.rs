@@ -24,7 +24,9 @@ pub enum SourceError {
         example: String,
     },
     /// Some files of a set are not there.
-    #[error("{missing} of {all} files are missing, the first is '{first}': fetch them again, or leave them out of `data`")]
+    #[error(
+        "{missing} of {all} files are missing, the first is '{first}': fetch them again, or leave them out of `data`"
+    )]
     Incomplete {
         /// Number of files that are not there.
         missing: usize,
@@ -76,7 +78,9 @@ pub enum SourceError {
         why: String,
     },
     /// A file in an archive that is stored with holes.
-    #[error("'{member}' in '{archive}' is stored as a sparse file, which is not read: make the archive without -S (--sparse)")]
+    #[error(
+        "'{member}' in '{archive}' is stored as a sparse file, which is not read: make the archive without -S (--sparse)"
+    )]
     Sparse {
         /// The archive.
         archive: String,

@@ -69,21 +69,29 @@ pub(super) fn flat(folder: &Path) -> Result<Option<Taken>, SourceError> {
         let found = KAGGLE.iter().map(|kaggle| inner.join(kaggle)).find(|inner| inner.join("train").is_dir());
         found
     });
-    let kaggle = within.is_some();
-    let root = within.unwrap_or_else(|| folder.to_owned());
+    let root = within.clone().unwrap_or_else(|| folder.to_owned());
+    let real = root.canonicalize().unwrap_or_else(|_| root.clone());
+    let kaggle = within.is_some() || real.ends_with("ILSVRC/Data/CLS-LOC");
     if !root.join("train").is_dir() || !holds_files(&root.join("val")) {
         if !kaggle {
             return Ok(None);
         }
-        return Ok(Some((Arc::new(Disk::new(&root)), "the Kaggle layout of ImageNet without val/".to_owned())));
+        return Ok(Some((
+            Arc::new(Disk::new(&root)),
+            "the Kaggle layout of ImageNet without val/".to_owned(),
+        )));
     }
     // Beside it, in it, and up to where the lists of the Kaggle layout lie.
     let mut near = vec![root.clone(), root.join("val")];
-    let above = root.ancestors().skip(1).take(if kaggle { 3 } else { 0 });
+    let above = real.ancestors().skip(1).take(if kaggle { 3 } else { 0 });
     near.extend(above.map(Path::to_owned));
     match Labels::find(&near)? {
         Some(labels) => {
-            let named = if kaggle { "the Kaggle layout of ImageNet" } else { "train/ with class folders and val/ without" };
+            let named = if kaggle {
+                "the Kaggle layout of ImageNet"
+            } else {
+                "train/ with class folders and val/ without"
+            };
             let what = format!("{named}, with the classes of {}", labels.shown());
             Ok(Some((Arc::new(Relabelled { tree: Arc::new(Disk::new(&root)), labels }), what)))
         }
@@ -94,7 +102,8 @@ pub(super) fn flat(folder: &Path) -> Result<Option<Taken>, SourceError> {
 
 /// The only folder within another; `None` where there are several, or none.
 fn sole_folder(folder: &Path) -> Option<PathBuf> {
-    let mut folders = fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path()).filter(|path| path.is_dir());
+    let mut folders =
+        fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path()).filter(|path| path.is_dir());
     let only = folders.next()?;
     folders.next().is_none().then_some(only)
 }
@@ -104,7 +113,8 @@ fn holds_files(folder: &Path) -> bool {
     fs::read_dir(folder).is_ok_and(|entries| {
         entries.flatten().any(|entry| {
             let name = entry.file_name().to_string_lossy().into_owned();
-            let list = [".txt", ".csv", ".json", ".md"].iter().any(|end| name.to_ascii_lowercase().ends_with(end));
+            let list =
+                [".txt", ".csv", ".json", ".md"].iter().any(|end| name.to_ascii_lowercase().ends_with(end));
             !is_junk(&name) && !list && !entry.path().is_dir()
         })
     })
@@ -142,10 +152,11 @@ impl Tree for Relabelled {
         classes.dedup();
         classes.sort_unstable();
         classes.dedup();
-        let is_list = |name: &str| [".txt", ".csv"].iter().any(|end| name.to_ascii_lowercase().ends_with(end));
-        let (flat, mut others): (Vec<String>, Vec<String>) = paths.into_iter().partition(|path| {
-            flat_val(path).is_some_and(|name| !is_junk(name) && !is_list(name))
-        });
+        let is_list =
+            |name: &str| [".txt", ".csv"].iter().any(|end| name.to_ascii_lowercase().ends_with(end));
+        let (flat, mut others): (Vec<String>, Vec<String>) = paths
+            .into_iter()
+            .partition(|path| flat_val(path).is_some_and(|name| !is_junk(name) && !is_list(name)));
         let names: Vec<&str> = flat.iter().filter_map(|path| flat_val(path)).collect();
         let found = self.labels.of(&names, &classes)?;
         for (name, class) in names.iter().zip(found) {

@@ -125,7 +125,11 @@ impl Labels {
                          classes): name the classes instead, or count them from 0 in the order of their names"
                     )
                 } else {
-                    format!("it names class {most}, and there are {} (0 to {})", classes.len(), classes.len() - 1)
+                    format!(
+                        "it names class {most}, and there are {} (0 to {})",
+                        classes.len(),
+                        classes.len() - 1
+                    )
                 }));
             }
         }
@@ -149,7 +153,10 @@ impl Labels {
         }
         if !files.is_empty() && found.iter().all(Option::is_none) {
             let file = files.first().copied().unwrap_or_default();
-            return Err(wrong(format!("it names none of the {} validation images, such as {file}", files.len())));
+            return Err(wrong(format!(
+                "it names none of the {} validation images, such as {file}",
+                files.len()
+            )));
         }
         if let By::Number(of) = &self.of {
             let most = files.iter().filter_map(|file| number_of(stem_of(file))).max().unwrap_or(0);
@@ -184,8 +191,10 @@ fn read(path: &Path) -> Result<Vec<u8>, SourceError> {
 }
 
 pub(super) fn read_text(path: &Path) -> Result<String, SourceError> {
-    let text = String::from_utf8(read(path)?)
-        .map_err(|_| SourceError::Labels { list: path.to_owned(), why: "it is no text in UTF-8".to_owned() })?;
+    let text = String::from_utf8(read(path)?).map_err(|_| SourceError::Labels {
+        list: path.to_owned(),
+        why: "it is no text in UTF-8".to_owned(),
+    })?;
     Ok(text.trim_start_matches('\u{feff}').to_owned())
 }
 
@@ -197,7 +206,10 @@ fn named(list: &Path, text: &str) -> Result<HashMap<String, Label>, SourceError>
     };
     let mut of = HashMap::new();
     for (line, row) in text.lines().enumerate() {
-        let mut parts = row.split([',', ' ', '\t', ';']).map(|part| part.trim_matches(['"', '\''])).filter(|part| !part.is_empty());
+        let mut parts = row
+            .split([',', ' ', '\t', ';'])
+            .map(|part| part.trim_matches(['"', '\'']))
+            .filter(|part| !part.is_empty());
         let Some(file) = parts.next() else { continue };
         let label = parts.next();
         let header = ["imageid", "image", "image_id", "file", "filename", "file_name", "path", "name"];
@@ -205,7 +217,10 @@ fn named(list: &Path, text: &str) -> Result<HashMap<String, Label>, SourceError>
             continue;
         }
         let Some(label) = label else {
-            return Err(wrong(line + 1, "a file name and its class are needed, with a space or a comma between".into()));
+            return Err(wrong(
+                line + 1,
+                "a file name and its class are needed, with a space or a comma between".into(),
+            ));
         };
         let label = label.parse().map_or_else(|_| Label::Name(label.to_owned()), Label::Place);
         let stem = stem_of(file).to_owned();
@@ -236,8 +251,10 @@ fn truths(truth: &Path, text: &str, (meta, bytes): (&Path, &[u8])) -> Result<Vec
 /// The same from the archive of the devkit.
 fn of_devkit(path: &Path) -> Result<Vec<String>, SourceError> {
     let bytes = read(path)?;
-    let damaged =
-        |why: std::io::Error| SourceError::Damaged { archive: path.display().to_string(), why: why.to_string() };
+    let damaged = |why: std::io::Error| SourceError::Damaged {
+        archive: path.display().to_string(),
+        why: why.to_string(),
+    };
     let reader: Box<dyn std::io::Read> = if bytes.starts_with(&[0x1f, 0x8b]) {
         Box::new(flate2::read::GzDecoder::new(&bytes[..]))
     } else {

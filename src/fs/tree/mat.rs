@@ -20,7 +20,9 @@ const SPARSE: u8 = 5;
 pub(super) fn synsets(bytes: &[u8]) -> Result<Vec<(u32, String)>, String> {
     match bytes.get(124..128) {
         Some([_, _, b'I', b'M']) => {}
-        Some([_, _, b'M', b'I']) => return Err("it was written on a big-endian machine, which is not read".into()),
+        Some([_, _, b'M', b'I']) => {
+            return Err("it was written on a big-endian machine, which is not read".into());
+        }
         _ => return Err("it is no MATLAB file of version 5".into()),
     }
     let mut rest = &bytes[128..];
@@ -144,7 +146,9 @@ fn number(data: &[u8]) -> Result<Option<u32>, String> {
         return Ok(None);
     }
     let Element { kind, data } = element(&mut matrix.rest)?;
-    let whole = |value: f64| (value >= 0.0 && value <= f64::from(u32::MAX) && value.fract() == 0.0).then_some(value as u32);
+    let whole = |value: f64| {
+        (value >= 0.0 && value <= f64::from(u32::MAX) && value.fract() == 0.0).then_some(value as u32)
+    };
     Ok(match (kind, data) {
         (1 | 2, [value]) => Some(u32::from(*value)),
         (3 | 4, [a, b]) => Some(u32::from(u16::from_le_bytes([*a, *b]))),
@@ -164,7 +168,8 @@ fn text(data: &[u8]) -> Result<Option<String>, String> {
     // Two bytes a letter, or one, or UTF-8.
     Ok(match kind {
         4 | 17 => {
-            let units: Vec<u16> = data.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+            let units: Vec<u16> =
+                data.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
             String::from_utf16(&units).ok()
         }
         1 | 2 | 16 => String::from_utf8(data.to_vec()).ok(),

@@ -49,7 +49,9 @@ pub fn open(path: &Path) -> Result<Opened, FolderError> {
         };
     }
     let shown = path.to_string_lossy();
-    if path.symlink_metadata().is_err() && ["tar", "json", "parquet"].iter().any(|end| has_extension(&shown, end)) {
+    if path.symlink_metadata().is_err()
+        && ["tar", "json", "parquet"].iter().any(|end| has_extension(&shown, end))
+    {
         return Err(SourceError::Missing { path: path.to_owned() }.into());
     }
     Ok(Opened { tree: Arc::new(Disk::new(path)), taken_for: None, warnings: Vec::new() })
@@ -111,7 +113,9 @@ fn contents(folder: &Path) -> Contents {
             found.tars.push(path);
         } else if ends(&["parquet"]) {
             found.parquets.push(path);
-        } else if ends(&["tgz"]) || [".tar.gz", ".tar.zst", ".tar.xz", ".tar.bz2"].iter().any(|end| name.ends_with(end)) {
+        } else if ends(&["tgz"])
+            || [".tar.gz", ".tar.zst", ".tar.xz", ".tar.bz2"].iter().any(|end| name.ends_with(end))
+        {
             found.compressed.push(path);
         } else {
             found.others |= ends(&IMAGES);
@@ -146,7 +150,8 @@ fn of_folder(folder: &Path) -> Result<Opened, SourceError> {
     match (files.is_empty(), found.compressed.first()) {
         (false, _) => of_files(folder, &files),
         (true, Some(first)) => {
-            let file = open_regular(first).map_err(|why| SourceError::Unreadable { path: first.clone(), why })?;
+            let file =
+                open_regular(first).map_err(|why| SourceError::Unreadable { path: first.clone(), why })?;
             let mut start = Vec::new();
             std::io::Read::read_to_end(&mut std::io::Read::take(file, 8), &mut start)
                 .map_err(|why| SourceError::Unreadable { path: first.clone(), why })?;
@@ -169,12 +174,14 @@ fn of_info(path: &Path) -> Result<Opened, SourceError> {
 }
 
 fn of_files(place: &Path, files: &[PathBuf]) -> Result<Opened, SourceError> {
-    let extension = |file: &PathBuf| file.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let extension =
+        |file: &PathBuf| file.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let parquets = files.iter().filter(|file| extension(file) == "parquet").count();
     if parquets > 0 {
         return Err(SourceError::NotASource {
             path: place.to_owned(),
-            what: "of Parquet files, which are not read: unpack them into class folders or WebDataset shards".to_owned(),
+            what: "of Parquet files, which are not read: unpack them into class folders or WebDataset shards"
+                .to_owned(),
         });
     }
     if let Some(file) = files.iter().find(|file| !file.is_file()) {

@@ -67,6 +67,8 @@ impl Tree for Packed {
     fn place(&self, path: &str) -> PathBuf {
         match self.find(path) {
             Some(item) => self.archives[item.archive as usize].path().join(path),
+            // Joining an empty path would append a separator.
+            None if path.is_empty() => self.place.clone(),
             None => self.place.join(path),
         }
     }
@@ -132,7 +134,9 @@ impl Builder {
                 }
             }
             Kind::File { at, len } => self.file(name, archive, at, len),
-            Kind::HardLink(target) => self.links.push(Link { path: name, to: format!("{prefix}{target}"), archive }),
+            Kind::HardLink(target) => {
+                self.links.push(Link { path: name, to: format!("{prefix}{target}"), archive })
+            }
             Kind::Other(what) => self.problem(name, what),
         }
     }
@@ -147,7 +151,8 @@ impl Builder {
 
     /// Lists something that is left out.
     pub(super) fn problem(&mut self, path: String, reason: impl Into<String>) {
-        if !is_junk(&path) {
+        // A name that leads upwards begins with a dot, too, and is nobody's hidden file.
+        if !is_junk(&path) || path.split(['/', '\\']).any(|part| part == "..") {
             self.problems.push(Problem { path, reason: reason.into() });
         }
     }
@@ -183,8 +188,9 @@ impl Builder {
             items.get(at).is_some_and(|item| item.path.starts_with(&inside))
         };
         let none: BTreeSet<&String> = folders.iter().filter(|folder| !with_files(folder)).collect();
-        let outermost =
-            |folder: &&&String| !folder.match_indices('/').any(|(at, _)| none.contains(&folder[..at].to_owned()));
+        let outermost = |folder: &&&String| {
+            !folder.match_indices('/').any(|(at, _)| none.contains(&folder[..at].to_owned()))
+        };
         let empty = none.iter().filter(outermost).map(|folder| (*folder).clone()).collect();
         problems.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         Ok(Packed { place, archives, items, empty, problems })
@@ -196,8 +202,11 @@ impl Builder {
         if links.is_empty() {
             return;
         }
-        let mut files: HashMap<(u32, String), (u64, u64)> =
-            self.items.iter().map(|item| ((item.archive, item.path.to_string()), (item.at, item.len))).collect();
+        let mut files: HashMap<(u32, String), (u64, u64)> = self
+            .items
+            .iter()
+            .map(|item| ((item.archive, item.path.to_string()), (item.at, item.len)))
+            .collect();
         for Link { path, to, archive } in links {
             // A link to a link stands behind it.
             match files.get(&(archive, to)).copied() {

@@ -93,14 +93,20 @@ fn braces(text: &str) -> Option<Vec<String>> {
     if middles.len().checked_mul(ends.len())? > MOST {
         return None;
     }
-    Some(middles.iter().flat_map(|middle| ends.iter().map(move |end| format!("{before}{middle}{end}"))).collect())
+    Some(
+        middles
+            .iter()
+            .flat_map(|middle| ends.iter().map(move |end| format!("{before}{middle}{end}")))
+            .collect(),
+    )
 }
 
 /// The numbers of `0000..1023`; `None` for a text that is no range, and within that for a range that is too long.
 fn range(inner: &str) -> Option<Option<Vec<String>>> {
     let (from, to) = inner.split_once("..")?;
     let number = |text: &str| {
-        (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse::<u64>().ok())?
+        (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))
+            .then(|| text.parse::<u64>().ok())?
     };
     let (low, high) = (number(from)?, number(to)?);
     let padded = [from, to].iter().any(|text| text.len() > 1 && text.starts_with('0'));

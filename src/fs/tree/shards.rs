@@ -175,7 +175,8 @@ fn samples(path: &Path, number: usize) -> Result<(Archive, Vec<Sample>), SourceE
     all.retain(|own| {
         let base = own.key.rfind('/').map_or(0, |at| at + 1);
         let first = own.key[base..].find('.').map(|at| &own.key[..base + at]);
-        own.image.is_some() && (labelled.contains(&own.key) || first.is_none_or(|key| !labelled.contains(key)))
+        own.image.is_some()
+            && (labelled.contains(&own.key) || first.is_none_or(|key| !labelled.contains(key)))
     });
     for sample in &mut all {
         sample.read_labels(&archive).map_err(|why| SourceError::Unreadable { path: path.to_owned(), why })?;
@@ -192,7 +193,9 @@ impl Sample {
             };
             match serde_json::from_slice::<serde_json::Value>(&bytes) {
                 Ok(value) => self.take(&value),
-                Err(why) if self.cls.is_none() => self.trouble = Some(format!("its json cannot be read: {why}")),
+                Err(why) if self.cls.is_none() => {
+                    self.trouble = Some(format!("its json cannot be read: {why}"))
+                }
                 Err(_) => {}
             }
         }
@@ -293,10 +296,7 @@ pub(super) fn tree(place: &Path, set: &Set) -> Result<Read, SourceError> {
         }
     }
     if left_out > 0 {
-        warnings.push(format!(
-            "{} of a test split left out",
-            counted(left_out, "shard is", "shards are")
-        ));
+        warnings.push(format!("{} of a test split left out", counted(left_out, "shard is", "shards are")));
     }
     let what = format!(
         "{} of a WebDataset with {}, read in place; {}",
@@ -330,7 +330,10 @@ impl Names {
                 {
                     return Err(SourceError::Shard {
                         shard: shard.path.clone(),
-                        why: format!("label {label} of '{}' is class '{class}', and was '{other}' before", own.key),
+                        why: format!(
+                            "label {label} of '{}' is class '{class}', and was '{other}' before",
+                            own.key
+                        ),
                     });
                 }
                 if let (Some(label), Some(class)) = (own.label, &own.class) {
@@ -353,7 +356,12 @@ impl Names {
         for (label, name) in (0..).zip(&names) {
             of.entry(label).or_insert_with(|| name.clone());
         }
-        Ok(Self { of, list: Some((names.len(), told.clone())), width, told: format!("classes named by {told}") })
+        Ok(Self {
+            of,
+            list: Some((names.len(), told.clone())),
+            width,
+            told: format!("classes named by {told}"),
+        })
     }
 
     fn class(
@@ -389,7 +397,8 @@ impl Names {
 
 /// A list of class names beside the shards.
 fn beside(set: &Set) -> Result<Option<(Vec<String>, String)>, SourceError> {
-    const LISTS: [&str; 4] = ["classes.json", "LOC_synset_mapping.txt", "imagenet_synsets.txt", "synsets.txt"];
+    const LISTS: [&str; 4] =
+        ["classes.json", "LOC_synset_mapping.txt", "imagenet_synsets.txt", "synsets.txt"];
     let Some(folder) = set.shards.first().and_then(|shard| shard.path.parent()) else { return Ok(None) };
     for list in LISTS {
         let path = folder.join(list);
@@ -419,9 +428,9 @@ fn gaps(set: &Set) -> Vec<String> {
     for shard in &set.shards {
         let stem = shard.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         // `train-00000-of-00014` is numbered before its end.
-        let (head, tail) = stem.split_once("-of-").map_or((stem.as_str(), String::new()), |(head, tail)| {
-            (head, format!("-of-{tail}"))
-        });
+        let (head, tail) = stem
+            .split_once("-of-")
+            .map_or((stem.as_str(), String::new()), |(head, tail)| (head, format!("-of-{tail}")));
         let digits = head.len() - head.trim_end_matches(|letter: char| letter.is_ascii_digit()).len();
         if let Ok(number) = head[head.len() - digits..].parse() {
             let row = rows.entry((head[..head.len() - digits].to_owned(), tail)).or_default();

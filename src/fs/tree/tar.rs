@@ -54,6 +54,11 @@ pub(super) fn members(
     for entry in archive.entries_with_seek().map_err(damaged)? {
         let mut entry = entry.map_err(|why| match why.kind() {
             io::ErrorKind::UnexpectedEof => cut_off(format!("a header is missing after byte {end}")),
+            // Before the entry is there to be named; the library has looked at its map of holes.
+            _ if why.to_string().contains("sparse") => SourceError::Sparse {
+                archive: shown.to_owned(),
+                member: format!("the file after byte {end}"),
+            },
             _ => damaged(why),
         })?;
         let name = text(&entry.path_bytes());
@@ -68,7 +73,8 @@ pub(super) fn members(
         if extended.into_iter().flatten().flatten().any(|pair| pair.key_bytes().starts_with(b"GNU.sparse.")) {
             return Err(sparse());
         }
-        end = len.div_ceil(BLOCK).checked_mul(BLOCK).and_then(|size| size.checked_add(at)).unwrap_or(u64::MAX);
+        end =
+            len.div_ceil(BLOCK).checked_mul(BLOCK).and_then(|size| size.checked_add(at)).unwrap_or(u64::MAX);
         if at.checked_add(len).is_none_or(|end| end > tar.len) {
             return Err(cut_off(format!("'{named}' goes on after its end")));
         }

@@ -13,12 +13,7 @@ use crate::data::{is_junk, split_name};
 ///
 /// # Errors
 /// [`SourceError`].
-pub(super) fn add(
-    to: &mut Builder,
-    path: &Path,
-    number: usize,
-    prefix: &str,
-) -> Result<usize, SourceError> {
+pub(super) fn add(to: &mut Builder, path: &Path, number: usize, prefix: &str) -> Result<usize, SourceError> {
     let archive = Archive::open(path, number)?;
     let own = to.next_archive();
     let mut inner = Vec::new();
@@ -41,7 +36,8 @@ pub(super) fn add(
         // A tar of a folder of its own name, or of what is in that.
         let name = stem.rsplit('/').next().unwrap_or(stem);
         let is_top = |path: &String| path.is_empty() || path.split('/').next() == Some(name);
-        let wrapped = !within.is_empty() && within.iter().all(|member| member.name.as_ref().is_ok_and(is_top));
+        let wrapped =
+            !within.is_empty() && within.iter().all(|member| member.name.as_ref().is_ok_and(is_top));
         let around = if wrapped { &stem[..stem.len() - name.len()] } else { &format!("{stem}/") };
         let prefix = format!("{prefix}{around}");
         if within.is_empty() {
@@ -64,8 +60,10 @@ pub(super) fn tree(place: &Path, files: &[PathBuf]) -> Result<(Packed, String), 
         let what = if inner == 0 { "a tar of images".to_owned() } else { format!("a tar of {inner} tars") };
         return Ok((to.finish(place.to_owned(), false)?, format!("{what}, read in place")));
     }
-    let stems: Vec<String> =
-        files.iter().map(|file| file.file_stem().unwrap_or_default().to_string_lossy().into_owned()).collect();
+    let stems: Vec<String> = files
+        .iter()
+        .map(|file| file.file_stem().unwrap_or_default().to_string_lossy().into_owned())
+        .collect();
     // `train.tar` and `val.tar`; one of each, as several of one split are parts that have paths of their own.
     let splits: Vec<Option<&str>> = stems.iter().map(|stem| split_name(stem)).collect();
     let distinct: BTreeSet<_> = splits.iter().flatten().collect();
@@ -75,7 +73,11 @@ pub(super) fn tree(place: &Path, files: &[PathBuf]) -> Result<(Packed, String), 
         let tops = tops(file, number)?;
         let prefix = match splits[number] {
             Some(split) if of_splits => {
-                if tops.iter().any(|top| split_name(top) == Some(split)) { String::new() } else { format!("{split}/") }
+                if tops.iter().any(|top| split_name(top) == Some(split)) {
+                    String::new()
+                } else {
+                    format!("{split}/")
+                }
             }
             // A class, as in the parts of ImageNet's training tar.
             _ if tops.is_empty() => {

@@ -71,7 +71,8 @@ fn read(path: &Path) -> (BTreeMap<String, Vec<u8>>, Vec<String>) {
         assert_eq!(tree.size(path), Some(bytes.len() as u64));
         (path.clone(), bytes)
     };
-    let problems = scan.problems.iter().map(|problem| format!("{}: {}", problem.path, problem.reason)).collect();
+    let problems =
+        scan.problems.iter().map(|problem| format!("{}: {}", problem.path, problem.reason)).collect();
     (scan.paths.iter().map(bytes).collect(), problems)
 }
 
@@ -88,7 +89,8 @@ fn taken_for(path: &Path) -> String {
     open(path).unwrap().taken_for.unwrap_or_default()
 }
 
-const LONG: &str = "a-folder-whose-name-is-so-long-that-no-header-of-a-plain-tar-has-room-for-it-and-then-for-the-file";
+const LONG: &str =
+    "a-folder-whose-name-is-so-long-that-no-header-of-a-plain-tar-has-room-for-it-and-then-for-the-file";
 
 #[test]
 fn a_tar_of_a_folder_holds_the_files_of_the_folder() {
@@ -102,7 +104,8 @@ fn a_tar_of_a_folder_holds_the_files_of_the_folder() {
     ];
     let root = Root::new();
     files.iter().for_each(|(name, bytes)| drop(root.write(&format!("folder/{name}"), bytes)));
-    let dotted: Vec<(String, &[u8])> = files.iter().map(|(name, bytes)| (format!("./{name}"), *bytes)).collect();
+    let dotted: Vec<(String, &[u8])> =
+        files.iter().map(|(name, bytes)| (format!("./{name}"), *bytes)).collect();
     let dotted: Vec<(&str, &[u8])> = dotted.iter().map(|(name, bytes)| (name.as_str(), *bytes)).collect();
     let mut pax = tar::Builder::new(Vec::new());
     for (name, bytes) in &files {
@@ -115,7 +118,9 @@ fn a_tar_of_a_folder_holds_the_files_of_the_folder() {
     }
     let plain = read(&root.path("folder"));
     assert_eq!(plain.0.len(), 5);
-    for (name, bytes) in [("gnu.tar", tar(&files)), ("dotted.tar", tar(&dotted)), ("pax.tar", pax.into_inner().unwrap())] {
+    for (name, bytes) in
+        [("gnu.tar", tar(&files)), ("dotted.tar", tar(&dotted)), ("pax.tar", pax.into_inner().unwrap())]
+    {
         let path = root.write(name, bytes);
         assert_eq!(read(&path), plain, "{name}");
         assert_eq!(taken_for(&path), "a tar of images, read in place");
@@ -124,6 +129,7 @@ fn a_tar_of_a_folder_holds_the_files_of_the_folder() {
     assert_eq!(read(&root.write("unnamed", tar(&files))), plain);
     let opened = open(&root.path("gnu.tar")).unwrap().tree;
     assert_eq!(opened.name(), "gnu");
+    assert_eq!(opened.place("").as_os_str(), root.path("gnu.tar").as_os_str());
     assert_eq!(opened.place("val/cat/\u{e9}.jpg"), root.path("gnu.tar/val/cat/\u{e9}.jpg"));
     assert_eq!(opened.read("train/cat/2.jpg", 1024).unwrap_err().kind(), std::io::ErrorKind::FileTooLarge);
     assert_eq!(opened.read("train/cat/3.jpg", 1024).unwrap_err().kind(), std::io::ErrorKind::NotFound);
@@ -155,7 +161,15 @@ fn links_and_names_that_leave_a_tar_are_never_followed() {
     let named: Vec<&str> = problems.iter().map(|problem| problem.split(": ").next().unwrap()).collect();
     assert_eq!(
         named,
-        ["../up.jpg", "/root.jpg", "a/../../b.jpg", "cat/\\xff.jpg", "cat/lost.jpg", "cat/pipe.jpg", "cat/soft.jpg"]
+        [
+            "../up.jpg",
+            "/root.jpg",
+            "a/../../b.jpg",
+            "cat/\\xff.jpg",
+            "cat/lost.jpg",
+            "cat/pipe.jpg",
+            "cat/soft.jpg"
+        ]
     );
     assert_eq!(open(&path).unwrap().tree.scan().unwrap().empty, ["none"]);
 }
@@ -170,7 +184,10 @@ fn an_archive_that_is_cut_off_anywhere_is_refused_and_never_short() {
     for len in (0..whole.len() - 1024 + 511).step_by(73).chain([512, 1024, whole.len() - 1024]) {
         fs::write(&path, &whole[..len]).unwrap();
         let text = error(&path);
-        assert!(text.contains("a.tar") && (text.contains("cut off") || text.contains("damaged")), "{len}: {text}");
+        assert!(
+            text.contains("a.tar") && (text.contains("cut off") || text.contains("damaged")),
+            "{len}: {text}"
+        );
     }
     // The inner one alone.
     for len in [0, 100, 512, 1024, 2000, inner.len() - 1024] {
@@ -203,8 +220,18 @@ fn what_cannot_be_read_in_place_is_refused_with_what_to_do() {
     assert!(error(&root.path("only")).contains("gunzip"), "{}", error(&root.path("only")));
     assert!(error(&root.write("x.jpg", b"not an archive")).contains("is a file; give the folder"));
     assert!(error(&root.path("gone.tar")).contains("is not there"));
-    let sparse = [raw(b"cat/1.jpg", b'S', b"", b""), END.to_vec()].concat();
-    assert!(error(&root.write("sparse.tar", sparse)).contains("'cat/1.jpg' in"));
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(tar::EntryType::GNUSparse);
+    header.set_path("cat/1.jpg").unwrap();
+    header.set_size(0);
+    header.as_gnu_mut().unwrap().set_real_size(0);
+    header.set_cksum();
+    let sparse = [&header.as_bytes()[..], &END].concat();
+    let text = error(&root.write("sparse.tar", sparse));
+    assert!(
+        text.contains("'cat/1.jpg' in") && text.contains("sparse.tar' is stored as a sparse file"),
+        "{text}"
+    );
     let mut pax = tar::Builder::new(Vec::new());
     pax.append_pax_extensions([("GNU.sparse.major", &b"1"[..])]).unwrap();
     let mut header = tar::Header::new_ustar();
@@ -235,7 +262,10 @@ fn several_tars_are_splits_classes_or_parts() {
     assert!(error(&root.path("parts/{a,q}.tar")).contains("1 of 2 files are missing"));
     // More than are kept open.
     for part in 0..80 {
-        root.write(&format!("many/{part:02}.tar"), tar(&[(&format!("c{}/{part}.jpg", part % 2), &[part; 9])]));
+        root.write(
+            &format!("many/{part:02}.tar"),
+            tar(&[(&format!("c{}/{part}.jpg", part % 2), &[part; 9])]),
+        );
     }
     let (files, _) = read(&root.path("many/*.tar"));
     assert!(files.len() == 80 && files["c1/79.jpg"] == [79; 9] && files["c0/0.jpg"] == [0; 9]);
@@ -246,7 +276,8 @@ const META: &[u8] = include_bytes!("../../../tests/data/imagenet/meta.mat");
 const TRUTH: &str = "1\n3\n2\n3\n";
 const VAL: &str = "val/n01440764/ILSVRC2012_val_00000002.JPEG val/n01440764/ILSVRC2012_val_00000004.JPEG \
                    val/n02100735/ILSVRC2012_val_00000003.JPEG val/n02119789/ILSVRC2012_val_00000001.JPEG";
-const TRAIN: &str = "train/n01440764/n01440764_1.JPEG train/n02100735/n02100735_1.JPEG train/n02119789/n02119789_1.JPEG";
+const TRAIN: &str =
+    "train/n01440764/n01440764_1.JPEG train/n02100735/n02100735_1.JPEG train/n02119789/n02119789_1.JPEG";
 
 fn val_files() -> Vec<(String, Vec<u8>)> {
     (1..=4).map(|n| (format!("ILSVRC2012_val_{n:08}.JPEG"), format!("val {n}").into_bytes())).collect()
@@ -258,7 +289,8 @@ fn official(root: &Root) -> PathBuf {
         .map(|class| (format!("{class}.tar"), tar(&[(&format!("{class}_1.JPEG"), class.as_bytes())])))
         .into();
     let borrowed = |files: &[(String, Vec<u8>)]| {
-        let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (name.as_str(), &bytes[..])).collect();
+        let files: Vec<(&str, &[u8])> =
+            files.iter().map(|(name, bytes)| (name.as_str(), &bytes[..])).collect();
         tar(&files)
     };
     root.write("set/ILSVRC2012_img_train.tar", borrowed(&inner));
@@ -271,7 +303,11 @@ fn the_official_archives_are_read_with_the_devkits_numbers_or_a_list() {
     let root = Root::new();
     let set = official(&root);
     let text = error(&set);
-    assert!(text.contains("ILSVRC2012_img_val.tar") && text.contains("devkit") && text.contains("LOC_val_solution.csv"));
+    assert!(
+        text.contains("ILSVRC2012_img_val.tar")
+            && text.contains("devkit")
+            && text.contains("LOC_val_solution.csv")
+    );
     // Numbers that nothing explains.
     root.write("set/ILSVRC2012_validation_ground_truth.txt", TRUTH);
     assert!(error(&set).contains("meta.mat"), "{}", error(&set));
@@ -309,7 +345,10 @@ fn the_official_archives_are_read_with_the_devkits_numbers_or_a_list() {
         let name = list[0].0;
         assert_eq!(names(&set), format!("{TRAIN} {VAL}"), "{name}");
         let (files, problems) = read(&set);
-        assert_eq!((files["val/n02119789/ILSVRC2012_val_00000001.JPEG"].as_slice(), problems.len()), (&b"val 1"[..], 0));
+        assert_eq!(
+            (files["val/n02119789/ILSVRC2012_val_00000001.JPEG"].as_slice(), problems.len()),
+            (&b"val 1"[..], 0)
+        );
         assert!(taken_for(&set).contains("of 3 tars"), "{}", taken_for(&set));
         list.iter().for_each(|(name, _)| fs::remove_file(root.path(&format!("set/{name}"))).unwrap());
     }
@@ -338,7 +377,10 @@ fn the_devkits_list_must_be_long_enough_and_of_its_own_numbers() {
     let root = Root::new();
     let set = official(&root);
     root.write("set/data/meta.mat", META);
-    for (truth, words) in [("1\n3\n", "it has 2 lines, and there is an image of number 4"), ("1\n3\n9\n3\n", "'9' is no ILSVRC2012_ID")] {
+    for (truth, words) in [
+        ("1\n3\n", "it has 2 lines, and there is an image of number 4"),
+        ("1\n3\n9\n3\n", "'9' is no ILSVRC2012_ID"),
+    ] {
         root.write("set/data/ILSVRC2012_validation_ground_truth.txt", truth);
         assert!(error(&set).contains(words), "{}", error(&set));
     }
@@ -371,29 +413,56 @@ fn the_kaggle_layout_is_known_from_wherever_it_is_named() {
         let paths = |entries: &[crate::data::Entry]| {
             entries.iter().map(|entry| entry.path.clone()).collect::<Vec<_>>().join(" ")
         };
-        assert_eq!((paths(&folder.train), paths(&folder.val.unwrap())), (TRAIN.to_owned(), VAL.to_owned()), "{named}");
+        assert_eq!(
+            (paths(&folder.train), paths(&folder.val.unwrap())),
+            (TRAIN.to_owned(), VAL.to_owned()),
+            "{named}"
+        );
     }
 }
 
-const CLS: &Files<'static> =
-    &[("a1.jpg", b"A"), ("a1.cls", b"0"), ("b.1.jpg", b"B"), ("b.1.cls", b"11\n"), ("b.2.png", b"C"), ("b.2.cls", b"2")];
+const CLS: &Files<'static> = &[
+    ("a1.jpg", b"A"),
+    ("a1.cls", b"0"),
+    ("b.1.jpg", b"B"),
+    ("b.1.cls", b"11\n"),
+    ("b.2.png", b"C"),
+    ("b.2.cls", b"2"),
+];
 
 #[test]
 fn shards_are_read_by_their_keys_and_labels() {
     let root = Root::new();
     root.write("w/imagenet1k-train-0000.tar", tar(CLS));
-    root.write("w/imagenet1k-train-0001.tar", tar(&[("x/d.JPG", b"D"), ("x/d.json", br#"{"label": 2, "width": 5}"#), ("x/d.txt", b"a cat")]));
-    root.write("w/imagenet1k-validation-0.tar", tar(&[("e.jpg", b"E"), ("e.cls", b"0"), ("e.seg.png", b"mask"), ("e.webp", b"W")]));
+    root.write(
+        "w/imagenet1k-train-0001.tar",
+        tar(&[("x/d.JPG", b"D"), ("x/d.json", br#"{"label": 2, "width": 5}"#), ("x/d.txt", b"a cat")]),
+    );
+    root.write(
+        "w/imagenet1k-validation-0.tar",
+        tar(&[("e.jpg", b"E"), ("e.cls", b"0"), ("e.seg.png", b"mask"), ("e.webp", b"W")]),
+    );
     let numbers = "train/00/a1.jpg train/02/b.2.png train/02/x/d.jpg train/11/b.1.jpg val/00/e.jpg";
     assert_eq!(names(&root.path("w")), numbers);
     assert_eq!(names(&root.path("w/imagenet1k-{train-{0000..0001},validation-0}.tar")), numbers);
-    assert!(taken_for(&root.path("w")).contains("3 shards of a WebDataset with 5 samples"), "{}", taken_for(&root.path("w")));
+    assert!(
+        taken_for(&root.path("w")).contains("3 shards of a WebDataset with 5 samples"),
+        "{}",
+        taken_for(&root.path("w"))
+    );
     let (files, problems) = read(&root.path("w"));
-    assert_eq!((files["train/11/b.1.jpg"].as_slice(), files["val/00/e.jpg"].as_slice(), problems.len()), (&b"B"[..], &b"E"[..], 0));
+    assert_eq!(
+        (files["train/11/b.1.jpg"].as_slice(), files["val/00/e.jpg"].as_slice(), problems.len()),
+        (&b"B"[..], &b"E"[..], 0)
+    );
     // Names of classes beside the shards, which labels must fit.
     let synsets: String = (0..12).map(|class| format!("n{class:08}\n")).collect();
     root.write("w/imagenet_synsets.txt", &synsets);
-    assert!(names(&root.path("w")).starts_with("train/n00000000/a1.jpg train/n00000002/b.2.png"), "{}", names(&root.path("w")));
+    assert!(
+        names(&root.path("w")).starts_with("train/n00000000/a1.jpg train/n00000002/b.2.png"),
+        "{}",
+        names(&root.path("w"))
+    );
     root.write("w/imagenet_synsets.txt", synsets.lines().take(5).collect::<Vec<_>>().join("\n"));
     let text = error(&root.path("w"));
     assert!(text.contains("'b.1' has label 11") && text.contains("names 5 classes (0 to 4)"), "{text}");
@@ -428,12 +497,24 @@ fn labels_that_are_missing_or_contradict_are_named() {
     assert!(problems[3].contains("its cls says class 1, and its json 0"), "{problems:?}");
     // A key that occurs twice, within a shard and across shards.
     root.write("t/0.tar", tar(&[("a.jpg", b"A"), ("a.cls", b"0"), ("a.jpg", b"B")]));
-    assert!(error(&root.path("t/0.tar")).contains("'a.jpg' is in it twice"), "{}", error(&root.path("t/0.tar")));
+    assert!(
+        error(&root.path("t/0.tar")).contains("'a.jpg' is in it twice"),
+        "{}",
+        error(&root.path("t/0.tar"))
+    );
     root.write("u/0.tar", tar(&[("a.jpg", b"A"), ("a.cls", b"0")]));
     root.write("u/1.tar", tar(&[("a.jpg", b"B"), ("a.cls", b"0")]));
     let text = error(&root.path("u"));
     assert!(text.contains("'0/a.jpg' is there twice") && text.contains("1.tar"), "{text}");
-    root.write("v.tar", tar(&[("a.jpg", b""), ("a.json", br#"{"label":0,"class":"x"}"#), ("b.jpg", b""), ("b.json", br#"{"label":0,"class":"y"}"#)]));
+    root.write(
+        "v.tar",
+        tar(&[
+            ("a.jpg", b""),
+            ("a.json", br#"{"label":0,"class":"x"}"#),
+            ("b.jpg", b""),
+            ("b.json", br#"{"label":0,"class":"y"}"#),
+        ]),
+    );
     assert!(error(&root.path("v.tar")).contains("label 0 of 'b' is class 'y', and was 'x' before"));
 }
 
@@ -480,20 +561,31 @@ fn a_path_of_a_foreign_sample_is_no_path_of_ours() {
         let shard = root.write("a.tar", tar(&[("a.jpg", b"A"), ("a.json", &json(path))]));
         assert_eq!(names(&shard), expected, "{path}");
     }
-    let shard = root.write("b.tar", tar(&[("a.jpg", b"A"), ("a.json", br#"{"label": 0, "class": "../../x"}"#)]));
+    let shard =
+        root.write("b.tar", tar(&[("a.jpg", b"A"), ("a.json", br#"{"label": 0, "class": "../../x"}"#)]));
     assert_eq!(names(&shard), "_.._.._x/a.jpg");
 }
 
 #[test]
 fn a_folder_with_class_folders_or_images_stays_a_folder() {
     let root = Root::new();
-    root.all(&[("f/cat/1.jpg", b"1"), ("f/dog/1.jpg", b"2"), ("f/old.tar", b"junk"), ("f/_info.json", b"{}")]);
+    root.all(&[
+        ("f/cat/1.jpg", b"1"),
+        ("f/dog/1.jpg", b"2"),
+        ("f/old.tar", b"junk"),
+        ("f/_info.json", b"{}"),
+    ]);
     assert_eq!(open(&root.path("f")).unwrap().taken_for, None);
     root.all(&[("g/train/cat/1.jpg", b"1"), ("g/val/cat/1.jpg", b"2"), ("g/val.txt", b"1 cat")]);
     assert_eq!(open(&root.path("g")).unwrap().taken_for, None);
     // Class folders are all there to tell: a flat split without a list is refused as before.
     root.all(&[("h/train/cat/1.jpg", b"1"), ("h/train/dog/1.jpg", b"1"), ("h/val/1.jpg", b"2")]);
-    assert!(Folder::from_paths(read(&root.path("h")).0.into_keys()).unwrap_err().to_string().contains("no class folders"));
+    assert!(
+        Folder::from_paths(read(&root.path("h")).0.into_keys())
+            .unwrap_err()
+            .to_string()
+            .contains("no class folders")
+    );
     root.write("h/val.csv", "filename,label\n1.jpg,dog\n");
     assert_eq!(names(&root.path("h")).split(' ').next_back(), Some("val/dog/1.jpg"));
 }
