@@ -9,6 +9,8 @@ mod labels;
 mod mat;
 mod open;
 mod packed;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod pattern;
 mod shards;
 mod source;

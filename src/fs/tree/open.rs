@@ -137,6 +137,13 @@ fn of_folder(folder: &Path) -> Result<Opened, SourceError> {
     }
     let plain = || Ok(Opened { tree: Arc::new(Disk::new(folder)), taken_for: None, warnings: Vec::new() });
     let found = contents(folder);
+    // A data set as Hugging Face stores it: a card, and its files in `data`.
+    let inner = folder.join("data");
+    let of_inner =
+        if found.tars.is_empty() && inner.is_dir() { contents(&inner) } else { Contents::default() };
+    if !of_inner.others && !of_inner.parquets.is_empty() {
+        return of_files(folder, &of_inner.parquets);
+    }
     if found.others {
         return plain();
     }
@@ -177,19 +184,21 @@ fn of_files(place: &Path, files: &[PathBuf]) -> Result<Opened, SourceError> {
     let extension =
         |file: &PathBuf| file.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let parquets = files.iter().filter(|file| extension(file) == "parquet").count();
-    if parquets > 0 {
-        return Err(SourceError::NotASource {
-            path: place.to_owned(),
-            what: "of Parquet files, which are not read: unpack them into class folders or WebDataset shards"
-                .to_owned(),
-        });
-    }
     if let Some(file) = files.iter().find(|file| !file.is_file()) {
         return Err(SourceError::Mixed(format!(
             "'{}' stands for '{}', which is no file; a pattern stands for tars",
             place.display(),
             file.display()
         )));
+    }
+    if parquets > 0 && parquets < files.len() {
+        return Err(SourceError::Mixed(format!(
+            "'{}' stands for Parquet files and others; give one kind",
+            place.display()
+        )));
+    }
+    if parquets > 0 {
+        return of_parquet(place, files);
     }
     if let Some(first) = files.first()
         && shards::is_one(first)?
@@ -199,4 +208,20 @@ fn of_files(place: &Path, files: &[PathBuf]) -> Result<Opened, SourceError> {
     }
     let (tree, what) = tars::tree(place, files)?;
     Ok(Opened::new(tree, what))
+}
+
+#[cfg(feature = "parquet")]
+fn of_parquet(place: &Path, files: &[PathBuf]) -> Result<Opened, SourceError> {
+    let (tree, what) = super::parquet::tree(place, files)?;
+    Ok(Opened::new(tree, what))
+}
+
+#[cfg(not(feature = "parquet"))]
+fn of_parquet(place: &Path, _files: &[PathBuf]) -> Result<Opened, SourceError> {
+    Err(SourceError::NotASource {
+        path: place.to_owned(),
+        what:
+            "of Parquet files, which this program was built without (cargo install with --features parquet)"
+                .to_owned(),
+    })
 }
