@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
-pub(super) use self::values::{CutoutChoice, FormatChoice, MixChoice, PackChoice};
+pub(super) use self::values::{ContainerChoice, CutoutChoice, FormatChoice, MixChoice, PackChoice};
 use self::values::{images, minutes, number, part, share, share_or_zero, size, whole};
 use crate::augment::CropChoice;
 use crate::bounds;
@@ -461,6 +461,9 @@ pub(super) struct PackArgs {
     pub(super) on_error: OnError,
     #[command(flatten)]
     pub(super) out: OutArgs,
+    /// Kind of the files: webdataset (tars with _info.json, for timm and webdataset) or parquet (for Hugging Face's datasets).
+    #[arg(long, default_value = "webdataset")]
+    pub(super) form: ContainerChoice,
     /// Shrink images whose shorter side is longer than this, in pixels.
     #[arg(long, value_name = "PX", value_parser = clap::value_parser!(u32).range(8..=4096))]
     pub(super) short_side: Option<u32>,
@@ -607,6 +610,7 @@ impl PackArgs {
                 PackChoice::Png => PackForm::Encoded(Format::Png),
                 PackChoice::Jpeg => PackForm::Encoded(Format::Jpeg { quality: self.quality.unwrap_or(95) }),
             },
+            container: self.form.0,
             shard_bytes: self.shard_size,
             shuffle: !self.no_shuffle,
             seed: self.seed,

@@ -98,7 +98,7 @@ pub(super) fn idle(command: &Command, given: &Given) -> Option<String> {
 
 fn pack(args: &PackArgs, given: &Given) -> Result<()> {
     const OF_PACKING: &[&str] =
-        &["on_error", "force", "short_side", "format", "quality", "shard_size", "no_shuffle", "seed"];
+        &["on_error", "force", "form", "short_side", "format", "quality", "shard_size", "no_shuffle", "seed"];
     if args.data.is_none() {
         return given.none_of(OF_PACKING, "with --check alone, which writes nothing; give --data to pack");
     }

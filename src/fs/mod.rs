@@ -22,7 +22,7 @@ pub use dataset::{write_about, write_dataset};
 pub use folder::{FolderError, LoadOptions, Loaded, Scan, load as load_images, scan};
 pub use memory::free_memory;
 pub use output::{OutputError, write_atomic};
-pub use pack::{PackError, PackForm, PackOptions, Packed, check, pack};
+pub use pack::{Container, PackError, PackForm, PackOptions, Packed, check, pack};
 pub use read::{Listing, ReadOptions, Reading, list, list_whole, load, read_folder, tune};
 pub use regular::{open_regular, read_named, read_regular};
 pub use store::OutputFolder;

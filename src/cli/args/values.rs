@@ -44,6 +44,28 @@ impl std::str::FromStr for PackChoice {
     }
 }
 
+/// `webdataset` or `parquet`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cli) struct ContainerChoice(pub(in crate::cli) crate::fs::Container);
+
+impl std::str::FromStr for ContainerChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "webdataset" => Ok(Self(crate::fs::Container::WebDataset)),
+            #[cfg(feature = "parquet")]
+            "parquet" => Ok(Self(crate::fs::Container::Parquet)),
+            #[cfg(not(feature = "parquet"))]
+            "parquet" => {
+                Err("this program was built without Parquet (cargo install with --features parquet)"
+                    .to_owned())
+            }
+            _ => Err(format!("'{text}' is not a form; give webdataset or parquet")),
+        }
+    }
+}
+
 /// `0.5` or `0.5:official`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(in crate::cli) struct CutoutChoice(pub(in crate::cli) crate::augment::Cutout);

@@ -33,7 +33,7 @@ pub fn check(out: &OutputFolder, observer: &dyn Observer) -> Result<Packed, Pack
     let stage = observer.stage("check", "images", images);
     let (size, left_out) = (AtomicU64::new(0), AtomicU64::new(0));
     shards.par_iter().try_for_each(|(file, images)| -> Result<(), PackError> {
-        let name = file.trim_end_matches(".tar");
+        let name = file.split('.').next().unwrap_or(file);
         let changed = |why: String| PackError::Changed { place: out.shown(file), why };
         let rows = index::read(out, name)?.ok_or_else(|| {
             changed(format!("its table {} is not there or cannot be read", index::name(name)))

@@ -15,6 +15,8 @@ mod error;
 mod index;
 mod sample;
 mod shard;
+#[cfg(feature = "parquet")]
+mod table;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -41,6 +43,7 @@ pub use error::PackError;
 
 const INFO: &str = "_info.json";
 const CLASSES: &str = "classes.json";
+const CARD: &str = "README.md";
 
 /// Form of packed images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +54,28 @@ pub enum PackForm {
     Encoded(Format),
 }
 
+/// Kind of the files that images are packed into.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Container {
+    /// Tars, as WebDataset has them.
+    #[default]
+    WebDataset,
+    /// Parquet files, as Hugging Face has them.
+    #[cfg(feature = "parquet")]
+    Parquet,
+}
+
+impl Container {
+    /// The extension of its files.
+    fn extension(self) -> &'static str {
+        match self {
+            Self::WebDataset => "tar",
+            #[cfg(feature = "parquet")]
+            Self::Parquet => "parquet",
+        }
+    }
+}
+
 /// Options of packing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PackOptions {
@@ -58,6 +83,8 @@ pub struct PackOptions {
     pub short_side: Option<u32>,
     /// Form of the images.
     pub form: PackForm,
+    /// Kind of the files.
+    pub container: Container,
     /// Bytes that a shard has at most, unless one image takes more.
     pub shard_bytes: u64,
     /// Whether training images are shuffled; else they stand in the order of their paths.
@@ -109,6 +136,7 @@ pub fn pack(
                 PackForm::AsIs => "as-is".to_owned(),
                 PackForm::Encoded(format) => format.to_string(),
             },
+            "container": options.container.extension(),
             "shard_bytes": options.shard_bytes,
             "shuffle": options.shuffle,
             "seed": options.seed,
@@ -144,7 +172,7 @@ pub fn pack(
             let images = rows.iter().filter(|row| row.problem.is_empty()).count();
             problems.extend(rows.into_iter().filter(|row| !row.problem.is_empty()).map(Row::into_problem));
             // Files that cannot be read may be all that is left.
-            let file = format!("{name}.tar");
+            let file = format!("{name}.{}", options.container.extension());
             done.bytes += out.path().join(&file).metadata().map_or(0, |about| about.len());
             info.filenames.push(file);
             info.shard_lengths.push(images);
@@ -172,10 +200,21 @@ pub fn pack(
             out.shown("problems.csv")
         ));
     }
+    out.write(CARD, card(options.container, infos.keys().map(String::as_str)).as_bytes())?;
     let info =
         Info { name: Some(listing.tree.name()), splits: infos, classes: listing.classes.names().to_vec() };
     out.write(INFO, &serde_json::to_vec_pretty(&info).map_err(PackError::json)?)?;
     Ok(done)
+}
+
+/// The card that tells Hugging Face's `datasets` which files are which split.
+fn card<'a>(container: Container, splits: impl Iterator<Item = &'a str>) -> String {
+    let mut text = "---\nconfigs:\n- config_name: default\n  data_files:\n".to_owned();
+    for split in splits {
+        let name = if split == "val" { "validation" } else { split };
+        text.push_str(&format!("  - split: {name}\n    path: {split}-*.{}\n", container.extension()));
+    }
+    text + "---\n"
 }
 
 /// `true` for the name of a file that packing writes.
@@ -188,7 +227,7 @@ fn is_ours(name: &str) -> bool {
         })
     };
     name == INFO
-        || name.strip_suffix(".tar").is_some_and(shard)
+        || name.strip_suffix(".tar").or_else(|| name.strip_suffix(".parquet")).is_some_and(shard)
         || name.strip_prefix("index/").and_then(|name| name.strip_suffix(".csv")).is_some_and(shard)
 }
 
@@ -220,7 +259,8 @@ impl Shards<'_> {
         let is_next = |(at, row): (usize, &Row)| {
             self.order.get(from + at).is_some_and(|&place| self.entries[place as usize].path == row.path)
         };
-        let Ok(about) = out.path().join(format!("{name}.tar")).metadata() else { return Ok(None) };
+        let file = format!("{name}.{}", self.packer.options.container.extension());
+        let Ok(about) = out.path().join(file).metadata() else { return Ok(None) };
         let end = rows.iter().map(|row| row.offset + row.length).max().unwrap_or(0);
         if rows.is_empty() || !rows.iter().enumerate().all(is_next) || about.len() < end {
             return Ok(None);
@@ -238,7 +278,12 @@ impl Shards<'_> {
         observer: &dyn Observer,
     ) -> Result<Vec<Row>, PackError> {
         let options = self.packer.options;
-        let mut shard = Shard::begin(out, name)?;
+        let mut shard = Shard::begin(
+            out,
+            &format!("{name}.{}", options.container.extension()),
+            options.container,
+            self.packer.classes,
+        )?;
         loop {
             if self.waiting.is_empty() {
                 observer.go_on()?;

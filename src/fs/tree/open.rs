@@ -176,6 +176,9 @@ fn of_info(path: &Path) -> Result<Opened, SourceError> {
         let first = first.display().to_string();
         return Err(SourceError::Incomplete { missing: missing.len(), all: files.len(), first });
     }
+    if files.iter().any(|file| has_extension(&file.to_string_lossy(), "parquet")) {
+        return of_files(path, &files);
+    }
     let shards::Read { tree, what, warnings } = shards::tree(path, &shards::of_info(path, info))?;
     Ok(Opened { warnings, ..Opened::new(tree, what) })
 }

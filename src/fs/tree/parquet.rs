@@ -14,7 +14,7 @@ use parquet::column::reader::{ColumnReader, get_typed_column_reader};
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, Int32Type, Int64Type};
 use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::reader::{ChunkReader, FileReader as _, Length, RowGroupReader};
-use parquet::file::serialized_reader::SerializedFileReader;
+use parquet::file::serialized_reader::{ReadOptionsBuilder, SerializedFileReader};
 use rayon::prelude::*;
 
 use super::super::folder::error::FolderError;
@@ -100,7 +100,11 @@ impl Table {
         const LABELS: [&str; 5] = ["label", "labels", "cls", "fine_label", "class"];
         let wrong = |why: String| SourceError::Shard { shard: path.to_owned(), why };
         let archive = Archive::open(path, number)?;
-        let reader = SerializedFileReader::new(Chunks(Arc::new(archive))).map_err(|why| {
+        let reader = SerializedFileReader::new_with_options(
+            Chunks(Arc::new(archive)),
+            ReadOptionsBuilder::new().with_page_index().build(),
+        )
+        .map_err(|why| {
             wrong(format!("it is damaged, cut off, or no Parquet file ({why}); fetch it again"))
         })?;
         let about = reader.metadata().file_metadata();
@@ -412,15 +416,15 @@ impl Names {
         let folder = class.replace(['/', '\\', '\0', ':'], "_");
         let folder = if folder.starts_with('.') { format!("_{folder}") } else { folder };
         let Some(name) = name else { return Ok(format!("{split}{folder}/{}", own())) };
-        if self.by_suffix
-            && let Some((plain, _)) = wnid_of(&name)
-        {
-            return Ok(format!("{split}{folder}/{plain}"));
-        }
         // A path with the class among its folders is the one that the image had.
         let has_class = name.split('/').rev().skip(1).any(|part| part == class);
         if has_class && ensure_relative(&name).is_ok() {
             return Ok(name);
+        }
+        if self.by_suffix
+            && let Some((plain, _)) = wnid_of(&name)
+        {
+            return Ok(format!("{split}{folder}/{plain}"));
         }
         Ok(format!("{split}{folder}/{}", name.trim_start_matches('/')))
     }
