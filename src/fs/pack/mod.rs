@@ -17,6 +17,8 @@ mod sample;
 mod shard;
 #[cfg(feature = "parquet")]
 mod table;
+#[cfg(all(test, feature = "parquet"))]
+mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 

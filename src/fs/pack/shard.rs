@@ -24,7 +24,7 @@ pub(super) struct Shard {
 enum To {
     Tar(Tar),
     #[cfg(feature = "parquet")]
-    Table(super::table::Table),
+    Table(Box<super::table::Table>),
 }
 
 impl Shard {
@@ -43,7 +43,7 @@ impl Shard {
         let to = match container {
             Container::WebDataset => To::Tar(Tar { file, len: 0 }),
             #[cfg(feature = "parquet")]
-            Container::Parquet => To::Table(super::table::Table::begin(file, classes)?),
+            Container::Parquet => To::Table(super::table::Table::begin(file, classes)?.into()),
         };
         #[cfg(not(feature = "parquet"))]
         let _ = classes;

@@ -66,8 +66,7 @@ pub(super) fn flat(folder: &Path) -> Result<Option<Taken>, SourceError> {
     // The parent of a download.
     let within = within.or_else(|| {
         let inner = sole_folder(folder)?;
-        let found = KAGGLE.iter().map(|kaggle| inner.join(kaggle)).find(|inner| inner.join("train").is_dir());
-        found
+        KAGGLE.iter().map(|kaggle| inner.join(kaggle)).find(|inner| inner.join("train").is_dir())
     });
     let root = within.clone().unwrap_or_else(|| folder.to_owned());
     let real = root.canonicalize().unwrap_or_else(|_| root.clone());

@@ -135,7 +135,7 @@ impl Builder {
             }
             Kind::File { at, len } => self.file(name, archive, at, len),
             Kind::HardLink(target) => {
-                self.links.push(Link { path: name, to: format!("{prefix}{target}"), archive })
+                self.links.push(Link { path: name, to: format!("{prefix}{target}"), archive });
             }
             Kind::Other(what) => self.problem(name, what),
         }

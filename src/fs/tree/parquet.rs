@@ -100,11 +100,12 @@ impl Table {
         const LABELS: [&str; 5] = ["label", "labels", "cls", "fine_label", "class"];
         let wrong = |why: String| SourceError::Shard { shard: path.to_owned(), why };
         let archive = Archive::open(path, number)?;
-        let reader = SerializedFileReader::new_with_options(
-            Chunks(Arc::new(archive)),
-            ReadOptionsBuilder::new().with_page_index().build(),
-        )
-        .map_err(|why| {
+        let options = || ReadOptionsBuilder::new().with_page_index().build();
+        let opened =
+            unpanicked(|| SerializedFileReader::new_with_options(Chunks(Arc::new(archive)), options()));
+        let opened =
+            opened.unwrap_or_else(|| Err(ParquetError::General("its description is damaged".to_owned())));
+        let reader = opened.map_err(|why| {
             wrong(format!("it is damaged, cut off, or no Parquet file ({why}); fetch it again"))
         })?;
         let about = reader.metadata().file_metadata();
@@ -141,6 +142,14 @@ impl Table {
     }
 
     fn rows(&self) -> Result<Vec<Row>, SourceError> {
+        let why = || SourceError::Shard {
+            shard: self.path.clone(),
+            why: "it is damaged; fetch it again".to_owned(),
+        };
+        unpanicked(|| self.listed()).unwrap_or_else(|| Err(why()))
+    }
+
+    fn listed(&self) -> Result<Vec<Row>, SourceError> {
         let damaged = |why: ParquetError| SourceError::Shard {
             shard: self.path.clone(),
             why: format!("it is damaged or cut off ({why}); fetch it again"),
@@ -186,6 +195,10 @@ impl Table {
 
     /// The bytes of the image in a row.
     fn image(&self, row: u64) -> io::Result<Vec<u8>> {
+        unpanicked(|| self.read(row)).unwrap_or_else(|| Err(io::Error::other("the Parquet file is damaged")))
+    }
+
+    fn read(&self, row: u64) -> io::Result<Vec<u8>> {
         let failed = |why: ParquetError| io::Error::other(why.to_string());
         let mut before = 0;
         for (number, group) in self.reader.metadata().row_groups().iter().enumerate() {
@@ -209,6 +222,11 @@ impl Table {
         }
         Err(io::ErrorKind::NotFound.into())
     }
+}
+
+/// The outcome of a call of the library, which panics on some damaged files; `None` where it did.
+fn unpanicked<T>(call: impl FnOnce() -> T) -> Option<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).ok()
 }
 
 /// All values of a column; `None` where there is none.
@@ -321,7 +339,7 @@ pub(super) fn tree(place: &Path, files: &[PathBuf]) -> Result<(impl Tree + use<>
             match ensure_relative(&path) {
                 Ok(()) => items.push(Item { path: path.into(), table: number, row: at }),
                 Err(why) => {
-                    problems.push(Problem { path, reason: format!("a name that is not used: {why}") })
+                    problems.push(Problem { path, reason: format!("a name that is not used: {why}") });
                 }
             }
         }
@@ -437,4 +455,86 @@ fn wnid_of(name: &str) -> Option<(String, &str)> {
     let is_wnid =
         wnid.len() == 9 && wnid.starts_with('n') && wnid[1..].bytes().all(|byte| byte.is_ascii_digit());
     is_wnid.then(|| (format!("{plain}.{extension}"), wnid))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Written by PyArrow: see tests/golden/hf_parquet.py.
+    const SUFFIXED: &[u8] = include_bytes!("../../../tests/data/imagenet/suffixed-train.parquet");
+    const WORDS: &[u8] = include_bytes!("../../../tests/data/imagenet/words-validation.parquet");
+
+    fn listed(folder: &Path, files: &[(&str, &[u8])]) -> Result<(Vec<String>, Vec<String>), SourceError> {
+        let files: Vec<PathBuf> = files
+            .iter()
+            .map(|(name, bytes)| {
+                std::fs::write(folder.join(name), bytes).unwrap();
+                folder.join(name)
+            })
+            .collect();
+        let (tree, _) = tree(folder, &files)?;
+        let scan = tree.scan().unwrap();
+        let images = scan.paths.iter().map(|path| {
+            let bytes = tree.read(path, 1 << 20).unwrap();
+            let text = String::from_utf8(bytes).unwrap();
+            // Each image of the fixtures is its own name, forty times.
+            let name = text.get(..text.len() / 40).unwrap_or_default().trim_start_matches("bytes of ");
+            format!("{path}={name}")
+        });
+        let problems = scan.problems.iter().map(|problem| format!("{}: {}", problem.path, problem.reason));
+        Ok((images.collect(), problems.collect()))
+    }
+
+    #[test]
+    fn names_with_a_wnid_at_their_end_are_those_of_the_image_folder() {
+        let root = tempfile::tempdir().unwrap();
+        let (images, problems) = listed(root.path(), &[("suffixed-train.parquet", SUFFIXED)]).unwrap();
+        assert_eq!(
+            images[..3],
+            [
+                "train/n01440764/n01440764_0.JPEG=n01440764_0_n01440764.JPEG",
+                "train/n01440764/n01440764_3.JPEG=n01440764_3_n01440764.JPEG",
+                "train/n01440764/n01440764_6.JPEG=n01440764_6_n01440764.JPEG",
+            ]
+        );
+        assert_eq!((images.len(), problems.len()), (8, 0));
+    }
+
+    #[test]
+    fn classes_are_named_by_the_file_and_rows_that_lack_something_are_listed() {
+        let root = tempfile::tempdir().unwrap();
+        let (images, problems) = listed(root.path(), &[("words-validation.parquet", WORDS)]).unwrap();
+        assert_eq!(
+            images,
+            [
+                "val/0 tench, Tinca tinca/0.png=0.png",
+                "val/1 crane/1.png=1.png",
+                "val/1 crane/words-validation-000004.jpg=",
+                "val/2 crane/2.png=2.png",
+            ]
+        );
+        assert_eq!(problems, ["val/3.png: its row has no label", "val/5.png: its row has no label"]);
+    }
+
+    #[test]
+    fn a_file_that_is_cut_off_is_refused_and_a_damaged_one_never_panics() {
+        let root = tempfile::tempdir().unwrap();
+        for bytes in [SUFFIXED, WORDS] {
+            for len in (0..bytes.len()).step_by(7) {
+                let error = listed(root.path(), &[("a.parquet", &bytes[..len])]).unwrap_err().to_string();
+                assert!(error.contains("a.parquet") && error.contains("fetch it again"), "{len}: {error}");
+            }
+            for at in (0..bytes.len()).step_by(3) {
+                let mut damaged = bytes.to_vec();
+                damaged[at] ^= 1 << (at % 8);
+                let path = root.path().join("b.parquet");
+                std::fs::write(&path, damaged).unwrap();
+                if let Ok((tree, _)) = tree(root.path(), &[path]) {
+                    tree.scan().unwrap().paths.iter().for_each(|path| drop(tree.read(path, 1 << 20)));
+                }
+            }
+        }
+        assert!(listed(root.path(), &[("c.parquet", b"not Parquet at all, but long enough")]).is_err());
+    }
 }

@@ -54,7 +54,7 @@ pub(super) fn expand(pattern: &Path) -> Result<Vec<PathBuf>, SourceError> {
     files.dedup();
     match (files.is_empty(), missing.first()) {
         (true, first) => {
-            let example = first.cloned().unwrap_or_else(|| text.replace('*', "0").replace('?', "0"));
+            let example = first.cloned().unwrap_or_else(|| text.replace(['*', '?'], "0"));
             Err(SourceError::NoMatch { pattern: pattern.to_owned(), example })
         }
         (false, Some(first)) => {

@@ -147,16 +147,10 @@ fn samples(path: &Path, number: usize) -> Result<(Archive, Vec<Sample>), SourceE
         let sample = &mut all[place];
         let twice = || wrong(format!("'{name}' is in it twice: keys must differ from sample to sample"));
         match field.as_str() {
-            "cls" => {
-                if sample.cls.replace((at, len)).is_some() {
-                    return Err(twice());
-                }
-            }
-            "json" => {
-                if sample.json.replace((at, len)).is_some() {
-                    return Err(twice());
-                }
-            }
+            "cls" if sample.cls.is_some() => return Err(twice()),
+            "json" if sample.json.is_some() => return Err(twice()),
+            "cls" => sample.cls = Some((at, len)),
+            "json" => sample.json = Some((at, len)),
             field if is_image(field) => {
                 let rank = |field: &str| IMAGES.iter().position(|known| *known == field);
                 match &sample.image {
