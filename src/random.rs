@@ -32,6 +32,8 @@ pub enum Purpose {
     Tune = 10,
     /// Which validation images are asked about together, where their statistics are taken.
     Adapt = 11,
+    /// The order of images in packed shards.
+    Pack = 12,
 }
 
 /// A seed derived from another for one purpose, so that whoever draws with it shares no stream with whoever draws with

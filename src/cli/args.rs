@@ -7,14 +7,15 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
-pub(super) use self::values::{CutoutChoice, FormatChoice, MixChoice};
-use self::values::{images, minutes, number, part, share, share_or_zero, whole};
+pub(super) use self::values::{ContainerChoice, CutoutChoice, FormatChoice, MixChoice, PackChoice};
+use self::values::{images, minutes, number, part, share, share_or_zero, size, whole};
 use crate::augment::CropChoice;
 use crate::bounds;
 use crate::combine::{Format, IpcCounts};
 use crate::data::{Fit, Grid, OnError};
 use crate::device::{DeviceChoice, Precision};
 use crate::evaluate::Method;
+use crate::fs::{PackForm, PackOptions};
 use crate::model::{Architecture, Stem};
 use crate::prune::{Fill, Rule};
 use crate::ranks::Launcher;
@@ -66,6 +67,8 @@ pub(super) enum Command {
     Evaluate(EvaluateCommand),
     /// Compare methods fairly: same pixels, steps, seeds and crop range.
     Compare(CompareArgs),
+    /// Write a data set as WebDataset shards: read once, shrunk or as it is.
+    Pack(PackArgs),
     /// Look into a folder or a compressed dataset.
     Inspect(InspectArgs),
     /// List the devices and check their numbers against the CPU.
@@ -83,8 +86,9 @@ pub(super) enum Command {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Data")]
 pub(super) struct DataArgs {
-    /// Folder of class folders, or of `train/` and `val/` (or `valid/`, `Testing/`, …) with class folders in them.
-    #[arg(long, value_name = "DIR")]
+    /// Folder of class folders, or of `train/` and `val/` (or `valid/`, `Testing/`, …) with class folders in them; of ImageNet's official
+    /// archives, in its Kaggle layout, or of WebDataset shards; a .tar, a pattern ('train-{000..127}.tar', '*.tar') or an _info.json.
+    #[arg(long, value_name = "PATH")]
     pub(super) data: PathBuf,
     /// Share of each class that is held out to measure on, where there is no `val/` folder [0.2]; copies stay together. Named beside a mere
     /// test split, it is used in place of that.
@@ -346,8 +350,8 @@ pub(super) struct PruneCommand {
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct CombineCommand {
-    /// Folder of class folders, or of `train/` and `val/` (or `valid/`, `Testing/`, …) with class folders in them.
-    #[arg(long, value_name = "DIR", help_heading = "Data")]
+    /// Folder of class folders, or of `train/` and `val/` with class folders in them, or any other form that `compress` reads.
+    #[arg(long, value_name = "PATH", help_heading = "Data")]
     pub(super) data: PathBuf,
     /// Files that cannot be decoded: fail, or skip and list them in problems.csv.
     #[arg(long, value_enum, default_value_t, help_heading = "Data")]
@@ -454,9 +458,46 @@ pub(super) struct DemoArgs {
 }
 
 #[derive(Clone, Debug, Args)]
+pub(super) struct PackArgs {
+    /// What to pack: a folder, a .tar, a pattern or an _info.json, as --data of the other commands.
+    #[arg(long, value_name = "PATH", help_heading = "Data", required_unless_present = "check")]
+    pub(super) data: Option<PathBuf>,
+    /// Files that cannot be decoded: fail, or skip and list them in problems.csv.
+    #[arg(long, value_enum, default_value_t, help_heading = "Data")]
+    pub(super) on_error: OnError,
+    #[command(flatten)]
+    pub(super) out: OutArgs,
+    /// Kind of the files: webdataset (tars with _info.json, for timm and webdataset) or parquet (for Hugging Face's datasets).
+    #[arg(long, default_value = "webdataset")]
+    pub(super) form: ContainerChoice,
+    /// Shrink images whose shorter side is longer than this, in pixels.
+    #[arg(long, value_name = "PX", value_parser = clap::value_parser!(u32).range(8..=4096))]
+    pub(super) short_side: Option<u32>,
+    /// jpeg, png (lossless) or as-is (the files' own bytes) [as-is; with --short-side jpeg]. With --short-side, JPEG, PNG and WebP that need
+    /// no shrinking keep their bytes.
+    #[arg(long)]
+    pub(super) format: Option<PackChoice>,
+    /// Quality of --format jpeg [default: 95].
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub(super) quality: Option<u8>,
+    /// Bytes of a shard at most: 500MB, 2GB.
+    #[arg(long, value_name = "SIZE", default_value = "500MB", value_parser = size)]
+    pub(super) shard_size: u64,
+    /// Keep training images in the order of their paths. Readers of shards take images as they stand, so else they are shuffled.
+    #[arg(long)]
+    pub(super) no_shuffle: bool,
+    /// Seed of the shuffle.
+    #[arg(long, default_value_t = 0)]
+    pub(super) seed: u64,
+    /// Read all shards back and compare every image with the hash in its table; without --data, check what is in --out.
+    #[arg(long)]
+    pub(super) check: bool,
+}
+
+#[derive(Clone, Debug, Args)]
 pub(super) struct InspectArgs {
-    /// A folder of images, or one that `compress` or `combine` wrote.
-    #[arg(value_name = "DIR")]
+    /// A folder of images, one that `compress` or `combine` wrote, or any other form that --data of the other commands takes.
+    #[arg(value_name = "PATH")]
     pub(super) folder: PathBuf,
     /// Say which sources a composite was made of: its file name as in metadata.jsonl.
     #[arg(long, value_name = "FILE")]
@@ -533,6 +574,7 @@ impl Command {
             Self::Combine(args) => (&args.out, [Some(&args.data), Some(&args.selection)]),
             Self::Evaluate(args) => (&args.out, [Some(&args.data.data), Some(&args.set)]),
             Self::Compare(args) => (&args.out, [Some(&args.data.data), args.score.scores.as_ref()]),
+            Self::Pack(args) => (&args.out, [args.data.as_ref(), None]),
             Self::Demo(args) => return (Some(&args.out), Vec::new()),
             Self::Inspect(_) | Self::Doctor(_) | Self::Profile(_) | Self::Completions(_) | Self::Man(_) => {
                 return (None, Vec::new());
@@ -555,6 +597,30 @@ impl CombineArgs {
         match self.format {
             FormatChoice::Png => Format::Png,
             FormatChoice::Jpeg => Format::Jpeg { quality: self.quality.unwrap_or(90) },
+        }
+    }
+}
+
+impl PackArgs {
+    /// The options of packing.
+    pub(super) fn options(&self) -> PackOptions {
+        let form = self.format.unwrap_or(if self.short_side.is_some() {
+            PackChoice::Jpeg
+        } else {
+            PackChoice::AsIs
+        });
+        PackOptions {
+            short_side: self.short_side,
+            form: match form {
+                PackChoice::AsIs => PackForm::AsIs,
+                PackChoice::Png => PackForm::Encoded(Format::Png),
+                PackChoice::Jpeg => PackForm::Encoded(Format::Jpeg { quality: self.quality.unwrap_or(95) }),
+            },
+            container: self.form.0,
+            shard_bytes: self.shard_size,
+            shuffle: !self.no_shuffle,
+            seed: self.seed,
+            on_error: self.on_error,
         }
     }
 }

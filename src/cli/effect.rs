@@ -10,13 +10,14 @@ use clap::ArgMatches;
 use clap::parser::ValueSource;
 
 use super::args::{
-    CombineArgs, Command, CompareArgs, CompressArgs, EvaluateCommand, FormatChoice, ModelArgs, RuleArgs,
-    StudentArgs,
+    CombineArgs, Command, CompareArgs, CompressArgs, EvaluateCommand, FormatChoice, ModelArgs, PackArgs,
+    RuleArgs, StudentArgs,
 };
 use super::exit::{Failure, Result};
 use crate::augment::CropChoice;
-use crate::combine::IpcCounts;
+use crate::combine::{Format, IpcCounts};
 use crate::data::Grid;
+use crate::fs::PackForm;
 use crate::model::Architecture;
 use crate::prune::Rule;
 
@@ -72,6 +73,7 @@ pub(super) fn ensure_effect(command: &Command, given: &Given) -> Result<()> {
         Command::Inspect(args) if args.tile.is_some() => {
             given.none_of(&["sheet"], "with --tile, which shows one composite; give them one after the other")
         }
+        Command::Pack(args) => pack(args, given),
         Command::Profile(args) => of_network(args.model, &format!("--model {}", args.model), given),
         Command::Completions(_) => {
             given.none_of(&["json"], "with completions, which are no JSON; leave it out")
@@ -105,6 +107,25 @@ fn needs_scores(args: &CompareArgs) -> bool {
 fn named(args: &CompareArgs) -> String {
     let methods: Vec<String> = args.methods.iter().map(ToString::to_string).collect();
     format!("--methods {}", methods.join(","))
+}
+
+fn pack(args: &PackArgs, given: &Given) -> Result<()> {
+    const OF_PACKING: &[&str] =
+        &["on_error", "force", "form", "short_side", "format", "quality", "shard_size", "no_shuffle", "seed"];
+    if args.data.is_none() {
+        return given.none_of(OF_PACKING, "with --check alone, which writes nothing; give --data to pack");
+    }
+    let form = args.options().form;
+    if form == PackForm::AsIs {
+        given.none_of(&["short_side", "quality"], "with --format as-is, which keeps every file's bytes")?;
+    }
+    if form == PackForm::Encoded(Format::Png) {
+        given.none_of(&["quality"], "with --format png, which is lossless")?;
+    }
+    if args.no_shuffle {
+        given.none_of(&["seed"], "with --no-shuffle, as nothing else is random")?;
+    }
+    Ok(())
 }
 
 fn compress(args: &CompressArgs, given: &Given) -> Result<()> {

@@ -98,6 +98,7 @@ fn run(cli: Cli) -> exit::Result<()> {
         Command::Combine(args) => command::combine::run(&args, &console),
         Command::Evaluate(args) => command::evaluate::run(&args, &console),
         Command::Compare(args) => command::compare::run(&args, &console),
+        Command::Pack(args) => command::pack::run(&args, &console),
         Command::Inspect(args) => command::inspect::run(&args, &console),
         Command::Doctor(args) => command::doctor::run(&args, &console),
         Command::Profile(args) => command::profile::run(&args, &console),

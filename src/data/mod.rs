@@ -21,7 +21,7 @@ pub use cell::{guarded, unguarded};
 pub use decode::{DecodeError, Header, Limits, decode, probe, within};
 pub use duplicates::{look_alikes, near_duplicates, shared_copies};
 pub use error::DataError;
-pub use folder::{Entry, Folder, Layout, OnError, Problem, composed, is_junk};
+pub use folder::{Entry, Folder, Layout, OnError, Problem, composed, is_junk, split_name};
 pub use grid::{Grid, Rect};
 pub use image::{Image, ImageSet};
 pub use look::Look;

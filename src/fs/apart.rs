@@ -7,13 +7,18 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 use super::output::{OutputError, at};
+use super::tree::inputs;
 
 /// Checks that writing, or replacing, `out` cannot touch `data`, and that the output will not be read as part of the data the
-/// next time. `data` is a folder or a file; links in it are followed, as they are when it is read.
+/// next time. `data` is a folder, a file, or a pattern or an `_info.json` that stands for several; links in it are followed, as they are when it is read.
 ///
 /// # Errors
 /// [`OutputError::Overlap`] and [`OutputError::Within`]; [`OutputError::Io`] where a path cannot be followed.
 pub fn ensure_apart(data: &Path, out: &Path) -> Result<(), OutputError> {
+    inputs(data).iter().try_for_each(|input| apart(input, out))
+}
+
+fn apart(data: &Path, out: &Path) -> Result<(), OutputError> {
     let (real_data, real_out) = (resolve(data)?, resolve(out)?);
     if real_data.is_file() {
         // A file may lie beside its results in a common folder, but not among them.

@@ -4,6 +4,8 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use tempfile::NamedTempFile;
+
 use crate::fault::{Fault, Faulty};
 
 /// First part of the names that are tilepress's own in an output folder: files and folders until they are complete and renamed,
@@ -106,6 +108,13 @@ pub(super) fn at<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Er
 /// # Errors
 /// [`OutputError::Io`]; the former file, if any, is then untouched.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), OutputError> {
+    let mut file = begin_file(path)?;
+    file.write_all(bytes).map_err(at("write", path))?;
+    finish_file(file, path)
+}
+
+/// Begins a file under another name in the folder of `path`. One that is dropped unfinished leaves nothing behind.
+pub(super) fn begin_file(path: &Path) -> Result<NamedTempFile, OutputError> {
     let folder = folder_of(path);
     let mut builder = tempfile::Builder::new();
     builder.prefix(ASIDE);
@@ -115,11 +124,14 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), OutputError> {
         use std::os::unix::fs::PermissionsExt as _;
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
-    let mut file = builder.tempfile_in(folder).map_err(at("write into", folder))?;
-    file.write_all(bytes).map_err(at("write", path))?;
+    builder.tempfile_in(folder).map_err(at("write into", folder))
+}
+
+/// Brings a file to the disk and to its place.
+pub(super) fn finish_file(file: NamedTempFile, path: &Path) -> Result<(), OutputError> {
     file.as_file().sync_all().map_err(at("write", path))?;
     file.persist(path).map_err(|error| at("write", path)(error.error))?;
-    sync_folder(folder);
+    sync_folder(folder_of(path));
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use super::folder::{self, FolderError, LoadOptions, Loaded};
-use super::tree::{Disk, SourceTree, Tree};
+use super::tree::{Opened, SourceTree, Tree, open};
 use crate::data::{
     ClassMap, DataError, Entry, Filter, Folder, ImageSet, Layout, OnError, Preparation, Problem, Sample,
     hold_out_together, near_duplicates,
@@ -18,7 +18,7 @@ use crate::run::Observer;
 /// A data folder and the options for reading it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReadOptions {
-    /// The folder of class folders, or of `train/` and `val/` with class folders in them.
+    /// The folder of class folders, or of `train/` and `val/` with class folders in them; or whatever else [`open`] reads.
     pub folder: PathBuf,
     /// Without `val/`: share of each class that is held out to measure on, if it was named.
     pub val_fraction: Option<f64>,
@@ -93,7 +93,7 @@ fn list_and_split(
     seed: Option<u64>,
     observer: &dyn Observer,
 ) -> Result<Listing, FolderError> {
-    let tree: Arc<dyn Tree> = Arc::new(Disk::new(&options.folder));
+    let Opened { tree, taken_for, warnings: of_source } = open(&options.folder)?;
     let scan = tree.scan()?;
     if let (OnError::Fail, Some(Problem { path, reason })) = (options.on_error, scan.problems.first()) {
         return Err(DataError::File { path: path.clone(), reason: reason.clone() }.into());
@@ -111,7 +111,9 @@ fn list_and_split(
         Some(seed) => folder.hold_out(fraction, seed),
         None => folder,
     };
-    let Folder { classes, train, val, ignored, layout, notes, warnings } = folder;
+    let Folder { classes, train, val, ignored, layout, mut notes, mut warnings } = folder;
+    notes.splice(0..0, taken_for.map(|what| format!("read as {what}")));
+    warnings.splice(0..0, of_source);
     let val = val.unwrap_or_default();
     let val_origin = match seed {
         _ if given => Some(ValOrigin::Given),
@@ -311,7 +313,7 @@ pub fn tune(
         count(unseen as u64)
     ));
     let val_origin = Some(ValOrigin::Tune { fraction, seed, unseen });
-    let tree: Arc<dyn Tree> = Arc::new(Disk::new(&options.folder));
+    let tree = open(&options.folder)?.tree;
     let (train, val, notes) = (rest, tune, Vec::new());
     let listing =
         Listing { tree, classes, train, val, val_origin, problems, ignored, layout, notes, warnings };

@@ -211,7 +211,8 @@ fn json(out: &dyn Storage, name: &str) -> Result<serde_json::Value, StorageError
 }
 
 fn is_run(out: &dyn Storage) -> Result<bool, StorageError> {
-    const COMMANDS: [&str; 7] = ["demo", "compress", "score", "prune", "combine", "evaluate", "compare"];
+    const COMMANDS: [&str; 8] =
+        ["demo", "compress", "score", "prune", "combine", "evaluate", "compare", "pack"];
     let run = json(out, RUN)?;
     Ok(run["options"]["command"].as_str().is_some_and(|command| COMMANDS.contains(&command)))
 }

@@ -8,6 +8,7 @@ mod compare;
 mod compress;
 mod effect;
 mod faults;
+mod forms;
 mod going_on;
 mod looking;
 mod nothing_lost;

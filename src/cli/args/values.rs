@@ -23,6 +23,49 @@ impl std::str::FromStr for FormatChoice {
     }
 }
 
+/// `jpeg`, `png` or `as-is`; the quality is another flag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cli) enum PackChoice {
+    AsIs,
+    Jpeg,
+    Png,
+}
+
+impl std::str::FromStr for PackChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "as-is" => Ok(Self::AsIs),
+            "jpeg" | "jpg" => Ok(Self::Jpeg),
+            "png" => Ok(Self::Png),
+            _ => Err(format!("'{text}' is not a format; give jpeg, png or as-is")),
+        }
+    }
+}
+
+/// `webdataset` or `parquet`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cli) struct ContainerChoice(pub(in crate::cli) crate::fs::Container);
+
+impl std::str::FromStr for ContainerChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "webdataset" => Ok(Self(crate::fs::Container::WebDataset)),
+            #[cfg(feature = "parquet")]
+            "parquet" => Ok(Self(crate::fs::Container::Parquet)),
+            #[cfg(not(feature = "parquet"))]
+            "parquet" => {
+                Err("this program was built without Parquet (cargo install with --features parquet)"
+                    .to_owned())
+            }
+            _ => Err(format!("'{text}' is not a form; give webdataset or parquet")),
+        }
+    }
+}
+
 /// `0.5` or `0.5:official`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(in crate::cli) struct CutoutChoice(pub(in crate::cli) crate::augment::Cutout);
@@ -74,6 +117,27 @@ pub(super) fn whole(bound: Whole) -> impl Fn(&str) -> Result<NonZeroUsize, Strin
         let value = usize::try_from(value).ok().and_then(NonZeroUsize::new);
         value.ok_or_else(|| format!("'{text}' cannot be counted to on this machine"))
     }
+}
+
+/// Reads a number of bytes: `500MB`, `2GB`, `256MiB`.
+pub(super) fn size(text: &str) -> Result<u64, String> {
+    let wrong = || format!("'{text}' is not a size; give one from 64kB on, such as 500MB or 2GB");
+    let digits = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(text.len());
+    let (number, unit) = (&text[..digits], text[digits..].trim());
+    let factor: u64 = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" => 1_000,
+        "m" | "mb" => 1_000_000,
+        "g" | "gb" => 1_000_000_000,
+        "t" | "tb" => 1_000_000_000_000,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        "tib" => 1 << 40,
+        _ => return Err(wrong()),
+    };
+    let bytes = number.parse::<f64>().map_err(|_| wrong())? * factor as f64;
+    if (64_000.0..=1e15).contains(&bytes) { Ok(bytes as u64) } else { Err(wrong()) }
 }
 
 /// Reads a number of images in its range.

@@ -11,7 +11,7 @@ use crate::cli::exit::{Failure, Result};
 use crate::cli::{report, request};
 use crate::combine::{DATA, METADATA, Manifest, ensure_records_fit, read_metadata, source_set_hash};
 use crate::data::{ContentHash, Folder, Grid, Look, Preparation, Sample, look_alikes};
-use crate::fs::{self, Disk, LoadOptions, Loaded, OutputFolder, name_of};
+use crate::fs::{self, LoadOptions, Loaded, OutputFolder, name_of};
 use crate::pipeline::Dataset;
 use crate::pipeline::begin::{begin_run, ensure_usable};
 use crate::pipeline::claim::{Holding, MANIFEST};
@@ -170,13 +170,14 @@ fn read(
 ) -> Result<StoredSet> {
     // Classes of ours may have any name.
     let of_ours = folder.join(METADATA).is_file();
-    let paths = fs::scan(folder)?.paths;
+    let tree = fs::open(folder)?.tree;
+    let paths = tree.scan()?.paths;
     let listing = if of_ours { Folder::of_classes(paths)? } else { Folder::from_paths(paths)? };
     // A class mix-up here would make every number meaningless.
     data.classes.ensure_same(&listing.classes)?;
     let stage = console.stage("read", "images", listing.train.len());
     let options = LoadOptions { how: Preparation::whole(side), on_error: args.data.on_error };
-    let loaded = fs::load_images(&Disk::new(folder), &listing.train, &options, &|| {
+    let loaded = fs::load_images(&*tree, &listing.train, &options, &|| {
         stage.add(1);
         !console.wants_stop()
     })?;

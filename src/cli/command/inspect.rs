@@ -41,7 +41,20 @@ pub(in crate::cli) fn run(args: &InspectArgs, console: &Console) -> Result<()> {
     if let Some(file) = &args.tile {
         return tiles(file, records.as_deref(), &root, console);
     }
-    let found = fs::scan(&root)?;
+    let source = fs::open(&root)?;
+    let found = source.tree.scan()?;
+    if let Some(what) = &source.taken_for {
+        console.say(format_args!("read as {what}"));
+    }
+    source.warnings.iter().for_each(|warning| console.warn(warning));
+    if let Some(first) = found.problems.first() {
+        console.warn(format_args!(
+            "{} left out: {} ({})",
+            counted(found.problems.len() as u64, "file is", "files are"),
+            first.path,
+            first.reason
+        ));
+    }
     // Classes of ours may have any name.
     let tree = match &records {
         Some(_) => Folder::of_classes(found.paths)?,
@@ -87,7 +100,7 @@ pub(in crate::cli) fn run(args: &InspectArgs, console: &Console) -> Result<()> {
             let shown = path.display();
             return Err(Failure::input(format!("--sheet {shown} exists; name another file")));
         }
-        fs::write_atomic(path, &sheet(&root, &tree)?)?;
+        fs::write_atomic(path, &sheet(SourceTree(source.tree), &tree)?)?;
         let _ = writeln!(text, "contact sheet: {}", visible(&path.display().to_string()));
     }
     let json = serde_json::json!({
@@ -104,6 +117,8 @@ fn records(root: &Path) -> Result<Option<Vec<CompositeRecord>>> {
             let records = read_metadata(std::io::BufReader::new(file));
             Ok(Some(records.map_err(|why| Failure::from(why).context(path.display().to_string()))?))
         }
+        // An archive has no files beside its images.
+        Err(_) if root.is_file() => Ok(None),
         Err(why) if why.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(why) => Err(Failure::input(format!("{} cannot be read: {why}", path.display()))),
     }
@@ -132,8 +147,7 @@ fn tiles(file: &str, records: Option<&[CompositeRecord]>, root: &Path, console: 
 }
 
 /// Some images of every class, a row each.
-fn sheet(root: &Path, tree: &Folder) -> Result<Vec<u8>> {
-    let originals = SourceTree::folder(root);
+fn sheet(originals: SourceTree, tree: &Folder) -> Result<Vec<u8>> {
     let rows = tree.classes.len().min(ROWS);
     let mut sheet = Image::filled(COLUMNS as u32 * CELL, rows as u32 * CELL, [255; 3]);
     let mut resizer = Resizer::new();

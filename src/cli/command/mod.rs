@@ -9,6 +9,7 @@ pub(super) mod doctor;
 pub(super) mod evaluate;
 pub(super) mod inspect;
 pub(super) mod man;
+pub(super) mod pack;
 pub(super) mod profile;
 pub(super) mod prune;
 pub(super) mod score;

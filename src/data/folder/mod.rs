@@ -18,6 +18,7 @@ use super::{ClassMap, DataError, hold_out_together};
 pub use self::junk::is_junk;
 pub use self::layout::Layout;
 pub use self::letters::composed;
+pub use self::names::split_name;
 
 /// One image of a labelled folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -120,6 +120,17 @@ pub(super) fn split_of(name: &str) -> Option<Named> {
     Some(Named { role, stem: stem.join(" ") })
 }
 
+/// The split that a file or folder is about by its name, whatever else that says: `train` of `imagenet1k-train-0000`, `val` of
+/// `validation-00000-of-00014`, `test`; `None` where it names none, or several.
+pub fn split_name(name: &str) -> Option<&'static str> {
+    match split_of(name)?.role {
+        Role::Train => Some("train"),
+        Role::Val => Some("val"),
+        Role::Test => Some("test"),
+        Role::Extra => None,
+    }
+}
+
 /// `true` for the name of a folder that merely holds others: `images`, `data`.
 pub(super) fn is_container(name: &str) -> bool {
     let words = words(name);

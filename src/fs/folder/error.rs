@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::super::tree::SourceError;
 use crate::data::{DataError, Problem};
 use crate::fault::{Fault, Faulty};
 use crate::pipeline::LeftOut;
@@ -20,7 +21,7 @@ pub enum FolderError {
         why: std::io::Error,
     },
     /// A file where a folder should be.
-    #[error("'{}' is a file; give the folder that holds the class folders", path.display())]
+    #[error("'{}' is a file; give the folder that holds the class folders, a .tar, or an _info.json", path.display())]
     NotAFolder {
         /// The file.
         path: PathBuf,
@@ -84,6 +85,9 @@ pub enum FolderError {
     /// The files are not images of classes, or one of them cannot be used.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// Archives or lists that cannot be used.
+    #[error(transparent)]
+    Source(#[from] SourceError),
     /// The caller asked to stop.
     #[error("reading was stopped before all images were read")]
     Stopped,
@@ -105,6 +109,7 @@ impl Faulty for FolderError {
             },
             Self::Memory { .. } => Fault::Usage,
             Self::Data(error) => error.fault(),
+            Self::Source(error) => error.fault(),
             Self::Stopped => Fault::Stopped,
         }
     }

@@ -1,13 +1,33 @@
 //! Trees of files: where the images of a data set lie, and how their bytes are had.
 
+mod blocks;
 mod disk;
+mod error;
+mod imagenet;
+mod info;
+mod labels;
+mod mat;
+mod open;
+mod packed;
+#[cfg(feature = "parquet")]
+mod parquet;
+mod pattern;
+mod shards;
 mod source;
+mod tar;
+mod tars;
+#[cfg(test)]
+mod tests;
 
 use std::fmt::Debug;
 use std::io;
 use std::path::PathBuf;
 
 pub use disk::{Disk, name_of};
+pub use error::SourceError;
+pub use info::{Info, SplitInfo};
+pub(super) use open::inputs;
+pub use open::{Opened, open};
 pub use source::SourceTree;
 
 use super::folder::error::FolderError;
