@@ -8,20 +8,24 @@
 mod apart;
 mod dataset;
 mod folder;
+mod keep;
 mod lock;
 mod memory;
 mod output;
 mod read;
 mod regular;
 mod store;
+mod streamed;
 mod tree;
 
 pub use apart::ensure_apart;
 pub use dataset::{write_about, write_dataset};
-pub use folder::{FolderError, LoadOptions, Loaded, Scan, load as load_images, scan};
+pub use folder::{FolderError, Loaded, Scan, scan};
+pub use keep::Wanted;
 pub use memory::free_memory;
 pub use output::{OutputError, write_atomic};
-pub use read::{Listing, ReadOptions, Reading, list, list_whole, load, read_folder, tune};
+pub use read::{Listing, ReadOptions, Reading, list, list_whole, load, read_folder, read_set, tune};
 pub use regular::{open_regular, read_named, read_regular};
 pub use store::OutputFolder;
+pub use streamed::Streamed;
 pub use tree::{Disk, SourceTree, Tree, name_of};

@@ -14,6 +14,7 @@ mod nothing_lost;
 mod options;
 mod refusals;
 mod same_bytes;
+mod streaming;
 mod trees;
 mod views;
 mod world;

@@ -8,6 +8,7 @@ use crate::cli::exit::Result;
 use crate::cli::request;
 use crate::combine::source_set_hash;
 use crate::data::ContentHash;
+use crate::fs::Wanted;
 use crate::pipeline::begin::{begin_run, ensure_usable};
 use crate::pipeline::claim::Holding;
 use crate::pipeline::score;
@@ -16,8 +17,8 @@ use crate::run::{self, Keep, Kept, Storage as _};
 /// Trains proxies and writes `scores.csv`.
 pub(in crate::cli) fn run(args: &ScoreCommand, console: &Console) -> Result<()> {
     let settings = request::settings(&args.model, None, Some(&args.proxy));
-    let seed = args.model.seed;
-    let data = super::load(&args.data, &settings, seed, &args.out.out, console)?;
+    let (seed, wanted) = (args.model.seed, Wanted { train: true, val: false });
+    let data = super::load(&args.data, &settings, wanted, seed, &args.out.out, console)?;
     let out = request::output(&args.out, &args.data)?;
     ensure_usable(&out, args.out.force)?;
     let proxy = request::proxy(&args.proxy);
