@@ -10,7 +10,7 @@ use std::path::Path;
 use tilepress::combine::{Format, IpcCounts};
 use tilepress::data::{Fit, Grid, OnError};
 use tilepress::device::{DeviceChoice, Precision};
-use tilepress::fs::{OutputFolder, ReadOptions, Reading, read_folder};
+use tilepress::fs::{OutputFolder, ReadOptions, Reading, Wanted, read_folder};
 use tilepress::pipeline::compress::compress;
 use tilepress::pipeline::prune::Pruning;
 use tilepress::pipeline::request::{Budget, Common, CompressRequest, ProxyRequest, ScoreRequest};
@@ -27,7 +27,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let (seed, settings) = (0, Preset::Small.settings());
     let options = ReadOptions::new(photos);
-    let reading = Reading { side: settings.image_size as u32, val_short: settings.val_resize };
+    let reading =
+        Reading { side: settings.image_size as u32, val_short: settings.val_resize, wanted: Wanted::ALL };
     let data = read_folder(&options, reading, seed, &Silent)?;
     let opened = open(DeviceChoice::Auto, Precision::Full, &Silent)?;
 

@@ -4,7 +4,7 @@
 //! Read a folder of class folders, as torchvision's `ImageFolder` has them:
 //!
 //! ```
-//! use tilepress::fs::{ReadOptions, Reading, read_folder};
+//! use tilepress::fs::{ReadOptions, Reading, Wanted, read_folder};
 //! use tilepress::run::Silent;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -19,7 +19,7 @@
 //! #         std::fs::write(photos.join(format!("{class}/{image}.png")), file)?;
 //! #     }
 //! # }
-//! let reading = Reading { side: 32, val_short: None };
+//! let reading = Reading { side: 32, val_short: None, wanted: Wanted::ALL };
 //! let data = read_folder(&ReadOptions::new(photos), reading, 0, &Silent)?;
 //! assert_eq!(data.classes.names(), ["cat", "dog"]);
 //! // Without a `val/` folder, a fifth of each class is held out to measure on.

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
-pub(super) use self::values::{ContainerChoice, CutoutChoice, FormatChoice, MixChoice, PackChoice};
+pub(super) use self::values::{
+    ContainerChoice, CutoutChoice, FormatChoice, MemoryChoice, MixChoice, PackChoice,
+};
 use self::values::{images, minutes, number, part, share, share_or_zero, size, whole};
 use crate::augment::CropChoice;
 use crate::bounds;
@@ -97,6 +99,10 @@ pub(super) struct DataArgs {
     /// Files that cannot be decoded: fail, or skip and list them in problems.csv.
     #[arg(long, value_enum, default_value_t)]
     pub(super) on_error: OnError,
+    /// Memory for images, such as 8GB or 512MB [two thirds of what is free]: their pixels are kept if they fit, else their
+    /// files, else each is read again whenever it is used. The results do not depend on it.
+    #[arg(long, value_name = "SIZE")]
+    pub(super) memory: Option<MemoryChoice>,
 }
 
 /// The preset and what overrides it.

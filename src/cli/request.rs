@@ -10,7 +10,7 @@ use super::args::{
 use super::exit::{Failure, Result};
 use crate::augment::CropChoice;
 use crate::data::ContentHash;
-use crate::fs::{self, OutputFolder, ReadOptions, Reading};
+use crate::fs::{self, OutputFolder, ReadOptions, Reading, Wanted};
 use crate::pipeline::prune::Pruning;
 use crate::pipeline::request::{
     Budget, Common, CompareRequest, CompressRequest, EvaluateRequest, GivenScores, ProxyRequest, ScoreRequest,
@@ -68,12 +68,17 @@ pub(super) fn views(settings: &Settings, student: &StudentArgs) -> ViewRequest {
 
 /// The data folder and how it is read.
 pub(super) fn read_options(args: &DataArgs) -> ReadOptions {
-    ReadOptions { folder: args.data.clone(), val_fraction: args.val_fraction, on_error: args.on_error }
+    ReadOptions {
+        folder: args.data.clone(),
+        val_fraction: args.val_fraction,
+        on_error: args.on_error,
+        memory: args.memory.map(|memory| memory.0),
+    }
 }
 
-/// The size that images are read at.
-pub(super) fn reading(settings: &Settings) -> Reading {
-    Reading { side: settings.image_size as u32, val_short: settings.val_resize }
+/// The size that images are read at, and those whose pixels are asked for.
+pub(super) fn reading(settings: &Settings, wanted: Wanted) -> Reading {
+    Reading { side: settings.image_size as u32, val_short: settings.val_resize, wanted }
 }
 
 /// Seconds between two checkpoints of a training.

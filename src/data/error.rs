@@ -132,6 +132,25 @@ pub enum DataError {
         /// Problem with it.
         reason: String,
     },
+    /// A file that is no longer what it was when the run began.
+    #[error(
+        "'{path}' was changed while it was used: everything so far is about the file as it was; restore it and give the same \
+         command again, or start the run anew"
+    )]
+    Changed {
+        /// Path relative to the data folder.
+        path: String,
+    },
+    /// A file that was read when the run began and cannot be read again.
+    #[error(
+        "'{path}' was read before and cannot be read again: {why}; restore it and give the same command again"
+    )]
+    Lost {
+        /// Path relative to the data folder.
+        path: String,
+        /// The file system's reason.
+        why: std::io::Error,
+    },
 }
 
 /// Names for a message: each quoted, the first few of many.
@@ -151,6 +170,13 @@ fn named(what: &str, names: &[String]) -> String {
 
 impl Faulty for DataError {
     fn fault(&self) -> Fault {
-        Fault::Data
+        match self {
+            // What the data's owner can mend; anything else is the machine's.
+            Self::Lost { why, .. } => match why.kind() {
+                std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::NotFound => Fault::Data,
+                _ => Fault::Run,
+            },
+            _ => Fault::Data,
+        }
     }
 }

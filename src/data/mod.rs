@@ -29,7 +29,7 @@ pub use prepare::{Preparation, Prepared, prepare};
 pub use relative::{PathError, ensure_relative};
 pub use resize::{Filter, Fit, Resizer};
 pub use sample::{ClassMap, ContentHash, Sample};
-pub use source::Source;
 #[cfg(test)]
 pub(crate) use source::Streaming;
+pub use source::{Source, Spent, fingerprint_of_files};
 pub use split::{hold_out, hold_out_together};

@@ -1,6 +1,6 @@
 //! From the bytes of an image file to pixels of one size, with what tells the file from others.
 
-use super::{ContentHash, DecodeError, Filter, Fit, Limits, Look, Resizer, decode};
+use super::{ContentHash, DecodeError, Filter, Fit, Image, Limits, Look, Resizer, decode};
 
 /// Steps that bring an image to the size of its set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +23,33 @@ impl Preparation {
     pub fn whole(side: u32) -> Self {
         let (fit, filter) = (Fit::Squash, Filter::Lanczos3);
         Self { side, fit, filter, val_short: None, limits: Limits::default() }
+    }
+}
+
+/// Everything that pixels depend on besides a file, for [`fingerprint_of_files`](super::fingerprint_of_files).
+impl std::fmt::Display for Preparation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { side, fit, filter, val_short, limits } = self;
+        let Limits { max_width, max_height, max_bytes } = limits;
+        write!(f, "form 1, {side} px, {fit:?}, {filter:?}, ")?;
+        write!(f, "{}, {max_width}x{max_height}, {max_bytes} B", val_short.unwrap_or(0))
+    }
+}
+
+impl Preparation {
+    /// Brings a decoded image to the size, into `out`, `side` × `side` × 3 bytes.
+    ///
+    /// # Panics
+    /// When `out` has another size, or the side is 0 or larger than `val_short`.
+    pub fn apply(&self, image: &Image, resizer: &mut Resizer, out: &mut [u8]) {
+        let side = self.side;
+        match self.val_short {
+            Some(short) => resizer.resize_short_then_centre_crop_into(image, short, side, self.filter, out),
+            None => {
+                let from = (image.width(), image.height());
+                resizer.resize_into(image.pixels(), from, (side, side), self.fit, self.filter, out);
+            }
+        }
     }
 }
 
@@ -49,14 +76,7 @@ pub fn prepare(
     out: &mut [u8],
 ) -> Result<Prepared, DecodeError> {
     let image = decode(bytes, &how.limits)?;
-    let side = how.side;
-    match how.val_short {
-        Some(short) => resizer.resize_short_then_centre_crop_into(&image, short, side, how.filter, out),
-        None => {
-            let from = (image.width(), image.height());
-            resizer.resize_into(image.pixels(), from, (side, side), how.fit, how.filter, out);
-        }
-    }
+    how.apply(&image, resizer, out);
     Ok(Prepared { hash: ContentHash::of(bytes), look: Look::of(&image) })
 }
 

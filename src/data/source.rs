@@ -1,6 +1,32 @@
 //! Where images come from.
 
-use super::{DataError, ImageSet, Sample};
+use super::{ContentHash, DataError, ImageSet, Preparation, Sample};
+
+/// Seconds spent on getting images, added up over all threads.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Spent {
+    /// Number of images that were decoded.
+    pub images: u64,
+    /// Reading files, and comparing them with their hashes.
+    pub read: f64,
+    /// Decoding.
+    pub decode: f64,
+    /// Resizing.
+    pub resize: f64,
+}
+
+impl Spent {
+    /// What was spent since an earlier moment.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Self {
+        Self {
+            images: self.images - earlier.images,
+            read: self.read - earlier.read,
+            decode: self.decode - earlier.decode,
+            resize: self.resize - earlier.resize,
+        }
+    }
+}
 
 /// A labelled set of square images of one size, whose pixels are asked for image by image: they may all lie in memory (an
 /// [`ImageSet`]), or be read and decoded when they are wanted.
@@ -30,6 +56,15 @@ pub trait Source: Send + Sync + std::fmt::Debug {
     /// When there is no such image.
     fn fetch<'a>(&'a self, image: usize, buffer: &'a mut Vec<u8>) -> Result<&'a [u8], DataError>;
 
+    /// Hash of the labels and of all that the pixels depend on: sources of one fingerprint lend the same images in the same
+    /// order. What an earlier run kept is compared by it.
+    fn fingerprint(&self) -> ContentHash;
+
+    /// What was spent so far on images that were not in memory. A source without a clock says nothing.
+    fn spent(&self) -> Spent {
+        Spent::default()
+    }
+
     /// Number of images.
     fn len(&self) -> usize {
         self.labels().len()
@@ -39,6 +74,16 @@ pub trait Source: Send + Sync + std::fmt::Debug {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// The fingerprint of a source whose images are those of files, prepared in one way: nothing has to be read for it.
+pub fn fingerprint_of_files(samples: &[Sample], how: &Preparation) -> ContentHash {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(b"files").update(how.to_string().as_bytes());
+    for sample in samples {
+        hasher.update(&sample.hash.0).update(&sample.class.to_le_bytes());
+    }
+    ContentHash(*hasher.finalize().as_bytes())
 }
 
 /// Images in memory: nothing is copied, nothing fails.
@@ -58,6 +103,16 @@ impl Source for ImageSet {
 
     fn fetch<'a>(&'a self, image: usize, _buffer: &'a mut Vec<u8>) -> Result<&'a [u8], DataError> {
         Ok(self.image(image))
+    }
+
+    /// Of the pixels, as nobody told what they were made of.
+    fn fingerprint(&self) -> ContentHash {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"pixels").update(&self.side().to_le_bytes()).update(self.pixels());
+        for label in self.labels() {
+            hasher.update(&label.to_le_bytes());
+        }
+        ContentHash(*hasher.finalize().as_bytes())
     }
 }
 
@@ -91,6 +146,10 @@ impl Source for Streaming {
         buffer.clear();
         buffer.extend_from_slice(self.images.image(image));
         Ok(buffer)
+    }
+
+    fn fingerprint(&self) -> ContentHash {
+        self.images.fingerprint()
     }
 }
 

@@ -8,6 +8,7 @@
 mod apart;
 mod dataset;
 mod folder;
+mod keep;
 mod lock;
 mod memory;
 mod output;
@@ -15,15 +16,18 @@ mod pack;
 mod read;
 mod regular;
 mod store;
+mod streamed;
 mod tree;
 
 pub use apart::ensure_apart;
 pub use dataset::{write_about, write_dataset};
-pub use folder::{FolderError, LoadOptions, Loaded, Scan, load as load_images, scan};
+pub use folder::{FolderError, Loaded, Scan, scan};
+pub use keep::Wanted;
 pub use memory::free_memory;
 pub use output::{OutputError, write_atomic};
 pub use pack::{Container, PackError, PackForm, PackOptions, Packed, check, pack};
-pub use read::{Listing, ReadOptions, Reading, list, list_whole, load, read_folder, tune};
+pub use read::{Listing, ReadOptions, Reading, list, list_whole, load, read_folder, read_set, tune};
 pub use regular::{open_regular, read_named, read_regular};
 pub use store::OutputFolder;
+pub use streamed::Streamed;
 pub use tree::{Disk, Info, Opened, SourceError, SourceTree, SplitInfo, Tree, name_of, open};

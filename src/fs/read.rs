@@ -4,15 +4,16 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use super::folder::{self, FolderError, LoadOptions, Loaded};
+use super::keep::{Decision, Wanted};
 use super::tree::{Opened, SourceTree, Tree, open};
 use crate::data::{
-    ClassMap, DataError, Entry, Filter, Folder, ImageSet, Layout, OnError, Preparation, Problem, Sample,
+    ClassMap, DataError, Entry, Filter, Folder, Layout, OnError, Preparation, Problem, Sample,
     hold_out_together, near_duplicates,
 };
 use crate::pipeline::{Dataset, LeftOut, Skipped, Split};
 use crate::random::{Purpose, seed_for};
-use crate::report::ValOrigin;
 use crate::report::words::{count, counted};
+use crate::report::{Kept, ValOrigin};
 use crate::run::Observer;
 
 /// A data folder and the options for reading it.
@@ -24,12 +25,14 @@ pub struct ReadOptions {
     pub val_fraction: Option<f64>,
     /// Treatment of a file that cannot be used.
     pub on_error: OnError,
+    /// Most bytes of images that are kept in memory, if it was named; by default two thirds of what is free.
+    pub memory: Option<u64>,
 }
 
 impl ReadOptions {
     /// The folder, read with the defaults.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into(), val_fraction: None, on_error: OnError::default() }
+        Self { folder: folder.into(), val_fraction: None, on_error: OnError::default(), memory: None }
     }
 
     /// The share of each class that is held out where there is no `val/` folder.
@@ -46,6 +49,8 @@ pub struct Reading {
     pub side: u32,
     /// Validation images: shorter side resized to this, then the centre cropped. `None` squashes the whole image.
     pub val_short: Option<u32>,
+    /// The images whose pixels will be asked for.
+    pub wanted: Wanted,
 }
 
 /// A data folder whose files are listed and not yet read.
@@ -169,24 +174,30 @@ impl Listing {
 /// when the observer stops the run.
 pub fn load(
     listing: Listing,
-    on_error: OnError,
-    Reading { side, val_short }: Reading,
+    options: &ReadOptions,
+    Reading { side, val_short, wanted }: Reading,
     observer: &dyn Observer,
 ) -> Result<Dataset, FolderError> {
     let Listing { tree, classes, train, val, val_origin, mut problems, ignored, layout, warnings, .. } =
         listing;
     let val_listed = val.len();
-    let memory = ImageSet::bytes_of((train.len() + val.len()) as u64, side);
-    if memory > 1 << 30 {
-        observer.say(&format!("the images take {:.1} GB of memory at {side} px", memory as f64 / 1e9));
+    let used = |used: bool, entries| if used { entries } else { &[][..] };
+    let asked = [used(wanted.train, &train[..]), used(wanted.val, &val[..])];
+    let decision = Decision::new(&*tree, &asked, train.len() + val.len(), side, options.memory)?;
+    if wanted != Wanted::NONE && (decision.is_news() || options.memory.is_some()) {
+        observer.say(&decision.sentence());
     }
+    let kept_if = |wanted: bool| if wanted { decision.loading().kept } else { Kept::Nothing };
     let stage = observer.stage("read", "images", train.len() + val.len());
-    let read = |entries: &[Entry], val_short: Option<u32>| -> Result<Loaded, FolderError> {
-        let how = Preparation::whole(side);
-        // The protocol that resizes to 256 and crops the centre is torchvision's, bilinear.
-        let filter = if val_short.is_some() { Filter::Bilinear } else { how.filter };
-        let options = LoadOptions { how: Preparation { filter, val_short, ..how }, on_error };
-        folder::load(&*tree, entries, &options, &|| {
+    let whole = Preparation::whole(side);
+    // The protocol that resizes to 256 and crops the centre is torchvision's, bilinear.
+    let cut = match val_short {
+        Some(_) => Preparation { filter: Filter::Bilinear, val_short, ..whole },
+        None => whole,
+    };
+    let read = |entries: Vec<Entry>, how: Preparation, kept: Kept| -> Result<Loaded, FolderError> {
+        let options = LoadOptions { how, on_error: options.on_error, kept };
+        folder::load(&tree, entries, &options, &|| {
             stage.add(1);
             !observer.wants_stop()
         })
@@ -194,31 +205,27 @@ pub fn load(
     let (train, val) = match val_origin {
         Some(ValOrigin::HeldOut { fraction, seed }) => {
             let listed = val.len();
-            let mut all = [train, val].concat();
+            let mut all = train;
+            all.extend(val);
             all.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-            let mut whole = read(&all, None)?;
+            let mut all = read(all, whole, kept_if(wanted.train))?;
             // Only of files that can be read, so that no class loses its last image. Copies are held out together, since a
             // student must not be measured on images it was trained on.
-            let copies = near_duplicates(&whole.looks);
-            let apart = hold_out_together(whole.images.labels(), classes.len(), fraction, seed, &copies);
+            let copies = near_duplicates(&all.looks);
+            let apart = hold_out_together(&all.labels(), classes.len(), fraction, seed, &copies);
             let held = apart.iter().filter(|&&held| held).count();
             if held != listed {
-                let why = if whole.problems.is_empty() {
+                let why = if all.problems.is_empty() {
                     "copies stay together"
                 } else {
                     "of the images that can be read"
                 };
                 observer.say(&format!("{why}: {} held out", count(held as u64)));
             }
-            let mut val = whole.split_off(&apart)?;
-            if val_short.is_some() {
-                // Cut as validation images are; few are read twice.
-                let held: Vec<Entry> = val.samples.iter().map(entry_of).collect();
-                val = read(&held, val_short)?;
-            }
-            (whole, val)
+            let val = all.split_off(&apart);
+            (all, val)
         }
-        _ => (read(&train, None)?, read(&val, val_short)?),
+        _ => (read(train, whole, kept_if(wanted.train))?, read(val, cut, kept_if(wanted.val))?),
     };
     drop(stage);
     let mut skipped = Skipped::default();
@@ -227,12 +234,14 @@ pub fn load(
     }
     val.problems.iter().for_each(|problem| skipped.val.add(problem));
     skipped.val_listed = val_listed;
-    let mut split = |loaded: Loaded| {
-        let Loaded { images, samples, looks, sizes, problems: more, .. } = loaded;
-        problems.extend(more);
-        Split { images: Arc::new(images), samples, looks, bytes: sizes.iter().sum() }
+    let mut split = |mut loaded: Loaded, how: Preparation, wanted: bool| -> Result<Split, FolderError> {
+        problems.append(&mut loaded.problems);
+        let (looks, bytes) = (std::mem::take(&mut loaded.looks), loaded.bytes());
+        // Images that were held out are cut as validation images are, once it is known which they are.
+        let images = loaded.into_images().held_as(how, kept_if(wanted))?;
+        Ok(Split { samples: images.samples().clone(), images: Arc::new(images), looks, bytes })
     };
-    let (train, val) = (split(train), split(val));
+    let (train, val) = (split(train, whole, wanted.train)?, split(val, cut, wanted.val)?);
     problems.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     let mut with_images = vec![false; classes.len()];
     train.images.labels().iter().for_each(|&class| with_images[class as usize] = true);
@@ -259,7 +268,33 @@ pub fn load(
         skipped,
         layout,
         warnings,
+        loading: decision.loading(),
         copies,
+    })
+}
+
+/// Reads the images of a set that lies apart from the data, such as one to train on. Of the memory for images, `taken` bytes
+/// are taken.
+///
+/// # Errors
+/// [`FolderError`] for a file that cannot be used where that is not tolerated, and when the observer stops the run.
+pub fn read_set(
+    tree: &Arc<dyn Tree>,
+    entries: Vec<Entry>,
+    how: Preparation,
+    (options, taken): (&ReadOptions, u64),
+    observer: &dyn Observer,
+) -> Result<Loaded, FolderError> {
+    let memory = options.memory.map(|memory| memory.saturating_sub(taken));
+    let decision = Decision::new(&**tree, &[&entries], entries.len(), how.side, memory)?;
+    if decision.is_news() || memory.is_some() {
+        observer.say(&decision.sentence());
+    }
+    let stage = observer.stage("read", "images", entries.len());
+    let options = LoadOptions { how, on_error: options.on_error, kept: decision.loading().kept };
+    folder::load(tree, entries, &options, &|| {
+        stage.add(1);
+        !observer.wants_stop()
     })
 }
 
@@ -273,7 +308,7 @@ pub fn read_folder(
     seed: u64,
     observer: &dyn Observer,
 ) -> Result<Dataset, FolderError> {
-    load(list(options, seed, observer)?, options.on_error, reading, observer)
+    load(list(options, seed, observer)?, options, reading, observer)
 }
 
 fn entry_of(sample: &Sample) -> Entry {
@@ -317,5 +352,5 @@ pub fn tune(
     let (train, val, notes) = (rest, tune, Vec::new());
     let listing =
         Listing { tree, classes, train, val, val_origin, problems, ignored, layout, notes, warnings };
-    load(listing, options.on_error, reading, observer)
+    load(listing, options, reading, observer)
 }

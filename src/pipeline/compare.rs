@@ -71,6 +71,7 @@ pub fn compare(
         score_seconds: scored.first().map(|scored| scored.report.seconds),
         combine_seconds: Some(stored.seconds),
         train_seconds: Some(observer.seconds() - begun),
+        loading: Some(data.loading),
     };
     if let Some(chosen) = &stored.noticed {
         report.findings = findings::findings(&chosen.findings, data);
@@ -265,7 +266,7 @@ impl<'a> Plan<'a> {
         let jobs = cells.iter().map(|cell| cell.job(&self.request.common));
         let jobs = jobs.collect::<Result<Vec<Job>, PipelineError>>()?;
         let model = settings.model(self.data.classes.len());
-        let (keep, val) = (self.keep(out, STUDENTS), &self.data.val.images);
+        let (keep, val) = (self.keep(out, STUDENTS), &*self.data.val.images);
         let trained = train_all(jobs, Some(keep), &model, settings.student, val, opened, observer)?;
         Ok(trained.into_iter().map(|trained| trained.outcome).collect())
     }

@@ -392,6 +392,7 @@ impl Compress<'_> {
             score_seconds: Some(scored.report.seconds),
             combine_seconds: Some(combine_seconds),
             train_seconds: None,
+            loading: Some(data.loading),
         };
         let metric = scored.table.metric;
         let kept: Vec<f64> = chosen.selection.picks.iter().filter_map(|pick| pick.score).collect();

@@ -1,17 +1,17 @@
-//! The data of a request: labelled images in memory, and the files that they came from.
+//! The data of a request: labelled images, and the files that they came from.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 
 use super::claim::Holding;
 use super::{Originals, PipelineError};
-use crate::data::{ClassMap, ImageSet, Layout, Look, Problem, Sample, guarded};
+use crate::data::{ClassMap, Layout, Look, Problem, Sample, Source, guarded};
 use crate::prune::{Copies, PruneError};
 use crate::report::words::{count, counted};
-use crate::report::{DataSummary, ValOrigin};
+use crate::report::{DataSummary, Loading, ValOrigin};
 use crate::run::{Observer, Storage};
 
-/// A labelled set in memory.
+/// A labelled set.
 pub struct Dataset {
     /// Its name.
     pub name: String,
@@ -35,6 +35,8 @@ pub struct Dataset {
     pub layout: Layout,
     /// Warnings about the tree that the user was told of.
     pub warnings: Vec<String>,
+    /// What of the images is in memory.
+    pub loading: Loading,
     /// Its copies, once they were looked for: see [`copies`](Self::copies).
     pub copies: OnceLock<Copies>,
 }
@@ -83,9 +85,9 @@ pub struct Skipped {
 /// Images of a split, in the byte order of their paths.
 pub struct Split {
     /// Pixels and labels.
-    pub images: Arc<ImageSet>,
+    pub images: Arc<dyn Source>,
     /// Path, class and hash of each.
-    pub samples: Vec<Sample>,
+    pub samples: Arc<[Sample]>,
     /// Perceptual hash of each.
     pub looks: Vec<Look>,
     /// Bytes of all files.
@@ -183,7 +185,7 @@ impl Dataset {
         let mut warnings = Vec::new();
         let mut first: HashMap<_, &Sample> = HashMap::new();
         let mut pairs: Vec<(&Sample, &Sample)> = Vec::new();
-        for sample in self.train.samples.iter().chain(&self.val.samples) {
+        for sample in self.train.samples.iter().chain(&*self.val.samples) {
             let other = first.entry(sample.hash).or_insert(sample);
             if other.class != sample.class {
                 pairs.push((other, sample));

@@ -7,7 +7,7 @@ use super::cell::{StoredImages, setting};
 use super::request::EvaluateRequest;
 use super::views::ViewRequest;
 use super::{Dataset, PipelineError};
-use crate::data::{ContentHash, Grid, ImageSet};
+use crate::data::{ContentHash, Grid, Source};
 use crate::device::Opened;
 use crate::report::{Cost, MethodResult, Report};
 use crate::run::{Job, Keep, Kept, Observer, Storage, Trained, train_all};
@@ -19,7 +19,7 @@ pub struct TrainingSet {
     /// The name of its method or folder.
     pub name: String,
     /// The stored images.
-    pub images: Arc<ImageSet>,
+    pub images: Arc<dyn Source>,
     /// Grid of tiles in a stored image.
     pub grid: Grid,
     /// Total size of its files in bytes.
@@ -68,7 +68,11 @@ pub fn evaluate(
         "augmentation": views.augmentation(views.crop(set.grid))?, "seed": seed,
     });
     let mut report = Report::new(data.summary(), options);
-    report.cost = Cost { train_seconds: Some(observer.seconds() - begun), ..Cost::default() };
+    report.cost = Cost {
+        train_seconds: Some(observer.seconds() - begun),
+        loading: Some(data.loading),
+        ..Cost::default()
+    };
     if let Some(text) = data.unmeasured() {
         observer.warn(&text);
         report.warnings.push(text);
@@ -114,7 +118,7 @@ pub(super) fn train(
         }
     });
     let keep = keep.map(|(storage, every)| Keep { files: Kept::new(storage, STUDENTS, of), every });
-    let val = &data.val.images;
+    let val = &*data.val.images;
     Ok(train_all(jobs.collect(), keep, &model, settings.student, val, opened, observer)?)
 }
 
@@ -123,12 +127,7 @@ fn fingerprint(training: &serde_json::Value, set: &TrainingSet, data: &Dataset) 
     let mut hasher = blake3::Hasher::new();
     hasher.update(training.to_string().as_bytes());
     for images in [&set.images, &data.val.images] {
-        for image in 0..images.len() {
-            hasher.update(images.image(image));
-        }
-        images.labels().iter().for_each(|label| {
-            hasher.update(&label.to_le_bytes());
-        });
+        hasher.update(&images.fingerprint().0);
     }
     ContentHash(*hasher.finalize().as_bytes())
 }

@@ -12,7 +12,7 @@ use crate::combine::{Format, IpcCounts};
 use crate::data::{ClassMap, ContentHash, Fit, Grid, Image, ImageSet, Layout, Look, Sample};
 use crate::prune::Fill;
 use crate::random::{Purpose, Stream};
-use crate::report::ValOrigin;
+use crate::report::{Loading, ValOrigin};
 use crate::train::{Length, Preset, ScoringPass};
 
 const SIDE: u32 = 16;
@@ -55,7 +55,7 @@ fn split(part: &str, per_class: usize) -> Split {
         }
     }
     let bytes = samples.iter().map(|sample| sample.path.len() as u64).sum();
-    Split { images: Arc::new(images), samples, looks, bytes }
+    Split { images: Arc::new(images), samples: samples.into(), looks, bytes }
 }
 
 /// Two classes of twelve training and six validation images.
@@ -72,6 +72,7 @@ pub(super) fn dataset() -> Dataset {
         skipped: Skipped::default(),
         layout: Layout::default(),
         warnings: Vec::new(),
+        loading: Loading::default(),
         copies: OnceLock::new(),
     }
 }

@@ -27,8 +27,8 @@ pub use gallery::{ClassPictures, CompositePicture, Gallery, Picture};
 #[cfg(feature = "cli")]
 pub use html::html;
 pub use model::{
-    Compressed, Cost, DataFindings, DataSummary, Duplicate, Found, Histogram, Report, Scoring, SharedWithVal,
-    SuspectedLabel, ValOrigin,
+    Compressed, Cost, DataFindings, DataSummary, Duplicate, Found, Histogram, Kept, Loading, Report, Scoring,
+    SharedWithVal, SuspectedLabel, ValOrigin,
 };
 pub use result::{Accuracy, ClassAccuracy, Curve, IntervalOf, MethodResult, RunOutcome, Setting};
 #[cfg(feature = "cli")]

@@ -231,6 +231,28 @@ impl Histogram {
     }
 }
 
+/// What of the images was in memory while they were used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kept {
+    /// Their pixels.
+    #[default]
+    Pixels,
+    /// The bytes of their files, which were decoded whenever they were used.
+    Files,
+    /// Nothing: files were read and decoded whenever they were used.
+    Nothing,
+}
+
+/// What of the images was in memory, and the time that threads spent on getting them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Loading {
+    /// What was in memory.
+    pub kept: Kept,
+    /// Bytes that it took.
+    pub memory_bytes: u64,
+}
+
 /// Time that each stage took, in seconds of wall time; `None` for what was not done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cost {
@@ -240,6 +262,9 @@ pub struct Cost {
     pub combine_seconds: Option<f64>,
     /// Training and measuring the students.
     pub train_seconds: Option<f64>,
+    /// Getting the images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loading: Option<Loading>,
 }
 
 /// Findings about the data.

@@ -67,7 +67,12 @@ pub(super) fn sample() -> Report {
         proxy_accuracy: vec![21.4, 30.2, 35.9, 39.8, 42.1, 44.7, 46.4, 48.2, 49.9, 51.3],
         el2n_histogram: Histogram::of(&scores, 32).map(|histogram| histogram.with_kept(&kept)),
     });
-    report.cost = Cost { score_seconds: Some(48.2), combine_seconds: Some(1.3), train_seconds: Some(528.4) };
+    report.cost = Cost {
+        score_seconds: Some(48.2),
+        combine_seconds: Some(1.3),
+        train_seconds: Some(528.4),
+        loading: None,
+    };
     report.warnings = vec![
         "No val folder: 20 % of every class were held out (seed 0). Give root/val to measure on your own split.".into(),
         "3 files could not be decoded and were left out; problems.csv lists them with the reason.".into(),

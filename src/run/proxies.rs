@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::training::{Keep, finish};
 use super::{Observer, RunError, Training, lanes};
-use crate::data::ImageSet;
+use crate::data::Source;
 use crate::device::Opened;
 use crate::model::ModelConfig;
 use crate::score::TrainingLog;
@@ -13,7 +13,7 @@ use crate::train::{Proxy, Ranks, ScoringPass, TrainConfig, TrainError, ranks};
 /// Training job of proxies: their images, network and training.
 pub struct ProxyJob {
     /// The whole training set.
-    pub images: Arc<ImageSet>,
+    pub images: Arc<dyn Source>,
     /// The network.
     pub model: ModelConfig,
     /// Its training.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::training::{Keep, finish, resume};
 use super::{Observer, RunError, Stage, Training, lanes};
 use crate::augment::{Augmentation, Normalise};
-use crate::data::{ContentHash, Grid, ImageSet};
+use crate::data::{Grid, Source};
 use crate::device::Opened;
 use crate::evaluate::Correct;
 use crate::model::ModelConfig;
@@ -20,7 +20,7 @@ pub struct Job {
     /// Name of the student in the folder of finished students.
     pub name: String,
     /// The stored images it learns from.
-    pub images: Arc<ImageSet>,
+    pub images: Arc<dyn Source>,
     /// Grid of tiles in a stored image.
     pub grid: Grid,
     /// Policy for its views.
@@ -50,7 +50,7 @@ pub fn train_all(
     keep: Option<Keep<'_>>,
     model: &ModelConfig,
     config: TrainConfig,
-    val: &ImageSet,
+    val: &dyn Source,
     opened: &Opened,
     observer: &dyn Observer,
 ) -> Result<Vec<Trained>, RunError> {
@@ -59,7 +59,7 @@ pub fn train_all(
     let jobs: Vec<(Job, Option<Keep<'_>>)> = jobs
         .into_iter()
         .map(|job| {
-            let keep = keep.map(|keep| Keep { files: keep.files.and(hash(&job.images)), ..keep });
+            let keep = keep.map(|keep| Keep { files: keep.files.and(job.images.fingerprint()), ..keep });
             (job, keep)
         })
         .collect();
@@ -81,18 +81,6 @@ fn finished(keep: Keep<'_>, job: &Job) -> Result<Option<Trained>, RunError> {
     }
     keep.forget(&job.name)?;
     Ok(Some(Trained { outcome, weights }))
-}
-
-/// Hash of images and labels.
-fn hash(images: &ImageSet) -> ContentHash {
-    let mut hasher = blake3::Hasher::new();
-    for image in 0..images.len() {
-        hasher.update(images.image(image));
-    }
-    for label in images.labels() {
-        hasher.update(&label.to_le_bytes());
-    }
-    ContentHash(*hasher.finalize().as_bytes())
 }
 
 /// File name of a job's outcome.

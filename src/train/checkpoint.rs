@@ -162,7 +162,7 @@ impl Student {
         }
         let about = About {
             form: FORM,
-            run: self.fingerprint()?.to_owned(),
+            run: self.fingerprint().to_owned(),
             step: self.step,
             optimizer_steps: self.optimizer.steps(),
             curve: self.curve.clone(),
@@ -183,25 +183,18 @@ impl Student {
         if about.form != FORM {
             return Err(CheckpointError::Broken("another version wrote it"));
         }
-        if about.run != self.fingerprint()? {
+        if about.run != self.fingerprint() {
             return Err(CheckpointError::OtherRun);
         }
         Ok(about)
     }
 
-    /// Hash of everything that a run depends on: config, views, seed, precision, pixels and labels.
-    ///
-    /// # Errors
-    /// [`TrainError::Data`] when an image cannot be read.
-    fn fingerprint(&self) -> Result<&str, TrainError> {
-        if let Some(known) = self.progress.fingerprint.get() {
-            return Ok(known);
-        }
-        let found = self.find_fingerprint()?;
-        Ok(self.progress.fingerprint.get_or_init(|| found))
+    /// Hash of everything that a run depends on: config, views, seed, precision, images and labels.
+    fn fingerprint(&self) -> &str {
+        self.progress.fingerprint.get_or_init(|| self.find_fingerprint())
     }
 
-    fn find_fingerprint(&self) -> Result<String, TrainError> {
+    fn find_fingerprint(&self) -> String {
         let task = self.task();
         let mut asked = serde_json::json!({
             "recipe": self.config,
@@ -230,14 +223,8 @@ impl Student {
         }
         let mut hasher = blake3::Hasher::new();
         hasher.update(asked.to_string().as_bytes());
-        let mut buffer = Vec::new();
-        for image in 0..task.images.len() {
-            hasher.update(task.images.fetch(image, &mut buffer)?);
-        }
-        for label in task.images.labels() {
-            hasher.update(&label.to_le_bytes());
-        }
-        Ok(hasher.finalize().to_string())
+        hasher.update(&task.images.fingerprint().0);
+        hasher.finalize().to_string()
     }
 
     /// Name and id of every tensor of the network, in the order of its state.

@@ -106,7 +106,8 @@ fn force_never_touches_the_data() {
 #[test]
 fn an_interrupted_run_ends_with_130_and_goes_on_afterwards() {
     let world = World::with_data();
-    let mut child = start(&world, LONG);
+    // What is kept in memory is no part of a run: it may go on with more.
+    let mut child = start(&world, &format!("{LONG} --memory 0MB"));
     wait_for(&mut child, &world.path("out/manifest.json"));
     let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
     assert!(killed.unwrap().success());
@@ -121,6 +122,33 @@ fn an_interrupted_run_ends_with_130_and_goes_on_afterwards() {
     world.ok(&LONG.replace("--out out", "--out whole"));
     assert_same(&world.tree("whole/data"), &world.tree("out/data"));
     assert_eq!(world.read("whole/manifest.json"), world.read("out/manifest.json"));
+}
+
+#[test]
+fn an_image_that_changes_under_a_run_that_reads_it_again_ends_it_with_3_and_its_name() {
+    let world = World::with_data();
+    let run = format!("{LONG} --memory 0MB");
+    for (image, word) in [("ant/03.png", "was changed while it was used"), ("bee/04.png", "was read before")]
+    {
+        let path = world.path(&format!("data/{image}"));
+        let before = std::fs::read(&path).unwrap();
+        let mut child = start(&world, &run);
+        wait_for(&mut child, &world.path("out/manifest.json"));
+        if word.contains("changed") {
+            std::fs::write(&path, b"another file").unwrap();
+        } else {
+            std::fs::remove_file(&path).unwrap();
+        }
+        let output = child.wait_with_output().unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(3), "{err}");
+        assert!(err.contains(image) && err.contains(word), "{err}");
+        assert!(!world.path("out/scores.csv").exists());
+        std::fs::write(&path, before).unwrap();
+    }
+    world.ok(LONG);
+    world.ok(&LONG.replace("--out out", "--out whole"));
+    assert_same(&world.tree("whole/data"), &world.tree("out/data"));
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod nothing_lost;
 mod options;
 mod refusals;
 mod same_bytes;
+mod streaming;
 mod trees;
 mod views;
 mod world;

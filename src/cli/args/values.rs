@@ -66,6 +66,43 @@ impl std::str::FromStr for ContainerChoice {
     }
 }
 
+/// `8GB`, `512MB` or `1.5GiB`, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cli) struct MemoryChoice(pub(in crate::cli) u64);
+
+impl std::str::FromStr for MemoryChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        /// No machine has more.
+        const MOST: f64 = 1e15;
+        const UNITS: [(&str, f64); 9] = [
+            ("kib", 1024.0),
+            ("mib", 1_048_576.0),
+            ("gib", 1_073_741_824.0),
+            ("tib", 1_099_511_627_776.0),
+            ("kb", 1e3),
+            ("mb", 1e6),
+            ("gb", 1e9),
+            ("tb", 1e12),
+            ("b", 1.0),
+        ];
+        let wrong = || format!("'{text}' is not a size; give a number and its unit, such as 8GB or 512MB");
+        let lower = text.to_ascii_lowercase();
+        let unit = |&(unit, bytes): &(&str, f64)| Some((lower.strip_suffix(unit)?.trim_end(), bytes));
+        let (number, unit) = UNITS.iter().find_map(unit).ok_or_else(wrong)?;
+        let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        if number.is_empty() || !number.split('.').all(digits) {
+            return Err(wrong());
+        }
+        let bytes = number.parse::<f64>().map_err(|_| wrong())? * unit;
+        if bytes > MOST {
+            return Err(format!("'{text}' is more than any machine has; give up to 1000TB"));
+        }
+        Ok(Self(bytes as u64))
+    }
+}
+
 /// `0.5` or `0.5:official`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(in crate::cli) struct CutoutChoice(pub(in crate::cli) crate::augment::Cutout);
@@ -119,25 +156,14 @@ pub(super) fn whole(bound: Whole) -> impl Fn(&str) -> Result<NonZeroUsize, Strin
     }
 }
 
-/// Reads a number of bytes: `500MB`, `2GB`, `256MiB`.
+/// Reads the size of a shard: `500MB`, `2GB`, `256MiB`.
 pub(super) fn size(text: &str) -> Result<u64, String> {
-    let wrong = || format!("'{text}' is not a size; give one from 64kB on, such as 500MB or 2GB");
-    let digits = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(text.len());
-    let (number, unit) = (&text[..digits], text[digits..].trim());
-    let factor: u64 = match unit.to_ascii_lowercase().as_str() {
-        "" | "b" => 1,
-        "k" | "kb" => 1_000,
-        "m" | "mb" => 1_000_000,
-        "g" | "gb" => 1_000_000_000,
-        "t" | "tb" => 1_000_000_000_000,
-        "kib" => 1 << 10,
-        "mib" => 1 << 20,
-        "gib" => 1 << 30,
-        "tib" => 1 << 40,
-        _ => return Err(wrong()),
-    };
-    let bytes = number.parse::<f64>().map_err(|_| wrong())? * factor as f64;
-    if (64_000.0..=1e15).contains(&bytes) { Ok(bytes as u64) } else { Err(wrong()) }
+    let MemoryChoice(bytes) = text.parse()?;
+    if bytes < 64_000 {
+        Err(format!("'{text}' is too small for a shard; give 64kB or more"))
+    } else {
+        Ok(bytes)
+    }
 }
 
 /// Reads a number of images in its range.
@@ -184,5 +210,32 @@ pub(super) fn share_or_zero(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(value) if (0.0..1.0).contains(&value) => Ok(value),
         _ => Err(format!("'{text}' is not a share; give a number from 0 to below 1")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_a_number_with_a_unit_up_to_a_thousand_terabytes() {
+        for (text, bytes) in [
+            ("8GB", 8_000_000_000),
+            ("512MB", 512_000_000),
+            ("1.5 GiB", 1_610_612_736),
+            ("64kib", 65_536),
+            ("0MB", 0),
+            ("7B", 7),
+            ("1000TB", 1_000_000_000_000_000),
+        ] {
+            assert_eq!(text.parse(), Ok(MemoryChoice(bytes)), "{text}");
+        }
+        for text in [
+            "", "8", "GB", "-1GB", "1e3GB", "nanGB", "infGB", "8 PB", "1001TB", ".GB", "1..5GB", "+8GB",
+            "8GBs",
+        ] {
+            let refused = text.parse::<MemoryChoice>().expect_err(text);
+            assert!(refused.contains(text) && refused.contains("give"), "{refused}");
+        }
     }
 }

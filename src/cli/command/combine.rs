@@ -5,7 +5,7 @@ use crate::cli::console::Console;
 use crate::cli::exit::{Failure, Result};
 use crate::cli::request;
 use crate::combine::{CostEstimate, DATA, picked_sources, selection_hash};
-use crate::fs;
+use crate::fs::{self, Wanted};
 use crate::pipeline::begin::{begin_set, ensure_usable};
 use crate::pipeline::set::{self, SetBuilder, SetFacts, Title};
 use crate::prune::Selection;
@@ -21,10 +21,11 @@ pub(in crate::cli) fn run(args: &CombineCommand, console: &Console) -> Result<()
     let rows = Selection::read_csv(&rows[..]).map_err(|why| Failure::from(why).context(file.to_string()))?;
     // Which images were held out when the list was made is not known here and does not matter: the list
     // says which to take.
-    let data_args = DataArgs { data: args.data.clone(), val_fraction: None, on_error: args.on_error };
+    let data_args =
+        DataArgs { data: args.data.clone(), val_fraction: None, on_error: args.on_error, memory: None };
     let options = request::read_options(&data_args);
     let listing = fs::list_whole(&options, console)?;
-    let reading = request::reading(&Preset::Small.settings());
+    let reading = request::reading(&Preset::Small.settings(), Wanted::NONE);
     let data = super::read(listing, &options, reading, &args.out.out, console)?;
     let selection = Selection::join(&rows, &data.train.samples, &data.classes)?;
     let tiles = args.grid.tiles() as usize;

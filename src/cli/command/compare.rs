@@ -4,14 +4,16 @@ use crate::cli::args::CompareArgs;
 use crate::cli::console::Console;
 use crate::cli::exit::Result;
 use crate::cli::{report, request};
-use crate::fs;
+use crate::fs::{self, Wanted};
 use crate::pipeline::compare::compare;
 
 /// Runs the command.
 pub(in crate::cli) fn run(args: &CompareArgs, console: &Console) -> Result<()> {
     let request = request::compare(args)?;
     let (options, seed) = (request::read_options(&args.data), args.model.seed);
-    let reading = request::reading(&request.common.settings);
+    let common = &request.common;
+    let scored = common.score.given.is_none() && request.methods.iter().any(|method| method.needs_scores());
+    let reading = request::reading(&common.settings, Wanted { train: scored, val: true });
     let listing = fs::list(&options, seed, console)?;
     let mut data = super::read(listing, &options, reading, &args.out.out, console)?;
     if let Some(fraction) = args.tune_fraction {

@@ -4,7 +4,7 @@ use crate::cli::args::CompressArgs;
 use crate::cli::console::Console;
 use crate::cli::exit::Result;
 use crate::cli::{report, request};
-use crate::fs::{self, OutputFolder};
+use crate::fs::{self, OutputFolder, Wanted};
 use crate::pipeline::compress::{DryRun, compress};
 use crate::pipeline::request::CompressRequest;
 use crate::report::words::{bytes, counted};
@@ -22,8 +22,10 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> Result<()> 
         true => Some(run::open(args.model.device, args.model.precision, console)?),
         false => None,
     };
-    let data =
-        super::read(listing, &options, request::reading(&request.common.settings), &args.out.out, console)?;
+    // A proxy learns from the training images; students learn from what is made of them.
+    let wanted = Wanted { train: request.common.score.given.is_none(), val: request.students.is_some() };
+    let reading = request::reading(&request.common.settings, wanted);
+    let data = super::read(listing, &options, reading, &args.out.out, console)?;
     let out = OutputFolder::new(&args.out.out, [options.folder.as_path()])?;
     let made = compress(&request, &data, (&out, args.out.force), opened.as_ref(), console)?;
     report::write(&out, made, &data.val.samples, console)

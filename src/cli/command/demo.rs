@@ -14,7 +14,7 @@ use crate::combine::{Format, IpcCounts};
 use crate::data::{Fit, Grid, OnError};
 use crate::evaluate::Method;
 use crate::evaluate::verdict::Verdict;
-use crate::fs::{self, OutputFolder, ReadOptions};
+use crate::fs::{self, OutputFolder, ReadOptions, Wanted};
 use crate::pipeline::begin::begin_run;
 use crate::pipeline::claim::Holding;
 use crate::pipeline::compare::compare;
@@ -73,8 +73,8 @@ pub(in crate::cli) fn run(args: &DemoArgs, console: &Console) -> Result<()> {
 
     let request = demo_request(args, &options);
     let listing = fs::list(&options, args.seed, &quiet)?;
-    let reading = request::reading(&request.common.settings);
-    let data = fs::load(listing, options.on_error, reading, &quiet)?;
+    let reading = request::reading(&request.common.settings, Wanted::ALL);
+    let data = fs::load(listing, &options, reading, &quiet)?;
     let made = compress(&request, &data, (&compressed, false), Some(&opened), &quiet)?;
     report::write(&compressed, made, &data.val.samples, &quiet)?;
 

@@ -11,18 +11,18 @@ use crate::cli::exit::{Failure, Result};
 use crate::cli::{report, request};
 use crate::combine::{DATA, METADATA, Manifest, ensure_records_fit, read_metadata, source_set_hash};
 use crate::data::{ContentHash, Folder, Grid, Look, Preparation, Sample, look_alikes};
-use crate::fs::{self, LoadOptions, Loaded, OutputFolder, name_of};
+use crate::fs::{self, OutputFolder, Wanted, name_of};
 use crate::pipeline::Dataset;
 use crate::pipeline::begin::{begin_run, ensure_usable};
 use crate::pipeline::claim::{Holding, MANIFEST};
 use crate::pipeline::evaluate::{TrainingSet, evaluate};
 use crate::report::words::counted;
-use crate::run::{self, Observer as _, Storage as _};
+use crate::run::{self, Storage as _};
 
 /// A stored dataset in memory.
 struct StoredSet {
     training: TrainingSet,
-    samples: Vec<Sample>,
+    samples: Arc<[Sample]>,
     looks: Vec<Look>,
 }
 
@@ -38,10 +38,11 @@ pub(in crate::cli) fn run(args: &EvaluateCommand, console: &Console) -> Result<(
     }
     let out = OutputFolder::new(&args.out.out, [args.set.as_path(), args.data.data.as_path()])?;
     ensure_usable(&out, args.out.force)?;
+    let wanted = Wanted { train: false, val: true };
     // The images that were held out when the set was made, not those of another seed.
     let split_seed = manifest.as_ref().filter(|manifest| is_compress(manifest));
     let split_seed = split_seed.map_or(args.model.seed, |manifest| manifest.spec.seed);
-    let data = super::load(&args.data, &settings, split_seed, &args.out.out, console)?;
+    let data = super::load(&args.data, &settings, wanted, split_seed, &args.out.out, console)?;
     data.ensure_measurable().map_err(|error| data.explain(error, &out))?;
     let grid = args.grid.or(manifest.as_ref().map(|manifest| manifest.spec.grid)).unwrap_or(Grid::WHOLE);
     // A set of ours is called by its own folder, also where its `data` was named.
@@ -175,13 +176,8 @@ fn read(
     let listing = if of_ours { Folder::of_classes(paths)? } else { Folder::from_paths(paths)? };
     // A class mix-up here would make every number meaningless.
     data.classes.ensure_same(&listing.classes)?;
-    let stage = console.stage("read", "images", listing.train.len());
-    let options = LoadOptions { how: Preparation::whole(side), on_error: args.data.on_error };
-    let loaded = fs::load_images(&*tree, &listing.train, &options, &|| {
-        stage.add(1);
-        !console.wants_stop()
-    })?;
-    drop(stage);
+    let options = (&request::read_options(&args.data), data.loading.memory_bytes);
+    let loaded = fs::read_set(&tree, listing.train, Preparation::whole(side), options, console)?;
     if let Some(problem) = loaded.problems.first() {
         console.warn(format_args!(
             "{} of the set cannot be read: {} ({})",
@@ -190,8 +186,9 @@ fn read(
             problem.reason
         ));
     }
-    let bytes = loaded.bytes();
-    let Loaded { images, samples, looks, .. } = loaded;
+    let (looks, bytes) = (loaded.looks.clone(), loaded.bytes());
+    let images = loaded.into_images();
+    let samples = images.samples().clone();
     let training = TrainingSet { name, images: Arc::new(images), grid, bytes };
     Ok(StoredSet { training, samples, looks })
 }

@@ -21,7 +21,7 @@ use super::console::Console;
 use super::exit::{Failure, Result};
 use super::request;
 use crate::combine::Manifest;
-use crate::fs::{self, Listing, OutputFolder, ReadOptions, Reading};
+use crate::fs::{self, Listing, OutputFolder, ReadOptions, Reading, Wanted};
 use crate::pipeline::claim::Holding;
 use crate::pipeline::data::write_problems;
 use crate::pipeline::{Dataset, intact};
@@ -45,10 +45,17 @@ fn ensure_whole(data: &Path, manifest: &Manifest) -> Result<()> {
     Ok(intact::ensure_whole(&OutputFolder::new(set, [])?, manifest)?)
 }
 
-/// Lists and reads a data folder at the size of the settings.
-fn load(args: &DataArgs, settings: &Settings, seed: u64, out: &Path, console: &Console) -> Result<Dataset> {
+/// Lists and reads a data folder at the size of the settings; the pixels of `wanted` are going to be asked for.
+fn load(
+    args: &DataArgs,
+    settings: &Settings,
+    wanted: Wanted,
+    seed: u64,
+    out: &Path,
+    console: &Console,
+) -> Result<Dataset> {
     let options = request::read_options(args);
-    read(fs::list(&options, seed, console)?, &options, request::reading(settings), out, console)
+    read(fs::list(&options, seed, console)?, &options, request::reading(settings, wanted), out, console)
 }
 
 /// Reads the images of a listing. Where that is refused because of files that were left out, they are listed in `out` all the
@@ -61,7 +68,7 @@ fn read(
     console: &Console,
 ) -> Result<Dataset> {
     let ignored = listing.ignored.clone();
-    fs::load(listing, options.on_error, reading, console).map_err(|error| {
+    fs::load(listing, options, reading, console).map_err(|error| {
         let folder = OutputFolder::new(out, [options.folder.as_path()]);
         if let Some(folder) =
             folder.ok().filter(|out| Holding::of(out).is_ok_and(|holding| holding.is_empty()))

@@ -13,7 +13,7 @@ pub(in crate::cli) fn run(args: &PackArgs, console: &Console) -> Result<()> {
     let mut packed = None;
     let out = OutputFolder::new(&args.out.out, args.data.as_deref())?;
     if let Some(data) = &args.data {
-        let data = DataArgs { data: data.clone(), val_fraction: None, on_error: args.on_error };
+        let data = DataArgs { data: data.clone(), val_fraction: None, on_error: args.on_error, memory: None };
         let listing = fs::list_whole(&request::read_options(&data), console)?;
         packed = Some(fs::pack(&listing, &args.options(), &out, args.out.force, console)?);
     }

@@ -5,6 +5,7 @@ use crate::cli::console::Console;
 use crate::cli::exit::{Failure, Result};
 use crate::cli::request;
 use crate::combine::source_set_hash;
+use crate::fs::Wanted;
 use crate::pipeline::begin::begin_run;
 use crate::pipeline::claim::Holding;
 use crate::pipeline::prune::{self, Choice, Chooser};
@@ -20,9 +21,9 @@ pub(in crate::cli) fn run(args: &PruneCommand, console: &Console) -> Result<()> 
             "--rule {rule} needs --scores FILE.csv; `tilepress score` writes one"
         )));
     }
-    // Pixels are read for content hashes and perceptual hashes only; a small size will do.
+    // Files are read for content hashes and perceptual hashes only.
     let settings = Preset::Small.settings();
-    let data = super::load(&args.data, &settings, args.seed, &args.out.out, console)?;
+    let data = super::load(&args.data, &settings, Wanted::NONE, args.seed, &args.out.out, console)?;
     let (composites, per_class) = request::budget(&args.budget).per_class()?;
     let given = args.scores.as_deref().map(request::scores).transpose()?;
     let scores = match &given {

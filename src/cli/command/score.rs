@@ -10,12 +10,16 @@ use crate::cli::exit::Result;
 use crate::cli::request;
 use crate::combine::source_set_hash;
 use crate::data::ContentHash;
+use crate::fs::Wanted;
 use crate::pipeline::begin::{begin_run, ensure_usable};
 use crate::pipeline::claim::Holding;
 use crate::pipeline::score;
 use crate::ranks::connect;
 use crate::run::{self, Keep, Kept, Storage as _};
 use crate::train::Ranks;
+
+/// Proxies learn from training images; nothing is measured.
+const WANTED: Wanted = Wanted { train: true, val: false };
 
 /// Trains proxies and writes `scores.csv`.
 pub(in crate::cli) fn run(args: &ScoreCommand, console: &Console) -> Result<()> {
@@ -25,7 +29,7 @@ pub(in crate::cli) fn run(args: &ScoreCommand, console: &Console) -> Result<()> 
     }
     let settings = request::settings(&args.model, None, Some(&args.proxy));
     let seed = args.model.seed;
-    let data = super::load(&args.data, &settings, seed, &args.out.out, console)?;
+    let data = super::load(&args.data, &settings, WANTED, seed, &args.out.out, console)?;
     let out = request::output(&args.out, &args.data)?;
     ensure_usable(&out, args.out.force)?;
     let proxy = request::proxy(&args.proxy);
@@ -73,7 +77,7 @@ pub(in crate::cli) fn run(args: &ScoreCommand, console: &Console) -> Result<()> 
 fn follow(args: &ScoreCommand, ranks: &Arc<dyn Ranks>) -> Result<()> {
     let console = Console::of_follower();
     let settings = request::settings(&args.model, None, Some(&args.proxy));
-    let data = super::load(&args.data, &settings, args.model.seed, &args.out.out, &console)?;
+    let data = super::load(&args.data, &settings, WANTED, args.model.seed, &args.out.out, &console)?;
     let proxy = request::proxy(&args.proxy);
     score::ensure_window(&settings, &proxy, data.train.samples.len())?;
     let opened = run::open(args.model.device, args.model.precision, &console)?;

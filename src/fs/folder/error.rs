@@ -68,19 +68,19 @@ pub enum FolderError {
         /// All files that were left out.
         problems: Vec<Problem>,
     },
-    /// More pixels than there is memory for.
+    /// More images than there is memory for, even if none of their pixels are kept.
     #[error(
-        "{images} images of {side}x{side} pixels take {} of memory{}; lower `image-size`",
-        in_words(crate::data::ImageSet::bytes_of(*images as u64, *side)),
-        free.map_or(String::new(), |free| format!(", and {} are free", in_words(free)))
+        "the names and hashes of {images} images take {} of memory, and {} are free; free some, or give fewer images",
+        in_words(*least),
+        in_words(*free)
     )]
     Memory {
         /// Number of images.
         images: usize,
-        /// Width and height of each in pixels.
-        side: u32,
-        /// Bytes that are free, where the system tells.
-        free: Option<u64>,
+        /// Bytes that they take at least.
+        least: u64,
+        /// Bytes that are free.
+        free: u64,
     },
     /// The files are not images of classes, or one of them cannot be used.
     #[error(transparent)]

@@ -1,31 +1,40 @@
-//! Reads images of a folder into memory.
+//! Reads all images of a folder once: what they are, and as much of them as is to be kept in memory.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
-use super::super::memory::free_memory;
+use super::super::streamed::{Clocks, Held, Streamed};
 use super::super::tree::Tree;
 use super::FolderError;
 use crate::data::{
-    DataError, Entry, ImageSet, Look, OnError, Preparation, Prepared, Problem, Resizer, Sample, prepare,
+    ContentHash, DataError, Entry, ImageSet, Look, OnError, Preparation, Problem, Resizer, Sample, Spent,
+    decode,
 };
+use crate::report::Kept;
 
-/// Options for loading images into memory.
+/// Files that are read before what is known of them is put in order: so many results are in memory at once.
+const AT_ONCE: usize = 4096;
+
+/// Options for reading images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LoadOptions {
-    /// Size of the images in memory, and the way they are resized.
-    pub how: Preparation,
+pub(in crate::fs) struct LoadOptions {
+    /// Size of the images, and the way they are resized.
+    pub(in crate::fs) how: Preparation,
     /// Treatment of a file that cannot be used.
-    pub on_error: OnError,
+    pub(in crate::fs) on_error: OnError,
+    /// What is kept of them in memory.
+    pub(in crate::fs) kept: Kept,
 }
 
-/// Images in memory, in the order of the entries they came from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Images that were read, in the order of the entries they came from.
+#[derive(Clone, Debug)]
 pub struct Loaded {
-    /// Their pixels and labels.
-    pub images: ImageSet,
+    tree: Arc<dyn Tree>,
+    how: Preparation,
+    held: Held,
     /// Path, class and hash of each image.
     pub samples: Vec<Sample>,
     /// Perceptual hash of each image.
@@ -36,9 +45,16 @@ pub struct Loaded {
     pub problems: Vec<Problem>,
     /// The class of each of them.
     pub skipped: Vec<u32>,
+    /// What was spent on reading them.
+    pub spent: Spent,
 }
 
 impl Loaded {
+    /// The class of each image.
+    pub fn labels(&self) -> Vec<u32> {
+        self.samples.iter().map(|sample| sample.class).collect()
+    }
+
     /// Total size of the files in bytes.
     pub fn bytes(&self) -> u64 {
         self.sizes.iter().sum()
@@ -47,43 +63,33 @@ impl Loaded {
     /// Moves the images marked `true` in `apart` into a set of their own; both sets keep their order. The problems stay with
     /// this one. Memory: that of the moved images, in addition to that of the whole set.
     ///
-    /// # Errors
-    /// [`DataError`] only when pixels and labels do not fit each other.
-    ///
     /// # Panics
     /// When `apart` does not have one mark for each image.
-    pub fn split_off(&mut self, apart: &[bool]) -> Result<Self, DataError> {
+    #[must_use]
+    pub fn split_off(&mut self, apart: &[bool]) -> Self {
         assert_eq!(apart.len(), self.samples.len(), "one mark for each image");
-        let side = self.images.side();
-        let image_bytes = side as usize * side as usize * 3;
-        let (mut pixels, labels) = std::mem::take(&mut self.images).into_parts();
-        let taken = apart.iter().filter(|&&apart| apart).count();
-        let mut others = Vec::with_capacity(taken * image_bytes);
-        let mut kept = 0;
-        for (place, &apart) in apart.iter().enumerate() {
-            let image = place * image_bytes..(place + 1) * image_bytes;
-            if apart {
-                others.extend_from_slice(&pixels[image]);
-            } else {
-                pixels.copy_within(image, kept * image_bytes);
-                kept += 1;
-            }
-        }
-        pixels.truncate(kept * image_bytes);
-        let (labels, of_others) = parted(labels, apart);
-        self.images = ImageSet::from_parts(side, pixels, labels)?;
+        let size = ImageSet::bytes_of(1, self.how.side) as usize;
+        let held = self.held.split_off(apart, size);
         let (samples, other_samples) = parted(std::mem::take(&mut self.samples), apart);
         let (looks, other_looks) = parted(std::mem::take(&mut self.looks), apart);
         let (sizes, other_sizes) = parted(std::mem::take(&mut self.sizes), apart);
         (self.samples, self.looks, self.sizes) = (samples, looks, sizes);
-        Ok(Self {
-            images: ImageSet::from_parts(side, others, of_others)?,
+        Self {
+            tree: self.tree.clone(),
+            how: self.how,
+            held,
             samples: other_samples,
             looks: other_looks,
             sizes: other_sizes,
             problems: Vec::new(),
             skipped: Vec::new(),
-        })
+            spent: Spent::default(),
+        }
+    }
+
+    /// The images as a run asks for them.
+    pub fn into_images(self) -> Streamed {
+        Streamed::new(self.tree, self.how, self.samples.into(), self.held)
     }
 }
 
@@ -96,7 +102,7 @@ fn parted<T>(all: Vec<T>, apart: &[bool]) -> (Vec<T>, Vec<T>) {
     (kept, taken)
 }
 
-/// Reads, decodes and resizes the images of `entries`, files of `tree`.
+/// Reads and decodes the images of `entries`, files of `tree`, and keeps of them what the options say.
 ///
 /// Files are read in parallel, and the result is the same for any number of threads. Memory: the
 /// result, and for each thread one file with its decoded image. `progress` is called for each file that is
@@ -109,92 +115,100 @@ fn parted<T>(all: Vec<T>, apart: &[bool]) -> (Vec<T>, Vec<T>) {
 ///
 /// # Panics
 /// When `side` is 0 or larger than `val_short`.
-pub fn load(
-    tree: &dyn Tree,
-    entries: &[Entry],
+pub(in crate::fs) fn load(
+    tree: &Arc<dyn Tree>,
+    mut entries: Vec<Entry>,
     options: &LoadOptions,
     progress: &(dyn Fn() -> bool + Sync),
 ) -> Result<Loaded, FolderError> {
-    let side = options.how.side;
-    let image_bytes = side as usize * side as usize * 3;
-    let free = free_memory();
-    let too_many = || FolderError::Memory { images: entries.len(), side, free };
-    let block = entries.len().checked_mul(image_bytes).ok_or_else(too_many)?;
-    if free.is_some_and(|free| block as u64 > free) {
-        return Err(too_many());
-    }
-    let mut pixels = vec![0u8; block];
-    // Place of the first file that failed: the files after it need not be read to report it.
-    let failed = AtomicUsize::new(usize::MAX);
-    let stopped = AtomicBool::new(false);
-    let files: Vec<Option<Result<File, NotRead>>> = pixels
-        .par_chunks_exact_mut(image_bytes)
-        .zip(entries)
-        .enumerate()
-        .map_init(Resizer::new, |resizer, (place, (out, entry))| {
-            if place > failed.load(Ordering::Relaxed) || stopped.load(Ordering::Relaxed) {
-                return None;
+    let size = ImageSet::bytes_of(1, options.how.side) as usize;
+    let count = entries.len();
+    let mut loaded = Loaded {
+        tree: tree.clone(),
+        how: options.how,
+        held: match options.kept {
+            Kept::Pixels => Held::Pixels(vec![0; count * size]),
+            Kept::Files => Held::Files(Vec::with_capacity(count)),
+            Kept::Nothing => Held::Nothing,
+        },
+        samples: Vec::with_capacity(count),
+        looks: Vec::with_capacity(count),
+        sizes: Vec::with_capacity(count),
+        problems: Vec::new(),
+        skipped: Vec::new(),
+        spent: Spent::default(),
+    };
+    let pass =
+        Pass { tree: &**tree, options, clocks: Clocks::default(), stopped: AtomicBool::new(false), progress };
+    for (number, entries) in entries.chunks_mut(AT_ONCE).enumerate() {
+        let before = number * AT_ONCE;
+        let files = match &mut loaded.held {
+            Held::Pixels(pixels) => {
+                let places = &mut pixels[before * size..][..entries.len() * size];
+                pass.over(places.par_chunks_exact_mut(size).map(Some).zip(&*entries))
             }
-            let file = load_one(tree, &entry.path, options, resizer, out);
-            let ends = |why: &NotRead| matches!(why, NotRead::Failed(_)) || options.on_error == OnError::Fail;
-            if file.as_ref().is_err_and(ends) {
-                failed.fetch_min(place, Ordering::Relaxed);
-            }
-            if !progress() {
-                stopped.store(true, Ordering::Relaxed);
-            }
-            Some(file)
-        })
-        .collect();
-    if stopped.into_inner() {
-        return Err(FolderError::Stopped);
-    }
-
-    let mut samples = Vec::with_capacity(entries.len());
-    let mut labels = Vec::with_capacity(entries.len());
-    let mut looks = Vec::with_capacity(entries.len());
-    let mut sizes = Vec::with_capacity(entries.len());
-    let (mut problems, mut skipped) = (Vec::new(), Vec::new());
-    for (place, (entry, file)) in entries.iter().zip(files).enumerate() {
-        match file {
-            Some(Ok(file)) => {
-                // Images close up over those left out.
-                if samples.len() < place {
-                    pixels.copy_within(
-                        place * image_bytes..(place + 1) * image_bytes,
-                        samples.len() * image_bytes,
-                    );
+            _ => pass.over(entries.par_iter().map(|entry| (None, entry))),
+        };
+        if pass.stopped.load(Ordering::Relaxed) {
+            return Err(FolderError::Stopped);
+        }
+        for (place, (entry, file)) in (before..).zip(entries.iter_mut().zip(files)) {
+            let (path, class) = (std::mem::take(&mut entry.path), entry.class);
+            match file {
+                Some(Ok(File { hash, look, bytes, kept })) => {
+                    let to = loaded.samples.len();
+                    match (&mut loaded.held, kept) {
+                        // Images close up over those left out.
+                        (Held::Pixels(pixels), _) if to < place => {
+                            pixels.copy_within(place * size..(place + 1) * size, to * size);
+                        }
+                        (Held::Files(files), Some(bytes)) => files.push(bytes),
+                        _ => {}
+                    }
+                    loaded.samples.push(Sample { path, class, hash });
+                    loaded.looks.push(look);
+                    loaded.sizes.push(bytes);
                 }
-                samples.push(Sample { path: entry.path.clone(), class: entry.class, hash: file.about.hash });
-                labels.push(entry.class);
-                looks.push(file.about.look);
-                sizes.push(file.bytes);
+                Some(Err(NotRead::Failed(why))) => {
+                    return Err(FolderError::ReadFailed { path: tree.place(&path), why });
+                }
+                Some(Err(NotRead::Unusable(reason))) if options.on_error == OnError::Fail => {
+                    return Err(DataError::File { path, reason }.into());
+                }
+                Some(Err(NotRead::Unusable(reason))) => {
+                    loaded.problems.push(Problem { path, reason });
+                    loaded.skipped.push(class);
+                }
+                None => {}
             }
-            Some(Err(NotRead::Failed(why))) => {
-                return Err(FolderError::ReadFailed { path: tree.place(&entry.path), why });
-            }
-            Some(Err(NotRead::Unusable(reason))) if options.on_error == OnError::Fail => {
-                return Err(DataError::File { path: entry.path.clone(), reason }.into());
-            }
-            Some(Err(NotRead::Unusable(reason))) => {
-                problems.push(Problem { path: entry.path.clone(), reason });
-                skipped.push(entry.class);
-            }
-            None => {}
         }
     }
-    pixels.truncate(samples.len() * image_bytes);
-    if !problems.is_empty() {
-        pixels.shrink_to_fit();
+    if let Held::Pixels(pixels) = &mut loaded.held {
+        pixels.truncate(loaded.samples.len() * size);
+        if !loaded.problems.is_empty() {
+            pixels.shrink_to_fit();
+        }
     }
-    let images = ImageSet::from_parts(options.how.side, pixels, labels)?;
-    Ok(Loaded { images, samples, looks, sizes, problems, skipped })
+    loaded.spent = pass.clocks.spent();
+    Ok(loaded)
+}
+
+/// The pass over all files.
+struct Pass<'a> {
+    tree: &'a dyn Tree,
+    options: &'a LoadOptions,
+    clocks: Clocks,
+    stopped: AtomicBool,
+    progress: &'a (dyn Fn() -> bool + Sync),
 }
 
 /// Facts of a file that are kept besides its pixels.
 struct File {
-    about: Prepared,
+    hash: ContentHash,
+    look: Look,
     bytes: u64,
+    /// The file itself, where it is kept.
+    kept: Option<Box<[u8]>>,
 }
 
 /// Why a file gave no image.
@@ -205,23 +219,61 @@ enum NotRead {
     Failed(io::Error),
 }
 
-fn load_one(
-    tree: &dyn Tree,
-    path: &str,
-    options: &LoadOptions,
-    resizer: &mut Resizer,
-    out: &mut [u8],
-) -> Result<File, NotRead> {
-    let bytes = match tree.read(path, options.how.limits.max_bytes) {
-        Ok(bytes) => bytes,
-        Err(why) if why.kind() == io::ErrorKind::FileTooLarge => {
-            return Err(NotRead::Unusable(why.to_string()));
-        }
-        Err(why) => return Err(NotRead::Failed(why)),
-    };
-    let about =
-        prepare(&bytes, &options.how, resizer, out).map_err(|error| NotRead::Unusable(error.to_string()))?;
-    Ok(File { about, bytes: bytes.len() as u64 })
+impl Pass<'_> {
+    /// Reads some files, each into its place if it has one. Files after one that ends the run may be left out.
+    fn over<'b>(
+        &self,
+        files: impl IndexedParallelIterator<Item = (Option<&'b mut [u8]>, &'b Entry)>,
+    ) -> Vec<Option<Result<File, NotRead>>> {
+        // Place of the first file that failed: the files after it need not be read to report it.
+        let failed = AtomicUsize::new(usize::MAX);
+        files
+            .enumerate()
+            .map_init(Resizer::new, |resizer, (place, (out, entry))| {
+                if place > failed.load(Ordering::Relaxed) || self.stopped.load(Ordering::Relaxed) {
+                    return None;
+                }
+                let file = self.one(&entry.path, resizer, out);
+                let ends = |why: &NotRead| {
+                    matches!(why, NotRead::Failed(_)) || self.options.on_error == OnError::Fail
+                };
+                if file.as_ref().is_err_and(ends) {
+                    failed.fetch_min(place, Ordering::Relaxed);
+                }
+                if !(self.progress)() {
+                    self.stopped.store(true, Ordering::Relaxed);
+                }
+                Some(file)
+            })
+            .collect()
+    }
+
+    fn one(&self, path: &str, resizer: &mut Resizer, out: Option<&mut [u8]>) -> Result<File, NotRead> {
+        let Self { options: LoadOptions { how, kept, .. }, clocks, .. } = self;
+        let read = clocks.reading(|| {
+            let bytes = self.tree.read(path, how.limits.max_bytes)?;
+            Ok::<_, io::Error>((ContentHash::of(&bytes), bytes))
+        });
+        let (hash, bytes) = match read {
+            Ok(read) => read,
+            Err(why) if why.kind() == io::ErrorKind::FileTooLarge => {
+                return Err(NotRead::Unusable(why.to_string()));
+            }
+            Err(why) => return Err(NotRead::Failed(why)),
+        };
+        let image = clocks
+            .decoding(|| decode(&bytes, &how.limits))
+            .map_err(|error| NotRead::Unusable(error.to_string()))?;
+        let look = clocks.resizing(|| {
+            if let Some(out) = out {
+                how.apply(&image, resizer, out);
+            }
+            Look::of(&image)
+        });
+        let size = bytes.len() as u64;
+        let kept = (*kept == Kept::Files).then(|| bytes.into_boxed_slice());
+        Ok(File { hash, look, bytes: size, kept })
+    }
 }
 
 #[cfg(test)]
@@ -233,7 +285,7 @@ mod tests {
     use super::super::scan;
     use super::super::testing::{JPEG, PNG, tree};
     use super::*;
-    use crate::data::{self, ContentHash, Filter, Fit, Folder, Limits};
+    use crate::data::{self, ContentHash, Filter, Fit, Folder, Limits, Source};
     use crate::fault::{Fault, Faulty as _};
 
     const OPTIONS: LoadOptions = LoadOptions {
@@ -245,7 +297,18 @@ mod tests {
             limits: Limits { max_width: 100, max_height: 100, max_bytes: 10_000 },
         },
         on_error: OnError::Skip,
+        kept: Kept::Pixels,
     };
+
+    const KEPT: [Kept; 3] = [Kept::Pixels, Kept::Files, Kept::Nothing];
+
+    fn disk(root: &Path) -> Arc<dyn Tree> {
+        Arc::new(Disk::new(root))
+    }
+
+    fn pixels(images: &dyn Source, image: usize) -> Vec<u8> {
+        images.fetch(image, &mut Vec::new()).unwrap().to_vec()
+    }
 
     fn entries(root: &Path) -> Vec<Entry> {
         Folder::from_paths(scan(root).unwrap().paths).unwrap().train
@@ -263,7 +326,7 @@ mod tests {
         ]);
         let entries = entries(root.path());
         let done = Mutex::new(0);
-        let loaded = load(&Disk::new(root.path()), &entries, &OPTIONS, &|| {
+        let loaded = load(&disk(root.path()), entries, &OPTIONS, &|| {
             *done.lock().unwrap() += 1;
             true
         })
@@ -271,7 +334,7 @@ mod tests {
         assert_eq!(*done.lock().unwrap(), 6);
         let paths: Vec<_> = loaded.samples.iter().map(|sample| sample.path.as_str()).collect();
         assert_eq!(paths, ["a/1.jpg", "a/3.jpg", "b/2.png"]);
-        assert_eq!(loaded.images.labels(), [0, 0, 1]);
+        assert_eq!(loaded.labels(), [0, 0, 1]);
         assert_eq!(loaded.bytes(), (JPEG.len() + 2 * PNG.len()) as u64);
         assert_eq!(loaded.samples[1].hash, ContentHash::of(PNG));
         assert_eq!(loaded.looks[1], loaded.looks[2]);
@@ -286,30 +349,38 @@ mod tests {
             ]
         );
         // Each image lies where its label does.
+        let images = loaded.into_images();
         let mut resizer = Resizer::new();
         for (place, bytes) in [JPEG, PNG, PNG].iter().enumerate() {
             let image = data::decode(bytes, &Limits::default()).unwrap();
             let image = resizer.resize(&image, 8, 8, Fit::Squash, Filter::Bilinear);
-            assert_eq!(loaded.images.image(place), image.pixels());
+            assert_eq!(images.fetch(place, &mut Vec::new()).unwrap(), image.pixels());
         }
     }
 
     #[test]
-    fn a_part_is_split_off_with_all_that_belongs_to_it() {
+    fn a_part_is_split_off_with_all_that_belongs_to_it_whatever_is_kept() {
         let root = tree(&[("a/1.jpg", JPEG), ("a/2.png", PNG), ("b/1.png", PNG), ("b/2.jpg", JPEG)]);
-        let whole = load(&Disk::new(root.path()), &entries(root.path()), &OPTIONS, &|| true).unwrap();
-        let mut rest = whole.clone();
-        let part = rest.split_off(&[false, true, false, true]).unwrap();
-        for (set, places) in [(&rest, [0, 2]), (&part, [1, 3])] {
-            assert_eq!(set.images.len(), 2);
-            for (at, place) in places.into_iter().enumerate() {
-                assert_eq!(set.images.image(at), whole.images.image(place));
-                assert_eq!(set.images.labels()[at], whole.images.labels()[place]);
-                assert_eq!(set.samples[at], whole.samples[place]);
-                assert_eq!((set.looks[at], set.sizes[at]), (whole.looks[place], whole.sizes[place]));
+        for kept in KEPT {
+            let options = LoadOptions { kept, ..OPTIONS };
+            let whole = load(&disk(root.path()), entries(root.path()), &options, &|| true).unwrap();
+            let mut rest = whole.clone();
+            let part = rest.split_off(&[false, true, false, true]);
+            assert_eq!(rest.bytes() + part.bytes(), whole.bytes());
+            let (samples, looks, sizes) = (whole.samples.clone(), whole.looks.clone(), whole.sizes.clone());
+            let whole = whole.into_images();
+            for (set, places) in [(rest, [0, 2]), (part, [1, 3])] {
+                let (set_looks, set_sizes) = (set.looks.clone(), set.sizes.clone());
+                let set = set.into_images();
+                assert_eq!((set.len(), set.kept()), (2, kept));
+                for (at, place) in places.into_iter().enumerate() {
+                    assert_eq!(pixels(&set, at), pixels(&whole, place));
+                    assert_eq!(set.labels()[at], whole.labels()[place]);
+                    assert_eq!(set.samples()[at], samples[place]);
+                    assert_eq!((set_looks[at], set_sizes[at]), (looks[place], sizes[place]));
+                }
             }
         }
-        assert_eq!(rest.bytes() + part.bytes(), whole.bytes());
     }
 
     #[test]
@@ -324,7 +395,7 @@ mod tests {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let entries = entries(root.path());
             let error =
-                pool.install(|| load(&Disk::new(root.path()), &entries, &options, &|| true)).unwrap_err();
+                pool.install(|| load(&disk(root.path()), entries.clone(), &options, &|| true)).unwrap_err();
             assert!(matches!(
                 &error,
                 FolderError::Data(DataError::File { path, .. }) if path == "b/07.png"
@@ -334,23 +405,32 @@ mod tests {
     }
 
     #[test]
-    fn any_number_of_threads_loads_the_same() {
+    fn any_number_of_threads_and_whatever_is_kept_loads_the_same() {
         let root = tree(&[("a/1", JPEG), ("a/2", b"?"), ("b/1", PNG), ("b/2", JPEG), ("b/3", b"")]);
         let entries = entries(root.path());
         let options = LoadOptions { how: Preparation { val_short: Some(12), ..OPTIONS.how }, ..OPTIONS };
-        let with = |threads| {
+        let with = |threads, kept| {
+            let options = LoadOptions { kept, ..options };
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| load(&Disk::new(root.path()), &entries, &options, &|| true)).unwrap()
+            let loaded =
+                pool.install(|| load(&disk(root.path()), entries.clone(), &options, &|| true)).unwrap();
+            let known =
+                (loaded.looks.clone(), loaded.sizes.clone(), loaded.problems.clone(), loaded.skipped.clone());
+            let images = loaded.into_images();
+            let all: Vec<Vec<u8>> = (0..images.len()).map(|image| pixels(&images, image)).collect();
+            (all, images.samples().clone(), known, images.fingerprint())
         };
-        let one = with(1);
-        assert_eq!(one, with(3));
-        assert_eq!((one.images.len(), one.problems.len()), (3, 2));
+        let one = with(1, Kept::Pixels);
+        assert_eq!((one.0.len(), one.2.2.len()), (3, 2));
+        for (threads, kept) in [1, 3].into_iter().flat_map(|threads| KEPT.map(|kept| (threads, kept))) {
+            assert_eq!(one, with(threads, kept), "{threads}, {kept:?}");
+        }
     }
 
     #[test]
     fn nothing_to_load_is_an_empty_set() {
-        let loaded = load(&Disk::new("."), &[], &OPTIONS, &|| true).unwrap();
-        assert!(loaded.images.is_empty() && loaded.problems.is_empty());
+        let loaded = load(&disk(Path::new(".")), Vec::new(), &OPTIONS, &|| true).unwrap();
+        assert!(loaded.samples.is_empty() && loaded.problems.is_empty() && loaded.into_images().is_empty());
     }
 
     #[test]
@@ -363,7 +443,7 @@ mod tests {
             false
         };
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-        let error = pool.install(|| load(&Disk::new(root.path()), &entries, &OPTIONS, &stop)).unwrap_err();
+        let error = pool.install(|| load(&disk(root.path()), entries.clone(), &OPTIONS, &stop)).unwrap_err();
         assert!(matches!(error, FolderError::Stopped));
         assert_eq!(asked.into_inner(), 1);
     }
@@ -378,17 +458,16 @@ mod tests {
         symlink("/proc/self/mem", root.path().join("a/2.jpg")).unwrap();
         let entries = entries(root.path());
         for on_error in [OnError::Skip, OnError::Fail] {
-            let error =
-                load(&Disk::new(root.path()), &entries, &LoadOptions { on_error, ..OPTIONS }, &|| true)
-                    .unwrap_err();
+            let options = LoadOptions { on_error, ..OPTIONS };
+            let error = load(&disk(root.path()), entries.clone(), &options, &|| true).unwrap_err();
             assert!(
                 matches!(&error, FolderError::ReadFailed { path, .. } if path.ends_with("a/2.jpg")),
                 "{error}"
             );
             assert_eq!(error.fault(), Fault::Run);
         }
-        let gone = [Entry { path: "a/3.jpg".to_owned(), class: 0 }];
-        let error = load(&Disk::new(root.path()), &gone, &OPTIONS, &|| true).unwrap_err();
+        let gone = vec![Entry { path: "a/3.jpg".to_owned(), class: 0 }];
+        let error = load(&disk(root.path()), gone, &OPTIONS, &|| true).unwrap_err();
         assert_eq!(error.fault(), Fault::Data);
     }
 }

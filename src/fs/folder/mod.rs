@@ -5,17 +5,18 @@ mod load;
 pub(super) mod scan;
 
 pub use error::FolderError;
-pub use load::{LoadOptions, Loaded, load};
+pub use load::Loaded;
+pub(super) use load::{LoadOptions, load};
 pub use scan::{Scan, scan};
 
 #[cfg(test)]
-mod testing {
+pub(super) mod testing {
     use std::fs;
 
-    pub(super) const JPEG: &[u8] = include_bytes!("../../../tests/data/decode/baseline.jpg");
-    pub(super) const PNG: &[u8] = include_bytes!("../../../tests/data/decode/rgba.png");
+    pub(in crate::fs) const JPEG: &[u8] = include_bytes!("../../../tests/data/decode/baseline.jpg");
+    pub(in crate::fs) const PNG: &[u8] = include_bytes!("../../../tests/data/decode/rgba.png");
 
-    pub(super) fn tree(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+    pub(in crate::fs) fn tree(files: &[(&str, &[u8])]) -> tempfile::TempDir {
         let root = tempfile::tempdir().unwrap();
         for (path, bytes) in files {
             let path = root.path().join(path);
