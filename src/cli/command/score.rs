@@ -10,7 +10,7 @@ use crate::cli::exit::Result;
 use crate::cli::request;
 use crate::combine::source_set_hash;
 use crate::data::ContentHash;
-use crate::fs::Wanted;
+use crate::fs::{self, Wanted};
 use crate::pipeline::begin::{begin_run, ensure_usable};
 use crate::pipeline::claim::Holding;
 use crate::pipeline::score;
@@ -77,7 +77,10 @@ pub(in crate::cli) fn run(args: &ScoreCommand, console: &Console) -> Result<()> 
 fn follow(args: &ScoreCommand, ranks: &Arc<dyn Ranks>) -> Result<()> {
     let console = Console::of_follower();
     let settings = request::settings(&args.model, None, Some(&args.proxy));
-    let data = super::load(&args.data, &settings, WANTED, args.model.seed, &args.out.out, &console)?;
+    // What cannot be used, the first lists.
+    let options = request::read_options(&args.data);
+    let listing = fs::list(&options, args.model.seed, &console)?;
+    let data = fs::load(listing, &options, request::reading(&settings, WANTED), &console)?;
     let proxy = request::proxy(&args.proxy);
     score::ensure_window(&settings, &proxy, data.train.samples.len())?;
     let opened = run::open(args.model.device, args.model.precision, &console)?;
