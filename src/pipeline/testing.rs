@@ -12,7 +12,7 @@ use crate::combine::{Format, IpcCounts};
 use crate::data::{ClassMap, ContentHash, Fit, Grid, Image, ImageSet, Layout, Look, Sample};
 use crate::prune::Fill;
 use crate::random::{Purpose, Stream};
-use crate::report::ValOrigin;
+use crate::report::{Loading, ValOrigin};
 use crate::train::{Length, Preset, ScoringPass};
 
 const SIDE: u32 = 16;
