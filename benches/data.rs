@@ -2,8 +2,9 @@
 //!
 //!     cargo bench --bench data -- --data imagenet1k-sample256/train [--threads 2] [--rounds 5] [--hashes] [--json]
 //!
-//! All rows run over the same files, in turns; medians. The last row is the work of the peer,
-//! `benches/peers/loader_peer.py`: from files on disk to normalised floats. `--hashes` adds the search for near
+//! All rows run over the same files, in turns; medians. The row of floats is the work of the peer,
+//! `benches/peers/loader_peer.py`: from files on disk to normalised floats. The last is what a training does whose images are
+//! not kept in memory (`--memory 0MB`): read, compare with the hash, decode, squash to 224 px, and cut a view out of that. `--hashes` adds the search for near
 //! duplicates among a million hashes.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark may stop at the first surprise")]
@@ -14,9 +15,13 @@ use std::time::Instant;
 
 use common::{Args, Pass, in_turns, pool};
 use rayon::prelude::*;
-use tilepress::augment::{Layout, Normalise, normalise_into};
-use tilepress::data::{Filter, Fit, Image, ImageSet, Limits, Look, Resizer, decode, near_duplicates};
+use tilepress::augment::{Augmentation, Crop, Executor, Layout, Normalise, Planner, View, normalise_into};
+use tilepress::data::{
+    Filter, Fit, Grid, Image, ImageSet, Limits, Look, Resizer, Source, decode, near_duplicates,
+};
+use tilepress::fs::{ReadOptions, Reading, Wanted, read_folder};
 use tilepress::random::{Purpose, Stream};
+use tilepress::run::Silent;
 
 fn main() {
     let args = Args::from_env();
@@ -33,6 +38,10 @@ fn main() {
         let image = decode(bytes, &limits).unwrap();
         resizer.resize_short_then_centre_crop(&image, 256, 224, Filter::Bilinear)
     };
+    let streamed = streamed(&args);
+    let (images, views) = &streamed;
+    let mut executor = Executor::new(224);
+    let mut floats = vec![0.0f32; 64 * 3 * 224 * 224];
     let mut passes: Vec<Pass<'_>> = vec![
         (
             "bare decoder",
@@ -66,6 +75,15 @@ fn main() {
                 });
             }),
         ),
+        (
+            "streamed: read again, views to floats",
+            Box::new(|| {
+                for views in views.chunks(64) {
+                    let out = &mut floats[..views.len() * 3 * 224 * 224];
+                    executor.execute(&**images, views, &Normalise::IMAGENET, Layout::Nhwc, out).unwrap();
+                }
+            }),
+        ),
     ];
     let seconds = pool(threads).install(|| in_turns(rounds, &mut passes));
     let rates: Vec<f64> = seconds.iter().map(|seconds| files.len() as f64 / seconds).collect();
@@ -83,6 +101,20 @@ fn main() {
     for ((name, _), rate) in passes.iter().zip(&rates) {
         println!("{name:42} {rate:9.1} images/s  {:4.0} % of the bare decoder", 100.0 * rate / rates[0]);
     }
+}
+
+/// The training images of the folder, of which nothing is kept in memory, and a view of as many as there are files.
+fn streamed(args: &Args) -> (std::sync::Arc<dyn Source>, Vec<View>) {
+    let folder = args.value("--data").unwrap();
+    let reading = Reading { side: 224, val_short: None, wanted: Wanted::ALL };
+    let options = ReadOptions { memory: Some(0), ..ReadOptions::new(folder) };
+    let images = read_folder(&options, reading, 0, &Silent).unwrap().train.images;
+    let policy = Augmentation { crop: Crop::Global { min_scale: 0.08 }, ..Augmentation::default() };
+    let order: Vec<u32> =
+        (0..args.files().map_or(0, |files| files.len()) as u32).map(|at| at % images.len() as u32).collect();
+    let mut views = Vec::new();
+    Planner::new(policy, Grid::WHOLE, 224, 0).unwrap().plan(0, 0, &order, &mut views);
+    (images, views)
 }
 
 /// How long the search for copies takes.

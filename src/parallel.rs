@@ -29,6 +29,65 @@ pub(crate) fn both<A: Send, B: Send>(
     (one(), other())
 }
 
+/// Work that was begun, and whose result is asked for later.
+#[cfg(feature = "engine")]
+pub(crate) struct Begun<T>(
+    // Locked by nobody; whoever shares what holds it may go on sharing.
+    #[cfg(not(target_family = "wasm"))] Mutex<std::sync::mpsc::Receiver<std::thread::Result<T>>>,
+    #[cfg(target_family = "wasm")] T,
+);
+
+/// Begins some work on another thread of the pool, if there is one; without threads it is done at once.
+#[cfg(feature = "engine")]
+pub(crate) fn begin<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Begun<T> {
+    #[cfg(not(target_family = "wasm"))]
+    {
+        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+        rayon::spawn(move || {
+            // A panic belongs to whoever asks for the result; nobody may ask any more.
+            let made = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+            let _ = sender.send(made);
+        });
+        Begun(Mutex::new(receiver))
+    }
+    #[cfg(target_family = "wasm")]
+    Begun(work())
+}
+
+#[cfg(feature = "engine")]
+impl<T> Begun<T> {
+    /// The result. A thread of the pool does other work of the pool until it is there, which may be this very work.
+    ///
+    /// # Panics
+    /// As the work did.
+    #[cfg(not(target_family = "wasm"))]
+    pub(crate) fn wait(self) -> T {
+        let receiver = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let made = loop {
+            match receiver.try_recv() {
+                Err(std::sync::mpsc::TryRecvError::Empty) => match rayon::yield_now() {
+                    // No thread of the pool: it may sleep.
+                    None => break receiver.recv().ok(),
+                    Some(rayon::Yield::Executed) => {}
+                    Some(rayon::Yield::Idle) => std::thread::sleep(std::time::Duration::from_micros(50)),
+                },
+                made => break made.ok(),
+            }
+        };
+        match made {
+            Some(Ok(made)) => made,
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+            None => unreachable!("work sends its result, whatever it is"),
+        }
+    }
+
+    /// The result.
+    #[cfg(target_family = "wasm")]
+    pub(crate) fn wait(self) -> T {
+        self.0
+    }
+}
+
 /// Of the failures of numbered items the one of the lowest number, whichever thread meets one first.
 pub(crate) struct Failures<E>(Mutex<Option<(u32, E)>>);
 

@@ -87,14 +87,16 @@ impl run::Observer for Console {
 
     fn stage(&self, name: &'static str, unit: &'static str, total: usize) -> Box<dyn run::Stage + '_> {
         let bar = self.bars.then(|| {
-            let template =
-                format!("{{prefix:>9}} {{wide_bar}} {{pos}}/{{len}} {unit}  {{per_sec:>12}}  ETA {{eta}}");
+            let template = format!(
+                "{{prefix:>9}} {{wide_bar}} {{pos}}/{{len}} {unit}  {{per_sec:>12}}  ETA {{eta}}{{msg}}"
+            );
             let style =
                 ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar());
             ProgressBar::new(total as u64).with_prefix(name).with_style(style)
         });
         let now = Instant::now();
-        let plain = (!self.bars && !self.quiet).then(|| Mutex::new(Plain { done: 0, last: now }));
+        let plain = (!self.bars && !self.quiet)
+            .then(|| Mutex::new(Plain { done: 0, last: now, note: String::new() }));
         Box::new(Stage { name, unit, total, begun: now, bar, plain })
     }
 
@@ -104,6 +106,10 @@ impl run::Observer for Console {
 
     fn seconds(&self) -> f64 {
         clock()
+    }
+
+    fn clock(&self) -> fn() -> f64 {
+        clock
     }
 
     fn free_memory(&self) -> Option<u64> {
@@ -120,6 +126,8 @@ pub(super) fn clock() -> f64 {
 struct Plain {
     done: usize,
     last: Instant,
+    /// What is shown beside the progress.
+    note: String,
 }
 
 /// A stage in progress.
@@ -148,7 +156,20 @@ impl run::Stage for Stage {
             let (name, unit, done, total) = (self.name, self.unit, plain.done, self.total);
             // Two digits, so that a slow stage does not read "0 steps/s".
             let digits = usize::from(rate < 10.0);
-            out::tell(&format!("{name}: {done}/{total} {unit}, {rate:.digits$} {unit}/s, ETA {left:.0} s"));
+            let note = &plain.note;
+            out::tell(&format!(
+                "{name}: {done}/{total} {unit}, {rate:.digits$} {unit}/s, ETA {left:.0} s{note}"
+            ));
+        }
+    }
+
+    fn note(&self, text: &str) {
+        let text = format!(", {text}");
+        if let Some(Ok(mut plain)) = self.plain.as_ref().map(Mutex::lock) {
+            plain.note.clone_from(&text);
+        }
+        if let Some(bar) = &self.bar {
+            bar.set_message(text);
         }
     }
 }

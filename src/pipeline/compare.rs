@@ -15,7 +15,7 @@ use crate::data::ContentHash;
 use crate::device::{DeviceChoice, Opened};
 use crate::evaluate::Method;
 use crate::prune::Chosen;
-use crate::report::{Cost, Gallery, MethodResult, Report, RunOutcome};
+use crate::report::{Cost, Gallery, MethodResult, Report, RunOutcome, Spending};
 use crate::run::{Job, Keep, Kept, Observer, Storage, Training, log_name, open, train_all};
 use crate::score::Metric;
 
@@ -64,7 +64,7 @@ pub fn compare(
     warnings.extend(scored.iter().find_map(|scored| score::warn(&scored.report, data, observer)));
     let stored = plan.store(&scored, &mut warnings, observer)?;
     let begun = observer.seconds();
-    let outcomes = plan.train(&stored.cells, out, &opened, observer)?;
+    let (outcomes, [training, measuring]) = plan.train(&stored.cells, out, &opened, observer)?;
 
     let mut report = Report::new(data.summary(), plan.options.clone());
     report.cost = Cost {
@@ -72,6 +72,9 @@ pub fn compare(
         combine_seconds: Some(stored.seconds),
         train_seconds: Some(observer.seconds() - begun),
         loading: Some(data.loading),
+        score_seconds_spent: scored.first().and_then(|scored| scored.spending),
+        train_seconds_spent: Some(training),
+        measure_seconds_spent: Some(measuring),
     };
     if let Some(chosen) = &stored.noticed {
         report.findings = findings::findings(&chosen.findings, data);
@@ -254,7 +257,7 @@ impl<'a> Plan<'a> {
         out: &dyn Storage,
         opened: &Opened,
         observer: &dyn Observer,
-    ) -> Result<Vec<RunOutcome>, PipelineError> {
+    ) -> Result<(Vec<RunOutcome>, [Spending; 2]), PipelineError> {
         let settings = &self.request.common.settings;
         observer.say(&format!(
             "{} methods with {} seeds: {} students of {} steps each",
@@ -267,8 +270,8 @@ impl<'a> Plan<'a> {
         let jobs = jobs.collect::<Result<Vec<Job>, PipelineError>>()?;
         let model = settings.model(self.data.classes.len());
         let (keep, val) = (self.keep(out, STUDENTS), &*self.data.val.images);
-        let trained = train_all(jobs, Some(keep), &model, settings.student, val, opened, observer)?;
-        Ok(trained.into_iter().map(|trained| trained.outcome).collect())
+        let (trained, spent) = train_all(jobs, Some(keep), &model, settings.student, val, opened, observer)?;
+        Ok((trained.into_iter().map(|trained| trained.outcome).collect(), spent))
     }
 
     /// The result of every method over its seeds.

@@ -393,6 +393,8 @@ impl Compress<'_> {
             combine_seconds: Some(combine_seconds),
             train_seconds: None,
             loading: Some(data.loading),
+            score_seconds_spent: scored.spending,
+            ..Cost::default()
         };
         let metric = scored.table.metric;
         let kept: Vec<f64> = chosen.selection.picks.iter().filter_map(|pick| pick.score).collect();
@@ -411,9 +413,10 @@ impl Compress<'_> {
             let keep = Some((out, common.save_every));
             let training =
                 Students { settings, views, seed: common.seed, students, keep_student: false, keep };
-            let trained = evaluate::train(&training, data, &set, opened, observer)?;
+            let (trained, spent) = evaluate::train(&training, data, &set, opened, observer)?;
             let result = evaluate::result(settings, views, data, &set, trained);
             report.cost.train_seconds = Some(observer.seconds() - begun);
+            [report.cost.train_seconds_spent, report.cost.measure_seconds_spent] = spent.map(Some);
             report.set_results(result.into_iter().collect());
         }
         report.warnings = self.warnings;

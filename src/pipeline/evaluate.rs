@@ -9,7 +9,7 @@ use super::views::ViewRequest;
 use super::{Dataset, PipelineError};
 use crate::data::{ContentHash, Grid, Source};
 use crate::device::Opened;
-use crate::report::{Cost, MethodResult, Report};
+use crate::report::{Cost, MethodResult, Report, Spending};
 use crate::run::{Job, Keep, Kept, Observer, Storage, Trained, train_all};
 use crate::train::Settings;
 
@@ -61,7 +61,7 @@ pub fn evaluate(
         keep_student: *keep_student,
         keep: out.map(|out| (out, *save_every)),
     };
-    let mut trained = train(&training, data, set, opened, observer)?;
+    let (mut trained, [on_training, on_measuring]) = train(&training, data, set, opened, observer)?;
     let student = trained.first_mut().and_then(|first| first.weights.take());
     let options = serde_json::json!({
         "command": "evaluate", "settings": settings,
@@ -71,6 +71,8 @@ pub fn evaluate(
     report.cost = Cost {
         train_seconds: Some(observer.seconds() - begun),
         loading: Some(data.loading),
+        train_seconds_spent: Some(on_training),
+        measure_seconds_spent: Some(on_measuring),
         ..Cost::default()
     };
     if let Some(text) = data.unmeasured() {
@@ -101,7 +103,7 @@ pub(super) fn train(
     set: &TrainingSet,
     opened: &Opened,
     observer: &dyn Observer,
-) -> Result<Vec<Trained>, PipelineError> {
+) -> Result<(Vec<Trained>, [Spending; 2]), PipelineError> {
     let Students { settings, views, seed, students, keep_student, keep } = training;
     let augmentation = views.augmentation(views.crop(set.grid))?;
     let model = settings.model(data.classes.len());

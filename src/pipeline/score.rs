@@ -87,8 +87,10 @@ pub fn score(
     let begun = observer.seconds();
     let seeds: Vec<u64> = seeds(request, seed).collect();
     let job = ProxyJob { ranks, ..proxies(data, settings, request) };
-    let logs = train_proxies(&job, &seeds, keep, opened, observer)?;
-    let scored = Scored::from_logs(data, request.window.as_deref(), &logs, seed, observer.seconds() - begun)?;
+    let (logs, spending) = train_proxies(&job, &seeds, keep, opened, observer)?;
+    let mut scored =
+        Scored::from_logs(data, request.window.as_deref(), &logs, seed, observer.seconds() - begun)?;
+    scored.spending = Some(spending);
     if let Some(last) = scored.report.proxy_accuracy.last() {
         observer.say(&format!(
             "scored {} in {}; the proxy got {last:.1} % of its training views right in the last epoch",
@@ -133,12 +135,14 @@ pub fn score_seeds(
         .iter()
         .flat_map(|&seed| (0..runs as u64).map(move |run| seed.wrapping_add(run * 1_000_003)))
         .collect();
-    let logs = train_proxies(&proxies(data, settings, request), &all, Some(keep), opened, observer)?;
+    let (logs, spending) =
+        train_proxies(&proxies(data, settings, request), &all, Some(keep), opened, observer)?;
     let seconds = observer.seconds() - begun;
-    logs.chunks(runs)
-        .zip(seeds)
-        .map(|(logs, &seed)| Scored::from_logs(data, request.window.as_deref(), logs, seed, seconds))
-        .collect()
+    let scored = logs.chunks(runs).zip(seeds).map(|(logs, &seed)| {
+        let scored = Scored::from_logs(data, request.window.as_deref(), logs, seed, seconds)?;
+        Ok(Scored { spending: Some(spending), ..scored })
+    });
+    scored.collect()
 }
 
 /// Tells the user about a proxy that has hardly learned, so that its EL2N says little; returns the warning for the report.

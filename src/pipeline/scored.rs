@@ -3,7 +3,7 @@
 use std::io::BufRead;
 
 use super::{Dataset, PipelineError};
-use crate::report::{Histogram, Scoring};
+use crate::report::{Histogram, Scoring, Spending};
 use crate::score::{ScoreError, ScoreTable, Suspect, SuspectRule, TrainingLog, parse_window};
 
 /// The scores of a dataset, and further results from the proxies' logs.
@@ -17,6 +17,8 @@ pub struct Scored {
     pub report: Scoring,
     /// The training log in its saved form, where proxies were trained.
     pub log: Option<Vec<u8>>,
+    /// Where the proxies' time went, where they were trained in this run.
+    pub spending: Option<Spending>,
 }
 
 impl Scored {
@@ -27,7 +29,7 @@ impl Scored {
     pub fn read_csv(input: impl BufRead) -> Result<Self, ScoreError> {
         let table = ScoreTable::read_csv(input)?;
         let report = Scoring { el2n_histogram: histogram(&table), ..Scoring::default() };
-        Ok(Self { table, suspects: Vec::new(), report, log: None })
+        Ok(Self { table, suspects: Vec::new(), report, log: None, spending: None })
     }
 
     /// Adds the results from the log of the earlier run that made this table.
@@ -77,7 +79,7 @@ impl Scored {
             proxy_accuracy: accuracies(&log),
             el2n_histogram: histogram(&table),
         };
-        Ok(Self { table, suspects, report, log: Some(log.to_bytes()) })
+        Ok(Self { table, suspects, report, log: Some(log.to_bytes()), spending: None })
     }
 }
 

@@ -28,7 +28,7 @@ pub use gallery::{ClassPictures, CompositePicture, Gallery, Picture};
 pub use html::html;
 pub use model::{
     Compressed, Cost, DataFindings, DataSummary, Duplicate, Found, Histogram, Kept, Loading, Report, Scoring,
-    SharedWithVal, SuspectedLabel, ValOrigin,
+    SharedWithVal, Spending, SuspectedLabel, ValOrigin,
 };
 pub use result::{Accuracy, ClassAccuracy, Curve, IntervalOf, MethodResult, RunOutcome, Setting};
 #[cfg(feature = "cli")]

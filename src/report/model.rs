@@ -253,6 +253,25 @@ pub struct Loading {
     pub memory_bytes: u64,
 }
 
+/// Where the time of some trainings went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Spending {
+    /// Seconds of wall time, added up over networks that trained side by side.
+    pub seconds: f64,
+    /// Of these, seconds of waiting for the images of a batch.
+    pub wait_seconds: f64,
+    /// Of these, seconds of copying batches to the device.
+    pub copy_seconds: f64,
+    /// Number of times that an image was decoded; 0 where pixels were in memory.
+    pub images: u64,
+    /// Seconds that threads spent on reading files, added up over threads, as the two below are.
+    pub read_seconds: f64,
+    /// Seconds of decoding.
+    pub decode_seconds: f64,
+    /// Seconds of resizing.
+    pub resize_seconds: f64,
+}
+
 /// Time that each stage took, in seconds of wall time; `None` for what was not done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cost {
@@ -265,6 +284,15 @@ pub struct Cost {
     /// Getting the images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loading: Option<Loading>,
+    /// Where the time of the proxies went.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score_seconds_spent: Option<Spending>,
+    /// Where the time of the students went.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_seconds_spent: Option<Spending>,
+    /// Where the time of measuring the students went.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measure_seconds_spent: Option<Spending>,
 }
 
 /// Findings about the data.

@@ -71,7 +71,7 @@ pub(super) fn sample() -> Report {
         score_seconds: Some(48.2),
         combine_seconds: Some(1.3),
         train_seconds: Some(528.4),
-        loading: None,
+        ..Cost::default()
     };
     report.warnings = vec![
         "No val folder: 20 % of every class were held out (seed 0). Give root/val to measure on your own split.".into(),

@@ -1,6 +1,6 @@
 //! Numbers and outcomes in words, the same in a terminal and on the page.
 
-use super::{Report, composites};
+use super::{Report, Spending, composites};
 use crate::evaluate::Method;
 use crate::evaluate::verdict::{Comparison, Verdict};
 pub use crate::quantity::{bytes, count, counted, seconds};
@@ -11,6 +11,33 @@ pub fn spread(mean: f64, sd: Option<f64>) -> String {
         Some(sd) => format!("{mean:.1} ± {sd:.1}"),
         None => format!("{mean:.1}"),
     }
+}
+
+/// Where the time of some trainings went, in a sentence; `None` where their pixels were in memory.
+pub fn spending(what: &str, spent: &Spending) -> Option<String> {
+    if spent.images == 0 {
+        return None;
+    }
+    let share = |part: f64| format!("{:.0} %", 100.0 * part / spent.seconds.max(f64::MIN_POSITIVE));
+    let computing = spent.seconds - spent.wait_seconds - spent.copy_seconds;
+    let waited = match spent.wait_seconds + spent.copy_seconds {
+        0.0 => String::new(),
+        _ => format!(
+            ": {} in steps, {} waiting for images, {} copying them",
+            share(computing),
+            share(spent.wait_seconds),
+            share(spent.copy_seconds)
+        ),
+    };
+    Some(format!(
+        "{what} took {}{waited}; images were decoded {}; all threads together spent {} on reading them, {} on decoding and {} \
+         on resizing",
+        seconds(spent.seconds),
+        counted(spent.images, "time", "times"),
+        seconds(spent.read_seconds),
+        seconds(spent.decode_seconds),
+        seconds(spent.resize_seconds)
+    ))
 }
 
 /// One sentence of the outcome, with the verdict it carries if it compares two methods.
@@ -125,6 +152,27 @@ fn without_results(report: &Report) -> String {
 mod tests {
     use super::{super::sample::sample, *};
     use crate::report::Accuracy;
+
+    #[test]
+    fn where_time_went_is_said_of_images_that_were_not_in_memory() {
+        let mut spent =
+            Spending { seconds: 200.0, wait_seconds: 50.0, copy_seconds: 2.0, ..Spending::default() };
+        assert_eq!(spending("scoring", &spent), None);
+        spent = Spending {
+            images: 12_400,
+            read_seconds: 3.0,
+            decode_seconds: 80.0,
+            resize_seconds: 20.0,
+            ..spent
+        };
+        assert_eq!(
+            spending("scoring", &spent).unwrap(),
+            "scoring took 3 min 20 s: 74 % in steps, 25 % waiting for images, 1 % copying them; images were decoded 12,400 \
+             times; all threads together spent 3.0 s on reading them, 1 min 20 s on decoding and 20 s on resizing"
+        );
+        spent = Spending { wait_seconds: 0.0, copy_seconds: 0.0, ..spent };
+        assert!(spending("measuring", &spent).unwrap().starts_with("measuring took 3 min 20 s; images were"));
+    }
 
     #[test]
     fn a_mean_is_written_with_its_spread() {

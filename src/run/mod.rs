@@ -7,6 +7,8 @@ mod error;
 mod kept;
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]
 pub mod lanes;
+#[cfg(all(feature = "engine", not(target_family = "wasm")))]
+mod meter;
 mod observer;
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]
 mod open;

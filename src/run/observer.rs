@@ -15,6 +15,11 @@ pub trait Observer: Sync {
     /// Seconds since any fixed moment.
     fn seconds(&self) -> f64;
 
+    /// A clock of such seconds, for those who work for a long time without asking; one that stands still where there is none.
+    fn clock(&self) -> fn() -> f64 {
+        || 0.0
+    }
+
     /// Bytes of memory that are free; `None` where nobody knows.
     fn free_memory(&self) -> Option<u64> {
         None
@@ -33,6 +38,9 @@ pub trait Observer: Sync {
 pub trait Stage: Sync {
     /// Counts `units` more as done.
     fn add(&self, units: usize);
+
+    /// Something to be shown beside the progress, in place of what was there.
+    fn note(&self, _text: &str) {}
 }
 
 /// An observer that shows nothing, never stops a run and has no clock: times are 0.

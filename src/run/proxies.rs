@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use super::meter::Meter;
 use super::training::{Keep, finish};
 use super::{Observer, RunError, Training, lanes};
 use crate::data::Source;
 use crate::device::Opened;
 use crate::model::ModelConfig;
+use crate::report::{Spending, words};
 use crate::score::TrainingLog;
 use crate::train::{Proxy, Ranks, ScoringPass, TrainConfig, TrainError, ranks};
 
@@ -40,7 +42,8 @@ pub fn log_name(seed: u64) -> String {
 }
 
 /// Trains one proxy for each seed, on the CPU one a core, and gives their logs in the order of the seeds. Logs are kept as
-/// `<seed>.safetensors` as they come; those that are there already are read, and a proxy goes on from its checkpoint.
+/// `<seed>.safetensors` as they come; those that are there already are read, and a proxy goes on from its checkpoint. The time
+/// that was spent comes with them.
 ///
 /// # Errors
 /// [`RunError`] when the device fails, a loss diverges, a log cannot be kept or read, or the observer stops the run.
@@ -50,11 +53,12 @@ pub fn train_proxies(
     keep: Option<Keep<'_>>,
     opened: &Opened,
     observer: &dyn Observer,
-) -> Result<Vec<TrainingLog>, RunError> {
+) -> Result<(Vec<TrainingLog>, Spending), RunError> {
     job.training(seeds.len()).ensure_fits(opened.is_cpu, observer)?;
     let task = Proxy::task(job.images.clone(), job.min_scale);
     let steps = job.config.steps(job.images.len());
     let stage = observer.stage("score", "steps", steps * seeds.len());
+    let meter = Meter::new(vec![&*job.images]);
     let train = |seed: u64| -> Result<TrainingLog, RunError> {
         if let Some(bytes) = finished(job, seed, keep)? {
             stage.add(steps);
@@ -64,7 +68,7 @@ pub fn train_proxies(
         if let Some(ranks) = &job.ranks {
             proxy.share(ranks.clone()).map_err(TrainError::Ranks)?;
         }
-        finish(&mut proxy, &seed.to_string(), keep, &*stage, observer)?;
+        finish(&mut proxy, &seed.to_string(), keep, &*stage, &meter, observer)?;
         let log = proxy.into_log();
         if let Some(keep) = keep {
             keep.files.write(&log_name(seed), &log.to_bytes())?;
@@ -73,11 +77,17 @@ pub fn train_proxies(
         Ok(log)
     };
     // Ranks must do all in the same order.
-    if opened.is_cpu && job.ranks.is_none() {
-        lanes::run(seeds.to_vec(), train)
+    let logs = if opened.is_cpu && job.ranks.is_none() {
+        lanes::run(seeds.to_vec(), train)?
     } else {
-        seeds.iter().map(|&seed| train(seed)).collect()
+        seeds.iter().map(|&seed| train(seed)).collect::<Result<_, _>>()?
+    };
+    drop(stage);
+    let spending = meter.spending();
+    if let Some(text) = words::spending("scoring", &spending) {
+        observer.say(&text);
     }
+    Ok((logs, spending))
 }
 
 /// The log of a proxy that an earlier run finished. Ranks have what the first of them has found.

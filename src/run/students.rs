@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::meter::Meter;
 use super::training::{Keep, finish, resume};
 use super::{Observer, RunError, Stage, Training, lanes};
 use crate::augment::{Augmentation, Normalise};
@@ -9,9 +10,10 @@ use crate::data::{Grid, Source};
 use crate::device::Opened;
 use crate::evaluate::Correct;
 use crate::model::ModelConfig;
-use crate::report::{Curve, RunOutcome};
+use crate::report::{Curve, RunOutcome, Spending, words};
 use crate::train::{
-    Cohort, Evaluation, Evaluator, Progress, ProxyError, READ_EVERY, Student, Task, TrainConfig, TrainError,
+    Cohort, Evaluation, Evaluator, Progress, ProxyError, READ_EVERY, Student, Task, Times, TrainConfig,
+    TrainError,
 };
 
 /// Training job of one student: its images, its views and its seed.
@@ -40,7 +42,8 @@ pub struct Trained {
 }
 
 /// Trains a student for each job and measures it on `val`; results in the order of the jobs. On the CPU
-/// one student a core, elsewhere all as one cohort on the device. Outcomes are kept as `<name>.json` as they come, and those
+/// one student a core, elsewhere all as one cohort on the device. With the results comes the time that training and measuring
+/// took. Outcomes are kept as `<name>.json` as they come, and those
 /// that are there already are not computed again; a student that is not finished goes on from its checkpoint.
 ///
 /// # Errors
@@ -53,7 +56,7 @@ pub fn train_all(
     val: &dyn Source,
     opened: &Opened,
     observer: &dyn Observer,
-) -> Result<Vec<Trained>, RunError> {
+) -> Result<(Vec<Trained>, [Spending; 2]), RunError> {
     let evaluator = Evaluator::new(val, jobs.iter().map(|job| job.grid)).map_err(TrainError::from)?;
     // A student's files depend on its images, too.
     let jobs: Vec<(Job, Option<Keep<'_>>)> = jobs
@@ -66,9 +69,37 @@ pub fn train_all(
     let known = jobs.iter().map(|(job, keep)| keep.map_or(Ok(None), |keep| finished(keep, job)));
     let known: Vec<Option<Trained>> = known.collect::<Result<_, _>>()?;
     let missing = jobs.into_iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(job, _)| job);
-    let trained = train_missing(missing.collect(), model, config, &evaluator, opened, observer)?;
-    let mut trained = trained.into_iter();
-    Ok(known.into_iter().filter_map(|known| known.or_else(|| trained.next())).collect())
+    let missing: Vec<(Job, Option<Keep<'_>>)> = missing.collect();
+    let meters = Meters::of(&missing, val);
+    let mut trained =
+        train_missing(missing.clone(), model, config, &evaluator, &meters, opened, observer)?.into_iter();
+    let spent = [&meters.training, &meters.measuring].map(Meter::spending);
+    for (what, spending) in ["training", "measuring"].into_iter().zip(&spent) {
+        if let Some(text) = words::spending(what, spending) {
+            observer.say(&text);
+        }
+    }
+    Ok((known.into_iter().filter_map(|known| known.or_else(|| trained.next())).collect(), spent))
+}
+
+/// Time of the trainings, and of measuring what they came to.
+struct Meters<'a> {
+    training: Meter<'a>,
+    measuring: Meter<'a>,
+}
+
+impl<'a> Meters<'a> {
+    fn of(jobs: &'a [(Job, Option<Keep<'_>>)], val: &'a dyn Source) -> Self {
+        // Students of one method share their images.
+        let mut images: Vec<&Arc<dyn Source>> = Vec::new();
+        for (job, _) in jobs {
+            if !images.iter().any(|known| Arc::ptr_eq(known, &job.images)) {
+                images.push(&job.images);
+            }
+        }
+        let images = images.into_iter().map(|images| &**images).collect();
+        Self { training: Meter::new(images), measuring: Meter::new(vec![val]) }
+    }
 }
 
 /// The results of a student that an earlier run finished.
@@ -98,6 +129,7 @@ fn train_missing(
     model: &ModelConfig,
     config: TrainConfig,
     evaluator: &Evaluator<'_>,
+    meters: &Meters<'_>,
     opened: &Opened,
     observer: &dyn Observer,
 ) -> Result<Vec<Trained>, RunError> {
@@ -120,8 +152,11 @@ fn train_missing(
         return lanes::run(jobs, |(job, keep)| {
             let begun = observer.seconds();
             let mut student = begin(&job, &Cohort::default())?;
-            finish(&mut student, &job.name, keep, &*stage, observer)?;
-            measure(&student, &job, observer.seconds() - begun, keep, evaluator, opened)
+            finish(&mut student, &job.name, keep, &*stage, &meters.training, observer)?;
+            let seconds = observer.seconds() - begun;
+            measured(&meters.measuring, observer, || {
+                measure(&student, &job, seconds, keep, evaluator, opened)
+            })
         });
     }
     let begun = observer.seconds();
@@ -129,12 +164,30 @@ fn train_missing(
     for (job, keep) in &jobs {
         let mut student = begin(job, &cohort)?;
         resume(&mut student, &job.name, *keep, &*stage)?;
+        student.time_by(observer.clock());
         cohort.push(student);
     }
     finish_cohort(&mut cohort, &jobs, &*stage, observer)?;
-    let share = (observer.seconds() - begun) / jobs.len().max(1) as f64;
+    let seconds = observer.seconds() - begun;
+    for progress in cohort.progresses() {
+        meters.training.add(0.0, progress.times());
+    }
+    meters.training.add(seconds, Times::default());
+    let share = seconds / jobs.len().max(1) as f64;
     let students = cohort.students().iter().zip(&jobs);
-    students.map(|(student, (job, keep))| measure(student, job, share, *keep, evaluator, opened)).collect()
+    students
+        .map(|(student, (job, keep))| {
+            measured(&meters.measuring, observer, || measure(student, job, share, *keep, evaluator, opened))
+        })
+        .collect()
+}
+
+/// Counts the time of measuring a student.
+fn measured<T>(meter: &Meter<'_>, observer: &dyn Observer, measure: impl FnOnce() -> T) -> T {
+    let begun = observer.seconds();
+    let made = measure();
+    meter.add(observer.seconds() - begun, Times::default());
+    made
 }
 
 /// Trains a cohort to its end. It is saved from time to time and when the observer asks to stop, each student by itself.

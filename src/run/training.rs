@@ -3,8 +3,10 @@
 //! A training is saved every few minutes and when the user asks to stop, so that the next process loses no more than the work
 //! since then. It ends bit for bit as if nothing had happened.
 
+use super::meter::{Meter, waiting};
 use super::{Kept, Observer, RunError, Stage};
-use crate::train::{Proxy, ProxyError, READ_EVERY, Student, TrainError, ranks};
+use crate::data::Source;
+use crate::train::{Proxy, ProxyError, READ_EVERY, Student, Times, TrainError, ranks};
 
 /// Place for the work of a run: finished parts, from which an equal run takes what it need not do again, and checkpoints of
 /// unfinished ones.
@@ -56,6 +58,12 @@ pub(super) trait Resumable {
     fn save(&mut self) -> Result<Vec<u8>, RunError>;
     /// Continues from saved bytes.
     fn restore(&mut self, bytes: &[u8]) -> Result<(), ProxyError>;
+    /// Measures its time from now on by a clock of seconds.
+    fn time_by(&mut self, clock: fn() -> f64);
+    /// Seconds so far that were no computing.
+    fn times(&self) -> Times;
+    /// The images that it learns from.
+    fn images(&self) -> &dyn Source;
 
     /// Whether to stop, where `own` is this process's wish: the same answer for all that train together.
     fn agreed(&self, own: bool) -> Result<bool, RunError> {
@@ -79,15 +87,21 @@ pub(super) fn finish(
     name: &str,
     keep: Option<Keep<'_>>,
     stage: &dyn Stage,
+    meter: &Meter<'_>,
     observer: &dyn Observer,
 ) -> Result<(), RunError> {
     resume(training, name, keep, stage)?;
-    let mut saved = observer.seconds();
+    training.time_by(observer.clock());
+    let begun = observer.seconds();
+    let mut saved = begun;
     while !training.finished() {
         let before = training.steps_made();
         training.advance(&|| !observer.wants_stop())?;
-        stage.add(training.steps_made() - before);
         let (stop, now) = (training.agreed(observer.wants_stop())?, observer.seconds());
+        if let Some(note) = waiting(training.images(), now - begun, training.times()) {
+            stage.note(&note);
+        }
+        stage.add(training.steps_made() - before);
         if training.finished() {
             break;
         }
@@ -99,6 +113,7 @@ pub(super) fn finish(
             return Err(RunError::Stopped);
         }
     }
+    meter.add(observer.seconds() - begun, training.times());
     Ok(())
 }
 
@@ -149,6 +164,18 @@ impl Resumable for Student {
     fn restore(&mut self, bytes: &[u8]) -> Result<(), ProxyError> {
         Ok(Student::restore(self, bytes)?)
     }
+
+    fn time_by(&mut self, clock: fn() -> f64) {
+        Student::time_by(self, clock);
+    }
+
+    fn times(&self) -> Times {
+        crate::train::Progress::times(self)
+    }
+
+    fn images(&self) -> &dyn Source {
+        &*self.task().images
+    }
 }
 
 impl Resumable for Proxy {
@@ -187,5 +214,17 @@ impl Resumable for Proxy {
             None => Ok(own),
             Some(ranks) => Ok(ranks::told(&*ranks, own).map_err(TrainError::Ranks)?),
         }
+    }
+
+    fn time_by(&mut self, clock: fn() -> f64) {
+        Proxy::time_by(self, clock);
+    }
+
+    fn times(&self) -> Times {
+        self.student().times()
+    }
+
+    fn images(&self) -> &dyn Source {
+        &*self.student().task().images
     }
 }

@@ -1,5 +1,7 @@
 //! The batches of a student: their images, the views of these, and the pixels.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use burn::tensor::TensorData;
 
 use super::config::TrainConfig;
@@ -8,6 +10,7 @@ use crate::augment::{AugmentError, Executor, Layout, Planner, View};
 use crate::data::DataError;
 use crate::kernel::pixels;
 use crate::kernel::probe::{Work, span};
+use crate::parallel::{Begun, begin};
 use crate::random::{Purpose, permutation};
 
 /// One batch, ready to be trained on.
@@ -22,13 +25,30 @@ pub(super) struct Batch {
     pub(super) pixels: Option<TensorData>,
 }
 
+/// A batch whose pixels are being made.
+pub(super) struct Coming {
+    batch: Batch,
+    pixels: Option<Begun<Result<TensorData, DataError>>>,
+}
+
+impl Coming {
+    /// The batch, once its pixels are made.
+    ///
+    /// # Errors
+    /// [`DataError`] when an image of the batch cannot be read.
+    pub(super) fn wait(self) -> Result<Batch, DataError> {
+        let pixels = self.pixels.map(Begun::wait).transpose()?;
+        Ok(Batch { pixels, ..self.batch })
+    }
+}
+
 /// Makes the batches of a student, any of them at any time: a batch depends on its step and the seed alone.
 pub(super) struct Batches {
     task: Task,
     config: TrainConfig,
     planner: Planner,
-    /// `None` where the device cuts the views itself.
-    executor: Option<Executor>,
+    /// Executors that are not at work; `None` where the device cuts the views itself.
+    executors: Option<Arc<Mutex<Vec<Executor>>>>,
     seed: u64,
     /// The epoch that `order` belongs to.
     epoch: Option<usize>,
@@ -45,8 +65,8 @@ impl Batches {
     ) -> Result<Self, AugmentError> {
         let side = task.images.side();
         let planner = Planner::new(task.augmentation, task.grid, side, seed)?;
-        let executor = (!planned_only).then(|| Executor::new(side));
-        Ok(Self { task, config, planner, executor, seed, epoch: None, order: Vec::new() })
+        let executors = (!planned_only).then(Arc::default);
+        Ok(Self { task, config, planner, executors, seed, epoch: None, order: Vec::new() })
     }
 
     pub(super) fn task(&self) -> &Task {
@@ -63,11 +83,29 @@ impl Batches {
     /// # Errors
     /// [`DataError`] when an image of the batch cannot be read.
     pub(super) fn batch(&mut self, step: usize) -> Result<Batch, DataError> {
-        let planned = self.planned(step);
-        self.cut(planned)
+        let batch = self.planned(step);
+        let Some(executors) = &self.executors else { return Ok(batch) };
+        let pixels = cut(&self.task, &batch.views, executors)?;
+        Ok(Batch { pixels: Some(pixels), ..batch })
     }
 
-    /// The images and the views of a batch, without pixels.
+    /// Begins to make the batch of a step: the same batch, whatever else is being made at the same time.
+    pub(super) fn begin(&mut self, step: usize) -> Coming {
+        let batch = self.planned(step);
+        let pixels = self.executors.clone().map(|executors| {
+            let (task, views) = (self.task.clone(), batch.views.clone());
+            begin(move || cut(&task, &views, &executors))
+        });
+        Coming { batch, pixels }
+    }
+
+    /// Bytes of the pixels of a full batch.
+    pub(super) fn bytes(&self) -> usize {
+        let side = self.task.images.side() as usize;
+        self.config.batch.min(self.task.images.len()) * side * side * 3 * size_of::<f32>()
+    }
+
+    /// The batch of a step without its pixels.
     pub(super) fn planned(&mut self, step: usize) -> Batch {
         let count = self.task.images.len();
         let per_epoch = self.config.steps_per_epoch(count);
@@ -88,31 +126,30 @@ impl Batches {
     /// # Errors
     /// [`DataError`] when an image of the part cannot be read.
     #[cfg(not(target_family = "wasm"))]
-    pub(super) fn part(
-        &mut self,
-        planned: &Batch,
-        places: std::ops::Range<usize>,
-    ) -> Result<Batch, DataError> {
+    pub(super) fn part(&self, planned: &Batch, places: std::ops::Range<usize>) -> Result<Batch, DataError> {
         let (images, views) = (planned.images[places.clone()].to_vec(), planned.views[places].to_vec());
-        self.cut(Batch { epoch: planned.epoch, images, views, pixels: None })
+        let pixels =
+            self.executors.as_ref().map(|executors| cut(&self.task, &views, executors)).transpose()?;
+        Ok(Batch { epoch: planned.epoch, images, views, pixels })
     }
+}
 
-    fn cut(&mut self, Batch { epoch, images, views, .. }: Batch) -> Result<Batch, DataError> {
-        let Self { task, executor, .. } = self;
-        let pixels = executor.as_mut().map(|executor| {
-            let mut cut = Ok(());
-            let side = task.images.side() as usize;
-            let shape = [images.len(), side, side, 3];
-            let _span = span("views", || Work {
-                shape: format!("{side}x{side}"),
-                flops: 0.0,
-                floats: shape.iter().product(),
-            });
-            let pixels = pixels(shape, |pixels| {
-                cut = executor.execute(&*task.images, &views, &task.normalise, Layout::Nhwc, pixels);
-            });
-            cut.map(|()| pixels)
-        });
-        Ok(Batch { epoch, images, views, pixels: pixels.transpose()? })
-    }
+/// The pixels of some views, made by an executor that is not at work. Several batches may be made at once.
+fn cut(task: &Task, views: &[View], executors: &Mutex<Vec<Executor>>) -> Result<TensorData, DataError> {
+    let idle = || executors.lock().unwrap_or_else(PoisonError::into_inner);
+    let taken = idle().pop();
+    let mut executor = taken.unwrap_or_else(|| Executor::new(task.images.side()));
+    let side = task.images.side() as usize;
+    let shape = [views.len(), side, side, 3];
+    let _span = span("views", || Work {
+        shape: format!("{side}x{side}"),
+        flops: 0.0,
+        floats: shape.iter().product(),
+    });
+    let mut made = Ok(());
+    let pixels = pixels(shape, |pixels| {
+        made = executor.execute(&*task.images, views, &task.normalise, Layout::Nhwc, pixels);
+    });
+    idle().push(executor);
+    made.map(|()| pixels)
 }

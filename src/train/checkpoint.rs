@@ -129,7 +129,7 @@ impl Student {
         self.progress.curve = about.curve;
         self.progress.uncounted = uncounted;
         self.progress.uncounted_steps = about.uncounted_steps;
-        self.progress.next = None;
+        self.progress.forget_batches();
         self.losses.clear();
         Ok(())
     }

@@ -127,15 +127,25 @@ pub async fn evaluate(
         // Sets are ordered by class, and a batch should hold all of them. None is much smaller than the others.
         Statistics::Batch => (permutation(0, Purpose::Adapt, 0, count), count.div_ceil(batches).max(1)),
     };
-    for images in order.chunks(length) {
-        let input = whole_images(on, set, images, normalise)?;
-        let logits = match statistics {
-            Statistics::Running => network.forward_eval(input),
-            Statistics::Batch => network.forward_adapted(input),
+    // While a GPU computes, the images of the next batch are made ready: logits are read one batch later.
+    let mut asked: Option<(Tensor<2>, &[u32])> = None;
+    for images in order.chunks(length).map(Some).chain([None]) {
+        let next = match images {
+            Some(images) => {
+                let input = whole_images(on, set, images, normalise)?;
+                let logits = match statistics {
+                    Statistics::Running => network.forward_eval(input),
+                    Statistics::Batch => network.forward_adapted(input),
+                };
+                Some((logits, images))
+            }
+            None => None,
         };
-        let classes = logits.dims()[1];
-        let values = read(logits).await?;
-        evaluation.add(&values, images, set.labels(), classes);
+        if let Some((logits, images)) = std::mem::replace(&mut asked, next) {
+            let classes = logits.dims()[1];
+            let values = read(logits).await?;
+            evaluation.add(&values, images, set.labels(), classes);
+        }
     }
     Ok(evaluation)
 }

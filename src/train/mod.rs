@@ -36,7 +36,7 @@ pub use config::{Decay, Length, Optimizer, Preset, Schedule, Settings, TrainConf
 pub use error::TrainError;
 pub use eval::{Confusion, Evaluation, Statistics, evaluate};
 pub use evaluator::{Answers, Evaluator};
-pub use progress::{CurvePoint, Progress};
+pub use progress::{CurvePoint, Progress, Times};
 pub use proxy::{Proxy, ProxyError, ScoringPass};
 #[cfg(not(target_family = "wasm"))]
 pub use ranks::{Ranks, RanksError};

@@ -1,11 +1,12 @@
 //! Progress of a student's training, without its network: the batches, the steps made and the training curve.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use super::batch::{Batch, Batches};
+use super::batch::{Batch, Batches, Coming};
 use super::config::TrainConfig;
 use super::error::TrainError;
 use super::resident::Resident;
@@ -14,6 +15,20 @@ use crate::data::DataError;
 use crate::device;
 use crate::kernel::cross_entropy::Target;
 use crate::model::ModelConfig;
+
+/// Bytes of batches that are made ahead of the steps of a GPU, beside the next.
+const AHEAD_BYTES: usize = 256 << 20;
+/// Most batches that are made ahead.
+const MOST_AHEAD: usize = 8;
+
+/// Seconds of a training that were no computing.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Times {
+    /// Waiting for the images of a batch.
+    pub wait: f64,
+    /// Copying batches to the device.
+    pub copy: f64,
+}
 
 /// A point of a training curve.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,6 +48,14 @@ pub struct Progress {
     pub(super) resident: Option<Arc<Resident>>,
     /// The batch of the next step, if it has been made already.
     pub(super) next: Option<Result<Batch, DataError>>,
+    /// Number of batches that are begun ahead of the step, on threads that a GPU leaves idle. 0 on the CPU, where a step takes
+    /// all of them: there the next batch is made beside it.
+    pub(super) ahead: usize,
+    /// Batches that were begun, that of the next step first.
+    pub(super) coming: VecDeque<Coming>,
+    /// Seconds since some moment; always 0 where nobody has a clock.
+    pub(super) clock: fn() -> f64,
+    pub(super) times: Times,
     pub(super) device: Device,
     pub(super) step: usize,
     pub(super) steps: usize,
@@ -68,10 +91,19 @@ impl Progress {
         } else {
             Resident::new(&*task.images, &task.normalise, device)?.map(Arc::new)
         };
+        let batches = Batches::new(task, config, seed, resident.is_some())?;
+        let ahead = match device::is_cpu(device) || resident.is_some() {
+            true => 0,
+            false => (AHEAD_BYTES / batches.bytes()).clamp(1, MOST_AHEAD),
+        };
         Ok(Self {
             model: *model,
             config,
-            batches: Batches::new(task, config, seed, resident.is_some())?,
+            batches,
+            ahead,
+            coming: VecDeque::new(),
+            clock: || 0.0,
+            times: Times::default(),
             resident,
             next: None,
             device: device.clone(),
@@ -123,12 +155,41 @@ impl Progress {
         self.batches.task()
     }
 
+    /// Measures from now on by a clock of seconds.
+    pub fn time_by(&mut self, clock: fn() -> f64) {
+        self.clock = clock;
+    }
+
+    /// Seconds so far that were no computing, as far as there is a clock.
+    pub fn times(&self) -> Times {
+        self.times
+    }
+
     /// The batch of the next step.
     ///
     /// # Errors
     /// [`DataError`] when an image of the batch cannot be read.
     pub(super) fn take_batch(&mut self) -> Result<Batch, DataError> {
-        self.next.take().unwrap_or_else(|| self.batches.batch(self.step))
+        if self.ahead == 0 {
+            return self.next.take().unwrap_or_else(|| self.batches.batch(self.step));
+        }
+        let until = self.steps.min(self.step + 1 + self.ahead);
+        for step in self.step + self.coming.len()..until {
+            let coming = self.batches.begin(step);
+            self.coming.push_back(coming);
+        }
+        let batch = self.coming.pop_front().expect("a step that is not made").wait();
+        if batch.is_err() {
+            // The step may be tried again.
+            self.coming.clear();
+        }
+        batch
+    }
+
+    /// Forgets the batches that were made ahead, as the next step is another.
+    pub(super) fn forget_batches(&mut self) {
+        self.next = None;
+        self.coming.clear();
     }
 
     /// The learning rate of the next step.

@@ -170,6 +170,11 @@ impl Proxy {
         self.softmax.as_ref()
     }
 
+    /// Measures from now on by a clock of seconds.
+    pub fn time_by(&mut self, clock: fn() -> f64) {
+        self.student.time_by(clock);
+    }
+
     /// The network in training.
     pub fn student(&self) -> &Student {
         &self.student

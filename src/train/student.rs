@@ -97,6 +97,11 @@ impl Student {
         })
     }
 
+    /// Measures from now on by a clock of seconds.
+    pub fn time_by(&mut self, clock: fn() -> f64) {
+        self.progress.time_by(clock);
+    }
+
     /// The network as it is, on the plain device, for evaluation or saving.
     pub fn network(&self) -> Network {
         self.network.valid()
@@ -112,21 +117,31 @@ impl Student {
     /// When the student is [`finished`](Progress::finished).
     pub fn step(&mut self) -> Result<Step<'_>, TrainError> {
         assert!(!self.finished(), "all steps are made");
+        let now = self.progress.clock;
+        let begun = now();
         let batch = self.progress.take_batch()?;
+        let taken = now();
         let (epoch, following) = (batch.epoch, self.step + 1);
         self.images.clone_from(&batch.images);
         let rate = self.learning_rate();
-        let Self { progress: Progress { batches, resident, device, steps, .. }, network, optimizer, .. } =
-            self;
+        let Self {
+            progress: Progress { batches, resident, device, steps, ahead, .. },
+            network,
+            optimizer,
+            ..
+        } = self;
         let task = batches.task().clone();
         let train = || {
             let targets = targets(&batch, task.images.labels(), batch.images.len());
             let input = input(batch, resident.as_deref(), device);
-            learn(network, optimizer, rate, input, &targets, 1)
+            let copied = now();
+            (learn(network, optimizer, rate, input, &targets, 1), copied, now())
         };
-        let prepare = || (following < *steps).then(|| batches.batch(following));
-        let ((logits, loss), next) = both(train, prepare);
+        let prepare = || (*ahead == 0 && following < *steps).then(|| batches.batch(following));
+        let (((logits, loss), copied, learned), next) = both(train, prepare);
         self.progress.next = next;
+        self.progress.times.wait += taken - begun + (now() - learned);
+        self.progress.times.copy += copied - taken;
         self.losses.push(loss);
         self.progress.step = following;
         Ok(Step { epoch, images: &self.images, logits })

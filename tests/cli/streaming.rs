@@ -13,9 +13,7 @@ fn numbers(mut report: Value) -> Value {
     report["cost"] = Value::Null;
     report["scoring"]["seconds"] = Value::Null;
     for result in report["results"].as_array_mut().unwrap() {
-        for run in result["runs"].as_array_mut().unwrap() {
-            run["seconds"] = Value::Null;
-        }
+        assert!(result["seconds"].take().is_number());
     }
     report
 }

@@ -13,6 +13,7 @@ use crate::device::{self, Precision};
 use crate::model::golden::{self, CONVNET, bits, distance, golden, numbers};
 use crate::model::{Architecture, Choices, NetworkKind, StateTensor, Stem, state};
 use crate::train::config::{Decay, Length, Optimizer, Schedule};
+use crate::train::progress::Times;
 
 const SIDE: usize = 16;
 const CLASSES: usize = 4;
@@ -321,6 +322,63 @@ fn an_image_that_cannot_be_had_is_an_error_of_its_step_and_leaves_the_student_be
     assert!(made < 3);
     assert!(block_on(student.advance(1)).is_err());
     assert_eq!(student.steps_made(), made);
+}
+
+#[test]
+fn batches_that_are_made_ahead_are_those_of_their_steps_on_any_number_of_threads() {
+    let mut plain = student(11, lively(), 1);
+    block_on(plain.advance(11)).expect("the CPU answers");
+    for (threads, ahead) in [(1, 1), (1, 5), (3, 1), (3, 5)] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+        pool.install(|| {
+            let begin = || {
+                let mut student = Student::new(&model(), config(11), streaming(None), 1, &Device::flex())
+                    .expect("a valid student");
+                student.progress.ahead = ahead;
+                student
+            };
+            let mut first = begin();
+            // Within the second epoch, with batches begun that nobody takes.
+            block_on(first.advance(4)).expect("the CPU answers");
+            let aside = block_on(first.checkpoint()).expect("the CPU answers");
+            let mut second = begin();
+            block_on(second.advance(1)).expect("the CPU answers");
+            second.restore(&aside).expect("its own checkpoint");
+            block_on(second.advance(7)).expect("the CPU answers");
+            assert_eq!(weights(&second), weights(&plain), "{threads} threads, {ahead} ahead");
+            assert!(second.progress.coming.is_empty(), "none is begun beyond the last step");
+        });
+    }
+}
+
+#[test]
+fn an_image_that_cannot_be_had_ends_no_earlier_step_than_its_own_where_batches_are_made_ahead() {
+    let make = |ahead| {
+        let mut student = Student::new(&model(), config(3), streaming(Some(20)), 1, &Device::flex())
+            .expect("a valid student");
+        student.progress.ahead = ahead;
+        let error = block_on(student.advance(3)).expect_err("four images are broken");
+        assert!(block_on(student.advance(1)).is_err(), "again");
+        (student.steps_made(), error.to_string())
+    };
+    assert_eq!(make(0), make(3));
+}
+
+#[test]
+fn waiting_and_copying_are_timed_where_there_is_a_clock() {
+    /// Each reading is a second after the one before.
+    fn ticks() -> f64 {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static TICKS: AtomicU32 = AtomicU32::new(0);
+        f64::from(TICKS.fetch_add(1, Ordering::Relaxed))
+    }
+    let mut student = student(3, lively(), 1);
+    block_on(student.advance(1)).expect("the CPU answers");
+    assert_eq!(student.times(), Times::default());
+    student.time_by(ticks);
+    block_on(student.advance(2)).expect("the CPU answers");
+    // Before and after the batch is taken, after it is copied, after the step, after the next batch is made.
+    assert_eq!(student.times(), Times { wait: 4.0, copy: 2.0 });
 }
 
 #[test]
