@@ -45,6 +45,13 @@ fn imagenet() -> World {
     world
 }
 
+/// The shorter side of an image, whatever its format is.
+fn short_side(bytes: &[u8]) -> u32 {
+    let reader = image::ImageReader::new(std::io::Cursor::new(bytes)).with_guessed_format().unwrap();
+    let (width, height) = reader.into_dimensions().unwrap();
+    width.min(height)
+}
+
 /// A tar of files, each a name and the path of its content in the world.
 fn tar(world: &World, to: &str, files: &[(String, String)]) {
     fs::create_dir_all(world.path(to).parent().unwrap()).unwrap();
@@ -227,12 +234,7 @@ fn packed_images_are_shrunk_or_keep_their_bytes() {
             match side {
                 None => assert!(image == source, "{pack}: {}", row["path"]),
                 Some(side) => {
-                    let decoded = image::load_from_memory(image).unwrap();
-                    let original = image::load_from_memory(&source).unwrap();
-                    assert_eq!(
-                        decoded.width().min(decoded.height()),
-                        side.min(original.width().min(original.height()))
-                    );
+                    assert_eq!(short_side(image), side.min(short_side(&source)), "{}", row["path"]);
                 }
             }
         }

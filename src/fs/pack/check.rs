@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
+use super::error::PackError;
 use super::index::{self, Row};
-use super::{INFO, PackError, Packed};
+use super::options::{INFO, Packed};
 use crate::data::ContentHash;
 use crate::fs::tree::{Info, open};
 use crate::fs::{FolderError, OutputFolder};

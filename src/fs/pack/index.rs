@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::PackError;
+use super::error::PackError;
 use crate::data::Problem;
 use crate::fs::OutputFolder;
 use crate::run::Storage as _;

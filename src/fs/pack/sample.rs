@@ -1,6 +1,6 @@
 //! One image on its way into a shard.
 
-use super::{PackForm, PackOptions};
+use super::options::{PackForm, PackOptions};
 use crate::combine::{Format, encode};
 use crate::data::{ClassMap, ContentHash, Entry, Filter, Fit, Image, Limits, Resizer, decode, probe};
 use crate::fs::{FolderError, Tree};

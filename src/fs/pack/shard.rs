@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use tempfile::NamedTempFile;
 
+use super::error::PackError;
 use super::index::Row;
+use super::options::Container;
 use super::sample::{Sample, Stored};
-use super::{Container, PackError};
 use crate::data::ClassMap;
 use crate::fs::OutputFolder;
 use crate::fs::output::{at, begin_file, finish_file};

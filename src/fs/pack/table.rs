@@ -12,7 +12,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 use tempfile::NamedTempFile;
 
-use super::PackError;
+use super::error::PackError;
 use super::sample::{Sample, Stored};
 use crate::data::ClassMap;
 

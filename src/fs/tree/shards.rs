@@ -188,7 +188,7 @@ impl Sample {
             match serde_json::from_slice::<serde_json::Value>(&bytes) {
                 Ok(value) => self.take(&value),
                 Err(why) if self.cls.is_none() => {
-                    self.trouble = Some(format!("its json cannot be read: {why}"))
+                    self.trouble = Some(format!("its json cannot be read: {why}"));
                 }
                 Err(_) => {}
             }
