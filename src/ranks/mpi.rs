@@ -2,6 +2,7 @@
 //! ABI does, whoever made it. Constants are those of the standard's `mpi_abi.h`.
 
 use std::ffi::{c_char, c_int, c_void};
+use std::path::PathBuf;
 use std::sync::Mutex;
 
 use libloading::Library;
@@ -97,22 +98,43 @@ impl Mpi {
     }
 }
 
-/// Opens the library that the variable names, or the first that the system finds.
+/// Opens the library that the variable names; without it the first that the system finds, or that lies beside the launcher.
 fn open() -> Result<Library, RanksError> {
-    let named = std::env::var(VARIABLE).ok();
-    let names: Vec<&str> = named.as_deref().map_or(NAMES.to_vec(), |name| vec![name]);
-    let mut reason = String::new();
-    for name in names {
+    let places = match std::env::var_os(VARIABLE) {
+        Some(named) => vec![PathBuf::from(named)],
+        None => NAMES.iter().map(PathBuf::from).chain(beside_launcher()).collect(),
+    };
+    let mut reasons = Vec::new();
+    for place in &places {
         // SAFETY: what a library does when it is opened is its own; the user has named it, or installed it as MPI.
-        match unsafe { Library::new(name) } {
+        match unsafe { Library::new(place) } {
             Ok(library) => return Ok(library),
-            Err(why) => reason = why.to_string(),
+            Err(why) => reasons.push(why.to_string()),
         }
     }
+    // One that is there and cannot be opened says more than one that is not there.
+    let of_file = places.iter().position(|place| place.is_file()).unwrap_or(0);
     Err(RanksError::Launch(format!(
-        "no MPI library with the standard's ABI can be opened ({reason}): install one (`pip install mpich` brings it), or name its \
-         file in {VARIABLE}"
+        "no MPI library with the standard's ABI can be opened ({}): install one (`pip install mpich` brings it), or name its file in \
+         {VARIABLE}",
+        reasons[of_file]
     )))
+}
+
+/// Where a library lies that was installed with its launcher outside of the system's folders, as pip and conda do: `PREFIX/lib` of
+/// every `PREFIX/bin/mpiexec` in `PATH`.
+fn beside_launcher() -> Vec<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let launcher =
+        |folder: &PathBuf| ["mpiexec", "mpiexec.exe"].iter().any(|name| folder.join(name).is_file());
+    let folders = std::env::split_paths(&path).filter(launcher);
+    folders
+        .flat_map(|folder| {
+            let lib = folder.parent().map(|prefix| prefix.join("lib")).into_iter().chain([folder]);
+            lib.flat_map(|lib| NAMES.map(|name| lib.join(name))).collect::<Vec<_>>()
+        })
+        .filter(|place| place.is_file())
+        .collect()
 }
 
 /// A function of the library.
