@@ -3,8 +3,8 @@
 use core::mem::MaybeUninit;
 use std::borrow::Cow;
 
-use burn::backend::Flex;
 use burn::backend::tensor::FloatTensor;
+use burn::backend::{Flex, TensorMetadata as _};
 use burn::tensor::{Bytes, DType, Shape, TensorData};
 use burn_std::{AccessError, AccessPolicy, AllocationController, AllocationProperty};
 
@@ -27,6 +27,17 @@ pub(crate) fn tensor<const D: usize>(values: Buffer, shape: [usize; D]) -> Float
 pub(crate) fn vector(values: Vec<f32>) -> FloatTensor<Flex> {
     let length = values.len();
     FloatTensor::<Flex>::from_data(TensorData::new(values, [length]))
+}
+
+/// A vector that may be written: this one, or a copy when its values are shared or lie elsewhere.
+pub(crate) fn own(vector: FloatTensor<Flex>) -> FloatTensor<Flex> {
+    let length = vector.shape()[0];
+    if vector.is_unique() && vector.is_contiguous() && vector.storage::<f32>().len() == length {
+        return vector;
+    }
+    let mut copy = Buffer::new(length);
+    copy.copy_from_slice(&floats(&vector));
+    tensor(copy, [length])
 }
 
 /// A buffer as data for a tensor of any device.

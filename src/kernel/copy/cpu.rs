@@ -4,7 +4,7 @@ use burn::backend::Flex;
 use burn::backend::tensor::FloatTensor;
 
 use super::Copy;
-use crate::kernel::flex::{floats, vector};
+use crate::kernel::flex::{floats, own};
 
 impl Copy for Flex {
     fn copy(
@@ -14,8 +14,9 @@ impl Copy for Flex {
         place: usize,
         count: usize,
     ) -> FloatTensor<Self> {
-        let mut values = floats(&into).into_owned();
+        let mut into = own(into);
+        let values: &mut [f32] = into.storage_mut();
         values[place..place + count].copy_from_slice(&floats(&from)[first..first + count]);
-        vector(values)
+        into
     }
 }

@@ -5,19 +5,8 @@ use burn::backend::{Flex, TensorMetadata};
 
 use super::{AdamW, AdamWStep, Running, Sgd, SgdStep, Update};
 use crate::kernel::cpu::{Buffer, kernels, update};
-use crate::kernel::flex::{self, floats, tensor};
+use crate::kernel::flex::{self, floats, own, tensor};
 use crate::kernel::probe::{Work, span};
-
-/// A vector that may be written: this one, or a copy when its values are shared or lie elsewhere.
-fn own(vector: FloatTensor<Flex>) -> FloatTensor<Flex> {
-    let length = vector.shape()[0];
-    if vector.is_unique() && vector.is_contiguous() && vector.storage::<f32>().len() == length {
-        return vector;
-    }
-    let mut copy = Buffer::new(length);
-    copy.copy_from_slice(&floats(&vector));
-    tensor(copy, [length])
-}
 
 /// Work of one step on all parameters, for a profile.
 fn work(length: usize, flops: usize, floats: usize) -> Work {
