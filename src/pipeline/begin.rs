@@ -74,7 +74,7 @@ pub fn begin_set(
                 Ok(()) if !force => return go_on(out, &holding, earlier, observer),
                 Ok(()) => {}
                 Err(difference) => {
-                    why = format!("it holds another set, as its {MANIFEST} says: {difference}")
+                    why = format!("it holds another set, as its {MANIFEST} says: {difference}");
                 }
             },
         }
