@@ -251,8 +251,7 @@ impl Compress<'_> {
                     &common.settings,
                     proxy,
                     seed,
-                    Some(keep),
-                    None,
+                    (Some(keep), None),
                     opened,
                     self.observer,
                 )?

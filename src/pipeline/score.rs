@@ -79,8 +79,7 @@ pub fn score(
     settings: &Settings,
     request: &ProxyRequest,
     seed: u64,
-    keep: Option<Keep<'_>>,
-    ranks: Option<Arc<dyn Ranks>>,
+    (keep, ranks): (Option<Keep<'_>>, Option<Arc<dyn Ranks>>),
     opened: &Opened,
     observer: &dyn Observer,
 ) -> Result<Scored, PipelineError> {

@@ -181,12 +181,11 @@ pub(crate) mod testing {
     /// `count` ranks, to be given a thread each.
     pub(crate) fn threads(count: usize) -> Vec<Threads> {
         let mut links: Vec<Vec<Link>> = (0..count).map(|_| (0..count).map(|_| None).collect()).collect();
-        for a in 0..count {
-            for b in a + 1..count {
-                let ((to_b, from_a), (to_a, from_b)) = (channel(), channel());
-                links[a][b] = Some((to_b, from_b));
-                links[b][a] = Some((to_a, from_a));
-            }
+        let pairs = (0..count).flat_map(|a| (a + 1..count).map(move |b| (a, b)));
+        for (a, b) in pairs {
+            let ((to_b, from_a), (to_a, from_b)) = (channel(), channel());
+            links[a][b] = Some((to_b, from_b));
+            links[b][a] = Some((to_a, from_a));
         }
         let ranks = links.into_iter().enumerate();
         ranks

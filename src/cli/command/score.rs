@@ -58,7 +58,7 @@ pub(in crate::cli) fn run(args: &ScoreCommand, console: &Console) -> Result<()> 
     // The logs stay, so that an equal command scores nothing again.
     let files = Kept::new(&out, score::LOGS, ContentHash::of(run.to_string().as_bytes()));
     let keep = Keep { files, every: request::save_every(&args.model) };
-    let scored = score::score(&data, &settings, &proxy, seed, Some(keep), ranks.clone(), &opened, console)?;
+    let scored = score::score(&data, &settings, &proxy, seed, (Some(keep), ranks.clone()), &opened, console)?;
     if let Some(ranks) = ranks {
         ranks.leave();
     }
@@ -84,7 +84,7 @@ fn follow(args: &ScoreCommand, ranks: &Arc<dyn Ranks>) -> Result<()> {
     let proxy = request::proxy(&args.proxy);
     score::ensure_window(&settings, &proxy, data.train.samples.len())?;
     let opened = run::open(args.model.device, args.model.precision, &console)?;
-    score::score(&data, &settings, &proxy, args.model.seed, None, Some(ranks.clone()), &opened, &console)?;
+    score::score(&data, &settings, &proxy, args.model.seed, (None, Some(ranks.clone())), &opened, &console)?;
     ranks.leave();
     Ok(())
 }
