@@ -58,7 +58,7 @@ const DEMO_EVERY: usize = 50;
 /// A training of about half a minute that is saved every two seconds, for what a kill costs.
 const TRAINING: Work = Work {
     name: "training",
-    arguments: "evaluate --set set --data data --out out --width 32 --image-size 16 --steps 2000 --repeats 1 \
+    arguments: "evaluate --set set --data data --out out --width 32 --image-size 16 --steps 20000 --repeats 1 \
                 --device cpu --checkpoint-minutes 0.03333",
 };
 

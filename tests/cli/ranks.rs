@@ -58,9 +58,9 @@ fn one_two_and_four_processes_write_the_same_scores() {
 #[test]
 fn a_killed_rank_ends_all_and_another_number_of_ranks_goes_on() {
     let world = World::with_data();
-    let whole = format!("{SCORE} --score-epochs 60 --out whole");
+    let whole = format!("{SCORE} --score-epochs 300 --out whole");
     assert!(end(start(&world, &whole, 2)).iter().all(|end| end.status.success()));
-    let arguments = format!("{SCORE} --score-epochs 60 --out out");
+    let arguments = format!("{SCORE} --score-epochs 300 --out out");
     let mut ranks = start(&world, &arguments, 4);
     let checkpoint = world.path("out/training-logs/0.checkpoint");
     let until = Instant::now() + Duration::from_secs(60);
