@@ -246,6 +246,16 @@ mod tests {
         assert_eq!(commands(manual), ["score", "two-words"]);
     }
 
+    /// `npm sbom` refuses a package without a version.
+    #[test]
+    fn the_page_has_the_version_of_the_crate() {
+        let root = Workspace::load().unwrap().root;
+        let read = |name: &str| fs::read_to_string(root.join(name)).unwrap();
+        let cargo: toml::Value = toml::from_str(&read("Cargo.toml")).unwrap();
+        let page: serde_json::Value = serde_json::from_str(&read("www/package.json")).unwrap();
+        assert_eq!(cargo["workspace"]["package"]["version"].as_str(), page["version"].as_str());
+    }
+
     #[test]
     fn a_part_that_is_not_built_is_named_with_the_command_that_makes_it() {
         let folder = tempfile::tempdir().unwrap();
