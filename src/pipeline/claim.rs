@@ -109,7 +109,17 @@ impl Holding {
             // A stranger's folder is none to replace, which the word `force` would suggest.
             false if force || !self.marked => {
                 let files = counted(self.others.len() as u64, "file", "files");
-                Err(PipelineError::NotOurs { place, files, named: named(&self.others) })
+                let mut named = named(&self.others);
+                // A mark that was spoilt speaks for nobody any more, and is the reason.
+                let marks = [MANIFEST, RUN, REPORT]
+                    .into_iter()
+                    .filter(|mark| self.others.iter().any(|name| name == mark));
+                let spoilt: Vec<&str> = marks.collect();
+                if !spoilt.is_empty() {
+                    named =
+                        format!("{named}; its {} cannot be read as tilepress's", spoilt.join(" and its "));
+                }
+                Err(PipelineError::NotOurs { place, files, named })
             }
             true if force => Ok(&self.ours),
             _ => Err(PipelineError::Occupied { place, why: why.to_owned() }),
@@ -256,6 +266,16 @@ mod tests {
         out.write(RUN, br#"{"options":{"command":"score"}}"#).unwrap();
         names.iter().for_each(|name| out.write(name, b"x").unwrap());
         out
+    }
+
+    #[test]
+    fn a_mark_that_was_spoilt_is_named() {
+        let out = Memory::default();
+        for name in ["README.md", MANIFEST] {
+            out.write(name, b"{").unwrap();
+        }
+        let error = Holding::of(&out).unwrap().to_replace(&out, false, "it is not empty").unwrap_err();
+        assert!(error.to_string().contains("its manifest.json cannot be read"), "{error}");
     }
 
     #[test]
