@@ -470,7 +470,7 @@ mod tests {
     use crate::pipeline::claim::MANIFEST;
     use crate::pipeline::testing::{common, dataset};
     use crate::prune::Rule;
-    use crate::run::memory::Memory;
+    use crate::run::memory::{Memory, at_any_read};
     use crate::run::{Silent, open};
 
     fn request() -> CompressRequest {
@@ -516,23 +516,9 @@ mod tests {
         let half = Memory::failing_after(whole.names().len() / 2);
         made(&half).expect_err("the disk is full");
         for begun in [half.healed(), whole.healed()] {
-            for reads in 0.. {
-                let out = begun.unreadable_after(reads);
-                let ended = made(&out);
-                if out.reads() <= reads {
-                    ended.expect("nothing failed");
-                    assert!(reads > 2, "{reads} reads were all");
-                    break;
-                }
-                let left = out.names();
-                assert!(begun.names().iter().all(|name| left.contains(name)), "{left:?} after {reads} reads");
-                let again = out.healed();
-                if let Err(error) = ended {
-                    assert_eq!(error.fault(), Fault::Run, "{error}");
-                    made(&again).expect("the files can be read again");
-                }
-                assert_eq!(*again.files.lock().unwrap(), *whole.files.lock().unwrap(), "after {reads} reads");
-            }
+            at_any_read(&begun, made, |again, _| {
+                assert_eq!(*again.files.lock().unwrap(), *whole.files.lock().unwrap())
+            });
         }
     }
 

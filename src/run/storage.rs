@@ -170,6 +170,33 @@ pub(crate) mod memory {
         }
     }
 
+    /// Lets every single read fail once of a run that goes on from what `begun` holds. Whether the run ends with an error then or
+    /// can do without, no file is lost, and the next run comes to what `check` looks at.
+    #[cfg(feature = "flex")]
+    pub(crate) fn at_any_read<R: std::fmt::Debug, E: Faulty + std::fmt::Debug + std::fmt::Display>(
+        begun: &Memory,
+        made: impl Fn(&Memory) -> Result<R, E>,
+        check: impl Fn(&Memory, &R),
+    ) {
+        for reads in 0.. {
+            let out = begun.unreadable_after(reads);
+            let ended = made(&out);
+            if out.reads() <= reads {
+                ended.expect("nothing failed");
+                assert!(reads > 2, "{reads} reads were all");
+                break;
+            }
+            let left = out.names();
+            assert!(begun.names().iter().all(|name| left.contains(name)), "{left:?} after {reads} reads");
+            if let Err(error) = ended {
+                assert_eq!(error.fault(), Fault::Run, "{error}");
+            }
+            let again = out.healed();
+            let result = made(&again).expect("the files can be read again");
+            check(&again, &result);
+        }
+    }
+
     impl Storage for Memory {
         fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StorageError> {
             self.may_read(name)?;

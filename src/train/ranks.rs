@@ -85,7 +85,13 @@ fn peers(ranks: &dyn Ranks) -> impl Iterator<Item = usize> {
 /// [`RanksError`].
 pub(crate) fn sum(ranks: &dyn Ranks, values: &mut [f32]) -> Result<(), RanksError> {
     for peer in peers(ranks) {
-        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let mut bytes = vec![0; 4 * values.len()];
+        bytes
+            .as_chunks_mut()
+            .0
+            .iter_mut()
+            .zip(&*values)
+            .for_each(|(word, value)| *word = value.to_le_bytes());
         let theirs = ranks.exchange(peer, &bytes)?;
         if theirs.len() != bytes.len() {
             let why = format!("{} numbers here are {} there", bytes.len() / 4, theirs.len() / 4);
@@ -105,10 +111,11 @@ pub(crate) fn sum(ranks: &dyn Ranks, values: &mut [f32]) -> Result<(), RanksErro
 pub(crate) fn gather(ranks: &dyn Ranks, bytes: Vec<u8>) -> Result<Vec<Vec<u8>>, RanksError> {
     let mut parts = vec![bytes];
     for peer in peers(ranks) {
-        let packed: Vec<u8> = parts
-            .iter()
-            .flat_map(|part| (part.len() as u64).to_le_bytes().into_iter().chain(part.iter().copied()))
-            .collect();
+        let mut packed = Vec::new();
+        for part in &parts {
+            packed.extend((part.len() as u64).to_le_bytes());
+            packed.extend_from_slice(part);
+        }
         let theirs = ranks.exchange(peer, &packed)?;
         let theirs = unpacked(&theirs).filter(|theirs| theirs.len() == parts.len());
         let Some(mut theirs) = theirs else {

@@ -35,7 +35,7 @@ pub(in crate::cli) fn run(args: &ScoreCommand, console: &Console) -> Result<()> 
     let proxy = request::proxy(&args.proxy);
     score::ensure_window(&settings, &proxy, data.train.samples.len())?;
     let opened = run::open(args.model.device, args.model.precision, console)?;
-    let run = json!({
+    let mut run = json!({
         "options": {
             "command": "score",
             "model": [json!(settings.architecture), json!(settings.width), json!(settings.stem)],
@@ -47,10 +47,12 @@ pub(in crate::cli) fn run(args: &ScoreCommand, console: &Console) -> Result<()> 
             "window": proxy.window,
             "when": proxy.pass,
             "seed": seed,
-            "shards": ranks.is_some(),
         },
         "source_set": source_set_hash(&data.train.samples),
     });
+    if ranks.is_some() {
+        run["options"]["shards"] = json!(true);
+    }
     // A row of the table for each image, with a number for each epoch.
     let rows = 8 * data.train.samples.len() as u64;
     out.claim()?;
