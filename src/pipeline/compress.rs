@@ -517,7 +517,7 @@ mod tests {
         made(&half).expect_err("the disk is full");
         for begun in [half.healed(), whole.healed()] {
             at_any_read(&begun, made, |again, _| {
-                assert_eq!(*again.files.lock().unwrap(), *whole.files.lock().unwrap())
+                assert_eq!(*again.files.lock().unwrap(), *whole.files.lock().unwrap());
             });
         }
     }
