@@ -15,7 +15,7 @@ use crate::augment::CropChoice;
 use crate::bounds;
 use crate::combine::{Format, IpcCounts};
 use crate::data::{Fit, Grid, OnError};
-use crate::device::{DeviceChoice, Precision};
+use crate::device::{DeviceChoice, DeviceList, Precision};
 use crate::evaluate::Method;
 use crate::fs::{PackForm, PackOptions};
 use crate::model::{Architecture, Stem};
@@ -127,9 +127,10 @@ pub(super) struct ModelArgs {
     /// Seed of every random choice.
     #[arg(long, default_value_t = 0)]
     pub(super) seed: u64,
-    /// auto, cpu, wgpu[:n], vulkan[:n], cuda[:n] or metal.
+    /// auto, cpu, wgpu[:n], vulkan[:n], cuda[:n] or metal. Several GPUs share independent networks (seeds, methods): cuda:0,cuda:1
+    /// or cuda:all.
     #[arg(long, default_value_t)]
-    pub(super) device: DeviceChoice,
+    pub(super) device: DeviceList,
     /// full, or mixed: convolutions multiply halves by the GPU's matrix units (tensor cores), and add in 32 bits.
     #[arg(long, default_value_t)]
     pub(super) precision: Precision,

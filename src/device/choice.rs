@@ -23,6 +23,13 @@ pub enum DeviceChoice {
     Metal,
 }
 
+impl DeviceChoice {
+    /// `true` where one of several is named by its number.
+    pub(super) fn has_index(self) -> bool {
+        matches!(self, Self::Wgpu(Some(_)) | Self::Vulkan(Some(_)) | Self::Cuda(Some(_)))
+    }
+}
+
 impl std::fmt::Display for DeviceChoice {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (name, index) = match self {

@@ -5,6 +5,7 @@ mod choice;
 #[expect(unsafe_code, reason = "CUDA's driver is asked by its own calls")]
 mod cuda;
 mod error;
+mod list;
 mod open;
 mod precision;
 mod read;
@@ -17,7 +18,8 @@ mod watch;
 
 pub use self::choice::DeviceChoice;
 pub use self::error::DeviceError;
+pub use self::list::DeviceList;
 pub(crate) use self::open::is_cpu;
-pub use self::open::{Opened, open};
+pub use self::open::{Opened, cuda_count, open};
 pub use self::precision::{MatrixUnits, Precision};
 pub use self::read::read;

@@ -126,6 +126,23 @@ fn cuda(choice: DeviceChoice, _index: Option<usize>) -> Result<Opened, DeviceErr
     Err(DeviceError::NotBuilt { choice, feature: "cuda" })
 }
 
+/// Number of NVIDIA GPUs that `cuda:all` means.
+///
+/// # Errors
+/// [`DeviceError`] when the build lacks CUDA, or there is none.
+pub fn cuda_count() -> Result<usize, DeviceError> {
+    let choice = DeviceChoice::Cuda(None);
+    #[cfg(feature = "cuda")]
+    {
+        match Device::enumerate(burn::tensor::DeviceType::Cuda).into_vec().len() {
+            0 => Err(DeviceError::Open { choice, why: "no such GPU".to_owned() }),
+            count => Ok(count),
+        }
+    }
+    #[cfg(not(feature = "cuda"))]
+    Err(DeviceError::NotBuilt { choice, feature: "cuda" })
+}
+
 /// Whether a device is the CPU (burn's Flex), with or without autodiff.
 pub(crate) fn is_cpu(device: &Device) -> bool {
     #[cfg(feature = "flex")]

@@ -12,11 +12,11 @@ use super::views::unlike_views;
 use super::{Dataset, PipelineError, findings, pictures};
 use crate::combine::{CostEstimate, source_set_hash};
 use crate::data::ContentHash;
-use crate::device::{DeviceChoice, Opened};
+use crate::device::{DeviceChoice, DeviceList};
 use crate::evaluate::Method;
 use crate::prune::Chosen;
 use crate::report::{Cost, Gallery, MethodResult, Report, RunOutcome, Spending};
-use crate::run::{Job, Keep, Kept, Observer, Storage, Training, log_name, open, train_all};
+use crate::run::{Devices, Job, Keep, Kept, Observer, Storage, Training, log_name, open_all, train_all};
 use crate::score::Metric;
 
 /// A comparison whose request has been checked.
@@ -47,24 +47,24 @@ pub fn compare(
     request: &CompareRequest,
     data: &Dataset,
     (out, force): (&dyn Storage, bool),
-    device: DeviceChoice,
+    list: &DeviceList,
     observer: &dyn Observer,
 ) -> Result<Report, PipelineError> {
     let plan = Plan::new(request, data).map_err(|error| data.explain(error, out))?;
-    plan.ensure_memory(device, observer)?;
-    let opened = open(device, request.common.settings.precision, observer)?;
+    plan.ensure_memory(list, observer)?;
+    let devices = open_all(list, request.common.settings.precision, observer)?;
     plan.begin(out, force, observer)?;
     let mut warnings = data.write_lists(out, observer)?;
     if !request.common.pruning.dedup {
         warnings.extend(data.warn_of_shared(observer));
     }
     warnings.extend(plan.caveats(observer));
-    let scored = plan.score(out, &opened, observer)?;
+    let scored = plan.score(out, &devices, observer)?;
     // The seeds' proxies differ little: one warning says it for all.
     warnings.extend(scored.iter().find_map(|scored| score::warn(&scored.report, data, observer)));
     let stored = plan.store(&scored, &mut warnings, observer)?;
     let begun = observer.seconds();
-    let (outcomes, [training, measuring]) = plan.train(&stored.cells, out, &opened, observer)?;
+    let (outcomes, [training, measuring]) = plan.train(&stored.cells, out, &devices, observer)?;
 
     let mut report = Report::new(data.summary(), plan.options.clone());
     report.cost = Cost {
@@ -122,9 +122,9 @@ impl<'a> Plan<'a> {
     }
 
     /// Checks, before anything is replaced, that there is memory for all that is trained, as far as the device is known.
-    fn ensure_memory(&self, device: DeviceChoice, observer: &dyn Observer) -> Result<(), PipelineError> {
+    fn ensure_memory(&self, list: &DeviceList, observer: &dyn Observer) -> Result<(), PipelineError> {
         let common = &self.request.common;
-        let on_cpu = device == DeviceChoice::Cpu;
+        let on_cpu = *list == DeviceChoice::Cpu.into();
         if common.score.given.is_none() && self.methods.iter().any(|method| method.needs_scores()) {
             let proxies = score::proxies(self.data, &common.settings, &common.score.proxy);
             let count = self.seeds.len() * common.score.proxy.runs.get();
@@ -203,7 +203,7 @@ impl<'a> Plan<'a> {
     fn score(
         &self,
         out: &dyn Storage,
-        opened: &Opened,
+        devices: &Devices,
         observer: &dyn Observer,
     ) -> Result<Vec<Scored>, PipelineError> {
         let common = &self.request.common;
@@ -216,7 +216,7 @@ impl<'a> Plan<'a> {
                 &common.score.proxy,
                 &self.seeds,
                 self.keep(out, LOGS),
-                opened,
+                devices,
                 observer,
             ),
         }
@@ -255,7 +255,7 @@ impl<'a> Plan<'a> {
         &self,
         cells: &[StoredCell],
         out: &dyn Storage,
-        opened: &Opened,
+        devices: &Devices,
         observer: &dyn Observer,
     ) -> Result<(Vec<RunOutcome>, [Spending; 2]), PipelineError> {
         let settings = &self.request.common.settings;
@@ -270,7 +270,7 @@ impl<'a> Plan<'a> {
         let jobs = jobs.collect::<Result<Vec<Job>, PipelineError>>()?;
         let model = settings.model(self.data.classes.len());
         let (keep, val) = (self.keep(out, STUDENTS), &*self.data.val.images);
-        let (trained, spent) = train_all(jobs, Some(keep), &model, settings.student, val, opened, observer)?;
+        let (trained, spent) = train_all(jobs, Some(keep), &model, settings.student, val, devices, observer)?;
         Ok((trained.into_iter().map(|trained| trained.outcome).collect(), spent))
     }
 
@@ -352,7 +352,7 @@ mod tests {
     fn made(out: &Memory) -> Result<Report, PipelineError> {
         let methods = vec![Method::RANDOM, Method::PCA];
         let request = CompareRequest { common: common(), methods, repeats: 2, first_log: None };
-        compare(&request, &dataset(), (out, false), DeviceChoice::Cpu, &Silent)
+        compare(&request, &dataset(), (out, false), &DeviceChoice::Cpu.into(), &Silent)
     }
 
     /// The parts of a report that do not depend on the clock.
@@ -394,7 +394,7 @@ mod tests {
         let mut common = common();
         common.seed += 1;
         let request = CompareRequest { common, methods: vec![Method::RANDOM], repeats: 1, first_log: None };
-        let error = compare(&request, &dataset(), (&out, false), DeviceChoice::Cpu, &Silent);
+        let error = compare(&request, &dataset(), (&out, false), &DeviceChoice::Cpu.into(), &Silent);
         let error = error.expect_err("another comparison");
         assert!(error.to_string().contains("other options or images"), "{error}");
     }

@@ -17,12 +17,11 @@ use crate::combine::{
     read_metadata, selection_hash, source_set_hash,
 };
 use crate::data::{ClassMap, ContentHash, Entry, ImageSet, Limits, Sample, decode};
-use crate::device::Opened;
 use crate::evaluate::Method;
 use crate::prune::Chosen;
 use crate::report::words::{bytes, counted};
 use crate::report::{Compressed, Cost, Gallery, Report};
-use crate::run::{Keep, Kept, Observer, Storage, StorageError, Training};
+use crate::run::{Devices, Keep, Kept, Observer, Storage, StorageError, Training};
 use crate::score::{Metric, TrainingLog};
 
 const SCORES: &str = "scores.csv";
@@ -87,14 +86,14 @@ impl CompressRequest {
     fn ensure_memory(
         &self,
         data: &Dataset,
-        opened: Option<&Opened>,
+        devices: Option<&Devices>,
         observer: &dyn Observer,
     ) -> Result<(), PipelineError> {
         let common = &self.common;
-        let Some(opened) = opened else { return Ok(()) };
+        let Some(devices) = devices else { return Ok(()) };
         if common.score.given.is_none() {
             let proxies = score::proxies(data, &common.settings, &common.score.proxy);
-            proxies.training(common.score.proxy.runs.get()).ensure_fits(opened.is_cpu, observer)?;
+            proxies.training(common.score.proxy.runs.get()).ensure_fits(devices.is_cpu(), observer)?;
         }
         if let Some(students) = self.students {
             let training = Training {
@@ -104,7 +103,7 @@ impl CompressRequest {
                 networks: students.get(),
                 logged: false,
             };
-            training.ensure_fits(opened.is_cpu, observer)?;
+            training.ensure_fits(devices.is_cpu(), observer)?;
         }
         Ok(())
     }
@@ -146,7 +145,7 @@ impl CompressRequest {
 }
 
 /// Makes the set of a request in `out`, and the report. A run that was stopped goes on from its results in `out`; with
-/// `force` anything else there is replaced. `opened` is needed where [`CompressRequest::needs_device`] is `true`.
+/// `force` anything else there is replaced. `devices` is needed where [`CompressRequest::needs_device`] is `true`.
 ///
 /// # Errors
 /// [`PipelineError`]. Errors that can be found early are found before anything is replaced.
@@ -154,7 +153,7 @@ pub fn compress(
     request: &CompressRequest,
     data: &Dataset,
     (out, force): (&dyn Storage, bool),
-    opened: Option<&Opened>,
+    devices: Option<&Devices>,
     observer: &dyn Observer,
 ) -> Result<Report, PipelineError> {
     let enough = request.ensure_enough(&data.train.samples, &data.classes);
@@ -165,8 +164,8 @@ pub fn compress(
         let common = &request.common;
         common.views.augmentation(common.views.crop(common.budget.grid))?;
     }
-    request.ensure_memory(data, opened, observer)?;
-    let mut run = Compress { request, data, out, opened, observer, warnings: Vec::new() };
+    request.ensure_memory(data, devices, observer)?;
+    let mut run = Compress { request, data, out, devices, observer, warnings: Vec::new() };
     let facts = SetFacts {
         options: request.options(),
         min_scale: Some(request.common.settings.min_scale),
@@ -196,7 +195,7 @@ struct Compress<'a> {
     request: &'a CompressRequest,
     data: &'a Dataset,
     out: &'a dyn Storage,
-    opened: Option<&'a Opened>,
+    devices: Option<&'a Devices>,
     observer: &'a dyn Observer,
     warnings: Vec<String>,
 }
@@ -244,15 +243,15 @@ impl Compress<'_> {
         let scored = match &common.score.given {
             Some(given) => given.scored.clone(),
             None => {
-                let opened =
-                    self.opened.ok_or_else(|| PipelineError::Usage("a proxy needs a device".to_owned()))?;
+                let devices =
+                    self.devices.ok_or_else(|| PipelineError::Usage("a proxy needs a device".to_owned()))?;
                 score::score(
                     self.data,
                     &common.settings,
                     proxy,
                     seed,
                     (Some(keep), None),
-                    opened,
+                    devices,
                     self.observer,
                 )?
             }
@@ -398,9 +397,9 @@ impl Compress<'_> {
         let metric = scored.table.metric;
         let kept: Vec<f64> = chosen.selection.picks.iter().filter_map(|pick| pick.score).collect();
         let mut scoring = scored.report;
-        scoring.el2n_histogram = scoring.el2n_histogram.map(|histogram| histogram.with_kept(&kept));
+        scoring.histogram = scoring.histogram.map(|histogram| histogram.with_kept(&kept));
         report.scoring = Some(scoring);
-        if let (Some(opened), Some(students)) = (self.opened, request.students) {
+        if let (Some(devices), Some(students)) = (self.devices, request.students) {
             let begun = observer.seconds();
             let set = TrainingSet {
                 name: Method::of(request.rule, manifest.spec.grid).name_by(metric),
@@ -412,7 +411,7 @@ impl Compress<'_> {
             let keep = Some((out, common.save_every));
             let training =
                 Students { settings, views, seed: common.seed, students, keep_student: false, keep };
-            let (trained, spent) = evaluate::train(&training, data, &set, opened, observer)?;
+            let (trained, spent) = evaluate::train(&training, data, &set, devices, observer)?;
             let result = evaluate::result(settings, views, data, &set, trained);
             report.cost.train_seconds = Some(observer.seconds() - begun);
             [report.cost.train_seconds_spent, report.cost.measure_seconds_spent] = spent.map(Some);
@@ -484,8 +483,8 @@ mod tests {
     }
 
     fn made(out: &Memory) -> Result<Report, PipelineError> {
-        let opened = open(DeviceChoice::Cpu, Precision::Full, &Silent).expect("the CPU opens");
-        compress(&request(), &dataset(), (out, false), Some(&opened), &Silent)
+        let devices = open(DeviceChoice::Cpu, Precision::Full, &Silent).expect("the CPU opens").into();
+        compress(&request(), &dataset(), (out, false), Some(&devices), &Silent)
     }
 
     #[test]

@@ -8,9 +8,8 @@ use super::request::EvaluateRequest;
 use super::views::ViewRequest;
 use super::{Dataset, PipelineError};
 use crate::data::{ContentHash, Grid, Source};
-use crate::device::Opened;
 use crate::report::{Cost, MethodResult, Report, Spending};
-use crate::run::{Job, Keep, Kept, Observer, Storage, Trained, train_all};
+use crate::run::{Devices, Job, Keep, Kept, Observer, Storage, Trained, train_all};
 use crate::train::Settings;
 
 /// Stored images to train on.
@@ -47,7 +46,7 @@ pub fn evaluate(
     data: &Dataset,
     set: &TrainingSet,
     out: Option<&dyn Storage>,
-    opened: &Opened,
+    devices: &Devices,
     observer: &dyn Observer,
 ) -> Result<Evaluated, PipelineError> {
     data.ensure_measurable()?;
@@ -61,7 +60,7 @@ pub fn evaluate(
         keep_student: *keep_student,
         keep: out.map(|out| (out, *save_every)),
     };
-    let (mut trained, [on_training, on_measuring]) = train(&training, data, set, opened, observer)?;
+    let (mut trained, [on_training, on_measuring]) = train(&training, data, set, devices, observer)?;
     let student = trained.first_mut().and_then(|first| first.weights.take());
     let options = serde_json::json!({
         "command": "evaluate", "settings": settings,
@@ -101,7 +100,7 @@ pub(super) fn train(
     training: &Students<'_>,
     data: &Dataset,
     set: &TrainingSet,
-    opened: &Opened,
+    devices: &Devices,
     observer: &dyn Observer,
 ) -> Result<(Vec<Trained>, [Spending; 2]), PipelineError> {
     let Students { settings, views, seed, students, keep_student, keep } = training;
@@ -121,7 +120,7 @@ pub(super) fn train(
     });
     let keep = keep.map(|(storage, every)| Keep { files: Kept::new(storage, STUDENTS, of), every });
     let val = &*data.val.images;
-    Ok(train_all(jobs.collect(), keep, &model, settings.student, val, opened, observer)?)
+    Ok(train_all(jobs.collect(), keep, &model, settings.student, val, devices, observer)?)
 }
 
 /// Hash of everything that the students' results depend on, their seeds apart.

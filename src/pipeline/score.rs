@@ -5,10 +5,9 @@ use std::sync::Arc;
 use super::request::{Common, ProxyRequest};
 pub use super::scored::Scored;
 use super::{Dataset, PipelineError};
-use crate::device::Opened;
 use crate::report::Scoring;
 use crate::report::words::{self, counted};
-use crate::run::{Keep, Observer, ProxyJob, RunError, log_name, train_proxies};
+use crate::run::{Devices, Keep, Observer, ProxyJob, RunError, log_name, train_proxies};
 use crate::score::parse_window;
 use crate::train::{Ranks, Settings};
 
@@ -80,13 +79,13 @@ pub fn score(
     request: &ProxyRequest,
     seed: u64,
     (keep, ranks): (Option<Keep<'_>>, Option<Arc<dyn Ranks>>),
-    opened: &Opened,
+    devices: &Devices,
     observer: &dyn Observer,
 ) -> Result<Scored, PipelineError> {
     let begun = observer.seconds();
     let seeds: Vec<u64> = seeds(request, seed).collect();
     let job = ProxyJob { ranks, ..proxies(data, settings, request) };
-    let (logs, spending) = train_proxies(&job, &seeds, keep, opened, observer)?;
+    let (logs, spending) = train_proxies(&job, &seeds, keep, devices, observer)?;
     let mut scored =
         Scored::from_logs(data, request.window.as_deref(), &logs, seed, observer.seconds() - begun)?;
     scored.spending = Some(spending);
@@ -124,7 +123,7 @@ pub fn score_seeds(
     request: &ProxyRequest,
     seeds: &[u64],
     keep: Keep<'_>,
-    opened: &Opened,
+    devices: &Devices,
     observer: &dyn Observer,
 ) -> Result<Vec<Scored>, PipelineError> {
     let begun = observer.seconds();
@@ -135,7 +134,7 @@ pub fn score_seeds(
         .flat_map(|&seed| (0..runs as u64).map(move |run| seed.wrapping_add(run * 1_000_003)))
         .collect();
     let (logs, spending) =
-        train_proxies(&proxies(data, settings, request), &all, Some(keep), opened, observer)?;
+        train_proxies(&proxies(data, settings, request), &all, Some(keep), devices, observer)?;
     let seconds = observer.seconds() - begun;
     let scored = logs.chunks(runs).zip(seeds).map(|(logs, &seed)| {
         let scored = Scored::from_logs(data, request.window.as_deref(), logs, seed, seconds)?;

@@ -28,7 +28,7 @@ impl Scored {
     /// [`ScoreError`], which names line and column.
     pub fn read_csv(input: impl BufRead) -> Result<Self, ScoreError> {
         let table = ScoreTable::read_csv(input)?;
-        let report = Scoring { el2n_histogram: histogram(&table), ..Scoring::default() };
+        let report = Scoring { metric: table.metric, histogram: histogram(&table), ..Scoring::default() };
         Ok(Self { table, suspects: Vec::new(), report, log: None, spending: None })
     }
 
@@ -77,7 +77,8 @@ impl Scored {
             epochs: log.epochs(),
             runs: log.runs(),
             proxy_accuracy: accuracies(&log),
-            el2n_histogram: histogram(&table),
+            metric: table.metric,
+            histogram: histogram(&table),
         };
         Ok(Self { table, suspects, report, log: Some(log.to_bytes()), spending: None })
     }

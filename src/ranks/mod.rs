@@ -46,3 +46,34 @@ pub fn connect(launcher: Launcher) -> Result<Arc<dyn Ranks>, RanksError> {
     }
     Ok(ranks)
 }
+
+/// Number of a rank among those of its machine, from 0, by which it takes a device. Launchers tell it; where none does, the rank itself,
+/// which gives each its own device where machines have as many ranks as devices.
+pub fn own_place(ranks: &dyn Ranks) -> usize {
+    own_place_by(|name| std::env::var(name).ok()).unwrap_or_else(|| ranks.rank())
+}
+
+/// The number by the variables of `torchrun`, Open MPI, MPICH and Slurm.
+fn own_place_by(variable: impl Fn(&str) -> Option<String>) -> Option<usize> {
+    const NAMES: [&str; 5] =
+        ["LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "PMI_LOCAL_RANK", "SLURM_LOCALID"];
+    NAMES.iter().find_map(|name| variable(name)?.trim().parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::own_place_by;
+
+    #[test]
+    fn a_ranks_place_on_its_machine_is_told_by_the_launcher() {
+        let of = |set: &[(&str, &str)]| {
+            own_place_by(|name| {
+                set.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+            })
+        };
+        assert_eq!(of(&[]), None);
+        assert_eq!(of(&[("SLURM_LOCALID", "3")]), Some(3));
+        assert_eq!(of(&[("SLURM_LOCALID", "0"), ("LOCAL_RANK", "2")]), Some(2), "the nearest launcher");
+        assert_eq!(of(&[("LOCAL_RANK", "x"), ("MPI_LOCALRANKID", "1")]), Some(1));
+    }
+}

@@ -13,6 +13,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use self::parts::{prose, scroll, tag};
 use super::{Naming, Report, SharedWithVal, ValOrigin, words};
+use crate::score::Metric;
 use crate::words::visible_lines;
 
 /// Nothing may be loaded or run: only pictures inside the page and its own style.
@@ -26,7 +27,7 @@ pub fn html(report: &Report, naming: Naming) -> String {
         ("training", "Training curves", curves::curves(report)),
         ("classes", "Accuracy by class", results::classes(report)),
         ("scores", "Scores", scores::scores(report)),
-        ("images", "Easiest and hardest images", pictures::extremes(&report.gallery)),
+        ("images", "Easiest and hardest images", pictures::extremes(&report.gallery, metric_of(report))),
         ("composites", "Composites", pictures::composites(&report.gallery)),
         ("findings", "DataFindings in the data", findings(report, naming)),
         ("cost", "Cost", cost(report)),
@@ -287,6 +288,11 @@ fn flatten(prefix: &str, value: &serde_json::Value, rows: &mut Vec<(String, Stri
     }
 }
 
+/// What the scores of a report measure.
+fn metric_of(report: &Report) -> Metric {
+    report.scoring.as_ref().map(|scoring| scoring.metric).unwrap_or_default()
+}
+
 fn footer(report: &Report) -> Markup {
     html! {
         footer {
@@ -382,6 +388,32 @@ mod tests {
         let charts: Vec<&str> = tags(&page).into_iter().filter(|tag| tag.contains("role=\"img\"")).collect();
         assert!(charts.len() >= 4 + 4 + 2, "{}", charts.len());
         assert!(charts.iter().all(|tag| tag.contains("aria-label=\"")));
+    }
+
+    #[test]
+    fn scores_made_elsewhere_are_not_called_el2n() {
+        let mut report = sample();
+        report.results.clear();
+        report.gallery.composites.clear();
+        let scoring = report.scoring.as_mut().expect("the sample is scored");
+        (scoring.metric, scoring.runs, scoring.epochs) = (Metric::Other, 0, 0);
+        scoring.proxy_accuracy.clear();
+        let page = html(&report, str::to_owned);
+        let (body, footer) = page.split_once("<footer").expect("a footer");
+        let scores = body.split_once("id=\"scores\"").expect("a section of scores").1;
+        assert!(!scores.contains("EL2N"), "{scores}");
+        assert!(scores.contains("made elsewhere") && scores.contains("no proxy was trained"), "{scores}");
+        assert!(footer.contains("EL2N is"));
+        // Reports of before say nothing of it, and name the histogram by EL2N.
+        let old = serde_json::json!({
+            "seconds": 1.0, "epochs": 10, "runs": 1, "proxy_accuracy": [50.0],
+            "el2n_histogram": { "edges": [0.0, 1.0], "counts": [3] },
+        });
+        let old: super::super::Scoring = serde_json::from_value(old).expect("it is read");
+        assert_eq!(
+            (old.metric, old.histogram.map(|histogram| histogram.counts)),
+            (Metric::El2n, Some(vec![3]))
+        );
     }
 
     #[test]

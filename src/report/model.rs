@@ -10,6 +10,7 @@ use super::{
     result::{self, MethodResult},
 };
 use crate::evaluate::verdict::Comparison;
+use crate::score::Metric;
 
 /// All measurements of a command. Fields of stages that were not run are `None` or empty.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -184,8 +185,12 @@ pub struct Scoring {
     pub runs: u32,
     /// Training accuracy of the proxy after each epoch, in percent, mean over the runs.
     pub proxy_accuracy: Vec<f64>,
+    /// What the scores measure.
+    #[serde(default)]
+    pub metric: Metric,
     /// The scores of all training images.
-    pub el2n_histogram: Option<Histogram>,
+    #[serde(alias = "el2n_histogram")]
+    pub histogram: Option<Histogram>,
 }
 
 /// Counts between edges: bin `i` holds the values in `edges[i]..edges[i + 1]`, the last one its upper edge

@@ -10,6 +10,7 @@ use super::{
     SuspectedLabel, ValOrigin,
 };
 use crate::random::{Purpose, Stream};
+use crate::score::Metric;
 
 const CLASSES: [&str; 10] = [
     "tench",
@@ -65,7 +66,8 @@ pub(super) fn sample() -> Report {
         epochs: 10,
         runs: 1,
         proxy_accuracy: vec![21.4, 30.2, 35.9, 39.8, 42.1, 44.7, 46.4, 48.2, 49.9, 51.3],
-        el2n_histogram: Histogram::of(&scores, 32).map(|histogram| histogram.with_kept(&kept)),
+        metric: Metric::El2n,
+        histogram: Histogram::of(&scores, 32).map(|histogram| histogram.with_kept(&kept)),
     });
     report.cost = Cost {
         score_seconds: Some(48.2),

@@ -1,8 +1,10 @@
 //! Run: handles devices, threads and files while proxies and students train, and continues a run that was stopped.
 //!
 //! A run reports to an [`Observer`] and keeps its results in a [`Storage`]; the caller provides both. [`lanes`] gives each
-//! core a job on the CPU, and a GPU has all students at once as a [`Cohort`](crate::train::Cohort).
+//! core a job on the CPU, and a GPU has its share of the students at once as a [`Cohort`](crate::train::Cohort).
 
+#[cfg(all(feature = "engine", not(target_family = "wasm")))]
+mod devices;
 mod error;
 mod kept;
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]
@@ -22,11 +24,13 @@ mod students;
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]
 mod training;
 
+#[cfg(all(feature = "engine", not(target_family = "wasm")))]
+pub use devices::Devices;
 pub use error::{KeptError, RunError};
 pub use kept::{Kept, SEALED};
 pub use observer::{Observer, Silent, Stage};
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]
-pub use open::open;
+pub use open::{open, open_all, open_own};
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]
 pub use proxies::{ProxyJob, log_name, train_proxies};
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]

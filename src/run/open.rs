@@ -1,7 +1,7 @@
-//! The one place where a run's device is chosen and opened.
+//! The one place where a run's devices are chosen and opened.
 
-use super::{Observer, RunError};
-use crate::device::{DeviceChoice, DeviceError, Opened, Precision};
+use super::{Devices, Observer, RunError};
+use crate::device::{DeviceChoice, DeviceError, DeviceList, Opened, Precision, cuda_count};
 use crate::train::self_check;
 
 /// Opens a device, tells the observer its name, and checks that it has the precision and that a GPU computes correctly.
@@ -21,4 +21,40 @@ pub fn open(choice: DeviceChoice, precision: Precision, observer: &dyn Observer)
         }
     }
     Ok(opened)
+}
+
+/// Opens all devices of a list, each as [`open`] does.
+///
+/// # Errors
+/// [`RunError::Device`] for the first that fails.
+pub fn open_all(
+    list: &DeviceList,
+    precision: Precision,
+    observer: &dyn Observer,
+) -> Result<Devices, RunError> {
+    let choices = choices(list)?;
+    let opened = choices.into_iter().map(|choice| open(choice, precision, observer));
+    Ok(Devices::of(opened.collect::<Result<Vec<_>, _>>()?))
+}
+
+/// Opens the device of one of the ranks on this machine: they take those of the list in turns.
+///
+/// # Errors
+/// [`RunError::Device`] when it cannot be opened.
+pub fn open_own(
+    list: &DeviceList,
+    own: usize,
+    precision: Precision,
+    observer: &dyn Observer,
+) -> Result<Devices, RunError> {
+    let choices = choices(list)?;
+    Ok(open(choices[own % choices.len()], precision, observer)?.into())
+}
+
+/// The devices of a list, at least one.
+fn choices(list: &DeviceList) -> Result<Vec<DeviceChoice>, DeviceError> {
+    match list {
+        DeviceList::Named(choices) => Ok(choices.clone()),
+        DeviceList::AllCuda => Ok((0..cuda_count()?).map(|place| DeviceChoice::Cuda(Some(place))).collect()),
+    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::meter::Meter;
 use super::training::{Keep, finish};
-use super::{Observer, RunError, Training, lanes};
+use super::{Devices, Observer, RunError, Training, lanes};
 use crate::data::Source;
 use crate::device::Opened;
 use crate::model::ModelConfig;
@@ -41,7 +41,7 @@ pub fn log_name(seed: u64) -> String {
     format!("{seed}.safetensors")
 }
 
-/// Trains one proxy for each seed, on the CPU one a core, and gives their logs in the order of the seeds. Logs are kept as
+/// Trains one proxy for each seed, on the CPU one a core and elsewhere one a device at a time, and gives their logs in the order of the seeds. Logs are kept as
 /// `<seed>.safetensors` as they come; those that are there already are read, and a proxy goes on from its checkpoint. The time
 /// that was spent comes with them.
 ///
@@ -51,15 +51,15 @@ pub fn train_proxies(
     job: &ProxyJob,
     seeds: &[u64],
     keep: Option<Keep<'_>>,
-    opened: &Opened,
+    devices: &Devices,
     observer: &dyn Observer,
 ) -> Result<(Vec<TrainingLog>, Spending), RunError> {
-    job.training(seeds.len()).ensure_fits(opened.is_cpu, observer)?;
+    job.training(seeds.len()).ensure_fits(devices.is_cpu(), observer)?;
     let task = Proxy::task(job.images.clone(), job.min_scale);
     let steps = job.config.steps(job.images.len());
     let stage = observer.stage("score", "steps", steps * seeds.len());
     let meter = Meter::new(vec![&*job.images]);
-    let train = |seed: u64| -> Result<TrainingLog, RunError> {
+    let train = |seed: u64, opened: &Opened, observer: &dyn Observer| -> Result<TrainingLog, RunError> {
         if let Some(bytes) = finished(job, seed, keep)? {
             stage.add(steps);
             return Ok(TrainingLog::from_bytes(&bytes)?);
@@ -77,10 +77,15 @@ pub fn train_proxies(
         Ok(log)
     };
     // Ranks must do all in the same order.
-    let logs = if opened.is_cpu && job.ranks.is_none() {
-        lanes::run(seeds.to_vec(), train)?
+    let logs = if job.ranks.is_some() {
+        seeds.iter().map(|&seed| train(seed, devices.first(), observer)).collect::<Result<_, _>>()?
+    } else if devices.is_cpu() {
+        lanes::run(seeds.to_vec(), observer, |seed, observer| train(seed, devices.first(), observer))?
     } else {
-        seeds.iter().map(|&seed| train(seed)).collect::<Result<_, _>>()?
+        let lanes = devices.count().min(seeds.len());
+        lanes::side_by_side(lanes, seeds.to_vec(), observer, |lane, seed, observer| {
+            train(seed, devices.at(lane), observer)
+        })?
     };
     drop(stage);
     let spending = meter.spending();

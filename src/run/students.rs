@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::meter::Meter;
 use super::training::{Keep, finish, resume};
-use super::{Observer, RunError, Stage, Training, lanes};
+use super::{Devices, Observer, RunError, Stage, Training, lanes};
 use crate::augment::{Augmentation, Normalise};
 use crate::data::{Grid, Source};
 use crate::device::Opened;
@@ -42,7 +42,7 @@ pub struct Trained {
 }
 
 /// Trains a student for each job and measures it on `val`; results in the order of the jobs. On the CPU
-/// one student a core, elsewhere all as one cohort on the device. With the results comes the time that training and measuring
+/// one student a core, elsewhere each device has its share of them as one cohort. With the results comes the time that training and measuring
 /// took. Outcomes are kept as `<name>.json` as they come, and those
 /// that are there already are not computed again; a student that is not finished goes on from its checkpoint.
 ///
@@ -54,7 +54,7 @@ pub fn train_all(
     model: &ModelConfig,
     config: TrainConfig,
     val: &dyn Source,
-    opened: &Opened,
+    devices: &Devices,
     observer: &dyn Observer,
 ) -> Result<(Vec<Trained>, [Spending; 2]), RunError> {
     let evaluator = Evaluator::new(val, jobs.iter().map(|job| job.grid)).map_err(TrainError::from)?;
@@ -72,7 +72,7 @@ pub fn train_all(
     let missing: Vec<(Job, Option<Keep<'_>>)> = missing.collect();
     let meters = Meters::of(&missing, val);
     let mut trained =
-        train_missing(missing.clone(), model, config, &evaluator, &meters, opened, observer)?.into_iter();
+        train_missing(missing.clone(), model, config, &evaluator, &meters, devices, observer)?.into_iter();
     let spent = [&meters.training, &meters.measuring].map(Meter::spending);
     for (what, spending) in ["training", "measuring"].into_iter().zip(&spent) {
         if let Some(text) = words::spending(what, spending) {
@@ -130,16 +130,16 @@ fn train_missing(
     config: TrainConfig,
     evaluator: &Evaluator<'_>,
     meters: &Meters<'_>,
-    opened: &Opened,
+    devices: &Devices,
     observer: &dyn Observer,
 ) -> Result<Vec<Trained>, RunError> {
     if let Some(images) = jobs.iter().map(|(job, _)| job.images.len()).max() {
         let training = Training { model, config: &config, images, networks: jobs.len(), logged: false };
-        training.ensure_fits(opened.is_cpu, observer)?;
+        training.ensure_fits(devices.is_cpu(), observer)?;
     }
     let steps: usize = jobs.iter().map(|(job, _)| config.steps(job.images.len())).sum();
     let stage = observer.stage("train", "steps", steps);
-    let begin = |job: &Job, others: &Cohort| -> Result<Student, RunError> {
+    let begin = |job: &Job, others: &Cohort, opened: &Opened| -> Result<Student, RunError> {
         let task = Task {
             images: job.images.clone(),
             grid: job.grid,
@@ -148,10 +148,11 @@ fn train_missing(
         };
         Ok(Student::beside(others.progresses(), model, config, task, job.seed, &opened.device)?)
     };
-    if opened.is_cpu {
-        return lanes::run(jobs, |(job, keep)| {
+    if devices.is_cpu() {
+        let opened = devices.first();
+        return lanes::run(jobs, observer, |(job, keep), observer| {
             let begun = observer.seconds();
-            let mut student = begin(&job, &Cohort::default())?;
+            let mut student = begin(&job, &Cohort::default(), opened)?;
             finish(&mut student, &job.name, keep, &*stage, &meters.training, observer)?;
             let seconds = observer.seconds() - begun;
             measured(&meters.measuring, observer, || {
@@ -159,27 +160,33 @@ fn train_missing(
             })
         });
     }
-    let begun = observer.seconds();
-    let mut cohort = Cohort::default();
-    for (job, keep) in &jobs {
-        let mut student = begin(job, &cohort)?;
-        resume(&mut student, &job.name, *keep, &*stage)?;
-        student.time_by(observer.clock());
-        cohort.push(student);
-    }
-    finish_cohort(&mut cohort, &jobs, &*stage, observer)?;
-    let seconds = observer.seconds() - begun;
-    for progress in cohort.progresses() {
-        meters.training.add(0.0, progress.times());
-    }
-    meters.training.add(seconds, Times::default());
-    let share = seconds / jobs.len().max(1) as f64;
-    let students = cohort.students().iter().zip(&jobs);
-    students
-        .map(|(student, (job, keep))| {
-            measured(&meters.measuring, observer, || measure(student, job, share, *keep, evaluator, opened))
-        })
-        .collect()
+    let shares = devices.share_out(jobs, |(job, _)| config.steps(job.images.len()));
+    let trained = lanes::side_by_side(shares.len(), shares, observer, |_, (opened, jobs), observer| {
+        let begun = observer.seconds();
+        let mut cohort = Cohort::default();
+        for (job, keep) in &jobs {
+            let mut student = begin(job, &cohort, opened)?;
+            resume(&mut student, &job.name, *keep, &*stage)?;
+            student.time_by(observer.clock());
+            cohort.push(student);
+        }
+        finish_cohort(&mut cohort, &jobs, &*stage, observer)?;
+        let seconds = observer.seconds() - begun;
+        for progress in cohort.progresses() {
+            meters.training.add(0.0, progress.times());
+        }
+        meters.training.add(seconds, Times::default());
+        let share = seconds / jobs.len().max(1) as f64;
+        let students = cohort.students().iter().zip(&jobs);
+        students
+            .map(|(student, (job, keep))| {
+                measured(&meters.measuring, observer, || {
+                    measure(student, job, share, *keep, evaluator, opened)
+                })
+            })
+            .collect::<Result<Vec<_>, _>>()
+    })?;
+    Ok(trained.into_iter().flatten().collect())
 }
 
 /// Counts the time of measuring a student.
@@ -273,4 +280,101 @@ fn measure(
 /// A class without images was not measured.
 fn percent(right: usize, seen: usize) -> Option<f64> {
     (seen > 0).then(|| 100.0 * right as f64 / seen as f64)
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+    use crate::augment::Crop;
+    use crate::data::{ContentHash, ImageSet};
+    use crate::model::NetworkKind;
+    use crate::random::{Purpose, permutation};
+    use crate::run::memory::Memory;
+    use crate::run::{Kept, Silent};
+    use crate::train::{Length, Preset};
+
+    const SIDE: usize = 16;
+
+    fn images(count: usize) -> Arc<dyn Source> {
+        let size = count * SIDE * SIDE * 3;
+        let pixels = permutation(0, Purpose::Shuffle, 0, size).into_iter().map(|x| x as u8).collect();
+        let labels = (0..count as u32).map(|image| image % 3).collect();
+        Arc::new(ImageSet::from_parts(SIDE as u32, pixels, labels).expect("a valid set"))
+    }
+
+    /// Devices that each have their share as a cohort. No GPU is needed for that.
+    fn devices(count: usize) -> Devices {
+        let opened = |place| Opened { device: Device::flex(), name: format!("{place}"), is_cpu: false };
+        Devices::of((0..count).map(opened).collect())
+    }
+
+    fn jobs() -> Vec<Job> {
+        let images = images(24);
+        let augmentation =
+            Augmentation { crop: Crop::Global { min_scale: 0.5 }, flip: true, ..Augmentation::NONE };
+        let job = |seed: u64| Job {
+            name: format!("student-{seed}"),
+            images: images.clone(),
+            grid: Grid::WHOLE,
+            augmentation,
+            seed,
+            keep_weights: true,
+        };
+        (0..5).map(job).collect()
+    }
+
+    fn trained(
+        devices: &Devices,
+        keep: Option<Keep<'_>>,
+        observer: &dyn Observer,
+    ) -> Result<Vec<String>, RunError> {
+        let settings = Preset::Small.settings().with_image_size(SIDE as u32);
+        let model = ModelConfig { network: NetworkKind::ConvNetD { width: 8 }, ..settings.model(3) };
+        let steps = Length::Steps(READ_EVERY + 3);
+        let config = TrainConfig { length: steps, horizon: steps, ..settings.student };
+        let (trained, _) = train_all(jobs(), keep, &model, config, &*images(12), devices, observer)?;
+        let told = |one: &Trained| {
+            format!("{:?} {:?}", RunOutcome { seconds: 0.0, ..one.outcome.clone() }, one.weights)
+        };
+        Ok(trained.iter().map(told).collect())
+    }
+
+    #[test]
+    fn students_end_with_the_same_weights_on_any_number_of_devices() {
+        let on_one = trained(&devices(1), None, &Silent).expect("one device");
+        assert_eq!(on_one.len(), 5);
+        for count in [2, 3, 8] {
+            assert_eq!(trained(&devices(count), None, &Silent).expect("several devices"), on_one, "{count}");
+        }
+    }
+
+    #[test]
+    fn students_that_were_stopped_on_some_devices_go_on_with_another_number_of_them() {
+        let expected = trained(&devices(1), None, &Silent).expect("one device");
+        let storage = Memory::default();
+        let files = Kept::new(&storage, "students", ContentHash::of(b"one run"));
+        let keep = Some(Keep { files, every: 0.0 });
+        let stopped = trained(&devices(2), keep, &Stopping);
+        assert!(matches!(stopped, Err(RunError::Stopped)), "{stopped:?}");
+        assert_eq!(trained(&devices(3), keep, &Silent).expect("three devices"), expected);
+    }
+
+    /// An observer that wants to stop at once.
+    struct Stopping;
+
+    impl Observer for Stopping {
+        fn say(&self, _text: &str) {}
+        fn warn(&self, _text: &str) {}
+        fn stage(&self, _name: &'static str, _unit: &'static str, _total: usize) -> Box<dyn Stage + '_> {
+            Box::new(Silent)
+        }
+        fn wants_stop(&self) -> bool {
+            true
+        }
+        fn seconds(&self) -> f64 {
+            0.0
+        }
+    }
 }

@@ -1,10 +1,13 @@
 //! Metrics: the quantities a score can measure, and their names.
 
+use serde::{Deserialize, Serialize};
+
 /// Quantity that the scores of a table measure. Lower is easier, whatever it is.
 ///
 /// A further metric is a further variant here, with its names in [`name`](Self::name) and
 /// [`in_words`](Self::in_words); files, methods and messages take them from there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "&'static str", try_from = "String")]
 #[non_exhaustive]
 pub enum Metric {
     /// EL2N, summed over the window.
@@ -26,6 +29,14 @@ impl Metric {
         }
     }
 
+    /// Name at an axis or in front of a number.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::El2n => "EL2N",
+            Self::Other => "score",
+        }
+    }
+
     /// Name in a sentence.
     pub fn in_words(self) -> &'static str {
         match self {
@@ -38,6 +49,20 @@ impl Metric {
 impl std::fmt::Display for Metric {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(self.name())
+    }
+}
+
+impl From<Metric> for &'static str {
+    fn from(metric: Metric) -> Self {
+        metric.name()
+    }
+}
+
+impl TryFrom<String> for Metric {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
     }
 }
 

@@ -21,6 +21,8 @@ fn wrong_usage_ends_with_2_and_names_the_flag() {
         (&format!("{compress} --format gif"), "--format"),
         (&format!("{compress} --quality 0"), "--quality"),
         (&format!("{compress} --device gpu"), "--device"),
+        (&format!("{compress} --device cpu,cuda:0"), "mixes kinds"),
+        (&format!("{compress} --device cuda:0,cuda:0"), "twice"),
         (&format!("{compress} --steps 3 --epochs 3"), "--epochs"),
         ("compress --data data --out out", "--ipc"),
         ("compress --out out --ipc 1", "--data"),
@@ -152,6 +154,8 @@ fn a_class_without_a_readable_image_is_named() {
 fn a_device_that_is_not_built_in_ends_with_4_and_leaves_nothing() {
     let world = World::with_data();
     world.fails("compress --data data --out out --ipc 1 --device cuda", 4, &["cuda"]);
+    world.fails("compare --data data --out out --ipc 1 --device cuda:all", 4, &["cuda"]);
+    world.fails("score --data data --out out --device cuda:0,cuda:1", 4, &["cuda:0"]);
     world.fails("doctor --device cuda", 4, &["cuda"]);
     assert!(!world.path("out").exists());
 }

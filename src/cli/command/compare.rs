@@ -20,6 +20,6 @@ pub(in crate::cli) fn run(args: &CompareArgs, console: &Console) -> Result<()> {
         data = fs::tune(data, &options, reading, fraction, seed, console)?;
     }
     let out = request::output(&args.out, &args.data)?;
-    let made = compare(&request, &data, (&out, args.out.force), args.model.device, console)?;
+    let made = compare(&request, &data, (&out, args.out.force), &args.model.device, console)?;
     report::write(&out, made, &data.val.samples, console)
 }

@@ -18,8 +18,8 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> Result<()> 
     if args.dry_run {
         return say_cost(&request, cost, console);
     }
-    let opened = match request.needs_device() {
-        true => Some(run::open(args.model.device, args.model.precision, console)?),
+    let devices = match request.needs_device() {
+        true => Some(run::open_all(&args.model.device, args.model.precision, console)?),
         false => None,
     };
     // A proxy learns from the training images; students learn from what is made of them.
@@ -27,7 +27,7 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> Result<()> 
     let reading = request::reading(&request.common.settings, wanted);
     let data = super::read(listing, &options, reading, &args.out.out, console)?;
     let out = OutputFolder::new(&args.out.out, [options.folder.as_path()])?;
-    let made = compress(&request, &data, (&out, args.out.force), opened.as_ref(), console)?;
+    let made = compress(&request, &data, (&out, args.out.force), devices.as_ref(), console)?;
     report::write(&out, made, &data.val.samples, console)
 }
 

@@ -53,7 +53,7 @@ pub(in crate::cli) fn run(args: &DemoArgs, console: &Console) -> Result<()> {
     let out = |name: &str| OutputFolder::new(&args.out.join(name), [images.as_path()]);
     let (compressed, comparison) = (out("compressed")?, out("comparison")?);
     let quiet = console.without_result();
-    let opened = run::open(args.device, args.precision, &quiet)?;
+    let devices = run::open(args.device, args.precision, &quiet)?.into();
     let run = serde_json::json!({
         "options": {
             "command": "demo",
@@ -75,7 +75,7 @@ pub(in crate::cli) fn run(args: &DemoArgs, console: &Console) -> Result<()> {
     let listing = fs::list(&options, args.seed, &quiet)?;
     let reading = request::reading(&request.common.settings, Wanted::ALL);
     let data = fs::load(listing, &options, reading, &quiet)?;
-    let made = compress(&request, &data, (&compressed, false), Some(&opened), &quiet)?;
+    let made = compress(&request, &data, (&compressed, false), Some(&devices), &quiet)?;
     report::write(&compressed, made, &data.val.samples, &quiet)?;
 
     let request = CompareRequest {
@@ -84,7 +84,7 @@ pub(in crate::cli) fn run(args: &DemoArgs, console: &Console) -> Result<()> {
         repeats: args.repeats.get(),
         first_log: compress::read_log(&compressed)?,
     };
-    let made = compare(&request, &data, (&comparison, false), args.device, console)?;
+    let made = compare(&request, &data, (&comparison, false), &args.device.into(), console)?;
     let explained = explain(&made);
     report::write(&comparison, made, &data.val.samples, console)?;
     console.say(format_args!("\n{explained}"));

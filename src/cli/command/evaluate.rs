@@ -53,7 +53,7 @@ pub(in crate::cli) fn run(args: &EvaluateCommand, console: &Console) -> Result<(
     seen.iter().for_each(|text| console.warn(text));
     let request = request::evaluate(args, settings);
     let augmentation = request.views.augmentation(request.views.crop(grid))?;
-    let opened = run::open(args.model.device, args.model.precision, console)?;
+    let devices = run::open_all(&args.model.device, args.model.precision, console)?;
     let run = serde_json::json!({
         "options": {
             "command": "evaluate",
@@ -69,7 +69,7 @@ pub(in crate::cli) fn run(args: &EvaluateCommand, console: &Console) -> Result<(
     });
     out.claim()?;
     begin_run(&out, &Holding::of(&out)?, &run, args.out.force, (0, 0), console)?;
-    let mut evaluated = evaluate(&request, &data, &set.training, Some(&out), &opened, console)?;
+    let mut evaluated = evaluate(&request, &data, &set.training, Some(&out), &devices, console)?;
     let lists = data.write_lists(&out, console)?;
     evaluated.report.warnings.extend(lists.into_iter().chain(seen));
     if let Some(student) = &evaluated.student {

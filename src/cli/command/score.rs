@@ -14,7 +14,7 @@ use crate::fs::{self, Wanted};
 use crate::pipeline::begin::{begin_run, ensure_usable};
 use crate::pipeline::claim::Holding;
 use crate::pipeline::score;
-use crate::ranks::connect;
+use crate::ranks::{connect, own_place};
 use crate::run::{self, Keep, Kept, Storage as _};
 use crate::train::Ranks;
 
@@ -34,7 +34,10 @@ pub(in crate::cli) fn run(args: &ScoreCommand, console: &Console) -> Result<()> 
     ensure_usable(&out, args.out.force)?;
     let proxy = request::proxy(&args.proxy);
     score::ensure_window(&settings, &proxy, data.train.samples.len())?;
-    let opened = run::open(args.model.device, args.model.precision, console)?;
+    let devices = match &ranks {
+        Some(ranks) => run::open_own(&args.model.device, own_place(&**ranks), args.model.precision, console)?,
+        None => run::open_all(&args.model.device, args.model.precision, console)?,
+    };
     let mut run = json!({
         "options": {
             "command": "score",
@@ -60,7 +63,8 @@ pub(in crate::cli) fn run(args: &ScoreCommand, console: &Console) -> Result<()> 
     // The logs stay, so that an equal command scores nothing again.
     let files = Kept::new(&out, score::LOGS, ContentHash::of(run.to_string().as_bytes()));
     let keep = Keep { files, every: request::save_every(&args.model) };
-    let scored = score::score(&data, &settings, &proxy, seed, (Some(keep), ranks.clone()), &opened, console)?;
+    let scored =
+        score::score(&data, &settings, &proxy, seed, (Some(keep), ranks.clone()), &devices, console)?;
     if let Some(ranks) = ranks {
         ranks.leave();
     }
@@ -85,8 +89,8 @@ fn follow(args: &ScoreCommand, ranks: &Arc<dyn Ranks>) -> Result<()> {
     let data = fs::load(listing, &options, request::reading(&settings, WANTED), &console)?;
     let proxy = request::proxy(&args.proxy);
     score::ensure_window(&settings, &proxy, data.train.samples.len())?;
-    let opened = run::open(args.model.device, args.model.precision, &console)?;
-    score::score(&data, &settings, &proxy, args.model.seed, (None, Some(ranks.clone())), &opened, &console)?;
+    let devices = run::open_own(&args.model.device, own_place(&**ranks), args.model.precision, &console)?;
+    score::score(&data, &settings, &proxy, args.model.seed, (None, Some(ranks.clone())), &devices, &console)?;
     ranks.leave();
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! ImageNet as it is handed out: the official archives, and the layout of the Kaggle competition.
+//! ImageNet as it is handed out: the official archives, the layout of the Kaggle competition, and Tiny ImageNet.
 
 use std::fs;
 use std::io;
@@ -42,7 +42,7 @@ pub(super) fn official(folder: &Path) -> Result<Option<Taken>, SourceError> {
     Ok(Some(match labels {
         Some(labels) => {
             what.push_str(&format!(" with the classes of {}), read in place", labels.shown()));
-            (Arc::new(Relabelled { tree, labels }), what)
+            (Arc::new(Relabelled { tree, labels, folder: VAL_ITSELF }), what)
         }
         None if is_flat(&*tree) => return Err(SourceError::NoLabels { images: val.display().to_string() }),
         None => (tree, format!("{what}), read in place")),
@@ -51,7 +51,7 @@ pub(super) fn official(folder: &Path) -> Result<Option<Taken>, SourceError> {
 
 /// `true` where files lie in `val/` itself.
 fn is_flat(tree: &dyn Tree) -> bool {
-    tree.scan().is_ok_and(|scan| scan.paths.iter().any(|path| flat_val(path).is_some()))
+    tree.scan().is_ok_and(|scan| scan.paths.iter().any(|path| directly_in(VAL_ITSELF, path).is_some()))
 }
 
 /// Folders of a Kaggle download in which training and validation images lie, each relative to what a user may name.
@@ -68,10 +68,13 @@ pub(super) fn flat(folder: &Path) -> Result<Option<Taken>, SourceError> {
         let inner = sole_folder(folder)?;
         KAGGLE.iter().map(|kaggle| inner.join(kaggle)).find(|inner| inner.join("train").is_dir())
     });
-    let root = within.clone().unwrap_or_else(|| folder.to_owned());
+    // A folder that an archive was unpacked into.
+    let wrapped = || sole_folder(folder).filter(|inner| inner.join("train").is_dir());
+    let root = within.clone().or_else(wrapped).unwrap_or_else(|| folder.to_owned());
     let real = root.canonicalize().unwrap_or_else(|_| root.clone());
     let kaggle = within.is_some() || real.ends_with("ILSVRC/Data/CLS-LOC");
-    if !root.join("train").is_dir() || !holds_files(&root.join("val")) {
+    let train = root.join("train").is_dir();
+    let Some(images) = FLAT.into_iter().find(|images| train && is_flat_folder(&root, images)) else {
         if !kaggle {
             return Ok(None);
         }
@@ -79,7 +82,7 @@ pub(super) fn flat(folder: &Path) -> Result<Option<Taken>, SourceError> {
             Arc::new(Disk::new(&root)),
             "the Kaggle layout of ImageNet without val/".to_owned(),
         )));
-    }
+    };
     // Beside it, in it, and up to where the lists of the Kaggle layout lie.
     let mut near = vec![root.clone(), root.join("val")];
     let above = real.ancestors().skip(1).take(if kaggle { 3 } else { 0 });
@@ -92,7 +95,8 @@ pub(super) fn flat(folder: &Path) -> Result<Option<Taken>, SourceError> {
                 "train/ with class folders and val/ without"
             };
             let what = format!("{named}, with the classes of {}", labels.shown());
-            Ok(Some((Arc::new(Relabelled { tree: Arc::new(Disk::new(&root)), labels }), what)))
+            let tree = Arc::new(Disk::new(&root));
+            Ok(Some((Arc::new(Relabelled { tree, labels, folder: images }), what)))
         }
         None if kaggle => Err(SourceError::NoLabels { images: root.join("val").display().to_string() }),
         None => Ok(None),
@@ -119,23 +123,45 @@ fn holds_files(folder: &Path) -> bool {
     })
 }
 
+/// `true` where a folder of validation images holds files, and where it is `val/images/` nothing else but that folder and lists lies
+/// in `val/`: a class of that name would have others beside it.
+fn is_flat_folder(root: &Path, images: &str) -> bool {
+    let folder = root.join(images.trim_end_matches('/'));
+    let alone = images == VAL_ITSELF || sole_folder(&root.join("val")).is_some_and(|only| only == folder);
+    alone && holds_files(&folder)
+}
+
 /// A tree whose `val/` has no class folders, with those of a list: `val/a.JPEG` is `val/<class>/a.JPEG`.
 #[derive(Debug)]
 struct Relabelled {
     tree: Arc<dyn Tree>,
     labels: Labels,
+    /// The folder in which the images lie, of [`FLAT`].
+    folder: &'static str,
 }
 
-/// The name of a file that lies in `val/` itself.
-fn flat_val(path: &str) -> Option<&str> {
-    path.strip_prefix("val/").filter(|name| !name.contains('/'))
+/// Validation images in `val/` itself.
+const VAL_ITSELF: &str = "val/";
+/// Folders in which validation images lie without class folders; the second is Tiny ImageNet's.
+const FLAT: [&str; 2] = [VAL_ITSELF, "val/images/"];
+
+/// The name of a file that lies in a folder itself, and not below it.
+fn directly_in<'a>(folder: &str, path: &'a str) -> Option<&'a str> {
+    path.strip_prefix(folder).filter(|name| !name.contains('/'))
 }
 
 impl Relabelled {
+    /// The name of an image whose class the list is to tell.
+    fn image<'a>(&self, path: &'a str) -> Option<&'a str> {
+        let is_list =
+            |name: &str| [".txt", ".csv"].iter().any(|end| name.to_ascii_lowercase().ends_with(end));
+        directly_in(self.folder, path).filter(|name| !is_junk(name) && !is_list(name))
+    }
+
     /// The path without the class that this tree has put in.
     fn inner(&self, path: &str) -> Option<String> {
         let (class, name) = path.strip_prefix("val/")?.split_once('/')?;
-        (!class.is_empty() && !name.contains('/')).then(|| format!("val/{name}"))
+        (!class.is_empty() && !name.contains('/')).then(|| format!("{}{name}", self.folder))
     }
 }
 
@@ -151,18 +177,15 @@ impl Tree for Relabelled {
         classes.dedup();
         classes.sort_unstable();
         classes.dedup();
-        let is_list =
-            |name: &str| [".txt", ".csv"].iter().any(|end| name.to_ascii_lowercase().ends_with(end));
-        let (flat, mut others): (Vec<String>, Vec<String>) = paths
-            .into_iter()
-            .partition(|path| flat_val(path).is_some_and(|name| !is_junk(name) && !is_list(name)));
-        let names: Vec<&str> = flat.iter().filter_map(|path| flat_val(path)).collect();
+        let (flat, mut others): (Vec<String>, Vec<String>) =
+            paths.into_iter().partition(|path| self.image(path).is_some());
+        let names: Vec<&str> = flat.iter().filter_map(|path| self.image(path)).collect();
         let found = self.labels.of(&names, &classes)?;
         for (name, class) in names.iter().zip(found) {
             match class {
                 Some(class) => others.push(format!("val/{class}/{name}")),
                 None => problems.push(Problem {
-                    path: format!("val/{name}"),
+                    path: format!("{}{name}", self.folder),
                     reason: format!("{} does not tell its class", self.labels.shown()),
                 }),
             }

@@ -18,8 +18,16 @@ const DEVKIT_TARS: [&str; 2] = ["ILSVRC2012_devkit_t12.tar.gz", "ILSVRC2012_devk
 /// Lists of a class a line, in the order of the images.
 const IN_ORDER: [&str; 1] = ["imagenet_2012_validation_synset_labels.txt"];
 /// Lists of an image and its class a line.
-const NAMED: [&str; 6] =
-    ["LOC_val_solution.csv", "val.txt", "val.csv", "validation.txt", "val_labels.txt", "val_labels.csv"];
+const NAMED: [&str; 7] = [
+    "LOC_val_solution.csv",
+    "val.txt",
+    "val.csv",
+    "validation.txt",
+    "val_labels.txt",
+    "val_labels.csv",
+    // Tiny ImageNet's, with a box behind each class.
+    "val_annotations.txt",
+];
 
 /// Class of a validation image.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -589,3 +589,47 @@ fn a_folder_with_class_folders_or_images_stays_a_folder() {
     root.write("h/val.csv", "filename,label\n1.jpg,dog\n");
     assert_eq!(names(&root.path("h")).split(' ').next_back(), Some("val/dog/1.jpg"));
 }
+
+#[test]
+fn tiny_imagenets_validation_images_have_the_classes_of_their_annotations() {
+    let root = Root::new();
+    root.all(&[
+        ("up/tiny/train/n01/images/n01_0.JPEG", b"1"),
+        ("up/tiny/train/n01/n01_boxes.txt", b"n01_0.JPEG\t0\t0\t9\t9"),
+        ("up/tiny/train/n02/images/n02_0.JPEG", b"2"),
+        ("up/tiny/val/images/val_0.JPEG", b"v0"),
+        ("up/tiny/val/images/val_1.JPEG", b"v1"),
+        ("up/tiny/val/images/val_2.JPEG", b"v2"),
+        ("up/tiny/test/images/test_0.JPEG", b"t0"),
+        ("up/tiny/wnids.txt", b"n02\nn01\n"),
+    ]);
+    let refused = |path: &Path| Folder::from_paths(read(path).0.into_keys()).unwrap_err().to_string();
+    assert!(refused(&root.path("up/tiny")).contains("no class folders"), "nothing tells the classes yet");
+    root.write(
+        "up/tiny/val/val_annotations.txt",
+        "val_0.JPEG\tn02\t0\t0\t62\t62\nval_1.JPEG\tn01\t1\t1\t9\t9\n",
+    );
+    for named in ["up", "up/tiny"] {
+        let (files, problems) = read(&root.path(named));
+        assert_eq!(
+            (files["val/n02/val_0.JPEG"].as_slice(), files["val/n01/val_1.JPEG"].as_slice()),
+            (&b"v0"[..], &b"v1"[..])
+        );
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(
+            problems[0].starts_with("val/images/val_2.JPEG")
+                && problems[0].contains("does not tell its class")
+        );
+        let folder = Folder::from_paths(files.into_keys()).unwrap();
+        assert_eq!((folder.train.len(), folder.val.map(|val| val.len())), (2, Some(2)), "{named}");
+    }
+    // A class that is called images has others beside it.
+    root.all(&[
+        ("i/train/images/1.jpg", b"1"),
+        ("i/train/cat/1.jpg", b"2"),
+        ("i/val/images/1.jpg", b"3"),
+        ("i/val/cat/1.jpg", b"4"),
+    ]);
+    root.write("i/val/val_annotations.txt", "1.jpg\tcat\n");
+    assert_eq!(open(&root.path("i")).unwrap().taken_for, None);
+}

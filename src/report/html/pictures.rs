@@ -3,13 +3,14 @@
 use maud::{Markup, html};
 
 use super::super::{ClassPictures, Gallery, Picture};
+use crate::score::Metric;
 
 /// Classes shown at once; the others are folded.
 const SHOWN: usize = 10;
 /// Most pictures side by side in a strip.
 const MAX_COLUMNS: usize = 10;
 
-pub(super) fn extremes(gallery: &Gallery) -> Option<Markup> {
+pub(super) fn extremes(gallery: &Gallery, metric: Metric) -> Option<Markup> {
     let classes: Vec<&ClassPictures> = gallery
         .classes
         .iter()
@@ -18,19 +19,19 @@ pub(super) fn extremes(gallery: &Gallery) -> Option<Markup> {
     let (shown, folded) = classes.split_at(classes.len().min(SHOWN));
     (!classes.is_empty()).then(|| {
         html! {
-            p.quiet { "By EL2N, the most extreme first. A click enlarges an image and names it." }
-            @for class in shown { (strips(class)) }
+            p.quiet { "By the " (metric.title()) ", the most extreme first. A click enlarges an image and names it." }
+            @for class in shown { (strips(class, metric)) }
             @if !folded.is_empty() {
                 details.twin {
                     summary { (folded.len()) " more classes" }
-                    @for class in folded { (strips(class)) }
+                    @for class in folded { (strips(class, metric)) }
                 }
             }
         }
     })
 }
 
-fn strips(class: &ClassPictures) -> Markup {
+fn strips(class: &ClassPictures, metric: Metric) -> Markup {
     html! {
         div.class {
             h3 { (class.class) }
@@ -41,7 +42,7 @@ fn strips(class: &ClassPictures) -> Markup {
                             h4 { (name) }
                             div.pictures style=(format!("--columns:{}", pictures.len().min(MAX_COLUMNS))) {
                                 @for (rank, picture) in pictures.iter().enumerate() {
-                                    (enlargeable(picture, &format!("{} image {} of class {}", name, rank + 1, class.class)))
+                                    (enlargeable(picture, &format!("{} image {} of class {}", name, rank + 1, class.class), metric))
                                 }
                             }
                         }
@@ -52,11 +53,11 @@ fn strips(class: &ClassPictures) -> Markup {
     }
 }
 
-fn enlargeable(picture: &Picture, alt: &str) -> Markup {
+fn enlargeable(picture: &Picture, alt: &str, metric: Metric) -> Markup {
     html! {
         details.picture {
             summary { img src=(picture.data_uri()) alt=(alt) title=(picture.path) loading="lazy"; }
-            p { code { (picture.path) } @if let Some(score) = picture.score { ", EL2N " (format!("{score:.2}")) } }
+            p { code { (picture.path) } @if let Some(score) = picture.score { ", " (metric.title()) " " (format!("{score:.2}")) } }
         }
     }
 }

@@ -42,7 +42,7 @@ pub(super) fn results(report: &Report) -> Option<Markup> {
                 @else { "Diamond: the run. Bar: " (what) "." }
                 " Dashed line: guessing, " (format!("{chance:.1} %")) "."
                 @if repeated && !report.comparisons.is_empty() {
-                    " Differences are judged below on shared seeds, which is sharper than comparing these bars by eye."
+                    " The verdict judges differences on shared seeds, which is sharper than comparing these bars by eye."
                 }
             }
             div.dots {

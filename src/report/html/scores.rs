@@ -11,17 +11,26 @@ use super::{
     curves::ends,
     parts::scroll,
 };
+use crate::score::Metric;
 
 pub(super) fn scores(report: &Report) -> Option<Markup> {
     let scoring = report.scoring.as_ref()?;
+    let metric = scoring.metric;
     let reached =
         scoring.proxy_accuracy.last().map(|last| format!("; training accuracy at the end {last:.1} %"));
     Some(html! {
         p {
-            "Every training image is scored by its EL2N; a low score is an easy image. "
-            (words::counted(u64::from(scoring.runs), "proxy", "proxies")) " trained for "
-            (words::counted(u64::from(scoring.epochs), "epoch", "epochs")) " took " (words::seconds(scoring.seconds))
-            (reached.unwrap_or_default()) "."
+            @match metric {
+                Metric::El2n => "Every training image is scored by its EL2N; a low score is an easy image.",
+                _ => "The scores were made elsewhere; a low score is taken for an easy image.",
+            }
+            @if scoring.runs == 0 {
+                " They were read from a table, so no proxy was trained."
+            } @else {
+                " " (words::counted(u64::from(scoring.runs), "proxy", "proxies")) " trained for "
+                (words::counted(u64::from(scoring.epochs), "epoch", "epochs")) " took " (words::seconds(scoring.seconds))
+                (reached.unwrap_or_default()) "."
+            }
         }
         div.two {
             @if let Some(figure) = histogram(report) { (figure) }
@@ -31,7 +40,8 @@ pub(super) fn scores(report: &Report) -> Option<Markup> {
 }
 
 fn histogram(report: &Report) -> Option<Markup> {
-    let histogram = report.scoring.as_ref()?.el2n_histogram.as_ref()?;
+    let scoring = report.scoring.as_ref()?;
+    let (histogram, title) = (scoring.histogram.as_ref()?, scoring.metric.title());
     let (low, high) = (*histogram.edges.first()?, *histogram.edges.last()?);
     let x = Axis::exactly(low, high, 6)?;
     let most = histogram.counts.iter().max().copied()?;
@@ -39,13 +49,13 @@ fn histogram(report: &Report) -> Option<Markup> {
     let kept = histogram.kept.as_deref().unwrap_or_default();
     let total: u64 = histogram.counts.iter().sum();
     let label = format!(
-        "Histogram of EL2N of {} from {low:.1} to {high:.1}; the fullest bin holds {}",
+        "Histogram of the {title} of {} from {low:.1} to {high:.1}; the fullest bin holds {}",
         words::counted(total, "image", "images"),
         words::count(most)
     );
     Some(html! {
         figure {
-            h3 { "EL2N of the training images" }
+            h3 { @if scoring.metric == Metric::El2n { "EL2N" } @else { "Scores" } " of the training images" }
             figcaption {
                 span.key {} "all"
                 @if !kept.is_empty() { " " span.key.solid {} "kept (filled)" }
@@ -53,13 +63,13 @@ fn histogram(report: &Report) -> Option<Markup> {
             div.axes.wide {
                 p.unit { "images" }
                 (svg::bars(&x, &y, &histogram.edges, &histogram.counts, kept, &label))
-                p.unit.below { "EL2N" }
+                p.unit.below { (title) }
             }
             details.twin {
                 summary { "The histogram as a table" }
-                (scroll("EL2N histogram", html! {
+                (scroll(&format!("Histogram of the {title}"), html! {
                     table {
-                        thead { tr { th.text scope="col" { "EL2N" } th scope="col" { "images" } @if !kept.is_empty() { th scope="col" { "kept" } } } }
+                        thead { tr { th.text scope="col" { (title) } th scope="col" { "images" } @if !kept.is_empty() { th scope="col" { "kept" } } } }
                         tbody {
                             @for (bin, (edges, count)) in histogram.edges.windows(2).zip(&histogram.counts).enumerate() {
                                 tr {

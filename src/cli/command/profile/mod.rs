@@ -56,7 +56,7 @@ pub(in crate::cli) fn run(args: &ProfileArgs, console: &Console) -> Result<()> {
     let (ms, recorded) = if let [student] = &mut students[..] {
         alone(student, steps, scores, (opened.is_cpu, args.beside_burn))?
     } else if opened.is_cpu {
-        (on_cores(students, steps)?, Recorded::default())
+        (on_cores(students, steps, console)?, Recorded::default())
     } else {
         let (turns, together) = turns_and_together(students, steps)?;
         in_turns_ms = Some(spread(&turns));
@@ -133,14 +133,17 @@ fn alone(
 }
 
 /// Milliseconds of a step of a student on the CPU, in rounds in which all make their steps, one on a core.
-fn on_cores(mut students: Vec<Student>, steps: usize) -> Result<Vec<f64>> {
+fn on_cores(mut students: Vec<Student>, steps: usize, console: &Console) -> Result<Vec<f64>> {
     let made = (students.len() * steps) as f64;
     let mut ms = Vec::new();
     for _ in 0..ROUNDS {
         let begun = Instant::now();
-        students = lanes::run(students, |mut student| {
-            advance(&mut student, steps, false)?;
-            Ok::<_, Failure>(student)
+        students = lanes::run(students, console, |mut student, console| {
+            for _ in 0..steps {
+                console.go_on()?;
+                pollster::block_on(student.advance(1))?;
+            }
+            Ok(student)
         })?;
         ms.push(millis(begun.elapsed()) / made);
     }
