@@ -37,6 +37,12 @@ macro_rules! of_the_run {
 
 of_the_run!(std::io::Error, std::fmt::Error, std::string::FromUtf8Error, serde_json::Error, csv::Error);
 
+/// `true` where the system has no room for a further open file, which says nothing about the file itself.
+pub(crate) fn too_many_open(why: &std::io::Error) -> bool {
+    // EMFILE and ENFILE on Linux, macOS and the BSDs.
+    cfg!(unix) && matches!(why.raw_os_error(), Some(23 | 24))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

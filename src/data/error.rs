@@ -1,6 +1,6 @@
 //! Problems with a user's data.
 
-use crate::fault::{Fault, Faulty};
+use crate::fault::{Fault, Faulty, too_many_open};
 
 /// A problem with the data a user gave.
 #[derive(Debug, thiserror::Error)]
@@ -143,7 +143,8 @@ pub enum DataError {
     },
     /// A file that was read when the run began and cannot be read again.
     #[error(
-        "'{path}' was read before and cannot be read again: {why}; restore it and give the same command again"
+        "'{path}' was read before and cannot be read again: {why}; {} and give the same command again",
+        if too_many_open(why) { "allow more open files (ulimit -n), or lower `threads`," } else { "restore it" }
     )]
     Lost {
         /// Path relative to the data folder.

@@ -1,21 +1,25 @@
 //! A cohort of students that train in turns, with their accuracies and the differences of these.
 
+mod entrant;
+mod standing;
+
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::*;
 
+use self::entrant::EntrantOptions;
+use self::standing::{Comparison, Measured, MethodStanding, Place, RaceProgress, Standing};
 use super::device::{self, OpenedDevice};
-use super::error::{WebError, in_javascript};
-use super::prune::{RuleOption, rule_of};
+use super::error::WebError;
 use super::training::{Model, at_least_one, overridden, settings};
-use super::value::{GridOption, image_set, no_more, to_js};
-use crate::augment::{Augmentation, CropChoice, Cutout, MixKind, Normalise};
+use super::value::{image_set, no_more, to_js};
+use crate::augment::{Augmentation, Normalise};
 use crate::data::{Grid, ImageSet};
-use crate::evaluate::stats::{self, Interval, sample_sd};
-use crate::evaluate::verdict::{self, Runs, Verdict};
-use crate::evaluate::{Correct, Estimate, Method, Noise};
+use crate::evaluate::Correct;
+use crate::evaluate::stats::{self, sample_sd};
+use crate::evaluate::verdict::{self, Runs};
 use crate::model::ModelConfig;
 use crate::pipeline::{TrainOverrides, views};
 use crate::train::{
@@ -39,90 +43,6 @@ export interface RaceOptions extends ModelOptions {
     /** AdamW's on tensors of more than one dimension, SGD's on all. Default 0.01 (AdamW) or 0.0001 (SGD). */
     weightDecay?: number;
 }
-
-/** A student and the making of its views. */
-export interface Entrant extends Augmentation {
-    /**
-     * Name of its method; students of one name and different seeds are compared as one. Default: the program's name for
-     * its `rule` and `grid`, such as `"pca"` or `"el2n-hard"`.
-     */
-    name?: string;
-    /** Rule for its images of a class, where that gives its name. */
-    rule?: "easy" | "hard" | "window" | "random";
-    /** Share of each class, from the easiest, that the rule `"window"` skips. Default 0.1. */
-    windowStart?: number;
-    /** Tiles of its images. Default 1: whole images. */
-    grid?: number | string;
-    /** Decides weights, order and views. Default 0. */
-    seed?: number;
-}
-
-export interface RaceProgress {
-    finished: boolean;
-    students: { name: string; seed: number; step: number; steps: number; loss: number | null }[];
-}
-
-/** Accuracy of a student on images it has not seen. */
-export interface Standing {
-    name: string;
-    seed: number;
-    images: number;
-    /** Accuracy in percent. */
-    top1: number;
-    /** The same on these images at the sharpness of the smallest tile of an entrant; null without tiles. */
-    top1AtTileSize: number | null;
-    /** The same on these images, BatchNorm taking mean and variance from them; null of a network without BatchNorm. */
-    adaptedTop1: number | null;
-    /** Mean of the accuracies of all classes that have images. */
-    macroTop1: number;
-    /** Null below six classes. */
-    top5: number | null;
-    /** Accuracy in percent of each class; null for a class without images. */
-    perClass: (number | null)[];
-    /** The two classes that are mixed up most: `counts[i][j]` of `classes[i]` were taken for `classes[j]`. */
-    confused: { classes: [number, number]; counts: [[number, number], [number, number]] } | null;
-}
-
-/** The students of a name, all seeds together. */
-export interface MethodStanding {
-    name: string;
-    seeds: number;
-    /** Mean accuracy in percent. */
-    top1: number;
-    /** Standard deviation over the seeds; null of one. */
-    sd: number | null;
-    /** 95 % interval of the mean over seeds and images; of one student, over the images. */
-    interval: [number, number];
-    /** `true` where the interval lies above the accuracy of guessing. */
-    aboveChance: boolean;
-}
-
-/** Two methods on the seeds they share. */
-export interface Comparison {
-    a: string;
-    b: string;
-    /** Mean of a − b, in percentage points. */
-    difference: number;
-    /** 95 % interval of it over seeds and images, as if it were the only one; null with fewer than two shared seeds. */
-    interval: [number, number] | null;
-    /** The interval that the verdict follows: wider where several differences were judged together. */
-    adjustedInterval: [number, number] | null;
-    /** p-value of "no difference", alone and adjusted for all that were judged together (Holm). */
-    p: number | null;
-    adjustedP: number | null;
-    /** Standard errors in points: what other seeds and what other images would change. */
-    noise: { seeds: number; images: number } | null;
-    /** Shared seeds. */
-    pairs: number;
-    /** Seeds that would decide an inconclusive comparison if difference and noise stay; null where 20 would not. */
-    seedsNeeded: number | null;
-    /**
-     * `"better"` or `"worse"` where the adjusted interval excludes 0; where it holds 0, `"indistinguishable"` within ±5
-     * points and `"inconclusive"` beyond; `"untested"` below two shared seeds.
-     */
-    verdict: "better" | "worse" | "indistinguishable" | "inconclusive" | "untested";
-    sentence: string;
-}
 "#;
 
 #[derive(Deserialize)]
@@ -145,48 +65,6 @@ struct RaceOptions {
     /// Options of other names, which are misspelt.
     #[serde(flatten)]
     unknown: serde_json::Map<String, serde_json::Value>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct EntrantOptions {
-    #[serde(default)]
-    name: Option<String>,
-    #[serde(default)]
-    rule: Option<RuleOption>,
-    #[serde(default)]
-    window_start: Option<f64>,
-    #[serde(default)]
-    grid: Option<GridOption>,
-    #[serde(default)]
-    crop: Option<CropChoice>,
-    #[serde(default)]
-    flip: Option<bool>,
-    #[serde(default)]
-    cutout: Option<Cutout>,
-    #[serde(default)]
-    mix: Option<MixKind>,
-    #[serde(default)]
-    seed: u64,
-}
-
-impl EntrantOptions {
-    /// Its name: as asked, or that of its rule and grid.
-    fn name(&self) -> Result<String, WebError> {
-        let rule = match (self.rule, self.window_start) {
-            (Some(RuleOption(rule)), start) => Some(rule_of(rule, start)?),
-            (None, Some(_)) => {
-                return Err(WebError::usage("windowStart has no effect without the rule \"window\""));
-            }
-            (None, None) => None,
-        };
-        match (&self.name, rule) {
-            (Some(name), None) => Ok(name.clone()),
-            (None, Some(rule)) => Ok(Method::of(rule, self.grid.map_or(Grid::WHOLE, |grid| grid.0)).name()),
-            (Some(_), Some(_)) => Err(WebError::usage("give the name of an entrant or its rule, not both")),
-            (None, None) => Err(WebError::usage("an entrant needs a name, or the rule of its images")),
-        }
-    }
 }
 
 struct Entrant {
@@ -481,135 +359,5 @@ impl Race {
                 self.entrants.len()
             ))
         })
-    }
-}
-
-#[derive(Default)]
-struct Measured {
-    seeds: Vec<u64>,
-    accuracies: Vec<f64>,
-    correct: Vec<Correct>,
-}
-
-impl Measured {
-    fn runs<'a>(&'a self, name: &'a str) -> Runs<'a> {
-        Runs { name, seeds: &self.seeds, accuracies: &self.accuracies, correct: &self.correct }
-    }
-
-    /// 95 % interval of the mean accuracy.
-    fn interval(&self) -> Interval {
-        let of_images = || {
-            let run = self.correct.first()?;
-            let of = stats::wilson(run.count(), run.len())?;
-            Some(Interval { low: 100.0 * of.low, high: 100.0 * of.high })
-        };
-        let of_both = Estimate::accuracy(&self.correct).map(|of| of.accuracy_interval());
-        of_both.or_else(of_images).unwrap_or(Interval { low: 0.0, high: 100.0 })
-    }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct MethodStanding {
-    name: String,
-    seeds: usize,
-    top1: f64,
-    sd: Option<f64>,
-    interval: Interval,
-    above_chance: bool,
-}
-
-/// [`verdict::Comparison`] with the names and nulls of JavaScript.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Comparison {
-    a: String,
-    b: String,
-    difference: f64,
-    interval: Option<Interval>,
-    adjusted_interval: Option<Interval>,
-    p: Option<f64>,
-    adjusted_p: Option<f64>,
-    noise: Option<Noise>,
-    pairs: usize,
-    seeds_needed: Option<usize>,
-    verdict: Verdict,
-    sentence: String,
-}
-
-impl From<verdict::Comparison> for Comparison {
-    fn from(of: verdict::Comparison) -> Self {
-        Self {
-            a: of.a,
-            b: of.b,
-            difference: of.difference,
-            interval: of.interval,
-            adjusted_interval: of.adjusted_interval,
-            p: of.p,
-            adjusted_p: of.adjusted_p,
-            noise: of.noise,
-            pairs: of.pairs,
-            seeds_needed: of.seeds_needed,
-            verdict: of.verdict,
-            sentence: in_javascript(&of.sentence),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct RaceProgress {
-    finished: bool,
-    students: Vec<Place>,
-}
-
-#[derive(Serialize)]
-struct Place {
-    name: String,
-    seed: u64,
-    step: usize,
-    steps: usize,
-    loss: Option<f32>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Standing {
-    name: String,
-    seed: u64,
-    images: usize,
-    top1: f64,
-    top1_at_tile_size: Option<f64>,
-    adapted_top1: Option<f64>,
-    macro_top1: f64,
-    top5: Option<f64>,
-    per_class: Vec<Option<f64>>,
-    confused: Option<Confusion>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_entrant_is_named_by_what_it_is_where_nobody_names_it() {
-        let name = |text: &str| serde_json::from_str::<EntrantOptions>(text).unwrap().name();
-        for (options, expected) in [
-            (r#"{"name": "mine", "grid": 2}"#, "mine"),
-            (r#"{"rule": "easy", "grid": 2}"#, "pca"),
-            (r#"{"rule": "easy"}"#, "el2n"),
-            (r#"{"rule": "hard", "grid": 3}"#, "el2n-hard-composites"),
-            (r#"{"rule": "random", "grid": "1x2"}"#, "random-composites"),
-            (r#"{"rule": "window", "windowStart": 0.5}"#, "el2n-window-0.5"),
-        ] {
-            assert_eq!(name(options).unwrap(), expected);
-        }
-        for wrong in [
-            "{}",
-            r#"{"name": "x", "rule": "easy"}"#,
-            r#"{"rule": "easy", "windowStart": 0.5}"#,
-            r#"{"name": "x", "windowStart": 0.5}"#,
-        ] {
-            assert!(name(wrong).is_err(), "{wrong}");
-        }
     }
 }

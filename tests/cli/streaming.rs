@@ -83,3 +83,34 @@ fn sizes_of_memory_that_are_none_are_refused_and_a_config_file_names_them() {
     let run = world.ok(&format!("score --data data --out out --config run.toml {FAST}"));
     assert!(run.out.contains("read and decoded again whenever it is used"), "{}", run.out);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn too_few_open_files_end_the_run_with_the_remedy_and_never_count_as_bad_images() {
+    let world = World::with_data();
+    let command =
+        |out: &str| format!("compress --data data --out {out} --ipc 2 --memory 0MB --on-error skip {FAST}");
+    world.ok(&command("free"));
+    let table = world.read("free/scores.csv");
+    let mut refused = 0;
+    // Standard streams and a few more: from not enough for anything up to enough.
+    for files in 3..12 {
+        let out = format!("out{files}");
+        let program = env!("CARGO_BIN_EXE_tilepress");
+        let run = world.shell(&format!("ulimit -n {files}; exec '{program}' {}", command(&out)));
+        let err = String::from_utf8_lossy(&run.stderr).into_owned();
+        assert!(!err.contains("restore it"), "{files}: {err}");
+        if run.status.code() == Some(0) {
+            assert_eq!(world.read(&format!("{out}/scores.csv")), table, "{files}: {err}");
+        } else {
+            // Below 4 the system's own loader ends the program.
+            assert!(files < 4 || run.status.code() == Some(1), "{files}: {:?} {err}", run.status);
+            assert!(err.contains("os error 24") || err.contains("Error 24"), "{files}: {err}");
+            refused += 1;
+        }
+        assert!(!world.path(&format!("{out}/problems.csv")).exists(), "{files}: {err}");
+        world.ok(&command(&out));
+        assert_eq!(world.read(&format!("{out}/scores.csv")), table, "{files}");
+    }
+    assert!(refused > 0);
+}

@@ -3,6 +3,8 @@
 //! EXIF comes first, and XMP is asked where EXIF says nothing of it, as Pillow does. Nonsense turns nothing and
 //! refuses nothing.
 
+use std::borrow::Cow;
+
 use image::ImageFormat;
 use image::metadata::Orientation;
 
@@ -38,19 +40,35 @@ fn of_png(bytes: &[u8]) -> Orientation {
         let Some((data, after)) = after.split_at_checked(length) else { break };
         match kind {
             b"eXIf" => exif = Some(data),
-            b"iTXt" => {
-                // Keyword, 0, not compressed, 0, language, 0, translated keyword, 0, text.
-                let text = data.strip_prefix(b"XML:com.adobe.xmp\0\0\0");
-                xmp = text.and_then(|text| text.splitn(3, |&b| b == 0).nth(2)).or(xmp);
+            b"iTXt" => xmp = data.strip_prefix(b"XML:com.adobe.xmp\0").and_then(international).or(xmp),
+            b"tEXt" => profile = data.strip_prefix(PROFILE).and_then(from_hex).or(profile),
+            b"zTXt" => {
+                let packed = data.strip_prefix(PROFILE).and_then(|text| text.strip_prefix(b"\0"));
+                profile = packed.and_then(unpacked).as_deref().and_then(from_hex).or(profile);
             }
-            b"tEXt" => profile = data.strip_prefix(b"Raw profile type exif\0").and_then(from_hex).or(profile),
             b"IEND" => break,
             _ => {}
         }
         // Four bytes of checksum.
         rest = after.get(4..).unwrap_or_default();
     }
-    turn(exif.or(profile.as_deref()), xmp)
+    turn(exif.or(profile.as_deref()), xmp.as_deref())
+}
+
+/// Keyword of EXIF as ImageMagick wrote it before PNG had a chunk for it.
+const PROFILE: &[u8] = b"Raw profile type exif\0";
+
+/// The text of an iTXt chunk behind its keyword: whether it is compressed, how, language, 0, translated keyword, 0, text.
+fn international(data: &[u8]) -> Option<Cow<'_, [u8]>> {
+    let (&[compressed, _way], data) = data.split_first_chunk::<2>()?;
+    let text = data.splitn(3, |&b| b == 0).nth(2)?;
+    if compressed == 0 { Some(Cow::Borrowed(text)) } else { unpacked(text).map(Cow::Owned) }
+}
+
+/// Text that was compressed by zlib; `None` where it is damaged, or longer than what Pillow reads.
+fn unpacked(packed: &[u8]) -> Option<Vec<u8>> {
+    const MOST: usize = 1 << 20;
+    fdeflate::decompress_to_vec_bounded(packed, MOST).ok()
 }
 
 /// Bytes of a profile as ImageMagick writes it: a line feed, its kind, its length, and hexadecimal digits in lines.
@@ -207,6 +225,32 @@ mod tests {
             assert_eq!(turn(Some(&exif(true, 3, 1, &[0, 1])), Some(xmp)), Orientation::NoTransforms);
         }
         assert_eq!(turn(None, Some(b"tiff:Orientation=\"x\"")), Orientation::NoTransforms);
+    }
+
+    /// A PNG that is a header and one chunk.
+    fn png(kind: &[u8], data: &[u8]) -> Vec<u8> {
+        let length = (data.len() as u32).to_be_bytes();
+        [b"\x89PNG\r\n\x1a\n", &length[..], kind, data, &[0; 4]].concat()
+    }
+
+    #[test]
+    fn compressed_texts_of_a_png_are_read_and_damaged_or_endless_ones_turn_nothing() {
+        let hex: String = exif(false, 3, 1, &[0, 6]).iter().map(|byte| format!("{byte:02x}")).collect();
+        let profile = fdeflate::compress_to_vec(format!("\nexif\n      38\n{hex}\n").as_bytes());
+        let text = [&b"Raw profile type exif\0\0"[..], &profile].concat();
+        assert_eq!(of_png(&png(b"zTXt", &text)), Orientation::Rotate90);
+        let xmp = fdeflate::compress_to_vec(b"<a tiff:Orientation=\"8\"/>");
+        let text = [&b"XML:com.adobe.xmp\0\x01\0en\0\0"[..], &xmp].concat();
+        assert_eq!(of_png(&png(b"iTXt", &text)), Orientation::Rotate270);
+        let plain = b"XML:com.adobe.xmp\0\0\0\0\0<a tiff:Orientation=\"8\"/>";
+        assert_eq!(of_png(&png(b"iTXt", plain)), Orientation::Rotate270);
+        for end in 0..text.len() - 5 {
+            assert_eq!(of_png(&png(b"iTXt", &text[..end])), Orientation::NoTransforms, "{end}");
+        }
+        // More than is read of a text.
+        let bomb = fdeflate::compress_to_vec(&vec![b'0'; 1 << 22]);
+        let text = [&b"Raw profile type exif\0\0"[..], &bomb].concat();
+        assert_eq!(of_png(&png(b"zTXt", &text)), Orientation::NoTransforms);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::super::tree::SourceError;
 use crate::data::{DataError, Problem};
-use crate::fault::{Fault, Faulty};
+use crate::fault::{Fault, Faulty, too_many_open};
 use crate::pipeline::LeftOut;
 use crate::report::words::bytes as in_words;
 
@@ -127,12 +127,9 @@ impl FolderError {
 
 /// What to do about an error of the file system.
 fn remedy(why: &std::io::Error) -> &'static str {
-    // EMFILE and ENFILE on Linux, macOS and the BSDs.
-    match why.raw_os_error() {
-        Some(23 | 24) if cfg!(unix) => "; allow more open files (ulimit -n), or lower `threads`",
-        _ if why.kind() == std::io::ErrorKind::PermissionDenied => {
-            "; allow reading it, or move it out of the folder"
-        }
+    match why.kind() {
+        _ if too_many_open(why) => "; allow more open files (ulimit -n), or lower `threads`",
+        std::io::ErrorKind::PermissionDenied => "; allow reading it, or move it out of the folder",
         _ => "; nothing is known about what is in it, so it is not skipped",
     }
 }
