@@ -243,7 +243,9 @@ impl Source for Pictures {
     fn fingerprint(&self) -> ContentHash {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&self.squares.fingerprint().0);
-        self.images.iter().for_each(|image| drop(hasher.update(image.pixels())));
+        for image in &self.images {
+            hasher.update(image.pixels());
+        }
         ContentHash(*hasher.finalize().as_bytes())
     }
 }

@@ -135,6 +135,12 @@ fn list_and_split(
 }
 
 impl Listing {
+    /// Size of all files in bytes, as far as it is known.
+    pub fn bytes(&self) -> u64 {
+        let files = self.train.iter().chain(&self.val);
+        files.filter_map(|entry| self.tree.size(&entry.path)).sum()
+    }
+
     /// Tells the user what was found. The classes are named in their order, because a wrong order is a common mistake that
     /// otherwise goes unnoticed.
     fn say(&self, observer: &dyn Observer) {
