@@ -17,7 +17,7 @@ use common::{Args, Pass, in_turns, pool};
 use rayon::prelude::*;
 use tilepress::augment::{Augmentation, Crop, Executor, Layout, Normalise, Planner, View, normalise_into};
 use tilepress::data::{
-    Filter, Fit, Grid, Image, ImageSet, Limits, Look, Resizer, Source, decode, near_duplicates,
+    CropFrom, Filter, Fit, Grid, Image, ImageSet, Limits, Look, Resizer, Source, decode, near_duplicates,
 };
 use tilepress::fs::{ReadOptions, Reading, Wanted, read_folder};
 use tilepress::random::{Purpose, Stream};
@@ -106,7 +106,7 @@ fn main() {
 /// The training images of the folder, of which nothing is kept in memory, and a view of as many as there are files.
 fn streamed(args: &Args) -> (std::sync::Arc<dyn Source>, Vec<View>) {
     let folder = args.value("--data").unwrap();
-    let reading = Reading { side: 224, val_short: None, wanted: Wanted::ALL };
+    let reading = Reading { side: 224, val_short: None, crop_from: CropFrom::Square, wanted: Wanted::ALL };
     let options = ReadOptions { memory: Some(0), ..ReadOptions::new(folder) };
     let images = read_folder(&options, reading, 0, &Silent).unwrap().train.images;
     let policy = Augmentation { crop: Crop::Global { min_scale: 0.08 }, ..Augmentation::default() };

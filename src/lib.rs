@@ -4,6 +4,7 @@
 //! Read a folder of class folders, as torchvision's `ImageFolder` has them:
 //!
 //! ```
+//! use tilepress::data::CropFrom;
 //! use tilepress::fs::{ReadOptions, Reading, Wanted, read_folder};
 //! use tilepress::run::Silent;
 //!
@@ -19,7 +20,7 @@
 //! #         std::fs::write(photos.join(format!("{class}/{image}.png")), file)?;
 //! #     }
 //! # }
-//! let reading = Reading { side: 32, val_short: None, wanted: Wanted::ALL };
+//! let reading = Reading { side: 32, val_short: None, crop_from: CropFrom::Square, wanted: Wanted::ALL };
 //! let data = read_folder(&ReadOptions::new(photos), reading, 0, &Silent)?;
 //! assert_eq!(data.classes.names(), ["cat", "dog"]);
 //! // Without a `val/` folder, a fifth of each class is held out to measure on.

@@ -60,15 +60,16 @@ impl Executor {
             return Ok(());
         }
         let constants = Affine::new(normalise);
-        let job = Job { stored: source.side(), constants, layout, side: self.side as usize };
+        let job = Job { constants, layout, side: self.side as usize };
         let pool = &self.pool;
         let render = |out: &mut [f32]| {
             let (lease, failures) = (|| Lease::take(pool), Failures::default());
             parallel::for_each_chunk(views, out, floats, lease, |lease, view, out| {
                 let Lease { scratch, fetched, .. } = lease;
-                let pixels = source.fetch(view.image as usize, fetched);
+                let image = view.image as usize;
+                let pixels = source.fetch_canvas(image, fetched);
                 if let Some(pixels) = failures.kept(view.image, pixels) {
-                    job.render(pixels, scratch, view, out);
+                    job.render((pixels, source.canvas(image)), scratch, view, out);
                 }
             });
             failures.first()
@@ -96,10 +97,11 @@ impl Executor {
     }
 }
 
+/// The pixels that a view is cut out of, with their width and height.
+type Canvas<'a> = (&'a [u8], (u32, u32));
+
 /// Values that are the same for every view of a batch.
 struct Job {
-    /// Side of the stored images in pixels.
-    stored: u32,
     constants: Affine,
     layout: Layout,
     side: usize,
@@ -112,7 +114,7 @@ impl Job {
         target_arch = "x86_64",
         expect(unsafe_code, reason = "a function for vectors that the machine was asked for")
     )]
-    fn render(&self, pixels: &[u8], scratch: &mut Scratch, view: &View, out: &mut [f32]) {
+    fn render(&self, pixels: Canvas<'_>, scratch: &mut Scratch, view: &View, out: &mut [f32]) {
         #[cfg(target_arch = "x86_64")]
         if std::arch::is_x86_feature_detected!("avx2") {
             // SAFETY: the machine has AVX2, the only thing the function asks for.
@@ -124,19 +126,25 @@ impl Job {
     /// [`render_rows`](Self::render_rows), compiled for AVX2.
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2")]
-    fn render_avx2(&self, pixels: &[u8], scratch: &mut Scratch, view: &View, out: &mut [f32]) {
+    fn render_avx2(&self, pixels: Canvas<'_>, scratch: &mut Scratch, view: &View, out: &mut [f32]) {
         self.render_rows(pixels, scratch, view, out);
     }
 
     /// Rows stream through: each row of the crop is normalised and resized
     /// once, and kept while output rows read it.
     #[inline(always)]
-    fn render_rows(&self, pixels: &[u8], scratch: &mut Scratch, view: &View, out: &mut [f32]) {
-        let (side, stored) = (self.side, self.stored);
+    fn render_rows(
+        &self,
+        (pixels, (across_all, down_all)): Canvas<'_>,
+        scratch: &mut Scratch,
+        view: &View,
+        out: &mut [f32],
+    ) {
+        let side = self.side;
         let Rect { x, y, width, height } = view.crop;
         assert!(
-            width > 0 && height > 0 && x + width <= stored && y + height <= stored,
-            "the crop {:?} is not inside an image of {stored} px",
+            width > 0 && height > 0 && x + width <= across_all && y + height <= down_all,
+            "the crop {:?} is not inside an image of {across_all} x {down_all} px",
             view.crop
         );
         let Scratch { across, down, source, widened, ring, rows, columns } = scratch;
@@ -155,8 +163,8 @@ impl Job {
                 columns.push((x, width));
             }
             Some(order) => {
-                columns.extend(order.column_runs(stored, x, width));
-                rows.extend(order.row_runs(stored, y, height).flat_map(|(from, len)| from..from + len));
+                columns.extend(order.column_runs(across_all, x, width));
+                rows.extend(order.row_runs(down_all, y, height).flat_map(|(from, len)| from..from + len));
             }
         }
 
@@ -164,7 +172,8 @@ impl Job {
         for line in 0..side {
             let (first, weights) = down.at(line);
             while ready < first + weights.len() {
-                let row = &pixels[rows[ready] as usize * stored as usize * 3..][..stored as usize * 3];
+                let row =
+                    &pixels[rows[ready] as usize * across_all as usize * 3..][..across_all as usize * 3];
                 let mut done = 0;
                 for &(from, len) in columns.iter() {
                     let (from, len) = (from as usize * 3, len as usize * 3);
@@ -487,7 +496,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "not inside an image of 8 px")]
+    #[should_panic(expected = "not inside an image of 8 x 8 px")]
     fn a_crop_outside_the_image_is_refused() {
         let crop = Rect { x: 4, y: 0, width: 5, height: 8 };
         run(&[plain(0, crop)], &synthetic(8, 1), 8, Layout::Nchw);

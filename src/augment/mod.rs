@@ -14,6 +14,8 @@ mod resample;
 #[cfg(test)]
 mod transform;
 mod view;
+#[cfg(test)]
+mod whole;
 
 pub use crop::{Crop, CropChoice};
 pub use error::AugmentError;

@@ -1,7 +1,7 @@
 //! Draws the views of a batch from counters: no history, no dependence on the batch or on threads.
 
 use super::{AugmentError, Augmentation, Crop, Cutout, Mix, MixKind, PatchOrder, View};
-use crate::data::{Grid, Rect};
+use crate::data::{Grid, Rect, Source};
 use crate::random::{Purpose, Stream};
 
 /// The aspect ratios of RandomResizedCrop everywhere in the field.
@@ -47,8 +47,26 @@ impl Planner {
     /// `epoch` numbers the passes over the data and `batch` the batches of a pass; an image that comes
     /// twice in one epoch has the same view both times, apart from the draws for the whole batch.
     pub fn plan(&self, epoch: u32, batch: u64, images: &[u32], out: &mut Vec<View>) {
+        self.plan_within((epoch, batch), images, |_| (self.side, self.side), out);
+    }
+
+    /// [`plan`](Self::plan) with boxes in the pixels of each image's [`canvas`](Source::canvas).
+    ///
+    /// # Panics
+    /// When the source has no such image.
+    pub fn plan_of(&self, source: &dyn Source, epoch: u32, batch: u64, images: &[u32], out: &mut Vec<View>) {
+        self.plan_within((epoch, batch), images, |image| source.canvas(image as usize), out);
+    }
+
+    fn plan_within(
+        &self,
+        (epoch, batch): (u32, u64),
+        images: &[u32],
+        canvas: impl Fn(u32) -> (u32, u32),
+        out: &mut Vec<View>,
+    ) {
         out.clear();
-        out.extend(images.iter().map(|&image| self.view(epoch, image)));
+        out.extend(images.iter().map(|&image| self.view_within(epoch, image, canvas(image))));
         let mut stream = Stream::new(self.seed, Purpose::Batch, epoch, batch);
         if let Some(Cutout { side, shared: true }) = self.policy.cutout {
             let cutout = self.cutout(side, &mut stream);
@@ -61,15 +79,23 @@ impl Planner {
 
     /// The view of one image in one epoch, without the parts that are drawn for a whole batch (mixing, a shared cutout box).
     pub fn view(&self, epoch: u32, image: u32) -> View {
+        self.view_within(epoch, image, (self.side, self.side))
+    }
+
+    /// [`view`](Self::view) of an image of `width` × `height` pixels.
+    ///
+    /// # Panics
+    /// When the image has fewer pixels in one direction than the grid has tiles.
+    pub fn view_within(&self, epoch: u32, image: u32, (width, height): (u32, u32)) -> View {
         let mut stream = Stream::new(self.seed, Purpose::View, epoch, u64::from(image));
-        let whole = Rect { x: 0, y: 0, width: self.side, height: self.side };
+        let whole = Rect { x: 0, y: 0, width, height };
         let mut shuffle = None;
         let crop = match self.policy.crop {
             Crop::None => whole,
             Crop::Global { min_scale } => random_resized_crop(whole, min_scale, &mut stream),
             Crop::Extract { min_scale } => {
                 let tile = stream.below(self.grid.tiles());
-                random_resized_crop(self.grid.tile(self.side, tile), min_scale, &mut stream)
+                random_resized_crop(self.grid.tile_within((width, height), tile), min_scale, &mut stream)
             }
             Crop::Shuffle => {
                 shuffle = Some(patch_order(self.grid, &mut stream));

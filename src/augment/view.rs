@@ -3,7 +3,7 @@
 
 use crate::data::{Grid, Rect};
 
-/// Plan of one training view of one stored square image.
+/// Plan of one training view of one image: of a stored square, or of an image as it was decoded (its [canvas](crate::data::Source::canvas)).
 ///
 /// Order of execution: patch shuffle, crop, antialiased bilinear resize to the side of the view (usually
 /// that of the stored image), flip, normalise, cutout, mix.
@@ -38,22 +38,22 @@ pub struct PatchOrder {
 
 impl PatchOrder {
     /// The stored columns that the shuffled image shows at `from..from + len`, as runs of
-    /// `(first stored column, number of columns)` from left to right, for an image of `side` pixels.
-    pub fn column_runs(&self, side: u32, from: u32, len: u32) -> impl Iterator<Item = (u32, u32)> {
+    /// `(first stored column, number of columns)` from left to right, for an image of `width` pixels.
+    pub fn column_runs(&self, width: u32, from: u32, len: u32) -> impl Iterator<Item = (u32, u32)> {
         let grid = self.grid;
         let strips = self.columns.into_iter().take(grid.columns() as usize).map(move |strip| {
-            let tile = grid.tile(side, u32::from(strip));
+            let tile = grid.tile_within((width, grid.rows()), u32::from(strip));
             (tile.x, tile.width)
         });
         runs(strips, from, len)
     }
 
     /// The stored rows that the shuffled image shows at `from..from + len`, as runs of
-    /// `(first stored row, number of rows)` from top to bottom, for an image of `side` pixels.
-    pub fn row_runs(&self, side: u32, from: u32, len: u32) -> impl Iterator<Item = (u32, u32)> {
+    /// `(first stored row, number of rows)` from top to bottom, for an image of `height` pixels.
+    pub fn row_runs(&self, height: u32, from: u32, len: u32) -> impl Iterator<Item = (u32, u32)> {
         let grid = self.grid;
         let strips = self.rows.into_iter().take(grid.rows() as usize).map(move |strip| {
-            let tile = grid.tile(side, u32::from(strip) * grid.columns());
+            let tile = grid.tile_within((grid.columns(), height), u32::from(strip) * grid.columns());
             (tile.y, tile.height)
         });
         runs(strips, from, len)

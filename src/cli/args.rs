@@ -14,7 +14,7 @@ use self::values::{images, minutes, number, part, share, share_or_zero, size, wh
 use crate::augment::CropChoice;
 use crate::bounds;
 use crate::combine::{Format, IpcCounts};
-use crate::data::{Fit, Grid, OnError};
+use crate::data::{CropFrom, Fit, Grid, OnError};
 use crate::device::{DeviceChoice, DeviceList, Precision};
 use crate::evaluate::Method;
 use crate::fs::{PackForm, PackOptions};
@@ -115,6 +115,10 @@ pub(super) struct ModelArgs {
     /// Side of stored and training images in pixels [small: 64, dc: 32, rethinkdc: 224].
     #[arg(long, value_name = "PX", value_parser = clap::value_parser!(u32).range(8..=4096))]
     pub(super) image_size: Option<u32>,
+    /// What training views of whole images are cut out of: their square copy of --image-size, or image: each image itself, in its own
+    /// pixels and shape, as torchvision's loader does it [square]. Views of composites and validation stay as they are.
+    #[arg(long, value_name = "square|image")]
+    pub(super) crop_from: Option<CropFrom>,
     /// convnet, convnet-d or resnet18 [small and dc: convnet-d, rethinkdc: resnet18].
     #[arg(long)]
     pub(super) model: Option<Architecture>,

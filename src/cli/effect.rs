@@ -136,6 +136,11 @@ fn compress(args: &CompressArgs, given: &Given) -> Result<()> {
     if scored {
         given.none_of(PROXY, ELSEWHERE)?;
     }
+    if scored {
+        let why =
+            "with --scores, as no proxy is trained, and students learn from the stored images; leave it out";
+        given.none_of(&["crop_from"], why)?;
+    }
     if args.evaluate {
         return views(&args.model, &args.student, args.budget.grid == Grid::WHOLE, given);
     }
@@ -167,6 +172,14 @@ fn compare(args: &CompareArgs, given: &Given) -> Result<()> {
     }
     if args.score.scores.is_some() {
         given.none_of(PROXY, ELSEWHERE)?;
+    }
+    let whole = args.methods.iter().any(|method| method.grid(args.budget.grid) == Grid::WHOLE);
+    let proxies = needs_scores(args) && args.score.scores.is_none();
+    if !whole && !proxies {
+        let why = format!(
+            "with {named}, as nothing is trained on whole images; leave it out or add random, say, which is"
+        );
+        given.none_of(&["crop_from"], &why)?;
     }
     let grid = args.budget.grid;
     let tiled = |method: &&crate::evaluate::Method| method.grid(grid) != Grid::WHOLE;

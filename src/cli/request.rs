@@ -32,6 +32,7 @@ pub(super) fn settings(
         width: model.width.map(NonZeroUsize::get),
         stem: model.stem,
         image_size: model.image_size,
+        crop_from: model.crop_from,
         ..Overrides::default()
     };
     if let Some(student) = student {
@@ -78,7 +79,8 @@ pub(super) fn read_options(args: &DataArgs) -> ReadOptions {
 
 /// The size that images are read at, and those whose pixels are asked for.
 pub(super) fn reading(settings: &Settings, wanted: Wanted) -> Reading {
-    Reading { side: settings.image_size as u32, val_short: settings.val_resize, wanted }
+    let Settings { image_size, val_resize, crop_from, .. } = *settings;
+    Reading { side: image_size as u32, val_short: val_resize, crop_from, wanted }
 }
 
 /// Seconds between two checkpoints of a training.

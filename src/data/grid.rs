@@ -58,13 +58,21 @@ impl Grid {
     /// # Panics
     /// When there is no such tile or `side` has fewer pixels than the grid has rows or columns.
     pub fn tile(self, side: u32, tile: u32) -> Rect {
-        assert!(tile < self.tiles() && side >= self.rows.max(self.columns), "no such tile");
-        let span = |parts: u32, part: u32| {
+        self.tile_within((side, side), tile)
+    }
+
+    /// [`tile`](Self::tile) of a composite of `width` × `height` pixels.
+    ///
+    /// # Panics
+    /// As [`tile`](Self::tile).
+    pub fn tile_within(self, (width, height): (u32, u32), tile: u32) -> Rect {
+        assert!(tile < self.tiles() && height >= self.rows && width >= self.columns, "no such tile");
+        let span = |side: u32, parts: u32, part: u32| {
             let (size, larger) = (side / parts, side % parts);
             (part * size + part.min(larger), size + u32::from(part < larger))
         };
-        let (y, height) = span(self.rows, tile / self.columns);
-        let (x, width) = span(self.columns, tile % self.columns);
+        let (y, height) = span(height, self.rows, tile / self.columns);
+        let (x, width) = span(width, self.columns, tile % self.columns);
         Rect { x, y, width, height }
     }
 }

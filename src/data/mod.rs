@@ -2,6 +2,7 @@
 
 mod blur;
 mod cell;
+mod crop_from;
 mod decode;
 mod duplicates;
 mod error;
@@ -15,9 +16,11 @@ mod resize;
 mod sample;
 mod source;
 mod split;
+mod subset;
 
 pub use blur::blurred;
 pub use cell::{guarded, unguarded};
+pub use crop_from::CropFrom;
 pub use decode::{DecodeError, Header, Limits, decode, probe, within};
 pub use duplicates::{look_alikes, near_duplicates, shared_copies};
 pub use error::DataError;
@@ -30,6 +33,7 @@ pub use relative::{PathError, ensure_relative};
 pub use resize::{Filter, Fit, Resizer};
 pub use sample::{ClassMap, ContentHash, Sample};
 #[cfg(test)]
-pub(crate) use source::Streaming;
+pub(crate) use source::{Pictures, Streaming};
 pub use source::{Source, Spent, fingerprint_of_files};
 pub use split::{hold_out, hold_out_together};
+pub use subset::Subset;

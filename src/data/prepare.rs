@@ -1,6 +1,6 @@
 //! From the bytes of an image file to pixels of one size, with what tells the file from others.
 
-use super::{ContentHash, DecodeError, Filter, Fit, Image, Limits, Look, Resizer, decode};
+use super::{ContentHash, CropFrom, DecodeError, Filter, Fit, Image, Limits, Look, Resizer, decode};
 
 /// Steps that bring an image to the size of its set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub struct Preparation {
     /// Instead of `fit`: bring the short side to this and cut out the centre, as the field does with
     /// validation images. At least `side`.
     pub val_short: Option<u32>,
+    /// What training views are cut out of: the image at the size of the set, or as it was decoded.
+    pub crop_from: CropFrom,
     /// Largest size of an image that is read.
     pub limits: Limits,
 }
@@ -22,17 +24,23 @@ impl Preparation {
     /// The whole image at a side, as training images are read.
     pub fn whole(side: u32) -> Self {
         let (fit, filter) = (Fit::Squash, Filter::Lanczos3);
-        Self { side, fit, filter, val_short: None, limits: Limits::default() }
+        let (crop_from, limits) = (CropFrom::Square, Limits::default());
+        Self { side, fit, filter, val_short: None, crop_from, limits }
     }
 }
 
 /// Everything that pixels depend on besides a file, for [`fingerprint_of_files`](super::fingerprint_of_files).
 impl std::fmt::Display for Preparation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { side, fit, filter, val_short, limits } = self;
+        let Self { side, fit, filter, val_short, crop_from, limits } = self;
         let Limits { max_width, max_height, max_bytes } = limits;
         write!(f, "form 1, {side} px, {fit:?}, {filter:?}, ")?;
-        write!(f, "{}, {max_width}x{max_height}, {max_bytes} B", val_short.unwrap_or(0))
+        write!(f, "{}, {max_width}x{max_height}, {max_bytes} B", val_short.unwrap_or(0))?;
+        match crop_from {
+            // What runs of earlier versions kept still fits.
+            CropFrom::Square => Ok(()),
+            CropFrom::Image => f.write_str(", views of the image"),
+        }
     }
 }
 

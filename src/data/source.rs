@@ -1,6 +1,8 @@
 //! Where images come from.
 
-use super::{ContentHash, DataError, ImageSet, Preparation, Sample};
+use std::sync::Arc;
+
+use super::{ContentHash, CropFrom, DataError, ImageSet, Preparation, Sample};
 
 /// Seconds spent on getting images, added up over all threads.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -31,6 +33,9 @@ impl Spent {
 /// A labelled set of square images of one size, whose pixels are asked for image by image: they may all lie in memory (an
 /// [`ImageSet`]), or be read and decoded when they are wanted.
 ///
+/// Training views are cut out of the *canvas* of an image: of the square itself, or, where the source says so, of the image in its
+/// own pixels and shape, which is then decoded once for each view.
+///
 /// What is asked for all the time, labels and sizes, is known from the beginning and cannot fail; only pixels can. Several
 /// threads may ask at once, in any order, and for an image as often as they like; it is the same each time.
 pub trait Source: Send + Sync + std::fmt::Debug {
@@ -56,6 +61,31 @@ pub trait Source: Send + Sync + std::fmt::Debug {
     /// When there is no such image.
     fn fetch<'a>(&'a self, image: usize, buffer: &'a mut Vec<u8>) -> Result<&'a [u8], DataError>;
 
+    /// What training views are cut out of.
+    fn crop_from(&self) -> CropFrom {
+        CropFrom::Square
+    }
+
+    /// Width and height, in pixels, of what training views of an image are cut out of.
+    ///
+    /// # Panics
+    /// When there is no such image.
+    fn canvas(&self, image: usize) -> (u32, u32) {
+        let _ = image;
+        (self.side(), self.side())
+    }
+
+    /// The pixels of the [`canvas`](Self::canvas) of one image, lent as [`fetch`](Self::fetch) lends those of the square.
+    ///
+    /// # Errors
+    /// The errors of [`fetch`](Self::fetch).
+    ///
+    /// # Panics
+    /// When there is no such image.
+    fn fetch_canvas<'a>(&'a self, image: usize, buffer: &'a mut Vec<u8>) -> Result<&'a [u8], DataError> {
+        self.fetch(image, buffer)
+    }
+
     /// Hash of the labels and of all that the pixels depend on: sources of one fingerprint lend the same images in the same
     /// order. What an earlier run kept is compared by it.
     fn fingerprint(&self) -> ContentHash;
@@ -63,6 +93,11 @@ pub trait Source: Send + Sync + std::fmt::Debug {
     /// What was spent so far on images that were not in memory. A source without a clock says nothing.
     fn spent(&self) -> Spent {
         Spent::default()
+    }
+
+    /// The source of which this one shows some images, if it is such a part: both have spent the same time.
+    fn whole(&self) -> Option<&Arc<dyn Source>> {
+        None
     }
 
     /// Number of images.
@@ -153,6 +188,68 @@ impl Source for Streaming {
     }
 }
 
+/// Images of sizes of their own in memory, whose views are cut out of them.
+#[cfg(test)]
+#[derive(Debug)]
+pub(crate) struct Pictures {
+    squares: ImageSet,
+    images: Vec<super::Image>,
+}
+
+#[cfg(test)]
+impl Pictures {
+    pub(crate) fn new(side: u32, images: Vec<super::Image>, labels: Vec<u32>) -> Self {
+        let mut squares = ImageSet::with_capacity(side, images.len());
+        let mut resizer = super::Resizer::new();
+        for (image, label) in images.iter().zip(labels) {
+            let how = Preparation::whole(side);
+            let square = resizer.resize(image, side, side, how.fit, how.filter);
+            squares.push(&square, label).expect("of that side");
+        }
+        Self { squares, images }
+    }
+}
+
+#[cfg(test)]
+impl Source for Pictures {
+    fn side(&self) -> u32 {
+        self.squares.side()
+    }
+
+    fn labels(&self) -> &[u32] {
+        self.squares.labels()
+    }
+
+    fn identity(&self, _image: usize) -> Option<&Sample> {
+        None
+    }
+
+    fn fetch<'a>(&'a self, image: usize, _buffer: &'a mut Vec<u8>) -> Result<&'a [u8], DataError> {
+        Ok(self.squares.image(image))
+    }
+
+    fn crop_from(&self) -> CropFrom {
+        CropFrom::Image
+    }
+
+    fn canvas(&self, image: usize) -> (u32, u32) {
+        (self.images[image].width(), self.images[image].height())
+    }
+
+    fn fetch_canvas<'a>(&'a self, image: usize, _buffer: &'a mut Vec<u8>) -> Result<&'a [u8], DataError> {
+        Ok(self.images[image].pixels())
+    }
+
+    fn fingerprint(&self) -> ContentHash {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&self.squares.fingerprint().0);
+        for image in &self.images {
+            hasher.update(image.pixels());
+        }
+        ContentHash(*hasher.finalize().as_bytes())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,6 +262,11 @@ mod tests {
         let lent = source.fetch(1, &mut buffer).expect("memory does not fail");
         assert_eq!(lent.as_ptr(), set.image(1).as_ptr());
         assert_eq!((source.len(), source.side(), source.labels()), (2, 2, &[3, 1][..]));
-        assert!(buffer.is_empty() && source.identity(0).is_none());
+        assert!(source.identity(0).is_none() && source.whole().is_none());
+        // Its views are cut out of the squares.
+        assert_eq!((source.crop_from(), source.canvas(1)), (CropFrom::Square, (2, 2)));
+        let canvas = source.fetch_canvas(1, &mut buffer).expect("memory does not fail");
+        assert_eq!(canvas.as_ptr(), set.image(1).as_ptr());
+        assert!(buffer.is_empty());
     }
 }

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::folder::FolderError;
 use super::memory::free_memory;
 use super::tree::Tree;
-use crate::data::{Entry, ImageSet};
+use crate::data::{CropFrom, Entry, ImageSet};
 use crate::report::words::{bytes, counted};
 use crate::report::{Kept, Loading};
 
@@ -40,6 +40,8 @@ pub(super) struct Decision {
     kept: Kept,
     images: u64,
     side: u32,
+    /// What their views are cut out of: pixels of squares are of no use to views of the images themselves.
+    crop_from: CropFrom,
     /// Bytes of their pixels.
     pixels: u64,
     /// Bytes of their files, where that mattered.
@@ -50,15 +52,15 @@ pub(super) struct Decision {
 
 impl Decision {
     /// Decides what to keep of the images of `wanted` at a side. Their pixels, if these take no more than `memory` (by default
-    /// two thirds of what is free), else their files, if these do; else nothing. `all` is the number of all images of the run.
+    /// two thirds of what is free), else their files, if these do; else nothing. Where views are cut out of the images themselves, no
+    /// pixels are kept. `all` is the number of all images of the run.
     ///
     /// # Errors
     /// [`FolderError::Memory`], when there is no room for what a run keeps in any case.
     pub(super) fn new(
         tree: &dyn Tree,
         wanted: &[&[Entry]],
-        all: usize,
-        side: u32,
+        (all, side, crop_from): (usize, u32, CropFrom),
         memory: Option<u64>,
     ) -> Result<Self, FolderError> {
         let free = free_memory();
@@ -70,24 +72,26 @@ impl Decision {
             (Some(asked), Some(free)) => Some(asked.min(free)),
             (asked, free) => asked.or(free.map(|free| free / 3 * 2)),
         };
-        Ok(Self::within(room, wanted, side, |entry| tree.size(&entry.path)))
+        Ok(Self::within(room, wanted, (side, crop_from), |entry| tree.size(&entry.path)))
     }
 
     fn within(
         room: Option<u64>,
         wanted: &[&[Entry]],
-        side: u32,
+        (side, crop_from): (u32, CropFrom),
         size: impl Fn(&Entry) -> Option<u64> + Sync,
     ) -> Self {
         let images = wanted.iter().map(|entries| entries.len() as u64).sum();
         let pixels = ImageSet::bytes_of(images, side);
-        let all = Self { kept: Kept::Pixels, images, side, pixels, files: None, room };
-        let Some(room) = room.filter(|&room| pixels > room) else { return all };
+        let all = Self { kept: Kept::Pixels, images, side, crop_from, pixels, files: None, room };
+        if crop_from == CropFrom::Square && room.is_none_or(|room| pixels <= room) {
+            return all;
+        }
         // Two words and the allocator's own beside each file.
         let of =
             |entries: &&[Entry]| entries.par_iter().map(|entry| size(entry).unwrap_or(0) + 32).sum::<u64>();
         let files: u64 = wanted.iter().map(of).sum();
-        let kept = if files > room { Kept::Nothing } else { Kept::Files };
+        let kept = if room.is_some_and(|room| files > room) { Kept::Nothing } else { Kept::Files };
         Self { kept, files: Some(files), ..all }
     }
 
@@ -108,19 +112,31 @@ impl Decision {
         let room = self
             .room
             .map_or(String::new(), |room| format!(" of {} that may be kept (`memory`)", bytes(room)));
-        match (self.kept, self.files) {
-            (Kept::Pixels, _) => {
+        let files = bytes(self.files.unwrap_or(0));
+        if self.crop_from == CropFrom::Image {
+            const VIEWS: &str = "views are cut out of the images themselves (`crop-from` image)";
+            return match self.kept {
+                Kept::Nothing => format!(
+                    "{VIEWS}: the files of {images} would take {files}, more than the {} that may be kept (`memory`), so each is read \
+                     and decoded again whenever it is used",
+                    bytes(self.room.unwrap_or(0))
+                ),
+                _ => format!(
+                    "{VIEWS}: the files of {images} are kept in memory, {files}{room}, and decoded whenever they are used"
+                ),
+            };
+        }
+        match self.kept {
+            Kept::Pixels => {
                 format!("the pixels of {images} at {side} px are kept in memory: {pixels}{room}")
             }
-            (Kept::Files, files) => format!(
+            Kept::Files => format!(
                 "the pixels of {images} at {side} px would take {pixels}, more than may be kept: their files are kept in memory, \
-                 {}{room}, and decoded whenever they are used",
-                bytes(files.unwrap_or(0))
+                 {files}{room}, and decoded whenever they are used"
             ),
-            (Kept::Nothing, files) => format!(
-                "the pixels of {images} at {side} px would take {pixels} and their files {}, more than the {} that may be kept \
+            Kept::Nothing => format!(
+                "the pixels of {images} at {side} px would take {pixels} and their files {files}, more than the {} that may be kept \
                  (`memory`): each file is read and decoded again whenever it is used",
-                bytes(files.unwrap_or(0)),
                 bytes(self.room.unwrap_or(0))
             ),
         }
@@ -137,9 +153,13 @@ mod tests {
     use super::*;
 
     fn decided(room: Option<u64>) -> Decision {
+        decided_for(CropFrom::Square, room)
+    }
+
+    fn decided_for(crop_from: CropFrom, room: Option<u64>) -> Decision {
         let entries: Vec<Entry> = (0..10).map(|i| Entry { path: format!("a/{i}"), class: 0 }).collect();
         // Ten images of 8 px: 1,920 B of pixels, and files of 68 B and 32 more.
-        Decision::within(room, &[&entries[..4], &entries[4..]], 8, |_| Some(68))
+        Decision::within(room, &[&entries[..4], &entries[4..]], (8, crop_from), |_| Some(68))
     }
 
     #[test]
@@ -154,6 +174,26 @@ mod tests {
         ] {
             let decision = decided(room);
             assert_eq!(decision.loading(), Loading { kept, memory_bytes: held }, "{room:?}");
+        }
+    }
+
+    #[test]
+    fn for_views_of_the_images_themselves_files_are_kept_where_they_fit_and_no_pixels() {
+        for (room, kept, held) in [
+            (None, Kept::Files, 1000),
+            (Some(1 << 40), Kept::Files, 1000),
+            (Some(1000), Kept::Files, 1000),
+            (Some(999), Kept::Nothing, 0),
+            (Some(0), Kept::Nothing, 0),
+        ] {
+            let decision = decided_for(CropFrom::Image, room);
+            assert_eq!(decision.loading(), Loading { kept, memory_bytes: held }, "{room:?}");
+            let text = decision.sentence();
+            assert!(
+                decision.is_news() && text.contains("`crop-from` image") && text.contains("1.0 kB"),
+                "{text}"
+            );
+            assert_eq!(text.contains("read and decoded again"), kept == Kept::Nothing, "{text}");
         }
     }
 

@@ -7,7 +7,7 @@ use super::folder::{self, FolderError, LoadOptions, Loaded};
 use super::keep::{Decision, Wanted};
 use super::tree::{Opened, SourceTree, Tree, open};
 use crate::data::{
-    ClassMap, DataError, Entry, Filter, Folder, Layout, OnError, Preparation, Problem, Sample,
+    ClassMap, CropFrom, DataError, Entry, Filter, Folder, Layout, OnError, Preparation, Problem, Sample,
     hold_out_together, near_duplicates,
 };
 use crate::pipeline::{Dataset, LeftOut, Skipped, Split};
@@ -49,6 +49,8 @@ pub struct Reading {
     pub side: u32,
     /// Validation images: shorter side resized to this, then the centre cropped. `None` squashes the whole image.
     pub val_short: Option<u32>,
+    /// What training views of the images to learn from are cut out of.
+    pub crop_from: CropFrom,
     /// The images whose pixels will be asked for.
     pub wanted: Wanted,
 }
@@ -133,6 +135,12 @@ fn list_and_split(
 }
 
 impl Listing {
+    /// Size of all files in bytes, as far as it is known.
+    pub fn bytes(&self) -> u64 {
+        let files = self.train.iter().chain(&self.val);
+        files.filter_map(|entry| self.tree.size(&entry.path)).sum()
+    }
+
     /// Tells the user what was found. The classes are named in their order, because a wrong order is a common mistake that
     /// otherwise goes unnoticed.
     fn say(&self, observer: &dyn Observer) {
@@ -175,7 +183,7 @@ impl Listing {
 pub fn load(
     listing: Listing,
     options: &ReadOptions,
-    Reading { side, val_short, wanted }: Reading,
+    Reading { side, val_short, crop_from, wanted }: Reading,
     observer: &dyn Observer,
 ) -> Result<Dataset, FolderError> {
     let Listing { tree, classes, train, val, val_origin, mut problems, ignored, layout, warnings, .. } =
@@ -183,17 +191,21 @@ pub fn load(
     let val_listed = val.len();
     let used = |used: bool, entries| if used { entries } else { &[][..] };
     let asked = [used(wanted.train, &train[..]), used(wanted.val, &val[..])];
-    let decision = Decision::new(&*tree, &asked, train.len() + val.len(), side, options.memory)?;
+    // Views are cut out of training images alone.
+    let crop_from = if wanted.train { crop_from } else { CropFrom::Square };
+    let images = (train.len() + val.len(), side, crop_from);
+    let decision = Decision::new(&*tree, &asked, images, options.memory)?;
     if wanted != Wanted::NONE && (decision.is_news() || options.memory.is_some()) {
         observer.say(&decision.sentence());
     }
     let kept_if = |wanted: bool| if wanted { decision.loading().kept } else { Kept::Nothing };
     let stage = observer.stage("read", "images", train.len() + val.len());
-    let whole = Preparation::whole(side);
+    let squares = Preparation::whole(side);
+    let whole = Preparation { crop_from, ..squares };
     // The protocol that resizes to 256 and crops the centre is torchvision's, bilinear.
     let cut = match val_short {
-        Some(_) => Preparation { filter: Filter::Bilinear, val_short, ..whole },
-        None => whole,
+        Some(_) => Preparation { filter: Filter::Bilinear, val_short, ..squares },
+        None => squares,
     };
     let read = |entries: Vec<Entry>, how: Preparation, kept: Kept| -> Result<Loaded, FolderError> {
         let options = LoadOptions { how, on_error: options.on_error, kept };
@@ -286,7 +298,7 @@ pub fn read_set(
     observer: &dyn Observer,
 ) -> Result<Loaded, FolderError> {
     let memory = options.memory.map(|memory| memory.saturating_sub(taken));
-    let decision = Decision::new(&**tree, &[&entries], entries.len(), how.side, memory)?;
+    let decision = Decision::new(&**tree, &[&entries], (entries.len(), how.side, how.crop_from), memory)?;
     if decision.is_news() || memory.is_some() {
         observer.say(&decision.sentence());
     }

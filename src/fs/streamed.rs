@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::tree::Tree;
 use crate::data::{
-    ContentHash, DataError, Image, ImageSet, Preparation, Resizer, Sample, Source, Spent, decode,
+    ContentHash, CropFrom, DataError, Image, ImageSet, Preparation, Resizer, Sample, Source, Spent, decode,
     fingerprint_of_files,
 };
 use crate::report::Kept;
@@ -123,16 +123,26 @@ pub struct Streamed {
     samples: Arc<[Sample]>,
     labels: Vec<u32>,
     held: Held,
+    /// Width and height of each image as it was decoded, where views are cut out of that.
+    canvases: Vec<(u32, u32)>,
     clocks: Clocks,
     /// Working memory of threads.
     resizers: Mutex<Vec<Resizer>>,
 }
 
 impl Streamed {
-    /// The images of `samples`, files of `tree`, of which `held` is in memory.
-    pub(super) fn new(tree: Arc<dyn Tree>, how: Preparation, samples: Arc<[Sample]>, held: Held) -> Self {
+    /// The images of `samples`, files of `tree`, of which `held` is in memory. `canvases` are their sizes, where `how` wants views
+    /// of the images themselves.
+    pub(super) fn new(
+        tree: Arc<dyn Tree>,
+        how: Preparation,
+        samples: Arc<[Sample]>,
+        held: Held,
+        canvases: Vec<(u32, u32)>,
+    ) -> Self {
         let labels = samples.iter().map(|sample| sample.class).collect();
-        Self { tree, how, samples, labels, held, clocks: Clocks::default(), resizers: Mutex::default() }
+        let (clocks, resizers) = (Clocks::default(), Mutex::default());
+        Self { tree, how, samples, labels, held, canvases, clocks, resizers }
     }
 
     /// Path, class and hash of each image.
@@ -155,14 +165,27 @@ impl Streamed {
     /// # Errors
     /// [`DataError`] for a file that is no longer there or not what it was.
     pub(super) fn held_as(mut self, how: Preparation, kept: Kept) -> Result<Self, DataError> {
-        if kept == self.kept() && (kept != Kept::Pixels || how == self.how) {
-            self.how = how;
+        let squares = Preparation { crop_from: self.how.crop_from, ..how };
+        let same_pixels = kept == self.kept() && (kept != Kept::Pixels || squares == self.how);
+        self.how = how;
+        match how.crop_from {
+            CropFrom::Square => self.canvases = Vec::new(),
+            CropFrom::Image if self.canvases.len() < self.samples.len() => {
+                let size = |image: usize| {
+                    let image = self.whole_image(image)?;
+                    Ok((image.width(), image.height()))
+                };
+                let sizes = (0..self.samples.len()).into_par_iter().map(size);
+                self.canvases = sizes.collect::<Result<_, DataError>>()?;
+            }
+            CropFrom::Image => {}
+        }
+        if same_pixels {
             return Ok(self);
         }
         if let Held::Pixels(_) = self.held {
             self.held = Held::Nothing;
         }
-        self.how = how;
         let held = match kept {
             Kept::Nothing => Held::Nothing,
             Kept::Files => {
@@ -200,15 +223,27 @@ impl Streamed {
 
     /// Decodes and resizes an image's file.
     fn prepare(&self, image: usize, bytes: &[u8], out: &mut [u8]) -> Result<(), DataError> {
-        let decoded = self.clocks.decoding(|| decode(bytes, &self.how.limits));
-        // It was decoded when it was read first.
-        let decoded: Image =
-            decoded.map_err(|_| DataError::Changed { path: self.samples[image].path.clone() })?;
+        let decoded = self.decoded(image, bytes)?;
         let pool = || self.resizers.lock().unwrap_or_else(PoisonError::into_inner);
         let mut resizer = pool().pop().unwrap_or_default();
         self.clocks.resizing(|| self.how.apply(&decoded, &mut resizer, out));
         pool().push(resizer);
         Ok(())
+    }
+
+    /// Decodes an image's file.
+    fn decoded(&self, image: usize, bytes: &[u8]) -> Result<Image, DataError> {
+        let decoded = self.clocks.decoding(|| decode(bytes, &self.how.limits));
+        // It was decoded when it was read first.
+        decoded.map_err(|_| DataError::Changed { path: self.samples[image].path.clone() })
+    }
+
+    /// An image in its own pixels, from its file.
+    fn whole_image(&self, image: usize) -> Result<Image, DataError> {
+        match &self.held {
+            Held::Files(files) => self.decoded(image, &files[image]),
+            _ => self.decoded(image, &self.bytes(image)?),
+        }
     }
 }
 
@@ -238,6 +273,25 @@ impl Source for Streamed {
         Ok(buffer)
     }
 
+    fn crop_from(&self) -> CropFrom {
+        self.how.crop_from
+    }
+
+    fn canvas(&self, image: usize) -> (u32, u32) {
+        match self.how.crop_from {
+            CropFrom::Square => (self.how.side, self.how.side),
+            CropFrom::Image => self.canvases[image],
+        }
+    }
+
+    fn fetch_canvas<'a>(&'a self, image: usize, buffer: &'a mut Vec<u8>) -> Result<&'a [u8], DataError> {
+        if self.how.crop_from == CropFrom::Square {
+            return self.fetch(image, buffer);
+        }
+        *buffer = self.whole_image(image)?.into_pixels();
+        Ok(buffer)
+    }
+
     fn fingerprint(&self) -> ContentHash {
         fingerprint_of_files(&self.samples, &self.how)
     }
@@ -262,9 +316,13 @@ mod tests {
 
     /// A JPEG and a PNG, read once.
     fn read(root: &std::path::Path, kept: Kept) -> Streamed {
+        read_as(root, Preparation::whole(8), kept)
+    }
+
+    fn read_as(root: &std::path::Path, how: Preparation, kept: Kept) -> Streamed {
         let entry = |(path, class): (&str, u32)| Entry { path: path.to_owned(), class };
         let entries = [("a/1.jpg", 0), ("b/1.png", 1)].map(entry).to_vec();
-        let options = LoadOptions { how: Preparation::whole(8), on_error: OnError::Fail, kept };
+        let options = LoadOptions { how, on_error: OnError::Fail, kept };
         let tree: Arc<dyn Tree> = Arc::new(Disk::new(root));
         load(&tree, entries, &options, &|| true).unwrap().into_images()
     }
@@ -333,6 +391,46 @@ mod tests {
     }
 
     #[test]
+    fn views_are_cut_out_of_the_decoded_image_where_that_is_asked_for_whatever_is_held() {
+        let root = tree(&[("a/1.jpg", JPEG), ("b/1.png", PNG)]);
+        let square = Preparation::whole(8);
+        let whole = Preparation { crop_from: CropFrom::Image, ..square };
+        let expected = [JPEG, PNG].map(|bytes| decode(bytes, &square.limits).unwrap());
+        assert!(
+            expected.iter().all(|image| image.width() != image.height()),
+            "the shape of a square is no test"
+        );
+        let squares = all(&read_as(root.path(), square, Kept::Pixels));
+        for (from, to) in KEPT.into_iter().flat_map(|from| KEPT.map(|to| (from, to))) {
+            // Read so at once, or asked for later.
+            for first in [whole, square] {
+                let images = read_as(root.path(), first, from).held_as(whole, to).unwrap();
+                assert_eq!((images.crop_from(), images.kept()), (CropFrom::Image, to));
+                assert_eq!(all(&images), squares, "whoever looks at whole images sees squares");
+                let mut buffer = vec![1; 7];
+                for (image, expected) in expected.iter().enumerate() {
+                    assert_eq!(images.canvas(image), (expected.width(), expected.height()));
+                    assert!(images.fetch_canvas(image, &mut buffer).unwrap() == expected.pixels());
+                }
+                let back = images.held_as(square, to).unwrap();
+                assert_eq!((back.canvas(1), back.crop_from()), ((8, 8), CropFrom::Square));
+                assert_eq!(back.fetch_canvas(1, &mut buffer).unwrap(), squares[1]);
+                assert!(back.canvases.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_changed_since_its_size_was_known_lends_no_view() {
+        let root = tree(&[("a/1.jpg", JPEG), ("b/1.png", PNG)]);
+        let whole = Preparation { crop_from: CropFrom::Image, ..Preparation::whole(8) };
+        let images = read_as(root.path(), whole, Kept::Nothing);
+        fs::write(root.path().join("a/1.jpg"), PNG).unwrap();
+        let error = images.fetch_canvas(0, &mut Vec::new()).map(<[u8]>::len).unwrap_err();
+        assert!(matches!(error, DataError::Changed { .. }), "{error}");
+    }
+
+    #[test]
     fn a_fingerprint_tells_files_classes_and_preparations_apart() {
         let root = tree(&[("a/1.jpg", JPEG), ("b/1.png", PNG)]);
         let images = read(root.path(), Kept::Nothing);
@@ -344,6 +442,7 @@ mod tests {
             fingerprint_of_files(&samples, &Preparation { side: 9, ..how }),
             fingerprint_of_files(&samples, &Preparation { filter: Filter::Bilinear, ..how }),
             fingerprint_of_files(&samples, &Preparation { val_short: Some(9), ..how }),
+            fingerprint_of_files(&samples, &Preparation { crop_from: CropFrom::Image, ..how }),
             images.held_as(how, Kept::Pixels).unwrap().fingerprint(),
         ];
         assert_eq!(others.pop(), Some(same), "what is kept is no difference");

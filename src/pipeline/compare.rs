@@ -8,10 +8,10 @@ use super::prune::{self, Chooser};
 use super::request::CompareRequest;
 use super::score::{self, LOGS, Scored};
 use super::set;
-use super::views::unlike_views;
+use super::views::{unlike_pixels, unlike_views};
 use super::{Dataset, PipelineError, findings, pictures};
 use crate::combine::{CostEstimate, source_set_hash};
-use crate::data::ContentHash;
+use crate::data::{ContentHash, CropFrom};
 use crate::device::{DeviceChoice, DeviceList};
 use crate::evaluate::Method;
 use crate::prune::Chosen;
@@ -182,6 +182,9 @@ impl<'a> Plan<'a> {
             let grid = common.budget.grid;
             let crop = |method| common.views.crop_of(method, grid);
             caveats.extend(unlike_views(grid, crop(composites), crop(whole)));
+            if common.settings.crop_from == CropFrom::Image {
+                caveats.push(unlike_pixels(common.settings.image_size));
+            }
         }
         if common.score.given.is_some() && self.request.repeats > 1 {
             caveats.push(
@@ -264,7 +267,7 @@ impl<'a> Plan<'a> {
             self.methods.len(),
             self.seeds.len(),
             cells.len(),
-            cells.first().map_or(0, |cell| settings.student.steps(cell.composed.images.len()))
+            cells.first().map_or(0, |cell| settings.student.steps(cell.images.len()))
         ));
         let jobs = cells.iter().map(|cell| cell.job(&self.request.common));
         let jobs = jobs.collect::<Result<Vec<Job>, PipelineError>>()?;
@@ -280,12 +283,12 @@ impl<'a> Plan<'a> {
         let (seeds, classes) = (self.seeds.len(), &self.data.classes);
         let mut outcomes = outcomes.into_iter();
         let results = cells.chunks(seeds).filter_map(|of_method| {
-            let StoredCell { cell: Cell { method, .. }, grid, composed } = &of_method[0];
+            let StoredCell { cell: Cell { method, .. }, grid, images, .. } = &of_method[0];
             let runs = outcomes.by_ref().take(seeds).collect();
             let stored = StoredImages {
-                images: composed.images.len(),
+                images: images.len(),
                 classes: classes.len(),
-                bytes: of_method.iter().map(|stored| stored.composed.bytes).sum::<u64>() / seeds as u64,
+                bytes: of_method.iter().map(|stored| stored.bytes).sum::<u64>() / seeds as u64,
                 grid: *grid,
                 side: common.settings.image_size as u32,
             };
@@ -304,7 +307,7 @@ impl<'a> Plan<'a> {
             .or(cells.first());
         let ends = |scored: &Scored| pictures::ends_of_classes(self.data, &scored.table);
         let composites =
-            |stored: &StoredCell| pictures::composites_in_memory(&stored.composed.images, &self.data.classes);
+            |stored: &StoredCell| pictures::composites_in_memory(&*stored.images, &self.data.classes);
         Gallery {
             classes: scored.first().map_or_else(Vec::new, ends),
             composites: pictured.map_or_else(Vec::new, composites),

@@ -16,7 +16,7 @@ use crate::combine::{
     CompositeRecord, CostEstimate, DATA, METADATA, Manifest, SetSpec, ensure_records_fit, picked_sources,
     read_metadata, selection_hash, source_set_hash,
 };
-use crate::data::{ClassMap, ContentHash, Entry, ImageSet, Limits, Sample, decode};
+use crate::data::{ClassMap, ContentHash, CropFrom, Entry, ImageSet, Limits, Sample, decode};
 use crate::evaluate::Method;
 use crate::prune::Chosen;
 use crate::report::words::{bytes, counted};
@@ -33,7 +33,8 @@ const EARLIER_LOG: &str = "training-log.bin";
 
 /// Settings that do not affect the set, and settings that do not affect it where scores were made elsewhere.
 const OF_STUDENTS: [&str; 1] = ["student"];
-const OF_THE_PROXY: [&str; 6] = ["architecture", "width", "stem", "precision", "proxy", "proxy_min_scale"];
+const OF_THE_PROXY: [&str; 7] =
+    ["architecture", "width", "stem", "precision", "crop_from", "proxy", "proxy_min_scale"];
 
 /// The work and memory of a request, before anything is read.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
@@ -80,6 +81,11 @@ impl CompressRequest {
     /// `true` where the request needs a device. It needs none where scores were made elsewhere and no students are trained.
     pub fn needs_device(&self) -> bool {
         self.common.score.given.is_none() || self.students.is_some()
+    }
+
+    /// `true` where files of images are kept, if anything is, and no pixels: a proxy's views are cut out of the images themselves.
+    pub fn needs_files(&self) -> bool {
+        self.common.score.given.is_none() && self.common.settings.crop_from == CropFrom::Image
     }
 
     /// Checks, before anything is replaced, that there is memory for all that is trained.

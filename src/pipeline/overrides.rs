@@ -1,5 +1,6 @@
 //! The user's changes to a preset.
 
+use crate::data::CropFrom;
 use crate::model::{Architecture, Stem};
 use crate::train::{Length, Optimizer, Settings, TrainConfig};
 
@@ -44,6 +45,8 @@ pub struct Overrides {
     pub stem: Option<Stem>,
     /// Side of stored and training images in pixels.
     pub image_size: Option<u32>,
+    /// What training views of whole images are cut out of.
+    pub crop_from: Option<CropFrom>,
     /// Smallest crop of students' views.
     pub min_scale: Option<f64>,
     /// Training of students.
@@ -65,6 +68,7 @@ impl Overrides {
             architecture: self.architecture.unwrap_or(settings.architecture),
             width: self.width.unwrap_or(settings.width),
             stem: self.stem.unwrap_or(settings.stem),
+            crop_from: self.crop_from.unwrap_or(settings.crop_from),
             min_scale: self.min_scale.unwrap_or(settings.min_scale),
             student: self.student.on(settings.student),
             proxy: self.proxy.on(proxy),

@@ -2,7 +2,7 @@
 
 use super::Dataset;
 use crate::combine::{CompositeRecord, DATA, Format, encode};
-use crate::data::{ClassMap, Filter, Fit, Image, ImageSet, Resizer, Sample};
+use crate::data::{ClassMap, Filter, Fit, Image, Resizer, Sample, Source};
 use crate::report::{ClassPictures, CompositePicture, Picture};
 use crate::run::Storage;
 use crate::score::{ScoreTable, find_all};
@@ -82,14 +82,15 @@ pub(super) fn composites(out: &dyn Storage, records: &[CompositeRecord]) -> Vec<
 }
 
 /// One stored image of each of the first classes.
-pub(super) fn composites_in_memory(images: &ImageSet, classes: &ClassMap) -> Vec<CompositePicture> {
+pub(super) fn composites_in_memory(images: &dyn Source, classes: &ClassMap) -> Vec<CompositePicture> {
     let per_class = (images.len() / classes.len()).max(1);
     (0..images.len())
         .step_by(per_class)
         .take(COMPOSITES)
         .filter_map(|i| {
             let side = images.side();
-            let image = Image::new(side, side, images.image(i).to_vec()).ok()?;
+            let mut buffer = Vec::new();
+            let image = Image::new(side, side, images.fetch(i, &mut buffer).ok()?.to_vec()).ok()?;
             let class = classes.name(images.labels()[i]).to_owned();
             let file = encode(&image, Format::Png).ok()?;
             let picture = Picture { file, path: format!("{class}/{:04}", i % per_class), score: None };

@@ -71,6 +71,14 @@ pub fn unlike_views(grid: Grid, composites: Crop, whole: Crop) -> Option<String>
     })
 }
 
+/// The warning of a comparison in which whole images are cut in their own pixels, and composites are stored images of `side` pixels.
+pub fn unlike_pixels(side: usize) -> String {
+    format!(
+        "pixels differ in more than the method: views of whole images are cut out of the images themselves, at their full size, and \
+         those of composites out of stored images of {side} px; `crop-from` square gives all the same number of pixels"
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

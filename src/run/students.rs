@@ -90,11 +90,12 @@ struct Meters<'a> {
 
 impl<'a> Meters<'a> {
     fn of(jobs: &'a [(Job, Option<Keep<'_>>)], val: &'a dyn Source) -> Self {
-        // Students of one method share their images.
+        // Students of one method share their images, and parts of one source its clocks.
         let mut images: Vec<&Arc<dyn Source>> = Vec::new();
         for (job, _) in jobs {
-            if !images.iter().any(|known| Arc::ptr_eq(known, &job.images)) {
-                images.push(&job.images);
+            let of = job.images.whole().unwrap_or(&job.images);
+            if !images.iter().any(|known| Arc::ptr_eq(known, of)) {
+                images.push(of);
             }
         }
         let images = images.into_iter().map(|images| &**images).collect();

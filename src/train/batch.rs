@@ -117,7 +117,7 @@ impl Batches {
         let start = batch * self.config.batch;
         let images = self.order[start..count.min(start + self.config.batch)].to_vec();
         let mut views = Vec::with_capacity(images.len());
-        self.planner.plan(epoch as u32, batch as u64, &images, &mut views);
+        self.planner.plan_of(&*self.task.images, epoch as u32, batch as u64, &images, &mut views);
         Batch { epoch, images, views, pixels: None }
     }
 

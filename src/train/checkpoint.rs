@@ -213,6 +213,9 @@ impl Student {
                 config.remove("eta_min");
             }
         }
+        if !task.images.crop_from().is_square() {
+            asked["crop_from"] = serde_json::json!(task.images.crop_from());
+        }
         #[cfg(not(target_family = "wasm"))]
         if self.shared.is_some() {
             // Whatever the number of ranks.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::augment::Crop;
 use crate::bounds::{self, BoundError};
+use crate::data::CropFrom;
 use crate::device::Precision;
 use crate::model::{Architecture, Choices, ModelConfig, Stem};
 
@@ -230,6 +231,10 @@ pub struct Settings {
     /// Validation: shorter side resized to this, then the centre cropped. `None` squashes the whole
     /// image.
     pub val_resize: Option<u32>,
+    /// What training views of whole images are cut out of. All presets take the square copy, whose results were published here;
+    /// then files do not mention it.
+    #[serde(default, skip_serializing_if = "CropFrom::is_square")]
+    pub crop_from: CropFrom,
     /// Smallest crop of students' views, as a share of the tile (patch extraction) or of a whole stored image.
     pub min_scale: f64,
     /// Smallest crop of the proxy's views, as a share of a whole image: scores do not depend on how students are trained.
@@ -320,6 +325,7 @@ impl Preset {
             image_size: 64,
             precision: Precision::Full,
             val_resize: None,
+            crop_from: CropFrom::Square,
             min_scale: Crop::MIN_SCALE,
             proxy_min_scale: 0.25,
             flip: true,

@@ -4,7 +4,7 @@
 use burn::tensor::{DType, Device, Tensor};
 
 use crate::augment::{Normalise, View};
-use crate::data::{DataError, Rect, Source};
+use crate::data::{CropFrom, DataError, Rect, Source};
 use crate::kernel::views::{BUFFER, Stored, WORDS, packed, word};
 
 /// A set on a GPU, with its normalisation.
@@ -12,7 +12,8 @@ use crate::kernel::views::{BUFFER, Stored, WORDS, packed, word};
 pub(crate) struct Resident(Stored);
 
 impl Resident {
-    /// Copies a set to a GPU. `None` where it is too large: then its batches are made on the host and copied one by one.
+    /// Copies a set to a GPU. `None` where it is too large, or its views are cut out of images of sizes of their own: then its
+    /// batches are made on the host and copied one by one.
     ///
     /// # Errors
     /// [`DataError`] when an image cannot be read.
@@ -30,6 +31,9 @@ impl Resident {
         device: &Device,
         buffer: usize,
     ) -> Result<Option<Self>, DataError> {
+        if source.crop_from() == CropFrom::Image {
+            return Ok(None);
+        }
         let mut fetched = Vec::new();
         let pixels = |image: usize, words: &mut Vec<i32>| {
             words.extend(packed(source.fetch(image, &mut fetched)?));
@@ -110,7 +114,7 @@ mod tests {
 
     use super::*;
     use crate::augment::{Augmentation, Crop, Cutout, Executor, Layout, MixKind, Planner};
-    use crate::data::ImageSet;
+    use crate::data::{Image, ImageSet, Pictures};
     use crate::device::read;
     use crate::random::{Purpose, Stream};
 
@@ -147,6 +151,15 @@ mod tests {
                 assert!((found - expected).abs() < 1e-4, "{found} should be {expected} at {place}");
             }
         }
+    }
+
+    #[test]
+    fn images_of_sizes_of_their_own_stay_on_the_host() {
+        let Some(device) = crate::device::testing::wgpu() else { return };
+        let image = Image::filled(31, 17, [9; 3]);
+        let pictures = Pictures::new(SIDE, vec![image], vec![0]);
+        let resident = Resident::new(&pictures, &Normalise::IMAGENET, &device).expect("memory does not fail");
+        assert!(resident.is_none());
     }
 
     #[test]

@@ -53,6 +53,8 @@ fn a_dry_run_tells_the_cost_and_writes_nothing() {
     for word in ["24 source images", "6 composites of 64 x 64 px", "scoring: 10 steps", " kB of memory"] {
         assert!(run.out.contains(word), "'{word}' is not in {}", run.out);
     }
+    let run = world.ok_silently("compress --data data --out out --ipc 2 --crop-from image --dry-run");
+    assert!(run.out.contains(" kB of memory for the images' files, or none (--memory)"), "{}", run.out);
     assert!(!world.path("out").exists());
 }
 

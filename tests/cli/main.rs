@@ -6,6 +6,7 @@ mod bounds;
 mod by_hand;
 mod compare;
 mod compress;
+mod crops;
 mod effect;
 mod faults;
 mod forms;

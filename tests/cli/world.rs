@@ -66,9 +66,14 @@ impl World {
 
     /// Draws one image, which differs from every other of another hue or number.
     pub(crate) fn draw_one(&self, path: &str, hue: usize, number: u32) {
+        self.draw_sized(path, hue, number, (20, 18));
+    }
+
+    /// The same in another size.
+    pub(crate) fn draw_sized(&self, path: &str, hue: usize, number: u32, (width, height): (u32, u32)) {
         let path = self.path(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        let image = image::RgbImage::from_fn(20, 18, |x, y| {
+        let image = image::RgbImage::from_fn(width, height, |x, y| {
             // Blocks of 3 x 3 pixels, light or dark.
             let light = mix(&[hue as u32, number, x / 3, y / 3]) % 120;
             let mut pixel = [light as u8; 3];

@@ -16,6 +16,9 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> Result<()> 
     let listing = fs::list(&options, args.model.seed, console)?;
     let cost = request.check(&listing.classes, &listing.train, &listing.val)?;
     if args.dry_run {
+        // Views that are cut out of the images themselves need their files, and no pixels.
+        let files = request.needs_files();
+        let cost = if files { DryRun { memory_bytes: listing.bytes(), ..cost } } else { cost };
         return say_cost(&request, cost, console);
     }
     let devices = match request.needs_device() {
@@ -38,7 +41,7 @@ fn say_cost(request: &CompressRequest, cost: DryRun, console: &Console) -> Resul
     console.result(
         &serde_json::json!(cost),
         format_args!(
-            "{plan}\nscoring: {} at {} px; {} of memory for the images",
+            "{plan}\nscoring: {} at {} px; {} of memory for the images{}",
             match &request.common.score.given {
                 Some(given) => format!("from {}", given.name),
                 None => format!(
@@ -49,7 +52,8 @@ fn say_cost(request: &CompressRequest, cost: DryRun, console: &Console) -> Resul
                 ),
             },
             settings.image_size,
-            bytes(memory_bytes)
+            bytes(memory_bytes),
+            if request.needs_files() { "' files, or none (`memory`)" } else { "" }
         ),
     )
 }

@@ -10,7 +10,7 @@ use crate::cli::console::Console;
 use crate::cli::exit::{Failure, Result};
 use crate::cli::{report, request};
 use crate::combine::{DATA, METADATA, Manifest, ensure_records_fit, read_metadata, source_set_hash};
-use crate::data::{ContentHash, Folder, Grid, Look, Preparation, Sample, look_alikes};
+use crate::data::{ContentHash, CropFrom, Folder, Grid, Look, Preparation, Sample, look_alikes};
 use crate::fs::{self, OutputFolder, Wanted, name_of};
 use crate::pipeline::Dataset;
 use crate::pipeline::begin::{begin_run, ensure_usable};
@@ -45,10 +45,18 @@ pub(in crate::cli) fn run(args: &EvaluateCommand, console: &Console) -> Result<(
     let data = super::load(&args.data, &settings, wanted, split_seed, &args.out.out, console)?;
     data.ensure_measurable().map_err(|error| data.explain(error, &out))?;
     let grid = args.grid.or(manifest.as_ref().map(|manifest| manifest.spec.grid)).unwrap_or(Grid::WHOLE);
+    if settings.crop_from == CropFrom::Image && grid != Grid::WHOLE {
+        return Err(Failure::usage(format!(
+            "--crop-from image is for whole images, and {} holds composites of grid {grid}, whose views are cut inside their tiles; \
+             leave it out",
+            args.set.display()
+        )));
+    }
     // A set of ours is called by its own folder, also where its `data` was named.
     let parent = folder.join("..");
     let name = name_of(if manifest.is_some() { &parent } else { &args.set });
-    let set = read(&folder, &data, (settings.image_size as u32, grid, name), args, console)?;
+    let how = Preparation { crop_from: settings.crop_from, ..Preparation::whole(settings.image_size as u32) };
+    let set = read(&folder, &data, (how, grid, name), args, console)?;
     let seen = ensure_unseen(&folder, &set, &data, manifest.as_ref())?;
     seen.iter().for_each(|text| console.warn(text));
     let request = request::evaluate(args, settings);
@@ -165,7 +173,7 @@ fn locate(set: &Path) -> Result<(PathBuf, Option<Manifest>)> {
 fn read(
     folder: &Path,
     data: &Dataset,
-    (side, grid, name): (u32, Grid, String),
+    (how, grid, name): (Preparation, Grid, String),
     args: &EvaluateCommand,
     console: &Console,
 ) -> Result<StoredSet> {
@@ -177,7 +185,7 @@ fn read(
     // A class mix-up here would make every number meaningless.
     data.classes.ensure_same(&listing.classes)?;
     let options = (&request::read_options(&args.data), data.loading.memory_bytes);
-    let loaded = fs::read_set(&tree, listing.train, Preparation::whole(side), options, console)?;
+    let loaded = fs::read_set(&tree, listing.train, how, options, console)?;
     if let Some(problem) = loaded.problems.first() {
         console.warn(format_args!(
             "{} of the set cannot be read: {} ({})",

@@ -53,6 +53,10 @@ pub(in crate::cli) fn run(args: &ScoreCommand, console: &Console) -> Result<()> 
         },
         "source_set": source_set_hash(&data.train.samples),
     });
+    // Square copies are not mentioned, so that what earlier versions began goes on.
+    if !settings.crop_from.is_square() {
+        run["options"]["crop_from"] = json!(settings.crop_from);
+    }
     if ranks.is_some() {
         run["options"]["shards"] = json!(true);
     }

@@ -10,8 +10,8 @@ use super::super::streamed::{Clocks, Held, Streamed};
 use super::super::tree::Tree;
 use super::FolderError;
 use crate::data::{
-    ContentHash, DataError, Entry, ImageSet, Look, OnError, Preparation, Problem, Resizer, Sample, Spent,
-    decode,
+    ContentHash, CropFrom, DataError, Entry, ImageSet, Look, OnError, Preparation, Problem, Resizer, Sample,
+    Spent, decode,
 };
 use crate::report::Kept;
 
@@ -41,6 +41,8 @@ pub struct Loaded {
     pub looks: Vec<Look>,
     /// Size of each image's file in bytes.
     pub sizes: Vec<u64>,
+    /// Width and height of each image as it was decoded, where views are cut out of that.
+    canvases: Vec<(u32, u32)>,
     /// Files that were left out.
     pub problems: Vec<Problem>,
     /// The class of each of them.
@@ -73,7 +75,13 @@ impl Loaded {
         let (samples, other_samples) = parted(std::mem::take(&mut self.samples), apart);
         let (looks, other_looks) = parted(std::mem::take(&mut self.looks), apart);
         let (sizes, other_sizes) = parted(std::mem::take(&mut self.sizes), apart);
-        (self.samples, self.looks, self.sizes) = (samples, looks, sizes);
+        // None where they are not asked for.
+        let canvases = std::mem::take(&mut self.canvases);
+        let (canvases, other_canvases) = match canvases.is_empty() {
+            true => (Vec::new(), Vec::new()),
+            false => parted(canvases, apart),
+        };
+        (self.samples, self.looks, self.sizes, self.canvases) = (samples, looks, sizes, canvases);
         Self {
             tree: self.tree.clone(),
             how: self.how,
@@ -81,6 +89,7 @@ impl Loaded {
             samples: other_samples,
             looks: other_looks,
             sizes: other_sizes,
+            canvases: other_canvases,
             problems: Vec::new(),
             skipped: Vec::new(),
             spent: Spent::default(),
@@ -89,7 +98,7 @@ impl Loaded {
 
     /// The images as a run asks for them.
     pub fn into_images(self) -> Streamed {
-        Streamed::new(self.tree, self.how, self.samples.into(), self.held)
+        Streamed::new(self.tree, self.how, self.samples.into(), self.held, self.canvases)
     }
 }
 
@@ -134,6 +143,7 @@ pub(in crate::fs) fn load(
         samples: Vec::with_capacity(count),
         looks: Vec::with_capacity(count),
         sizes: Vec::with_capacity(count),
+        canvases: Vec::new(),
         problems: Vec::new(),
         skipped: Vec::new(),
         spent: Spent::default(),
@@ -155,7 +165,7 @@ pub(in crate::fs) fn load(
         for (place, (entry, file)) in (before..).zip(entries.iter_mut().zip(files)) {
             let (path, class) = (std::mem::take(&mut entry.path), entry.class);
             match file {
-                Some(Ok(File { hash, look, bytes, kept })) => {
+                Some(Ok(File { hash, look, bytes, canvas, kept })) => {
                     let to = loaded.samples.len();
                     match (&mut loaded.held, kept) {
                         // Images close up over those left out.
@@ -168,6 +178,9 @@ pub(in crate::fs) fn load(
                     loaded.samples.push(Sample { path, class, hash });
                     loaded.looks.push(look);
                     loaded.sizes.push(bytes);
+                    if options.how.crop_from == CropFrom::Image {
+                        loaded.canvases.push(canvas);
+                    }
                 }
                 Some(Err(NotRead::Failed(why))) => {
                     return Err(FolderError::ReadFailed { path: tree.place(&path), why });
@@ -207,6 +220,8 @@ struct File {
     hash: ContentHash,
     look: Look,
     bytes: u64,
+    /// Width and height of the decoded image.
+    canvas: (u32, u32),
     /// The file itself, where it is kept.
     kept: Option<Box<[u8]>>,
 }
@@ -272,7 +287,7 @@ impl Pass<'_> {
         });
         let size = bytes.len() as u64;
         let kept = (*kept == Kept::Files).then(|| bytes.into_boxed_slice());
-        Ok(File { hash, look, bytes: size, kept })
+        Ok(File { hash, look, bytes: size, canvas: (image.width(), image.height()), kept })
     }
 }
 
@@ -294,6 +309,7 @@ mod tests {
             fit: Fit::Squash,
             filter: Filter::Bilinear,
             val_short: None,
+            crop_from: CropFrom::Square,
             limits: Limits { max_width: 100, max_height: 100, max_bytes: 10_000 },
         },
         on_error: OnError::Skip,

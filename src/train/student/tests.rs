@@ -8,10 +8,11 @@ use serde::Deserialize;
 
 use super::*;
 use crate::augment::{Augmentation, Crop, Mix, MixKind, Normalise, Planner, View};
-use crate::data::{Grid, ImageSet, Rect, Streaming};
+use crate::data::{Grid, Image, ImageSet, Pictures, Rect, Streaming};
 use crate::device::{self, Precision};
 use crate::model::golden::{self, CONVNET, bits, distance, golden, numbers};
 use crate::model::{Architecture, Choices, NetworkKind, StateTensor, Stem, state};
+use crate::train::checkpoint::CheckpointError;
 use crate::train::config::{Decay, Length, Optimizer, Schedule};
 use crate::train::progress::Times;
 
@@ -436,4 +437,46 @@ fn mixed_precision_trains_a_student_as_full_precision_does() {
         let left = block_on(mixed.checkpoint()).expect("the device answers");
         assert!(matches!(full.restore(&left), Err(crate::train::CheckpointError::OtherRun)));
     }
+}
+
+/// Students of the same images, of which one lends the images themselves for views, at a width of their own.
+fn student_of_pictures(width: usize) -> Student {
+    let squares = task(24, lively());
+    let picture = |image: usize| {
+        let pixels = squares.images.fetch(image, &mut Vec::new()).expect("memory does not fail").to_vec();
+        // Rows of `width` pixels, which begin as those of the square.
+        let rows = pixels.chunks(3 * SIDE);
+        let pixels = rows.flat_map(|row| row.iter().copied().cycle().take(3 * width).collect::<Vec<_>>());
+        Image::new(width as u32, SIDE as u32, pixels.collect()).expect("a whole image")
+    };
+    let pictures =
+        Pictures::new(SIDE as u32, (0..24).map(picture).collect(), squares.images.labels().to_vec());
+    let task = Task { images: Arc::new(pictures), ..squares };
+    Student::new(&model(), config(8), task, 3, &Device::flex()).expect("a valid student")
+}
+
+#[test]
+fn a_student_learns_from_views_of_the_images_themselves_where_its_source_says_so() {
+    let ends = |mut student: Student| {
+        block_on(student.advance(8)).expect("memory does not fail");
+        weights(&student)
+    };
+    let squares = ends(student(8, lively(), 3));
+    // An image of the side is its own square copy, bit for bit.
+    assert_eq!(ends(student_of_pictures(SIDE)), squares);
+    assert_ne!(ends(student_of_pictures(3 * SIDE)), squares);
+}
+
+#[test]
+fn a_training_by_views_of_squares_is_not_continued_by_views_of_images_nor_the_other_way_round() {
+    let (mut of_squares, mut of_images) = (student(8, lively(), 3), student_of_pictures(SIDE));
+    for student in [&mut of_squares, &mut of_images] {
+        block_on(student.advance(2)).expect("memory does not fail");
+    }
+    let saved = [&mut of_squares, &mut of_images]
+        .map(|student| block_on(student.checkpoint()).expect("the CPU answers"));
+    let refused = [of_squares.restore(&saved[1]), of_images.restore(&saved[0])];
+    assert!(refused.iter().all(|refused| matches!(refused, Err(CheckpointError::OtherRun))), "{refused:?}");
+    of_images.restore(&saved[1]).expect("its own");
+    of_squares.restore(&saved[0]).expect("its own");
 }
