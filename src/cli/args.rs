@@ -11,6 +11,7 @@ pub(super) use self::values::{
     ContainerChoice, CutoutChoice, FormatChoice, MemoryChoice, MixChoice, PackChoice,
 };
 use self::values::{images, minutes, number, part, share, share_or_zero, size, whole};
+use super::watch::Address;
 use crate::augment::CropChoice;
 use crate::bounds;
 use crate::combine::{Format, IpcCounts};
@@ -291,12 +292,38 @@ pub(super) struct OutArgs {
     pub(super) force: bool,
 }
 
+/// Those who are told how a run goes, besides the terminal.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Watching")]
+pub(super) struct WatchArgs {
+    /// Append what the run says and what each training comes to, a JSON object a line, to events.jsonl in --out. It tells times, so
+    /// no two runs write the same.
+    #[arg(long)]
+    pub(super) events: bool,
+    /// Write TensorBoard's event files into this folder: loss, learning rate and speed of each training.
+    #[arg(long, value_name = "DIR")]
+    pub(super) tensorboard: Option<PathBuf>,
+    /// Tell Prometheus how the run goes, at http://127.0.0.1:PORT/metrics; another address than a port's own machine only if it
+    /// is named: 0.0.0.0:9464.
+    #[arg(long, value_name = "[ADDRESS:]PORT")]
+    pub(super) metrics: Option<Address>,
+}
+
+impl WatchArgs {
+    /// `true` where nobody is told.
+    pub(super) fn is_nobody(&self) -> bool {
+        !self.events && self.tensorboard.is_none() && self.metrics.is_none()
+    }
+}
+
 #[derive(Clone, Debug, Args)]
 pub(super) struct CompressArgs {
     #[command(flatten)]
     pub(super) data: DataArgs,
     #[command(flatten)]
     pub(super) out: OutArgs,
+    #[command(flatten)]
+    pub(super) watch: WatchArgs,
     #[command(flatten)]
     pub(super) budget: BudgetArgs,
     #[command(flatten)]
@@ -328,6 +355,8 @@ pub(super) struct ScoreCommand {
     pub(super) data: DataArgs,
     #[command(flatten)]
     pub(super) out: OutArgs,
+    #[command(flatten)]
+    pub(super) watch: WatchArgs,
     #[command(flatten)]
     pub(super) model: ModelArgs,
     #[command(flatten)]
@@ -396,6 +425,8 @@ pub(super) struct EvaluateCommand {
     #[command(flatten)]
     pub(super) out: OutArgs,
     #[command(flatten)]
+    pub(super) watch: WatchArgs,
+    #[command(flatten)]
     pub(super) model: ModelArgs,
     #[command(flatten)]
     pub(super) student: StudentArgs,
@@ -420,6 +451,8 @@ pub(super) struct CompareArgs {
     pub(super) tune_fraction: Option<f64>,
     #[command(flatten)]
     pub(super) out: OutArgs,
+    #[command(flatten)]
+    pub(super) watch: WatchArgs,
     #[command(flatten)]
     pub(super) budget: BudgetArgs,
     /// Methods to compare: random, el2n, el2n-hard, el2n-window, pca, random-composites,
@@ -592,6 +625,19 @@ impl Command {
             }
         };
         (Some(&out.out), inputs.into_iter().flatten().map(PathBuf::as_path).collect())
+    }
+}
+
+impl Command {
+    /// Those who are told how the command goes.
+    pub(super) fn watch(&self) -> Option<&WatchArgs> {
+        match self {
+            Self::Compress(args) => Some(&args.watch),
+            Self::Score(args) => Some(&args.watch),
+            Self::Evaluate(args) => Some(&args.watch),
+            Self::Compare(args) => Some(&args.watch),
+            _ => None,
+        }
     }
 }
 

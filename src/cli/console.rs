@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::exit::{self, Result};
 use super::options::flags;
 use super::out;
+use super::watch::{Event, Every, Watch};
 use crate::run;
 use crate::words::visible;
 
@@ -21,21 +22,38 @@ pub(super) struct Console {
     quiet: bool,
     json: bool,
     bars: bool,
+    /// Those who are told of everything, too.
+    watch: Option<Watch>,
 }
 
 impl Console {
     pub(super) fn new(quiet: bool, json: bool) -> Self {
-        Self { quiet, json, bars: !quiet && std::io::stderr().is_terminal() }
+        Self { quiet, json, bars: !quiet && std::io::stderr().is_terminal(), watch: None }
+    }
+
+    /// The same console, which tells others, too.
+    pub(super) fn watched(&self, watch: Watch) -> Self {
+        Self { watch: Some(watch), ..*self }
+    }
+
+    /// Tells those who are told of everything.
+    pub(super) fn hand_on(&self, event: &Event<'_>) {
+        let Some(watch) = &self.watch else { return };
+        for text in watch.tell(event) {
+            if !self.quiet {
+                out::tell(&format!("warning: {text}"));
+            }
+        }
     }
 
     /// The same console for a part of a larger command, whose own result is not the result.
     pub(super) fn without_result(&self) -> Self {
-        Self { quiet: self.quiet || self.json, json: false, bars: self.bars }
+        Self { quiet: self.quiet || self.json, json: false, bars: self.bars, watch: None }
     }
 
     /// The console of a rank other than the first, which says nothing but errors.
     pub(super) fn of_follower() -> Self {
-        Self { quiet: true, json: false, bars: false }
+        Self { quiet: true, json: false, bars: false, watch: None }
     }
 
     /// `true` where the result is printed as JSON.
@@ -45,16 +63,20 @@ impl Console {
 
     /// A line about what was found or done. With `--json` standard output belongs to the result.
     pub(super) fn say(&self, message: impl Display) {
+        let message = message.to_string();
+        self.hand_on(&Event::Said(&message));
         if self.quiet {
         } else if self.json {
-            out::tell(&message.to_string());
+            out::tell(&message);
         } else {
-            out::say(&message.to_string());
+            out::say(&message);
         }
     }
 
     /// A warning: what is wrong and what to do about it.
     pub(super) fn warn(&self, message: impl Display) {
+        let message = message.to_string();
+        self.hand_on(&Event::Warned(&message));
         if !self.quiet {
             out::tell(&format!("warning: {message}"));
         }
@@ -97,7 +119,13 @@ impl run::Observer for Console {
         let now = Instant::now();
         let plain = (!self.bars && !self.quiet)
             .then(|| Mutex::new(Plain { done: 0, last: now, note: String::new() }));
-        Box::new(Stage { name, unit, total, begun: now, bar, plain })
+        self.hand_on(&Event::StageBegan { stage: name, unit, total });
+        let told = Mutex::new((0, Every::new()));
+        Box::new(Stage { console: self, name, unit, total, begun: now, bar, plain, told })
+    }
+
+    fn began(&self) {
+        self.hand_on(&Event::Began);
     }
 
     fn wants_stop(&self) -> bool {
@@ -131,19 +159,30 @@ struct Plain {
 }
 
 /// A stage in progress.
-struct Stage {
+struct Stage<'a> {
+    console: &'a Console,
     name: &'static str,
     unit: &'static str,
     total: usize,
     begun: Instant,
     bar: Option<ProgressBar>,
     plain: Option<Mutex<Plain>>,
+    /// What is done, and when those who are told of everything are told so.
+    told: Mutex<(usize, Every)>,
 }
 
-impl run::Stage for Stage {
+impl run::Stage for Stage<'_> {
     fn add(&self, units: usize) {
         if let Some(bar) = &self.bar {
             bar.inc(units as u64);
+        }
+        let due = self.told.lock().ok().and_then(|mut told| {
+            told.0 += units;
+            told.1.is_due().then_some(told.0)
+        });
+        if let Some(done) = due {
+            let Self { name: stage, unit, total, .. } = *self;
+            self.console.hand_on(&Event::Progress { stage, unit, done, total });
         }
         let Some(Ok(mut plain)) = self.plain.as_ref().map(Mutex::lock) else {
             return;
@@ -172,10 +211,22 @@ impl run::Stage for Stage {
             bar.set_message(text);
         }
     }
+
+    fn reading(&self, reading: &run::Reading<'_>) {
+        self.console.hand_on(&Event::Read { stage: self.name, reading });
+    }
+
+    fn saved(&self, training: &str, step: usize) {
+        self.console.hand_on(&Event::Saved { stage: self.name, training, step });
+    }
 }
 
-impl Drop for Stage {
+impl Drop for Stage<'_> {
     fn drop(&mut self) {
+        let Self { name: stage, unit, total, .. } = *self;
+        let done = self.told.lock().map_or(0, |told| told.0);
+        let seconds = self.begun.elapsed().as_secs_f64();
+        self.console.hand_on(&Event::StageEnded { stage, unit, done, total, seconds });
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }

@@ -27,6 +27,8 @@ const PROXY: &[&str] =
 /// Options of students and nothing else; `--min-scale` and `--augment` describe the shipped transform, too.
 const STUDENT: &[&str] =
     &["steps", "epochs", "batch_size", "lr", "weight_decay", "opt", "no_flip", "cutout", "mix", "repeats"];
+/// Those who are told how a run goes.
+const WATCH: &[&str] = &["events", "tensorboard", "metrics"];
 /// Options of networks and of the device they train on.
 const NETWORK: &[&str] = &["model", "width", "stem", "device", "precision", "checkpoint_minutes"];
 
@@ -129,6 +131,9 @@ fn pack(args: &PackArgs, given: &Given) -> Result<()> {
 }
 
 fn compress(args: &CompressArgs, given: &Given) -> Result<()> {
+    if args.dry_run {
+        given.none_of(WATCH, "with --dry-run, which does nothing that could be watched; leave it out")?;
+    }
     network(&args.model, given)?;
     rule(&args.rule, given)?;
     format(&args.combine, given)?;
@@ -153,6 +158,7 @@ fn compress(args: &CompressArgs, given: &Given) -> Result<()> {
     if scored {
         let nothing = "with --scores and without --evaluate, as nothing is trained; leave it out";
         given.none_of(NETWORK, nothing)?;
+        given.none_of(&["tensorboard"], nothing)?;
     }
     agree(&args.student)
 }

@@ -48,6 +48,11 @@ impl Failure {
         Self { error: self.error.context(what), ..self }
     }
 
+    /// `true` where the user stopped the run.
+    pub(super) fn is_stop(&self) -> bool {
+        self.fault == Fault::Stopped
+    }
+
     /// 1 the run failed, 2 usage, 3 data, 4 device, 130 interrupted.
     fn code(&self) -> u8 {
         match self.fault {

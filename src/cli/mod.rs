@@ -13,6 +13,7 @@ mod options;
 mod out;
 mod report;
 mod request;
+mod watch;
 
 use std::process::ExitCode;
 

@@ -127,7 +127,17 @@ pub(super) fn output(out: &OutArgs, data: &DataArgs) -> Result<OutputFolder> {
 pub(super) fn ensure_apart(command: &Command, config: Option<&Path>) -> Result<()> {
     let (out, inputs) = command.paths();
     let Some(out) = out else { return Ok(()) };
-    inputs.into_iter().chain(config).try_for_each(|input| fs::ensure_apart(input, out))?;
+    let board = command.watch().and_then(|watch| watch.tensorboard.as_deref());
+    for input in inputs.into_iter().chain(config) {
+        fs::ensure_apart(input, out)?;
+        if let Some(board) = board {
+            fs::ensure_apart(input, board).map_err(|why| Failure::from(why).context("--tensorboard"))?;
+        }
+    }
+    if let Some(board) = board {
+        // A file in the output that is not the run's would keep --force from replacing it.
+        fs::ensure_apart(board, out).map_err(|why| Failure::from(why).context("--tensorboard"))?;
+    }
     Ok(())
 }
 

@@ -20,6 +20,11 @@ pub fn free_memory() -> Option<u64> {
     [of_system, of_container, of_shell].into_iter().flatten().min()
 }
 
+/// Bytes of memory that this process holds; `None` where the system does not tell (only Linux does).
+pub fn used_memory() -> Option<u64> {
+    entry(&fs::read_to_string("/proc/self/status").ok()?, "VmRSS:")
+}
+
 /// An entry `Name:   123 kB`, in bytes.
 fn entry(text: &str, name: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;
@@ -53,6 +58,6 @@ mod tests {
         assert_eq!(address_space("Max address space   unlimited   unlimited  bytes\n"), None);
         assert_eq!(reclaimable(Some("anon 5\ninactive_file 7000\n".to_owned())), 7000);
         #[cfg(target_os = "linux")]
-        assert!(free_memory().unwrap() > 1 << 20);
+        assert!(free_memory().unwrap() > 1 << 20 && used_memory().unwrap() > 1 << 20);
     }
 }

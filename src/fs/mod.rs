@@ -23,7 +23,7 @@ pub use apart::ensure_apart;
 pub use dataset::{write_about, write_dataset};
 pub use folder::{FolderError, Loaded, Scan, scan};
 pub use keep::Wanted;
-pub use memory::free_memory;
+pub use memory::{free_memory, used_memory};
 pub use output::{OutputError, write_atomic};
 pub use pack::{Container, PackError, PackForm, PackOptions, Packed, check, pack};
 pub use read::{Listing, ReadOptions, Reading, list, list_whole, load, read_folder, read_set, tune};

@@ -32,6 +32,7 @@ pub fn begin_run(
             Some(Ok(earlier)) => match Difference::between(&earlier, run) {
                 None => {
                     holding.ensure_clear(out)?;
+                    observer.began();
                     observer.say(&format!("going on with what is in {}", out.shown("")));
                     return Ok(true);
                 }
@@ -47,6 +48,7 @@ pub fn begin_run(
         claim::ensure_room(out, bytes, observer)?;
     }
     claim::replace(out, old, (RUN, &serde_json::to_vec_pretty(run)?))?;
+    observer.began();
     Ok(false)
 }
 
@@ -84,6 +86,7 @@ pub fn begin_set(
         claim::ensure_room(out, bytes, observer)?;
     }
     claim::replace(out, old, (MANIFEST, draft.to_json().as_bytes()))?;
+    observer.began();
     Ok(None)
 }
 
@@ -95,6 +98,7 @@ fn go_on(
     observer: &dyn Observer,
 ) -> Result<Option<Manifest>, PipelineError> {
     holding.ensure_clear(out)?;
+    observer.began();
     observer.say(&format!("going on with what is in {}", out.shown("")));
     if earlier.files.is_empty() {
         return Ok(None);

@@ -15,19 +15,23 @@ use crate::run::{Observer, SEALED, Storage, StorageError};
 pub const MANIFEST: &str = "manifest.json";
 /// File name of what all other commands write first.
 pub const RUN: &str = "run.json";
+/// File name of what a run says while it goes on, where that is asked for. It tells times, so no manifest names it and no two runs
+/// write the same.
+pub const EVENTS: &str = "events.jsonl";
 /// File name of a report.
 const REPORT: &str = "report.json";
 /// File name of the list of files that were left out, and its first bytes.
 const PROBLEMS: &str = "problems.csv";
 const PROBLEMS_HEADER: &[u8] = b"path,reason";
 /// The names that tilepress gives to files in an output folder, apart from those of a set and of what is kept.
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 15] = [
     MANIFEST,
     RUN,
     REPORT,
     "report.csv",
     "report.html",
     "answers.csv",
+    EVENTS,
     "README.md",
     TORCHVISION_TRANSFORM_NAME,
     "classes.json",

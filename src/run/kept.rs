@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::{KeptError, RunError};
-use super::storage::Storage;
+use super::storage::{Storage, StorageError};
 use crate::data::ContentHash;
 
 /// The beginning of a seal, by which a file of ours is told from any other.
@@ -21,6 +21,9 @@ struct Seal {
     /// `kept`.
     tilepress: String,
     form: u32,
+    /// Number of the writing, where two files are written in turns: the newer has the higher.
+    #[serde(default, skip_serializing_if = "is_first")]
+    turn: u64,
     /// Name of the file, with its folder.
     name: String,
     /// Fingerprint of what the file depends on.
@@ -57,11 +60,19 @@ impl<'a> Kept<'a> {
     /// # Errors
     /// [`RunError::Kept`] for a file that is not what was kept, [`RunError::Storage`] for one that cannot be read.
     pub fn read(&self, file: &str) -> Result<Option<Vec<u8>>, RunError> {
+        Ok(self.read_turn(file)?.map(|(_, bytes)| bytes))
+    }
+
+    /// The same, with the number of the writing.
+    ///
+    /// # Errors
+    /// The errors of [`read`](Self::read).
+    pub fn read_turn(&self, file: &str) -> Result<Option<(u64, Vec<u8>)>, RunError> {
         let name = self.name(file);
         let Some(mut bytes) = self.storage.read(&name)? else { return Ok(None) };
-        let begin = self.check(&name, &bytes)?;
+        let (turn, begin) = self.check(&name, &bytes)?;
         bytes.drain(..begin);
-        Ok(Some(bytes))
+        Ok(Some((turn, bytes)))
     }
 
     /// Keeps a file, in place of one of that name if there is one.
@@ -69,11 +80,20 @@ impl<'a> Kept<'a> {
     /// # Errors
     /// [`RunError::Storage`]; the former file, if any, is then untouched.
     pub fn write(&self, file: &str, bytes: &[u8]) -> Result<(), RunError> {
+        self.write_turn(file, 0, bytes)
+    }
+
+    /// The same, with the number of the writing.
+    ///
+    /// # Errors
+    /// The errors of [`write`](Self::write).
+    pub fn write_turn(&self, file: &str, turn: u64, bytes: &[u8]) -> Result<(), RunError> {
         let name = self.name(file);
         let seal = Seal {
             tilepress: "kept".to_owned(),
             form: FORM,
-            blake3: hash(&name, self.of, bytes),
+            turn,
+            blake3: hash(&name, self.of, turn, bytes),
             of: self.of,
             name,
         };
@@ -94,6 +114,35 @@ impl<'a> Kept<'a> {
         Ok(())
     }
 
+    /// The same for a file that is of no more use: one of ours that was changed or cut off is removed, too.
+    ///
+    /// # Errors
+    /// The other errors of [`remove`](Self::remove).
+    pub fn remove_spoilt(&self, file: &str) -> Result<(), RunError> {
+        match self.remove(file) {
+            Err(RunError::Kept(KeptError::Changed { .. })) => Ok(self.storage.remove(&self.name(file))?),
+            other => other,
+        }
+    }
+
+    /// Gives a file that is none of ours another name, so that ours can be written: its own with `ending` behind it.
+    ///
+    /// # Errors
+    /// [`RunError::Storage`] when it cannot be read or written, or there is a file of the other name; it is then where it was.
+    pub fn put_aside(&self, file: &str, ending: &str) -> Result<String, RunError> {
+        let name = self.name(file);
+        let other = format!("{name}{ending}");
+        if self.storage.has(&other) {
+            let why = format!("'{}' is in the way: move it to another folder", self.storage.shown(&other));
+            return Err(StorageError::Unusable(why).into());
+        }
+        if let Some(bytes) = self.storage.read(&name)? {
+            self.storage.write(&other, &bytes)?;
+            self.storage.remove(&name)?;
+        }
+        Ok(self.storage.shown(&other))
+    }
+
     /// A file's name for messages.
     pub fn shown(&self, file: &str) -> String {
         self.storage.shown(&self.name(file))
@@ -103,12 +152,12 @@ impl<'a> Kept<'a> {
         format!("{}/{file}", self.folder)
     }
 
-    /// The place where the kept bytes begin.
-    fn check(&self, name: &str, bytes: &[u8]) -> Result<usize, KeptError> {
+    /// The number of the writing, and the place where the kept bytes begin.
+    fn check(&self, name: &str, bytes: &[u8]) -> Result<(u64, usize), KeptError> {
         let file = || self.storage.shown(name);
         let Some(end) = bytes.iter().position(|&byte| byte == b'\n') else {
             // A file of ours that was cut off within its first line, or something else.
-            let ours = bytes.starts_with(SEALED) || SEALED.starts_with(bytes);
+            let ours = bytes.starts_with(SEALED) || SEALED.starts_with(bytes) || is_spoilt(bytes);
             return Err(if ours {
                 KeptError::Changed { file: file() }
             } else {
@@ -116,14 +165,24 @@ impl<'a> Kept<'a> {
             });
         };
         if !bytes.starts_with(SEALED) {
-            return Err(KeptError::Foreign { file: file() });
+            let file = file();
+            return Err(if is_spoilt(bytes) {
+                KeptError::Changed { file }
+            } else {
+                KeptError::Foreign { file }
+            });
         }
         let (line, kept) = (&bytes[..end], &bytes[end + 1..]);
         let seal: Seal = serde_json::from_slice(line).map_err(|_| KeptError::Changed { file: file() })?;
+        let whole = seal.blake3 == hash(&seal.name, seal.of, seal.turn, kept);
         if seal.form != FORM {
-            return Err(KeptError::Foreign { file: file() });
+            // What is sealed as this form seals is of no other form: its number was changed.
+            let file = file();
+            return Err(if whole { KeptError::Changed { file } } else { KeptError::Foreign { file } });
         }
-        if seal.blake3 != hash(&seal.name, seal.of, kept) {
+        // A line that reads the same and is another, such as one with a capital among the digits of a hash.
+        let as_written = serde_json::to_vec(&seal).is_ok_and(|written| written == line);
+        if !(whole && as_written) {
             return Err(KeptError::Changed { file: file() });
         }
         // The run comes first: of two names in two runs, the run is what is wrong.
@@ -133,14 +192,30 @@ impl<'a> Kept<'a> {
         if seal.name != name {
             return Err(KeptError::Swapped { file: file(), name: seal.name });
         }
-        Ok(end + 1)
+        Ok((seal.turn, end + 1))
     }
 }
 
-/// Hash of a file's name, what it depends on, and its bytes.
-fn hash(name: &str, of: ContentHash, bytes: &[u8]) -> ContentHash {
+/// `true` for bytes that are no seal and hardly anybody's work: a seal of which a few letters are others, and the zeros that a file
+/// system leaves of a file after a power failure.
+fn is_spoilt(bytes: &[u8]) -> bool {
+    const OTHERS: usize = 4;
+    let equal = bytes.iter().zip(SEALED).filter(|(byte, seal)| byte == seal).count();
+    equal + OTHERS >= SEALED.len() || bytes.iter().all(|&byte| byte == 0)
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_first(turn: &u64) -> bool {
+    *turn == 0
+}
+
+/// Hash of a file's name, what it depends on, the number of its writing where that counts, and its bytes.
+fn hash(name: &str, of: ContentHash, turn: u64, bytes: &[u8]) -> ContentHash {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes()).update(&of.0).update(bytes);
+    if !is_first(&turn) {
+        hasher.update(&turn.to_le_bytes());
+    }
     ContentHash(*hasher.finalize().as_bytes())
 }
 
@@ -199,6 +274,25 @@ mod tests {
         }
         storage.write(NAME, &[&whole[..], b"x"].concat()).unwrap();
         assert!(matches!(refused(&storage, "pca-0.json"), KeptError::Changed { .. }));
+    }
+
+    #[test]
+    fn a_spoilt_beginning_is_told_from_the_work_of_others() {
+        let storage = Memory::default();
+        kept(&storage, b"run").write_turn("pca-0.json", 7, b"seventy").unwrap();
+        assert_eq!(kept(&storage, b"run").read_turn("pca-0.json").unwrap(), Some((7, b"seventy".to_vec())));
+        let whole = storage.read(NAME).unwrap().unwrap();
+        // One bit anywhere, the number of the form and that of the writing among them.
+        for bit in 0..8 * whole.len() {
+            let mut changed = whole.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            storage.write(NAME, &changed).unwrap();
+            assert!(matches!(refused(&storage, "pca-0.json"), KeptError::Changed { .. }), "bit {bit}");
+        }
+        storage.write(NAME, &vec![0; 4096]).unwrap();
+        assert!(matches!(refused(&storage, "pca-0.json"), KeptError::Changed { .. }));
+        storage.write(NAME, &whole.iter().map(|byte| byte ^ 0x55).collect::<Vec<_>>()).unwrap();
+        assert!(matches!(refused(&storage, "pca-0.json"), KeptError::Foreign { .. }));
     }
 
     #[test]

@@ -117,6 +117,10 @@ impl Observer for Joined<'_> {
         self.observer.clock()
     }
 
+    fn began(&self) {
+        self.observer.began();
+    }
+
     fn free_memory(&self) -> Option<u64> {
         self.observer.free_memory()
     }

@@ -15,9 +15,13 @@ mod observer;
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]
 mod open;
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]
+mod pace;
+#[cfg(all(feature = "engine", not(target_family = "wasm")))]
 mod proxies;
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]
 mod room;
+#[cfg(any(test, all(feature = "engine", not(target_family = "wasm"))))]
+mod rotation;
 mod storage;
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]
 mod students;
@@ -28,7 +32,7 @@ mod training;
 pub use devices::Devices;
 pub use error::{KeptError, RunError};
 pub use kept::{Kept, SEALED};
-pub use observer::{Observer, Silent, Stage};
+pub use observer::{Observer, Reading, Silent, Stage};
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]
 pub use open::{open, open_all, open_own};
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]

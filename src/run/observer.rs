@@ -20,6 +20,9 @@ pub trait Observer: Sync {
         || 0.0
     }
 
+    /// The output is this run's from now on: files of earlier runs are replaced, and new ones may be written beside those of the run.
+    fn began(&self) {}
+
     /// Bytes of memory that are free; `None` where nobody knows.
     fn free_memory(&self) -> Option<u64> {
         None
@@ -41,6 +44,33 @@ pub trait Stage: Sync {
 
     /// Something to be shown beside the progress, in place of what was there.
     fn note(&self, _text: &str) {}
+
+    /// What a training of the stage has come to.
+    fn reading(&self, _reading: &Reading<'_>) {}
+
+    /// A training of the stage was saved after so many steps.
+    fn saved(&self, _training: &str, _step: usize) {}
+}
+
+/// What a training has come to when the device is read, which is every few steps.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reading<'a> {
+    /// Name of the training among those of its stage: a proxy's seed, or a student's method and seed.
+    pub training: &'a str,
+    /// Epoch of the last step, from 1.
+    pub epoch: usize,
+    /// Number of steps made.
+    pub step: usize,
+    /// Number of steps of the whole training.
+    pub steps: usize,
+    /// Mean training loss of the steps since the last reading, in nats; `None` where none was read.
+    pub loss: Option<f64>,
+    /// Learning rate of the last step.
+    pub learning_rate: f64,
+    /// Images that were learnt from in a second since the last reading; `None` without a clock.
+    pub images_per_second: Option<f64>,
+    /// Share of the training's time, 0 to 1, in which it waited for images, in this process; `None` without a clock.
+    pub waiting: Option<f64>,
 }
 
 /// An observer that shows nothing, never stops a run and has no clock: times are 0.

@@ -112,6 +112,8 @@ pub(crate) mod memory {
         pub(crate) fails_after: usize,
         /// Number of reads that succeed before the first that fails; with `None` all succeed.
         pub(crate) unread_after: Option<usize>,
+        /// The read that fails, alone, counted from 0.
+        unread: Option<usize>,
         /// Bytes that are free.
         pub(crate) room: Option<u64>,
         written: AtomicUsize,
@@ -128,9 +130,18 @@ pub(crate) mod memory {
         }
 
         /// The same files, in a storage where all succeeds.
-        #[cfg(feature = "flex")]
         pub(crate) fn healed(&self) -> Self {
             Self { files: Mutex::new(self.files.lock().unwrap().clone()), ..Self::default() }
+        }
+
+        /// The same files, in a storage where one read fails, counted from 0.
+        pub(crate) fn unreadable_at(&self, read: usize) -> Self {
+            Self { unread: Some(read), ..self.healed() }
+        }
+
+        /// The same files, in a storage that is full.
+        pub(crate) fn filled(&self) -> Self {
+            Self { fails_after: 1, written: AtomicUsize::new(1), ..self.healed() }
         }
 
         /// The same files, in a storage whose files cannot be read after that many reads.
@@ -163,7 +174,7 @@ pub(crate) mod memory {
 
         fn may_read(&self, name: &str) -> Result<(), StorageError> {
             let before = self.read.fetch_add(1, Ordering::Relaxed);
-            if self.unread_after.is_none_or(|reads| before < reads) {
+            if self.unread_after.is_none_or(|reads| before < reads) && self.unread != Some(before) {
                 return Ok(());
             }
             Err(StorageError::Io { action: "read", what: name.to_owned(), source: "a bad sector".into() })

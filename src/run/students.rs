@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::meter::Meter;
+use super::pace::Pace;
+use super::rotation::Rotation;
 use super::training::{Keep, finish, resume};
 use super::{Devices, Observer, RunError, Stage, Training, lanes};
 use crate::augment::{Augmentation, Normalise};
@@ -164,14 +166,14 @@ fn train_missing(
     let shares = devices.share_out(jobs, |(job, _)| config.steps(job.images.len()));
     let trained = lanes::side_by_side(shares.len(), shares, observer, |_, (opened, jobs), observer| {
         let begun = observer.seconds();
-        let mut cohort = Cohort::default();
+        let (mut cohort, mut checkpoints) = (Cohort::default(), Vec::new());
         for (job, keep) in &jobs {
             let mut student = begin(job, &cohort, opened)?;
-            resume(&mut student, &job.name, *keep, &*stage)?;
+            checkpoints.push(resume(&mut student, &job.name, *keep, &*stage, observer)?);
             student.time_by(observer.clock());
             cohort.push(student);
         }
-        finish_cohort(&mut cohort, &jobs, &*stage, observer)?;
+        finish_cohort(&mut cohort, &jobs, &mut checkpoints, &*stage, observer)?;
         let seconds = observer.seconds() - begun;
         for progress in cohort.progresses() {
             meters.training.add(0.0, progress.times());
@@ -202,24 +204,34 @@ fn measured<T>(meter: &Meter<'_>, observer: &dyn Observer, measure: impl FnOnce(
 fn finish_cohort(
     cohort: &mut Cohort,
     jobs: &[(Job, Option<Keep<'_>>)],
+    checkpoints: &mut [Option<Rotation<'_>>],
     stage: &dyn Stage,
     observer: &dyn Observer,
 ) -> Result<(), RunError> {
     let made = |cohort: &Cohort| cohort.progresses().map(Progress::steps_made).sum::<usize>();
     let mut saved = observer.seconds();
+    let mut paces: Vec<Pace> = cohort.progresses().map(|progress| Pace::new(progress, saved)).collect();
     while !cohort.finished() {
         let before = made(cohort);
         pollster::block_on(cohort.advance(READ_EVERY))?;
         stage.add(made(cohort) - before);
         let (stop, now) = (observer.wants_stop(), observer.seconds());
+        for ((progress, pace), (job, _)) in cohort.progresses().zip(&mut paces).zip(jobs) {
+            if let Some(reading) = pace.reading(&job.name, progress, now) {
+                stage.reading(&reading);
+            }
+        }
         if cohort.finished() {
             break;
         }
         let mut due = false;
-        for (place, (job, keep)) in jobs.iter().enumerate() {
-            if let Some(keep) = keep.filter(|keep| stop || keep.is_due(now - saved)) {
+        for (place, ((job, keep), checkpoints)) in jobs.iter().zip(&mut *checkpoints).enumerate() {
+            if let (Some(keep), Some(checkpoints)) = (keep, checkpoints)
+                && (stop || keep.is_due(now - saved))
+            {
                 let bytes = pollster::block_on(cohort.checkpoint(place)).map_err(ProxyError::from)?;
-                keep.save(&job.name, &bytes)?;
+                checkpoints.save(&bytes)?;
+                stage.saved(&job.name, cohort.progresses().nth(place).map_or(0, Progress::steps_made));
                 due = true;
             }
         }

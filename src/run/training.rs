@@ -4,9 +4,10 @@
 //! since then. It ends bit for bit as if nothing had happened.
 
 use super::meter::{Meter, waiting};
+use super::pace::Pace;
+use super::rotation::{self, Rotation};
 use super::{Kept, Observer, RunError, Stage};
-use crate::data::Source;
-use crate::train::{Proxy, ProxyError, READ_EVERY, Student, Times, TrainError, ranks};
+use crate::train::{Progress, Proxy, ProxyError, READ_EVERY, Student, TrainError, ranks};
 
 /// Place for the work of a run: finished parts, from which an equal run takes what it need not do again, and checkpoints of
 /// unfinished ones.
@@ -19,39 +20,24 @@ pub struct Keep<'a> {
 }
 
 impl Keep<'_> {
-    /// Saves a training.
-    ///
-    /// # Errors
-    /// [`RunError::Storage`] when it cannot be written.
-    pub(super) fn save(self, training: &str, bytes: &[u8]) -> Result<(), RunError> {
-        self.files.write(&checkpoint(training), bytes)
-    }
-
     /// `true` where a training is to be saved that was saved, or begun, `seconds` ago.
     pub(super) fn is_due(self, seconds: f64) -> bool {
         seconds >= self.every
     }
 
-    /// Removes the checkpoint of a training whose result is kept.
+    /// Removes the checkpoints of a training whose result is kept.
     ///
     /// # Errors
-    /// [`RunError::Storage`] when it is there and cannot be removed.
+    /// [`RunError::Storage`] when one is there and cannot be removed.
     pub(super) fn forget(self, training: &str) -> Result<(), RunError> {
-        self.files.remove(&checkpoint(training))
+        rotation::forget(self.files, training)
     }
-}
-
-/// Name of a training's checkpoint.
-fn checkpoint(training: &str) -> String {
-    format!("{training}.checkpoint")
 }
 
 /// A training that can be saved and continued.
 pub(super) trait Resumable {
     /// `true` once all its work is done.
     fn finished(&self) -> bool;
-    /// Number of steps made.
-    fn steps_made(&self) -> usize;
     /// Works up to the next reading of the device, or until `go_on` is `false`.
     fn advance(&mut self, go_on: &dyn Fn() -> bool) -> Result<(), RunError>;
     /// Saves it as bytes.
@@ -60,10 +46,8 @@ pub(super) trait Resumable {
     fn restore(&mut self, bytes: &[u8]) -> Result<(), ProxyError>;
     /// Measures its time from now on by a clock of seconds.
     fn time_by(&mut self, clock: fn() -> f64);
-    /// Seconds so far that were no computing.
-    fn times(&self) -> Times;
-    /// The images that it learns from.
-    fn images(&self) -> &dyn Source;
+    /// Its steps, times, images and losses.
+    fn progress(&self) -> &Progress;
 
     /// Whether to stop, where `own` is this process's wish: the same answer for all that train together.
     fn agreed(&self, own: bool) -> Result<bool, RunError> {
@@ -90,52 +74,61 @@ pub(super) fn finish(
     meter: &Meter<'_>,
     observer: &dyn Observer,
 ) -> Result<(), RunError> {
-    resume(training, name, keep, stage)?;
+    let mut checkpoints = resume(training, name, keep, stage, observer)?;
     training.time_by(observer.clock());
     let begun = observer.seconds();
     let mut saved = begun;
+    let mut pace = Pace::new(training.progress(), begun);
     while !training.finished() {
-        let before = training.steps_made();
+        let before = training.progress().steps_made();
         training.advance(&|| !observer.wants_stop())?;
         let (stop, now) = (training.agreed(observer.wants_stop())?, observer.seconds());
-        if let Some(note) = waiting(training.images(), now - begun, training.times()) {
+        let progress = training.progress();
+        if let Some(note) = waiting(&*progress.task().images, now - begun, progress.times()) {
             stage.note(&note);
         }
-        stage.add(training.steps_made() - before);
+        if let Some(reading) = pace.reading(name, progress, now) {
+            stage.reading(&reading);
+        }
+        stage.add(progress.steps_made() - before);
         if training.finished() {
             break;
         }
-        if let Some(keep) = keep.filter(|keep| stop || keep.is_due(now - saved)) {
-            keep.save(name, &training.save()?)?;
+        if let (Some(keep), Some(checkpoints)) = (keep, &mut checkpoints)
+            && (stop || keep.is_due(now - saved))
+        {
+            checkpoints.save(&training.save()?)?;
+            stage.saved(name, training.progress().steps_made());
             saved = now;
         }
         if stop {
             return Err(RunError::Stopped);
         }
     }
-    meter.add(observer.seconds() - begun, training.times());
+    meter.add(observer.seconds() - begun, training.progress().times());
     Ok(())
 }
 
-/// Lets a new training go on from its checkpoint in `keep`, if there is one.
+/// Lets a new training go on from its newest checkpoint in `keep` that can be read, if there is one, and gives the place for the next.
 ///
 /// # Errors
 /// [`RunError::Checkpoint`] for a checkpoint that is not of this training, and the errors of the storage.
-pub(super) fn resume(
+pub(super) fn resume<'a>(
     training: &mut impl Resumable,
     name: &str,
-    keep: Option<Keep<'_>>,
+    keep: Option<Keep<'a>>,
     stage: &dyn Stage,
-) -> Result<(), RunError> {
-    let file = checkpoint(name);
-    let found = keep.map(|keep| keep.files.read(&file)).transpose()?.flatten();
-    if let Some(bytes) = training.told(found)? {
-        let shown = keep.map_or_else(|| file.clone(), |keep| keep.files.shown(&file));
-        let wrong = |source| RunError::Checkpoint { file: shown, source };
-        training.restore(&bytes).map_err(wrong)?;
-        stage.add(training.steps_made());
+    observer: &dyn Observer,
+) -> Result<Option<Rotation<'a>>, RunError> {
+    let opened = keep.map(|keep| Rotation::open(keep.files, name, observer)).transpose()?;
+    let (checkpoints, found) = opened.map_or((None, None), |(checkpoints, found)| (Some(checkpoints), found));
+    // Where another process has found it, its name is not known here.
+    let (file, own) = found.map_or((name.to_owned(), None), |(file, bytes)| (file, Some(bytes)));
+    if let Some(bytes) = training.told(own)? {
+        training.restore(&bytes).map_err(|source| RunError::Checkpoint { file, source })?;
+        stage.add(training.progress().steps_made());
     }
-    Ok(())
+    Ok(checkpoints)
 }
 
 /// Number of steps to the next reading of the device.
@@ -145,11 +138,7 @@ fn to_next_reading(made: usize) -> usize {
 
 impl Resumable for Student {
     fn finished(&self) -> bool {
-        crate::train::Progress::finished(self)
-    }
-
-    fn steps_made(&self) -> usize {
-        crate::train::Progress::steps_made(self)
+        Progress::finished(self)
     }
 
     fn advance(&mut self, go_on: &dyn Fn() -> bool) -> Result<(), RunError> {
@@ -169,22 +158,14 @@ impl Resumable for Student {
         Student::time_by(self, clock);
     }
 
-    fn times(&self) -> Times {
-        crate::train::Progress::times(self)
-    }
-
-    fn images(&self) -> &dyn Source {
-        &*self.task().images
+    fn progress(&self) -> &Progress {
+        self
     }
 }
 
 impl Resumable for Proxy {
     fn finished(&self) -> bool {
         Proxy::finished(self)
-    }
-
-    fn steps_made(&self) -> usize {
-        self.student().steps_made()
     }
 
     fn advance(&mut self, go_on: &dyn Fn() -> bool) -> Result<(), RunError> {
@@ -220,11 +201,7 @@ impl Resumable for Proxy {
         Proxy::time_by(self, clock);
     }
 
-    fn times(&self) -> Times {
-        self.student().times()
-    }
-
-    fn images(&self) -> &dyn Source {
-        &*self.student().task().images
+    fn progress(&self) -> &Progress {
+        self.student()
     }
 }

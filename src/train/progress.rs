@@ -192,10 +192,20 @@ impl Progress {
         self.coming.clear();
     }
 
+    /// Number of steps in an epoch.
+    pub fn steps_per_epoch(&self) -> usize {
+        self.config.steps_per_epoch(self.task().images.len()).max(1)
+    }
+
+    /// The learning rate of a step, counted from 0.
+    pub fn learning_rate_of(&self, step: usize) -> f64 {
+        let per_epoch = self.steps_per_epoch();
+        self.config.learning_rate(step, step / per_epoch, per_epoch)
+    }
+
     /// The learning rate of the next step.
     pub(super) fn learning_rate(&self) -> f64 {
-        let per_epoch = self.config.steps_per_epoch(self.task().images.len());
-        self.config.learning_rate(self.step, self.step / per_epoch, per_epoch)
+        self.learning_rate_of(self.step)
     }
 
     /// Puts aside the losses of `steps` steps for the next point of the curve. `shares` holds each sample's share of the loss

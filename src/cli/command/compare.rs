@@ -3,6 +3,7 @@
 use crate::cli::args::CompareArgs;
 use crate::cli::console::Console;
 use crate::cli::exit::Result;
+use crate::cli::watch::watched;
 use crate::cli::{report, request};
 use crate::data::{CropFrom, Grid};
 use crate::fs::{self, Wanted};
@@ -10,6 +11,10 @@ use crate::pipeline::compare::compare;
 
 /// Runs the command.
 pub(in crate::cli) fn run(args: &CompareArgs, console: &Console) -> Result<()> {
+    watched((&args.watch, "compare"), &args.out.out, console, |console| work(args, console))
+}
+
+fn work(args: &CompareArgs, console: &Console) -> Result<()> {
     let request = request::compare(args)?;
     let (options, seed) = (request::read_options(&args.data), args.model.seed);
     let common = &request.common;

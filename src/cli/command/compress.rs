@@ -3,6 +3,7 @@
 use crate::cli::args::CompressArgs;
 use crate::cli::console::Console;
 use crate::cli::exit::Result;
+use crate::cli::watch::watched;
 use crate::cli::{report, request};
 use crate::fs::{self, OutputFolder, Wanted};
 use crate::pipeline::compress::{DryRun, compress};
@@ -12,6 +13,10 @@ use crate::run;
 
 /// Runs the command.
 pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> Result<()> {
+    watched((&args.watch, "compress"), &args.out.out, console, |console| work(args, console))
+}
+
+fn work(args: &CompressArgs, console: &Console) -> Result<()> {
     let (options, request) = request::compress(args)?;
     let listing = fs::list(&options, args.model.seed, console)?;
     let cost = request.check(&listing.classes, &listing.train, &listing.val)?;

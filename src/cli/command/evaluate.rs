@@ -8,6 +8,7 @@ use super::read_manifest;
 use crate::cli::args::EvaluateCommand;
 use crate::cli::console::Console;
 use crate::cli::exit::{Failure, Result};
+use crate::cli::watch::watched;
 use crate::cli::{report, request};
 use crate::combine::{DATA, METADATA, Manifest, ensure_records_fit, read_metadata, source_set_hash};
 use crate::data::{ContentHash, CropFrom, Folder, Grid, Look, Preparation, Sample, look_alikes};
@@ -28,6 +29,10 @@ struct StoredSet {
 
 /// Trains students on a stored dataset and measures them on the validation images of the data folder.
 pub(in crate::cli) fn run(args: &EvaluateCommand, console: &Console) -> Result<()> {
+    watched((&args.watch, "evaluate"), &args.out.out, console, |console| work(args, console))
+}
+
+fn work(args: &EvaluateCommand, console: &Console) -> Result<()> {
     let mut settings = request::settings(&args.model, Some(&args.student), None);
     let (folder, manifest) = locate(&args.set)?;
     if let Some(manifest) = &manifest {

@@ -8,6 +8,7 @@ use crate::cli::args::ScoreCommand;
 use crate::cli::console::Console;
 use crate::cli::exit::Result;
 use crate::cli::request;
+use crate::cli::watch::watched;
 use crate::combine::source_set_hash;
 use crate::data::ContentHash;
 use crate::fs::{self, Wanted};
@@ -27,6 +28,11 @@ pub(in crate::cli) fn run(args: &ScoreCommand, console: &Console) -> Result<()> 
     if let Some(ranks) = ranks.as_ref().filter(|ranks| ranks.rank() > 0) {
         return follow(args, ranks);
     }
+    watched((&args.watch, "score"), &args.out.out, console, |console| work(args, ranks, console))
+}
+
+/// The work of a process that is alone or the first of the ranks.
+fn work(args: &ScoreCommand, ranks: Option<Arc<dyn Ranks>>, console: &Console) -> Result<()> {
     let settings = request::settings(&args.model, None, Some(&args.proxy));
     let seed = args.model.seed;
     let data = super::load(&args.data, &settings, WANTED, seed, &args.out.out, console)?;
