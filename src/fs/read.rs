@@ -181,8 +181,7 @@ pub fn load(
     let Listing { tree, classes, train, val, val_origin, mut problems, ignored, layout, warnings, .. } =
         listing;
     let val_listed = val.len();
-    let used = |used: bool, entries| if used { entries } else { &[][..] };
-    let asked = [used(wanted.train, &train[..]), used(wanted.val, &val[..])];
+    let asked = wanted.of(&train, &val);
     let decision = Decision::new(&*tree, &asked, train.len() + val.len(), side, options.memory)?;
     if wanted != Wanted::NONE && (decision.is_news() || options.memory.is_some()) {
         observer.say(&decision.sentence());

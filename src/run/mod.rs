@@ -16,6 +16,7 @@ mod open;
 mod proxies;
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]
 mod room;
+mod share;
 mod storage;
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]
 mod students;
@@ -31,6 +32,7 @@ pub use open::open;
 pub use proxies::{ProxyJob, log_name, train_proxies};
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]
 pub use room::Training;
+pub use share::{Share, ShareError, in_order};
 #[cfg(test)]
 pub(crate) use storage::memory;
 pub use storage::{NewFolder, Storage, StorageError};

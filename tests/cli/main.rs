@@ -13,6 +13,7 @@ mod going_on;
 mod looking;
 mod nothing_lost;
 mod options;
+mod plan;
 mod ranks;
 mod refusals;
 mod same_bytes;
