@@ -129,3 +129,92 @@ pub fn probe(
         samples,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::super::folder::testing::{JPEG, PNG, tree};
+    use super::super::keep::Wanted;
+    use super::super::read::list;
+    use super::*;
+    use crate::run::{Silent, Stage};
+
+    /// An observer whose clock goes on by a second each time it is asked.
+    #[derive(Default)]
+    struct Ticking(AtomicU64);
+
+    impl Observer for Ticking {
+        fn say(&self, _text: &str) {}
+        fn warn(&self, _text: &str) {}
+        fn stage(&self, _name: &'static str, _unit: &'static str, _total: usize) -> Box<dyn Stage + '_> {
+            Box::new(Silent)
+        }
+        fn wants_stop(&self) -> bool {
+            false
+        }
+        fn seconds(&self) -> f64 {
+            self.0.fetch_add(1, Ordering::Relaxed) as f64
+        }
+    }
+
+    fn listing(torn: usize) -> (tempfile::TempDir, Listing, ReadOptions) {
+        let torn_bytes = &JPEG[..300];
+        let files: Vec<(String, &[u8])> = (0..60)
+            .map(|i| {
+                let bytes = if i < torn { torn_bytes } else { [JPEG, PNG][i % 2] };
+                (format!("{}/{i:02}", ["a", "b"][i % 2]), bytes)
+            })
+            .collect();
+        let files: Vec<(&str, &[u8])> = files.iter().map(|(path, bytes)| (path.as_str(), *bytes)).collect();
+        let root = tree(&files);
+        let options = ReadOptions::new(root.path());
+        let listing = list(&options, 0, &Silent).unwrap();
+        (root, listing, options)
+    }
+
+    #[test]
+    fn a_probe_is_of_real_images_and_ends_with_its_time_or_its_images() {
+        let (_root, listing, _) = listing(0);
+        let of = |seconds| probe(&listing, (8, OnError::Fail), Kept::Nothing, seconds, &Ticking::default());
+        let short = of(0.0).unwrap();
+        let first = short.samples.len();
+        assert!(first > 0 && first <= listing.train.len());
+        let all = of(1e9).unwrap();
+        assert_eq!(all.samples.len(), listing.train.len());
+        for (place, sample) in all.samples.iter().enumerate() {
+            let entry = listing.train.iter().find(|entry| entry.path == sample.path).unwrap();
+            assert_eq!(entry.class, sample.class);
+            assert_eq!(all.images.labels()[place], sample.class);
+        }
+        // A second on the clock for each batch of images.
+        assert!(all.first_pass > 0.0 && all.first_pass <= 1.0 && all.again > 0.0);
+        let pixels = probe(&listing, (8, OnError::Fail), Kept::Pixels, 1e9, &Ticking::default()).unwrap();
+        assert_eq!((pixels.again, pixels.images), (0.0, all.images));
+    }
+
+    #[test]
+    fn files_that_cannot_be_used_are_counted_or_end_the_probe() {
+        let (_root, listing, _) = listing(20);
+        let of = |on_error| probe(&listing, (8, on_error), Kept::Files, 1e9, &Silent);
+        let probed = of(OnError::Skip).unwrap();
+        assert_eq!(probed.samples.len() + probed.left_out, listing.train.len());
+        assert!(probed.left_out > 0);
+        assert!(matches!(of(OnError::Fail), Err(FolderError::Data(DataError::File { .. }))));
+        let (_root, listing, _) = self::listing(60);
+        let error = probe(&listing, (8, OnError::Skip), Kept::Files, 1e9, &Silent).unwrap_err();
+        assert!(matches!(error, FolderError::Data(DataError::File { .. })), "{error}");
+    }
+
+    #[test]
+    fn holdings_are_those_of_a_run() {
+        let (_root, listing, options) = listing(0);
+        let reading = Reading { side: 8, val_short: None, wanted: Wanted { train: true, val: false } };
+        let held = holdings(&listing, &options, reading).unwrap();
+        assert_eq!(held.bytes, 30 * (JPEG.len() + PNG.len()) as u64);
+        let pixels = ImageSet::bytes_of(listing.train.len() as u64, 8);
+        assert_eq!(held.loading, Loading { kept: Kept::Pixels, memory_bytes: pixels });
+        let less = ReadOptions { memory: Some(pixels - 1), ..options };
+        assert_ne!(holdings(&listing, &less, reading).unwrap().loading.kept, Kept::Pixels);
+    }
+}

@@ -17,6 +17,7 @@ mod plan;
 mod ranks;
 mod refusals;
 mod same_bytes;
+mod shards;
 mod streaming;
 mod trees;
 mod views;
