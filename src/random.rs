@@ -34,6 +34,8 @@ pub enum Purpose {
     Adapt = 11,
     /// The order of images in packed shards.
     Pack = 12,
+    /// Which images a plan tries.
+    Probe = 13,
 }
 
 /// A seed derived from another for one purpose, so that whoever draws with it shares no stream with whoever draws with

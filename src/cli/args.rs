@@ -22,6 +22,7 @@ use crate::fs::{PackForm, PackOptions};
 use crate::model::{Architecture, Stem};
 use crate::prune::{Fill, Rule};
 use crate::ranks::Launcher;
+use crate::run::Share;
 use crate::train::{Optimizer, Preset, ScoringPass};
 
 /// Compress a labelled image folder by Prune, Combine, Augment, and measure on hard labels what the
@@ -60,6 +61,12 @@ pub(super) enum Command {
     Demo(DemoArgs),
     /// Score, prune and combine a folder into a small dataset.
     Compress(CompressArgs),
+    /// Say what `compress` with the same options would take: memory, and the hours of each stage, from a few seconds of real work.
+    // Nothing is written: only the room on the disk is looked at.
+    #[command(mut_arg("out", |arg| arg.required(false).default_value(".")
+        .help("Folder that would be written; nothing is, but its disk must have room")))]
+    #[command(mut_arg("force", |arg| arg.hide(true)), mut_arg("dry_run", |arg| arg.hide(true)))]
+    Plan(CompressArgs),
     /// Train a proxy and write the EL2N of every image.
     Score(ScoreCommand),
     /// Choose the images to keep, from scores, and write the list.
@@ -72,6 +79,8 @@ pub(super) enum Command {
     Compare(CompareArgs),
     /// Write a data set as WebDataset shards: read once, shrunk or as it is.
     Pack(PackArgs),
+    /// Join what several processes made by `combine --shard` or `pack --shard`.
+    Merge(MergeArgs),
     /// Look into a folder or a compressed dataset.
     Inspect(InspectArgs),
     /// List the devices and check their numbers against the CPU.
@@ -412,6 +421,10 @@ pub(super) struct CombineCommand {
     pub(super) min_scale: Option<f64>,
     #[command(flatten)]
     pub(super) combine: CombineArgs,
+    /// Do the second of eight equal shares, say, by 2/8; the others are done by other processes, on any machines, and `tilepress merge`
+    /// joins them into what one process would have written.
+    #[arg(long, value_name = "N/OF")]
+    pub(super) shard: Option<Share>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -536,6 +549,19 @@ pub(super) struct PackArgs {
     /// Read all shards back and compare every image with the hash in its table; without --data, check what is in --out.
     #[arg(long)]
     pub(super) check: bool,
+    /// Do the second of eight equal shares, say, by 2/8; the others are done by other processes, on any machines, and `tilepress merge`
+    /// joins them into what one process would have written.
+    #[arg(long, value_name = "N/OF")]
+    pub(super) shard: Option<Share>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(super) struct MergeArgs {
+    /// The --out folders of all shards, in any order.
+    #[arg(value_name = "SHARD", required = true)]
+    pub(super) shards: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) out: OutArgs,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -620,7 +646,15 @@ impl Command {
             Self::Compare(args) => (&args.out, [Some(&args.data.data), args.score.scores.as_ref()]),
             Self::Pack(args) => (&args.out, [args.data.as_ref(), None]),
             Self::Demo(args) => return (Some(&args.out), Vec::new()),
-            Self::Inspect(_) | Self::Doctor(_) | Self::Profile(_) | Self::Completions(_) | Self::Man(_) => {
+            Self::Merge(args) => {
+                return (Some(&args.out.out), args.shards.iter().map(PathBuf::as_path).collect());
+            }
+            Self::Plan(_)
+            | Self::Inspect(_)
+            | Self::Doctor(_)
+            | Self::Profile(_)
+            | Self::Completions(_)
+            | Self::Man(_) => {
                 return (None, Vec::new());
             }
         };

@@ -67,6 +67,10 @@ fn flag(option: &str) -> String {
 pub(super) fn ensure_effect(command: &Command, given: &Given) -> Result<()> {
     match command {
         Command::Compress(args) => compress(args, given),
+        Command::Plan(args) => {
+            let nothing = "with plan, which writes nothing; leave it out";
+            given.none_of(&["force", "dry_run"], nothing).and_then(|()| compress(args, given))
+        }
         Command::Score(args) => network(&args.model, given),
         Command::Prune(args) => rule(&args.rule, given),
         Command::Combine(args) => format(&args.combine, given),
@@ -81,7 +85,7 @@ pub(super) fn ensure_effect(command: &Command, given: &Given) -> Result<()> {
             given.none_of(&["json"], "with completions, which are no JSON; leave it out")
         }
         Command::Man(_) => given.none_of(&["json"], "with man, which prints no JSON; leave it out"),
-        Command::Demo(_) | Command::Inspect(_) | Command::Doctor(_) => Ok(()),
+        Command::Demo(_) | Command::Merge(_) | Command::Inspect(_) | Command::Doctor(_) => Ok(()),
     }
 }
 
@@ -89,7 +93,7 @@ pub(super) fn ensure_effect(command: &Command, given: &Given) -> Result<()> {
 /// all options of an experiment is handed from command to command, and what is made is the same without them.
 pub(super) fn idle(command: &Command, given: &Given) -> Option<String> {
     let (options, why) = match command {
-        Command::Compress(args) if !args.evaluate => {
+        Command::Compress(args) | Command::Plan(args) if !args.evaluate => {
             (STUDENT, "without --evaluate, as no student is trained".to_owned())
         }
         Command::Compare(args) if !needs_scores(args) => {
@@ -112,10 +116,26 @@ fn named(args: &CompareArgs) -> String {
 }
 
 fn pack(args: &PackArgs, given: &Given) -> Result<()> {
-    const OF_PACKING: &[&str] =
-        &["on_error", "force", "form", "short_side", "format", "quality", "shard_size", "no_shuffle", "seed"];
+    const OF_PACKING: &[&str] = &[
+        "on_error",
+        "force",
+        "form",
+        "short_side",
+        "format",
+        "quality",
+        "shard_size",
+        "no_shuffle",
+        "seed",
+        "shard",
+    ];
     if args.data.is_none() {
         return given.none_of(OF_PACKING, "with --check alone, which writes nothing; give --data to pack");
+    }
+    if args.shard.is_some() {
+        given.none_of(
+            &["check"],
+            "with --shard: `tilepress merge` compares every image with its hash; leave it out",
+        )?;
     }
     let form = args.options().form;
     if form == PackForm::AsIs {

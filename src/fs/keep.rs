@@ -26,6 +26,11 @@ impl Wanted {
     pub const ALL: Self = Self { train: true, val: true };
     /// No pixels.
     pub const NONE: Self = Self { train: false, val: false };
+
+    /// Those of some images to learn from and to measure on whose pixels are asked for.
+    pub(super) fn of<'a>(self, train: &'a [Entry], val: &'a [Entry]) -> [&'a [Entry]; 2] {
+        [(self.train, train), (self.val, val)].map(|(wanted, entries)| if wanted { entries } else { &[] })
+    }
 }
 
 impl Default for Wanted {
@@ -64,7 +69,7 @@ impl Decision {
         memory: Option<u64>,
     ) -> Result<Self, FolderError> {
         let free = free_memory();
-        let least = LEAST * all as u64;
+        let least = Self::least(all);
         if let Some(free) = free.filter(|&free| least > free) {
             return Err(FolderError::Memory { images: all, least, free });
         }
@@ -103,6 +108,11 @@ impl Decision {
             Kept::Nothing => 0,
         };
         Loading { kept: self.kept, memory_bytes }
+    }
+
+    /// Bytes that names, hashes and looks of so many images take.
+    pub(super) fn least(images: usize) -> u64 {
+        LEAST * images as u64
     }
 
     /// What was decided, and why.

@@ -189,8 +189,7 @@ pub fn load(
     let Listing { tree, classes, train, val, val_origin, mut problems, ignored, layout, warnings, .. } =
         listing;
     let val_listed = val.len();
-    let used = |used: bool, entries| if used { entries } else { &[][..] };
-    let asked = [used(wanted.train, &train[..]), used(wanted.val, &val[..])];
+    let asked = wanted.of(&train, &val);
     // Views are cut out of training images alone.
     let crop_from = if wanted.train { crop_from } else { CropFrom::Square };
     let images = (train.len() + val.len(), side, crop_from);

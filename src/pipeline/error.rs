@@ -64,6 +64,9 @@ pub enum PipelineError {
     /// See [`ScoreError`](crate::score::ScoreError).
     #[error(transparent)]
     Score(#[from] crate::score::ScoreError),
+    /// Shares that are no whole.
+    #[error(transparent)]
+    Share(#[from] crate::run::ShareError),
     /// A result could not be written down.
     #[error(transparent)]
     Json(#[from] serde_json::Error),
@@ -90,6 +93,7 @@ impl Faulty for PipelineError {
             Self::Metadata(error) => error.fault(),
             Self::Prune(error) => error.fault(),
             Self::Score(error) => error.fault(),
+            Self::Share(error) => error.fault(),
             Self::Json(_) | Self::Csv(_) | Self::Io(_) => Fault::Run,
         }
     }

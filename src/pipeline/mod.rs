@@ -9,6 +9,7 @@
 
 pub mod begin;
 pub mod claim;
+pub mod combine;
 pub mod data;
 mod error;
 pub mod intact;
@@ -31,6 +32,8 @@ pub mod evaluate;
 mod findings;
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]
 mod pictures;
+#[cfg(all(feature = "engine", not(target_family = "wasm")))]
+pub mod plan;
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]
 pub mod request;
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]

@@ -1,6 +1,7 @@
 //! The one builder of a compressed set and its manifest: for a folder, for memory, and for a page one composite at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -49,6 +50,14 @@ pub enum SetError {
     /// The metadata could not be written down.
     #[error("cannot write '{METADATA}'")]
     Metadata(#[source] std::io::Error),
+    /// A composite that another process made is not what it was.
+    #[error("'{place}': {why}; make that shard again")]
+    Shard {
+        /// Its file.
+        place: String,
+        /// The reason.
+        why: String,
+    },
     /// The caller asked to stop.
     #[error("stopped before all composites were written")]
     Stopped,
@@ -60,7 +69,7 @@ impl Faulty for SetError {
             Self::Combine(error) => error.fault(),
             Self::Decode(error) => error.fault(),
             Self::Data(error) => error.fault(),
-            Self::Source { .. } => Fault::Data,
+            Self::Source { .. } | Self::Shard { .. } => Fault::Data,
             Self::Storage(error) => error.fault(),
             Self::Metadata(_) => Fault::Run,
             Self::Stopped => Fault::Stopped,
@@ -164,9 +173,18 @@ pub struct Stored {
 impl Stored {
     /// The facts of a composite that was made.
     pub fn of(made: &Made) -> Self {
-        Self { record: made.record.clone(), hash: ContentHash::of(&made.file), bytes: made.file.len() as u64 }
+        Self::new(made.record.clone(), &made.file)
+    }
+
+    /// The facts of a composite and its file.
+    pub fn new(record: CompositeRecord, file: &[u8]) -> Self {
+        Self { record, hash: ContentHash::of(file), bytes: file.len() as u64 }
     }
 }
+
+/// Gives the record and the file of a composite, by its place among all and its plan.
+pub type Make<'a> =
+    dyn Fn(usize, &CompositePlan<'_>) -> Result<(CompositeRecord, Vec<u8>), SetError> + Sync + 'a;
 
 /// Makes the composites of a spec from the picks of every class.
 pub struct SetBuilder {
@@ -215,6 +233,19 @@ impl SetBuilder {
 
     fn plans(&self) -> Vec<CompositePlan<'_>> {
         (0..self.len()).filter_map(|index| self.plan(index)).collect()
+    }
+
+    /// Makes the file of a composite from its sources.
+    ///
+    /// # Errors
+    /// [`SetError`].
+    pub fn file(
+        &self,
+        plan: &CompositePlan<'_>,
+        originals: &dyn Originals,
+    ) -> Result<(CompositeRecord, Vec<u8>), SetError> {
+        let made = self.make_from(plan, originals)?;
+        Ok((made.record, made.file))
     }
 
     /// Makes one composite. `read` gives the whole image of a source path, tile after tile.
@@ -288,38 +319,46 @@ impl SetBuilder {
         progress: &(dyn Fn() -> bool + Sync),
     ) -> Result<WrittenSet, SetError> {
         let folder = out.folder(DATA)?;
-        let written = self.write_into(&*folder, originals, progress)?;
+        let make = |_: usize, plan: &CompositePlan<'_>| self.file(plan, originals);
+        let (written, _) = self.write_into(&*folder, 0..self.len(), &make, progress)?;
         folder.finish()?;
         Ok(written)
     }
 
-    fn write_into(
+    /// Writes the composites of a range, and the lines of [`METADATA`] that are theirs, into a folder.
+    ///
+    /// # Errors
+    /// [`SetError`]; the first in the order of composites.
+    pub fn write_into(
         &self,
         folder: &dyn NewFolder,
-        originals: &dyn Originals,
+        range: Range<usize>,
+        make: &Make<'_>,
         progress: &(dyn Fn() -> bool + Sync),
-    ) -> Result<WrittenSet, SetError> {
+    ) -> Result<(WrittenSet, Vec<Stored>), SetError> {
         let stopped = AtomicBool::new(false);
-        let make_one = |plan: &CompositePlan<'_>| -> Result<Stored, SetError> {
+        let make_one = |at: usize| -> Result<Option<Stored>, SetError> {
+            let Some(plan) = self.plan(at) else { return Ok(None) };
             if stopped.load(Ordering::Relaxed) {
                 return Err(SetError::Stopped);
             }
-            let made = self.make_from(plan, originals)?;
-            folder.write(&made.record.file_name, &made.file)?;
+            let (record, file) = make(at, &plan)?;
+            folder.write(&record.file_name, &file)?;
             if !progress() {
                 stopped.store(true, Ordering::Relaxed);
             }
-            Ok(Stored::of(&made))
+            Ok(Some(Stored::new(record, &file)))
         };
-        let mut all = Vec::with_capacity(self.len());
-        for batch in self.plans().chunks(BATCH) {
-            for stored in parallel::map(batch, |_, plan| make_one(plan)) {
-                all.push(stored?);
+        let mut all = Vec::with_capacity(range.len());
+        let places: Vec<usize> = range.collect();
+        for batch in places.chunks(BATCH) {
+            for stored in parallel::map(batch, |_, &at| make_one(at)) {
+                all.extend(stored?);
             }
         }
         let written = WrittenSet::of(&all)?;
         folder.write(METADATA, &written.metadata)?;
-        Ok(written)
+        Ok((written, all))
     }
 
     /// Completes the draft of a manifest with the facts of a set that was made from `source` images. `kept_bytes` is the size
@@ -345,11 +384,29 @@ impl SetBuilder {
         title: Title<'_>,
         observer: &dyn Observer,
     ) -> Result<Vec<CompositeRecord>, SetError> {
+        let make = |_: usize, plan: &CompositePlan<'_>| self.file(plan, originals);
+        self.publish_made(out, (&make, originals), (draft, source), title, observer)
+    }
+
+    /// The same with composites that `make` gives.
+    ///
+    /// # Errors
+    /// The errors of [`publish`](Self::publish).
+    pub fn publish_made(
+        &self,
+        out: &dyn Storage,
+        (make, originals): (&Make<'_>, &dyn Originals),
+        (draft, source): (&mut Manifest, usize),
+        title: Title<'_>,
+        observer: &dyn Observer,
+    ) -> Result<Vec<CompositeRecord>, SetError> {
         let stage = observer.stage("combine", "composites", self.len());
-        let written = self.write(out, originals, &|| {
+        let folder = out.folder(DATA)?;
+        let (written, _) = self.write_into(&*folder, 0..self.len(), make, &|| {
             stage.add(1);
             !observer.wants_stop()
         })?;
+        folder.finish()?;
         drop(stage);
         self.complete(draft, &written, source, source_bytes(originals, &self.picks));
         write_about(out, draft, title.name, title.selection)?;

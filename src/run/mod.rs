@@ -22,6 +22,7 @@ mod proxies;
 mod room;
 #[cfg(any(test, all(feature = "engine", not(target_family = "wasm"))))]
 mod rotation;
+mod share;
 mod storage;
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]
 mod students;
@@ -39,6 +40,7 @@ pub use open::{open, open_all, open_own};
 pub use proxies::{ProxyJob, log_name, train_proxies};
 #[cfg(all(feature = "engine", not(target_family = "wasm")))]
 pub use room::Training;
+pub use share::{Share, ShareError, in_order};
 #[cfg(test)]
 pub(crate) use storage::memory;
 pub use storage::{NewFolder, Storage, StorageError};

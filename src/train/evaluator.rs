@@ -41,12 +41,17 @@ impl<'a> Evaluator<'a> {
     /// [`DataError`] when an image cannot be read.
     pub fn new(sharp: &'a dyn Source, grids: impl IntoIterator<Item = Grid>) -> Result<Self, DataError> {
         let finest = grids.into_iter().filter(|grid| grid.tiles() > 1).max_by_key(|grid| grid.tiles());
-        let fits = ImageSet::bytes_of(sharp.len() as u64, sharp.side()) <= MAX_BLURRED_BYTES;
+        let fits = Self::blurs(sharp.len(), sharp.side());
         let at_tile_size = finest.filter(|_| fits).map(|grid| {
             let tile = grid.tile(sharp.side(), grid.tiles() - 1);
             blurred(sharp, tile.width, tile.height)
         });
         Ok(Self { sharp, at_tile_size: at_tile_size.transpose()? })
+    }
+
+    /// Whether so many images of a side are few enough to be blurred.
+    pub fn blurs(images: usize, side: u32) -> bool {
+        ImageSet::bytes_of(images as u64, side) <= MAX_BLURRED_BYTES
     }
 
     /// The class of each image.

@@ -40,6 +40,8 @@ pub use progress::{CurvePoint, Progress, Times};
 pub use proxy::{Proxy, ProxyError, ScoringPass};
 #[cfg(not(target_family = "wasm"))]
 pub use ranks::{Ranks, RanksError};
+#[cfg(not(target_family = "wasm"))]
+pub use resident::lies_on_gpu;
 pub use self_check::{CheckError, SelfCheck, self_check};
 pub use softmax::SoftmaxLog;
 pub use student::{READ_EVERY, Step, Student};

@@ -11,6 +11,13 @@ use crate::kernel::views::{BUFFER, Stored, WORDS, packed, word};
 #[derive(Clone, Debug)]
 pub(crate) struct Resident(Stored);
 
+/// Whether so many images of a side lie in a GPU's memory while a network is trained on them; else they are brought there batch by
+/// batch.
+#[cfg(not(target_family = "wasm"))]
+pub fn lies_on_gpu(images: usize, side: usize) -> bool {
+    Stored::fits(images, side)
+}
+
 impl Resident {
     /// Copies a set to a GPU. `None` where it is too large, or its views are cut out of images of sizes of their own: then its
     /// batches are made on the host and copied one by one.

@@ -3,7 +3,7 @@
 use crate::fault::{Fault, Faulty};
 use crate::fs::{FolderError, OutputError, SourceError};
 use crate::pipeline::PipelineError;
-use crate::run::{RunError, StorageError};
+use crate::run::{RunError, ShareError, StorageError};
 
 /// Reason why nothing was packed, or what was packed is not as it was.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +38,17 @@ pub enum PackError {
         /// What is wrong with it.
         why: String,
     },
+    /// Shares that are no whole.
+    #[error(transparent)]
+    Share(#[from] ShareError),
+    /// A folder that is no finished share of a pack.
+    #[error(
+        "'{place}' holds no finished shard of a pack: give the command that began it, with its `shard`, once more"
+    )]
+    NoPart {
+        /// The folder.
+        place: String,
+    },
     /// A folder in which nothing was packed to its end.
     #[error(
         "'{place}' holds no finished pack, as it has no _info.json: give the command that began it once more"
@@ -63,8 +74,9 @@ impl Faulty for PackError {
             Self::Output(error) => error.fault(),
             Self::Storage(error) => error.fault(),
             Self::Run(error) => error.fault(),
+            Self::Share(error) => error.fault(),
             Self::Text(_) => Fault::Run,
-            Self::Changed { .. } | Self::Unfinished { .. } => Fault::Data,
+            Self::NoPart { .. } | Self::Changed { .. } | Self::Unfinished { .. } => Fault::Data,
         }
     }
 }

@@ -46,7 +46,7 @@ fn a_parquet_pack_gives_the_same_paths_and_bytes_and_goes_on_after_a_kill() {
     data(&source);
     let listing = list_whole(&ReadOptions::new(&source), &Silent).unwrap();
     let out = OutputFolder::new(&target, []).unwrap();
-    let packed = pack(&listing, &options(PackForm::AsIs), &out, false, &Silent).unwrap();
+    let packed = pack(&listing, &options(PackForm::AsIs), None, (&out, false), &Silent).unwrap();
     assert_eq!((packed.images, packed.left_out), (484, 4));
     assert!(packed.shards > 2, "{packed:?}");
     let tree = open(&target).unwrap().tree;
@@ -61,7 +61,7 @@ fn a_parquet_pack_gives_the_same_paths_and_bytes_and_goes_on_after_a_kill() {
         std::fs::remove_file(target.join(name)).unwrap();
     }
     assert!(check(&out, &Silent).is_err());
-    pack(&listing, &options(PackForm::AsIs), &out, false, &Silent).unwrap();
+    pack(&listing, &options(PackForm::AsIs), None, (&out, false), &Silent).unwrap();
     assert_eq!(std::fs::read(target.join("train-000001.parquet")).unwrap(), first);
     assert_eq!(check(&out, &Silent).unwrap(), packed);
     // A byte of an image.
@@ -73,6 +73,7 @@ fn a_parquet_pack_gives_the_same_paths_and_bytes_and_goes_on_after_a_kill() {
     assert!(error.contains("train-000001.parquet") && error.contains("is not what was written"), "{error}");
     drop(out);
     let out = OutputFolder::new(&target, []).unwrap();
-    let again = pack(&listing, &options(PackForm::Encoded(Format::Png)), &out, true, &Silent).unwrap();
+    let again =
+        pack(&listing, &options(PackForm::Encoded(Format::Png)), None, (&out, true), &Silent).unwrap();
     assert_eq!(check(&out, &Silent).unwrap(), again);
 }

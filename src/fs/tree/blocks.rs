@@ -12,7 +12,7 @@ const KEPT_OPEN: usize = 64;
 
 /// An archive of the disk.
 #[derive(Debug)]
-pub(super) struct Archive {
+pub(in crate::fs) struct Archive {
     path: PathBuf,
     len: u64,
     /// The open file; `None` where it is opened for each read.
@@ -24,7 +24,7 @@ impl Archive {
     ///
     /// # Errors
     /// [`SourceError::Unreadable`].
-    pub(super) fn open(path: &Path, number: usize) -> Result<Self, SourceError> {
+    pub(in crate::fs) fn open(path: &Path, number: usize) -> Result<Self, SourceError> {
         let unreadable = |why| SourceError::Unreadable { path: path.to_owned(), why };
         let file = open_regular(path).map_err(unreadable)?;
         let len = file.metadata().map_err(unreadable)?.len();
@@ -33,7 +33,7 @@ impl Archive {
     }
 
     /// Its path.
-    pub(super) fn path(&self) -> &Path {
+    pub(in crate::fs) fn path(&self) -> &Path {
         &self.path
     }
 
@@ -46,7 +46,7 @@ impl Archive {
     ///
     /// # Errors
     /// The system's; of kind [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) where the archive ends before.
-    pub(super) fn read_exact_at(&self, out: &mut [u8], at: u64) -> io::Result<()> {
+    pub(in crate::fs) fn read_exact_at(&self, out: &mut [u8], at: u64) -> io::Result<()> {
         if let Some(kept) = &self.kept {
             return read_exact_at(kept, out, at);
         }
@@ -98,7 +98,7 @@ impl Part<'_> {
     ///
     /// # Errors
     /// As [`Archive::read_exact_at`].
-    pub(super) fn read_exact_at(&self, out: &mut [u8], at: u64) -> io::Result<()> {
+    pub(in crate::fs) fn read_exact_at(&self, out: &mut [u8], at: u64) -> io::Result<()> {
         if at.checked_add(out.len() as u64).is_none_or(|end| end > self.len) {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }

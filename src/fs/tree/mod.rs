@@ -23,6 +23,7 @@ use std::fmt::Debug;
 use std::io;
 use std::path::PathBuf;
 
+pub(super) use blocks::Archive;
 pub use disk::{Disk, name_of};
 pub use error::SourceError;
 pub use info::{Info, SplitInfo};

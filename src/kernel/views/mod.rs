@@ -80,7 +80,7 @@ impl Stored {
         mut pixels: impl FnMut(usize, &mut Vec<i32>) -> Result<(), E>,
         device: &Device,
     ) -> Result<Option<Self>, E> {
-        let each = (buffer / (side * side * size_of::<u32>())).max(1);
+        let each = Self::in_buffer(side, buffer);
         if count == 0 || count > BUFFERS * each {
             return Ok(None);
         }
@@ -99,6 +99,16 @@ impl Stored {
         let constants = affine.iter().map(|of| of.0).chain(affine.iter().map(|of| of.1)).collect();
         let constants = upload::floats(TensorData::new::<f32, _>(constants, [6]), device);
         Ok(Some(Self { buffers, each, side, constants }))
+    }
+
+    /// Images of a side that lie in a buffer.
+    fn in_buffer(side: usize, buffer: usize) -> usize {
+        (buffer / (side * side * size_of::<u32>())).max(1)
+    }
+
+    /// Whether so many images of a side can lie on a GPU.
+    pub(crate) fn fits(count: usize, side: usize) -> bool {
+        count <= BUFFERS * Self::in_buffer(side, BUFFER)
     }
 
     /// Width and height of every image.
