@@ -35,7 +35,8 @@ pub struct Holdings {
 pub fn holdings(listing: &Listing, options: &ReadOptions, reading: Reading) -> Result<Holdings, FolderError> {
     let Listing { tree, train, val, .. } = listing;
     let (all, asked) = (train.len() + val.len(), reading.wanted.of(train, val));
-    let decision = Decision::new(&**tree, &asked, all, reading.side, options.memory)?;
+    let crop_from = reading.crops();
+    let decision = Decision::new(&**tree, &asked, (all, reading.side, crop_from), options.memory)?;
     let size = |entry: &Entry| tree.size(&entry.path).unwrap_or(0);
     Ok(Holdings {
         bytes: train.par_iter().chain(val).map(size).sum(),
@@ -138,6 +139,7 @@ mod tests {
     use super::super::keep::Wanted;
     use super::super::read::list;
     use super::*;
+    use crate::data::CropFrom;
     use crate::run::{Silent, Stage};
 
     /// An observer whose clock goes on by a second each time it is asked.
@@ -209,7 +211,12 @@ mod tests {
     #[test]
     fn holdings_are_those_of_a_run() {
         let (_root, listing, options) = listing(0);
-        let reading = Reading { side: 8, val_short: None, wanted: Wanted { train: true, val: false } };
+        let reading = Reading {
+            side: 8,
+            val_short: None,
+            wanted: Wanted { train: true, val: false },
+            crop_from: CropFrom::Square,
+        };
         let held = holdings(&listing, &options, reading).unwrap();
         assert_eq!(held.bytes, 30 * (JPEG.len() + PNG.len()) as u64);
         let pixels = ImageSet::bytes_of(listing.train.len() as u64, 8);

@@ -55,6 +55,13 @@ pub struct Reading {
     pub wanted: Wanted,
 }
 
+impl Reading {
+    /// What views are cut out of, as far as it changes what is kept: training images alone have such views.
+    pub(super) fn crops(&self) -> CropFrom {
+        if self.wanted.train { self.crop_from } else { CropFrom::Square }
+    }
+}
+
 /// A data folder whose files are listed and not yet read.
 pub struct Listing {
     /// Where the files lie.
@@ -183,15 +190,14 @@ impl Listing {
 pub fn load(
     listing: Listing,
     options: &ReadOptions,
-    Reading { side, val_short, crop_from, wanted }: Reading,
+    reading: Reading,
     observer: &dyn Observer,
 ) -> Result<Dataset, FolderError> {
+    let (Reading { side, val_short, wanted, .. }, crop_from) = (reading, reading.crops());
     let Listing { tree, classes, train, val, val_origin, mut problems, ignored, layout, warnings, .. } =
         listing;
     let val_listed = val.len();
     let asked = wanted.of(&train, &val);
-    // Views are cut out of training images alone.
-    let crop_from = if wanted.train { crop_from } else { CropFrom::Square };
     let images = (train.len() + val.len(), side, crop_from);
     let decision = Decision::new(&*tree, &asked, images, options.memory)?;
     if wanted != Wanted::NONE && (decision.is_news() || options.memory.is_some()) {

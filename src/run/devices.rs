@@ -32,6 +32,12 @@ impl Devices {
         &self.0[0]
     }
 
+    /// Names of all, for people.
+    pub fn name(&self) -> String {
+        let names: Vec<&str> = self.0.iter().map(|opened| opened.name.as_str()).collect();
+        names.join(", ")
+    }
+
     /// Number of devices, at least 1.
     pub fn count(&self) -> usize {
         self.0.len()

@@ -8,7 +8,7 @@ use crate::fs::{self, OutputFolder, Probed, SourceTree, Wanted};
 use crate::pipeline::claim::ensure_room;
 use crate::pipeline::plan::{Memory, Plan, Rates, Sizes, StepTime, Trained, composite_seconds, trained};
 use crate::report::words::{count, counted, seconds};
-use crate::run::{self, Observer as _};
+use crate::run::{self, Devices, Observer as _};
 
 /// Seconds for each of the things that are tried: reading, a proxy, a student, composites.
 const SECONDS: f64 = 2.0;
@@ -30,11 +30,13 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> Result<()> 
     let wanted = Wanted { train: request.common.score.given.is_none(), val: request.students.is_some() };
     let reading = request::reading(&request.common.settings, wanted);
     let holdings = fs::holdings(&listing, &options, reading)?;
-    let opened = match request.needs_device() {
-        true => Some(run::open(args.model.device, args.model.precision, console)?),
+    let devices = match request.needs_device() {
+        true => Some(run::open_all(&args.model.device, args.model.precision, console)?),
         false => None,
     };
-    let on_cpu = opened.as_ref().map(|opened| opened.is_cpu);
+    let opened = devices.as_ref().map(Devices::first);
+    let on_cpu = opened.map(|opened| opened.is_cpu);
+    let gpus = devices.as_ref().map_or(0, |devices| if devices.is_cpu() { 0 } else { devices.count() });
     let kept = (holdings.names, holdings.loading.memory_bytes * u64::from(wanted != Wanted::NONE));
     let memory = Memory::new(&request, &request.common.settings, sizes, kept, on_cpu)?;
     let memory = Memory { free: console.free_memory(), ..memory };
@@ -45,7 +47,7 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> Result<()> 
     console.say("trying a few images and steps");
     let probed =
         fs::probe(&listing, (reading.side, options.on_error), holdings.loading.kept, SECONDS, console)?;
-    let trained = match &opened {
+    let trained = match opened {
         Some(opened) => trained(&request, sizes, &probed.images, opened, SECONDS, console)?,
         None => Trained::default(),
     };
@@ -61,7 +63,7 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> Result<()> 
         composite,
         choose,
     };
-    let stages = request.stages(sizes, &cost, &rates, on_cpu.unwrap_or(true))?;
+    let stages = request.stages(sizes, &cost, &rates, gpus)?;
     let plan = Plan {
         sizes,
         source_bytes: holdings.bytes,
@@ -72,7 +74,7 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> Result<()> 
             Wanted::NONE => "nothing of the images, as no network sees them".to_owned(),
             _ => holdings.sentence,
         },
-        device: opened.map(|opened| opened.name),
+        device: devices.as_ref().map(Devices::name),
         seconds: stages.iter().map(|stage| stage.seconds).sum(),
         stages,
         rates,

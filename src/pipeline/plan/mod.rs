@@ -113,7 +113,8 @@ impl CompressRequest {
         (log, log + cost.estimated_bytes)
     }
 
-    /// The stages of the request and what each takes. On the CPU images are made by the threads that train, on a GPU beside it.
+    /// The stages of the request and what each takes on the CPU (`gpus` 0), where images are made by the threads that train, or on so many
+    /// GPUs, where they are made beside the training, and which share networks out.
     ///
     /// # Errors
     /// [`PipelineError`] for a budget that cannot be.
@@ -122,7 +123,7 @@ impl CompressRequest {
         sizes: Sizes,
         cost: &CostEstimate,
         rates: &Rates,
-        on_cpu: bool,
+        gpus: usize,
     ) -> Result<Vec<PlannedStage>, PipelineError> {
         let (common, Sizes { train, val, classes }) = (&self.common, sizes);
         let settings = &common.settings;
@@ -132,6 +133,9 @@ impl CompressRequest {
             work: format!("{} read, decoded and hashed", counted(files as u64, "file", "files")),
             seconds: files as f64 * rates.first_pass,
         }];
+        let on_cpu = gpus == 0;
+        // Rounds of networks, where each GPU has one at a time, as a share of one after the other.
+        let shared = |networks: usize| networks.div_ceil(gpus.max(1)) as f64 / networks.max(1) as f64;
         let beside = |computing: f64, loading: f64| match on_cpu {
             true => computing + loading,
             false => computing.max(loading),
@@ -157,7 +161,7 @@ impl CompressRequest {
                     counted(runs as u64, "proxy", "proxies"),
                     counted(epochs as u64, "epoch", "epochs"),
                 ),
-                seconds: beside(used / batch * step.seconds, loading),
+                seconds: beside(used / batch * step.seconds * shared(runs), loading),
             });
             if common.score.proxy.pass == ScoringPass::Eval {
                 stages.push(PlannedStage {
@@ -167,7 +171,7 @@ impl CompressRequest {
                         counted((epochs * runs) as u64, "pass", "passes"),
                         count(train as u64)
                     ),
-                    seconds: beside(used * rates.forward, used * rates.again),
+                    seconds: beside(used * rates.forward * shared(runs), used * rates.again),
                 });
             }
         }
@@ -197,8 +201,8 @@ impl CompressRequest {
                     counted(rates.passes as u64, "time", "times"),
                     count(val as u64)
                 ),
-                seconds: epochs * images as f64 / batch.max(1) as f64 * step.seconds
-                    + beside(asked * rates.forward, asked * rates.again),
+                seconds: epochs * images as f64 / batch.max(1) as f64 * step.seconds * shared(students)
+                    + beside(asked * rates.forward * shared(students), asked * rates.again),
             });
         }
         Ok(stages)
@@ -275,8 +279,8 @@ mod tests {
         CostEstimate::new(&request.spec(&crate::data::ClassMap::new(names))).expect("a budget")
     }
 
-    fn seconds_of(request: &CompressRequest, rates: &Rates, on_cpu: bool) -> Vec<(&'static str, f64)> {
-        let stages = request.stages(SIZES, &cost(request), rates, on_cpu).expect("a budget");
+    fn seconds_of(request: &CompressRequest, rates: &Rates, gpus: usize) -> Vec<(&'static str, f64)> {
+        let stages = request.stages(SIZES, &cost(request), rates, gpus).expect("a budget");
         stages.iter().map(|stage| (stage.name, (stage.seconds * 1e6).round() / 1e6)).collect()
     }
 
@@ -291,10 +295,10 @@ mod tests {
             ("combine", 5.0),
             ("students", 564.0),
         ];
-        assert_eq!(seconds_of(&request, &RATES, true), expected);
+        assert_eq!(seconds_of(&request, &RATES, 0), expected);
         request.common.score.proxy.pass = ScoringPass::Eval;
         request.common.score.proxy.runs = NonZeroUsize::new(2).expect("not 0");
-        let twice = seconds_of(&request, &RATES, true);
+        let twice = seconds_of(&request, &RATES, 0);
         assert_eq!(twice[1..3], [("proxy training", 480.0), ("eval passes", 4000.0 * 0.6)]);
     }
 
@@ -302,13 +306,21 @@ mod tests {
     fn on_a_gpu_the_slower_of_steps_and_images_counts_and_images_that_lie_there_come_once() {
         let request = request();
         // 1,000 images of 16 px lie on a GPU: they are read once.
-        assert_eq!(seconds_of(&request, &RATES, false)[1], ("proxy training", 100.0));
+        assert_eq!(seconds_of(&request, &RATES, 1)[1], ("proxy training", 100.0));
         let mut large = request;
         large.common.settings.image_size = 1024;
-        assert_eq!(seconds_of(&large, &RATES, false)[1], ("proxy training", 200.0));
+        assert_eq!(seconds_of(&large, &RATES, 1)[1], ("proxy training", 200.0));
+        // Two proxies on two GPUs take the time of one.
+        large.common.score.proxy.runs = NonZeroUsize::new(2).expect("not 0");
+        assert_eq!(seconds_of(&large, &RATES, 1)[1], ("proxy training", 400.0));
+        let long = StepTime { seconds: 30.0, ..STEP };
+        let long = Rates { proxy: Some(long), ..RATES };
+        let [one, two, three] = [1, 2, 3].map(|gpus| seconds_of(&large, &long, gpus)[1].1);
+        assert_eq!([one, two, three], [1200.0, 600.0, 600.0]);
+        large.common.score.proxy.runs = NonZeroUsize::MIN;
         let slow = StepTime { seconds: 30.0, ..STEP };
         let slow = Rates { proxy: Some(slow), ..RATES };
-        assert_eq!(seconds_of(&large, &slow, false)[1], ("proxy training", 600.0));
+        assert_eq!(seconds_of(&large, &slow, 1)[1], ("proxy training", 600.0));
     }
 
     #[test]
@@ -316,7 +328,7 @@ mod tests {
         let mut request = request();
         request.students = None;
         let rates = Rates { proxy: None, student: None, ..RATES };
-        let names: Vec<_> = seconds_of(&request, &rates, true).into_iter().map(|(name, _)| name).collect();
+        let names: Vec<_> = seconds_of(&request, &rates, 0).into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["first pass", "prune", "combine"]);
         let memory = Memory::new(&request, &request.common.settings, SIZES, (3, 4), None).expect("a budget");
         assert_eq!((memory.host, memory.device), (7, None));
