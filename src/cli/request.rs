@@ -1,5 +1,6 @@
 //! Requests to the pipeline, from flags.
 
+use std::io::{BufReader, Read};
 use std::num::NonZeroUsize;
 use std::path::Path;
 
@@ -93,13 +94,30 @@ pub(super) fn proxy(args: &ProxyArgs) -> ProxyRequest {
     ProxyRequest { runs: args.runs, window: args.window.clone(), pass: args.when }
 }
 
-/// A score table from a file, which may have been made elsewhere.
+/// A score table from a file, which may have been made elsewhere. The file, which may be large, is hashed as it is read.
 pub(super) fn scores(file: &Path) -> Result<GivenScores> {
     let name = file.display().to_string();
-    let bytes = crate::fs::read_named(file)
+    let opened = fs::open_named(file)
         .map_err(|why| Failure::input(format!("the score file {name} cannot be read: {why}")))?;
-    let scored = Scored::read_csv(&bytes[..]).map_err(|why| Failure::from(why).context(name.clone()))?;
-    Ok(GivenScores { name, hash: Some(ContentHash::of(&bytes).to_string()), scored })
+    let mut read = Hashed { inner: opened, hasher: blake3::Hasher::new() };
+    let scored = Scored::read_csv(BufReader::with_capacity(1 << 20, &mut read));
+    let scored = scored.map_err(|why| Failure::from(why).context(name.clone()))?;
+    let hash = ContentHash(*read.hasher.finalize().as_bytes());
+    Ok(GivenScores { name, hash: Some(hash.to_string()), scored })
+}
+
+/// A reader that hashes what passes through it.
+struct Hashed<R> {
+    inner: R,
+    hasher: blake3::Hasher,
+}
+
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.hasher.update(&buffer[..read]);
+        Ok(read)
+    }
 }
 
 /// Making and storing of composites.

@@ -30,7 +30,7 @@ pub use output::{OutputError, write_atomic};
 pub use pack::{Container, PackError, PackForm, PackOptions, Packed, check, merge as merge_packs, pack};
 pub use probe::{Holdings, Probed, holdings, probe};
 pub use read::{Listing, ReadOptions, Reading, list, list_whole, load, read_folder, read_set, tune};
-pub use regular::{open_regular, read_named, read_regular};
+pub use regular::{open_named, open_regular, read_named, read_regular};
 pub use share::{combine_share, merge_sets, shared_command};
 pub use store::OutputFolder;
 pub use streamed::Streamed;

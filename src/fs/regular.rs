@@ -41,14 +41,24 @@ pub(super) fn read_at_most(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     read_regular(path)
 }
 
-/// The bytes of a file that the user named. A pipe may be one that a shell made, as in `--scores <(zcat scores.csv.gz)`, but
+/// Opens a file that the user named. A pipe may be one that a shell made, as in `--scores <(zcat scores.csv.gz)`, but
 /// not one that lies in a folder, where it may never be written to.
 ///
 /// # Errors
 /// The errors of [`open_regular`].
-pub fn read_named(path: &Path) -> io::Result<Vec<u8>> {
+pub fn open_named(path: &Path) -> io::Result<File> {
     let of_shell = ["/dev/fd", "/dev/stdin", "/proc/self/fd"].iter().any(|place| path.starts_with(place));
-    if of_shell && is_pipe(&fs::metadata(path)?) { fs::read(path) } else { read_regular(path) }
+    if of_shell && is_pipe(&fs::metadata(path)?) { File::open(path) } else { open_regular(path) }
+}
+
+/// The bytes of a file that the user named.
+///
+/// # Errors
+/// The errors of [`open_named`].
+pub fn read_named(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    io::Read::read_to_end(&mut open_named(path)?, &mut bytes)?;
+    Ok(bytes)
 }
 
 /// The bytes of a file by its relative path in a folder. Links are followed as long as they lead to a place in that folder.

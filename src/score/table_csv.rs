@@ -1,6 +1,8 @@
 //! `scores.csv`: writing a score table, and reading one back, also when it was made elsewhere.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::{Read, Write};
 use std::ops::Range;
 
@@ -84,7 +86,7 @@ impl ScoreTable {
         let header = csv.headers()?.clone();
         let columns = Columns::find(&header)?;
         let mut table = Self { metric: columns.metric, window: 0..0, runs: 1, rows: Vec::new() };
-        let mut lines: HashMap<String, u64> = HashMap::new();
+        let (mut lines, mut seen) = (Vec::new(), Seen::default());
         let mut all_ranked = columns.rank.is_some();
         let mut constants: Option<Constants> = None;
         let mut record = csv::StringRecord::new();
@@ -94,11 +96,13 @@ impl ScoreTable {
             if path.is_empty() {
                 return Err(cells.problem(columns.path, "is empty".into()).into());
             }
-            if let Some(first) = lines.insert(path.to_owned(), cells.line()) {
+            if let Some(first) = seen.twice(path, &table.rows) {
+                let first: u64 = lines[first];
                 return Err(cells
                     .problem(columns.path, format!("'{path}' stands in line {first} already"))
                     .into());
             }
+            lines.push(cells.line());
             let Some(value) = cells.number::<f64>(Some(columns.value))? else {
                 return Err(cells.problem(columns.value, "is empty".into()).into());
             };
@@ -136,6 +140,40 @@ impl ScoreTable {
             table.assign_ranks(0);
         }
         Ok(table)
+    }
+}
+
+/// The paths of the rows so far, by their hashes: a table may have millions, and holds each path once.
+#[derive(Default)]
+struct Seen {
+    hasher: RandomState,
+    rows: HashMap<u64, u32>,
+    /// Rows whose hash another path had before.
+    others: Vec<u32>,
+}
+
+impl Seen {
+    /// The row that has this path already; otherwise it is that of the row to come.
+    fn twice(&mut self, path: &str, rows: &[ScoreRow]) -> Option<usize> {
+        self.twice_by(self.hasher.hash_one(path), path, rows)
+    }
+
+    fn twice_by(&mut self, hash: u64, path: &str, rows: &[ScoreRow]) -> Option<usize> {
+        let next = rows.len() as u32;
+        let has = |row: &u32| rows.get(*row as usize).is_some_and(|row| row.path == path);
+        match self.rows.entry(hash) {
+            Entry::Vacant(place) => {
+                place.insert(next);
+                return None;
+            }
+            Entry::Occupied(place) if has(place.get()) => return Some(*place.get() as usize),
+            Entry::Occupied(_) => {}
+        }
+        let found = self.others.iter().find(|row| has(row)).map(|&row| row as usize);
+        if found.is_none() {
+            self.others.push(next);
+        }
+        found
     }
 }
 
@@ -236,6 +274,28 @@ mod tests {
 
     fn read(text: &str) -> Result<ScoreTable, ScoreError> {
         ScoreTable::read_csv(text.as_bytes())
+    }
+
+    #[test]
+    fn paths_of_one_hash_are_told_apart() {
+        let row = |path: &str| ScoreRow {
+            path: path.to_owned(),
+            class: String::new(),
+            hash: None,
+            epochs: Vec::new(),
+            value: 0.0,
+            rank: 0,
+            aum: None,
+            correct: None,
+        };
+        let (mut seen, mut rows) = (Seen::default(), Vec::new());
+        for path in ["a", "b", "c"] {
+            assert_eq!(seen.twice_by(7, path, &rows), None);
+            rows.push(row(path));
+        }
+        for (place, path) in ["a", "b", "c"].into_iter().enumerate() {
+            assert_eq!(seen.twice_by(7, path, &rows), Some(place));
+        }
     }
 
     #[test]

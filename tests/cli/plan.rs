@@ -74,7 +74,7 @@ fn what_is_kept_follows_the_memory_and_what_is_not_trained_is_not_planned() {
 #[test]
 fn what_cannot_be_is_refused_with_the_code_of_compress() {
     let world = World::with_data();
-    world.fails(&format!("plan --data data --ipc 9 {FAST}"), 2, &["'ant'"]);
+    world.fails(&format!("plan --data data --ipc 9 {FAST}"), 3, &["'ant'", "--ipc"]);
     world.fails("plan --data nowhere --ipc 2", 3, &["nowhere"]);
     world.fails(&format!("plan --data data --ipc 2 --force {FAST}"), 2, &["--force", "writes nothing"]);
     world.fails(&format!("plan --data data --ipc 2 --dry-run {FAST}"), 2, &["--dry-run"]);

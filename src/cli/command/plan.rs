@@ -3,6 +3,7 @@
 use crate::cli::args::CompressArgs;
 use crate::cli::console::Console;
 use crate::cli::exit::{Failure, Result};
+use crate::cli::options::flags;
 use crate::cli::request;
 use crate::fs::{self, OutputFolder, Probed, SourceTree, Wanted};
 use crate::pipeline::claim::ensure_room;
@@ -23,7 +24,7 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> Result<()> 
     let choose = console.seconds() - begun;
     if request.students.is_some() && listing.val.is_empty() {
         return Err(Failure::input(
-            "there are no images to measure students on (`evaluate`): give a set with a val/ folder, or name a `val-fraction`",
+            "there are no images to measure students on (--evaluate): give a set with a val/ folder, or more images of each class",
         ));
     }
     let sizes = Sizes { train: listing.train.len(), val: listing.val.len(), classes: listing.classes.len() };
@@ -72,7 +73,7 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> Result<()> 
         loading: holdings.loading,
         kept: match wanted {
             Wanted::NONE => "nothing of the images, as no network sees them".to_owned(),
-            _ => holdings.sentence,
+            _ => flags(&holdings.sentence),
         },
         device: devices.as_ref().map(Devices::name),
         seconds: stages.iter().map(|stage| stage.seconds).sum(),
@@ -80,7 +81,7 @@ pub(in crate::cli) fn run(args: &CompressArgs, console: &Console) -> Result<()> 
         rates,
         rests_on: rests_on(&probed, &rates, on_cpu),
     };
-    console.result(&serde_json::to_value(&plan)?, crate::cli::options::flags(&plan.to_string()))
+    console.result(&serde_json::to_value(&plan)?, &plan)
 }
 
 /// What was tried, in words.

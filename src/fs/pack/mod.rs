@@ -11,6 +11,7 @@
 //! A shard appears whole, then its index; a run that goes on keeps the shards that have one. The same images and options give
 //! the same bytes, with any number of threads.
 
+mod about;
 mod check;
 mod error;
 mod index;
@@ -25,28 +26,23 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use self::options::INFO;
-use self::part::{PART, Part};
+use self::about::{About, CLASSES, is_ours};
+use self::options::PART;
+use self::part::Part;
 use self::sample::{Packer, Sample};
-use self::shards::{Cut, Samples, Written, write_all};
+use self::shards::{Cut, Samples, write_all};
 use super::OutputFolder;
 use super::read::Listing;
-use super::tree::Info;
-use crate::data::{ContentHash, Entry, Problem, Resizer};
+use crate::data::{ContentHash, Entry, Resizer};
 use crate::pipeline::begin::begin_run;
 use crate::pipeline::claim::Holding;
-use crate::pipeline::data::write_problems;
 use crate::random::{Purpose, permutation};
-use crate::report::words::counted;
 use crate::run::{Observer, Share, Storage as _};
 
 pub use check::check;
 pub use error::PackError;
 pub use options::{Container, PackForm, PackOptions, Packed};
 pub use part::merge;
-
-const CLASSES: &str = "classes.json";
-const CARD: &str = "README.md";
 
 /// Packs the images of a listing, of which nothing is held out, into `out`; only a share of them, if one is named, which [`merge`] joins
 /// with the others.
@@ -138,46 +134,6 @@ pub fn pack(
     about.finish(written, out, observer)
 }
 
-/// What is said of a pack besides its images.
-struct About<'a> {
-    name: String,
-    classes: Vec<String>,
-    container: Container,
-    ignored: &'a [Problem],
-}
-
-impl About<'_> {
-    /// Writes the files that describe a pack, and gives its numbers.
-    fn finish(
-        self,
-        written: Written,
-        out: &OutputFolder,
-        observer: &dyn Observer,
-    ) -> Result<Packed, PackError> {
-        let Written { mut done, splits, mut problems } = written;
-        problems.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-        done.left_out = problems.len() as u64;
-        if !problems.is_empty() || !self.ignored.is_empty() {
-            write_problems(&problems, self.ignored, out)?;
-        }
-        if let Some(Problem { path, reason }) = problems.first() {
-            observer.warn(&format!(
-                "{} left out: {path} ({reason}); see {}",
-                counted(
-                    problems.len() as u64,
-                    "file could not be read and was",
-                    "files could not be read and were"
-                ),
-                out.shown("problems.csv")
-            ));
-        }
-        out.write(CARD, card(self.container, splits.keys().map(String::as_str)).as_bytes())?;
-        let info = Info { name: Some(self.name), splits, classes: self.classes };
-        out.write(INFO, &serde_json::to_vec_pretty(&info).map_err(PackError::json)?)?;
-        Ok(done)
-    }
-}
-
 /// Images of a split that are made of a tree's files.
 struct Packing<'a> {
     packer: &'a Packer<'a>,
@@ -198,28 +154,4 @@ impl Samples for Packing<'_> {
         let place = self.order[at];
         Ok(self.packer.sample(&self.entries[place as usize], place, resizer)?)
     }
-}
-
-/// The card that tells Hugging Face's `datasets` which files are which split.
-fn card<'a>(container: Container, splits: impl Iterator<Item = &'a str>) -> String {
-    let mut text = "---\nconfigs:\n- config_name: default\n  data_files:\n".to_owned();
-    for split in splits {
-        let name = if split == "val" { "validation" } else { split };
-        text.push_str(&format!("  - split: {name}\n    path: {split}-*.{}\n", container.extension()));
-    }
-    text + "---\n"
-}
-
-/// `true` for the name of a file that packing writes.
-fn is_ours(name: &str) -> bool {
-    let shard = |stem: &str| {
-        stem.split_once('-').is_some_and(|(split, number)| {
-            ["train", "val"].contains(&split)
-                && number.len() >= 6
-                && number.bytes().all(|byte| byte.is_ascii_digit())
-        })
-    };
-    [INFO, PART].contains(&name)
-        || name.strip_suffix(".tar").or_else(|| name.strip_suffix(".parquet")).is_some_and(shard)
-        || name.strip_prefix("index/").and_then(|name| name.strip_suffix(".csv")).is_some_and(shard)
 }

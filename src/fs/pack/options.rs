@@ -5,6 +5,8 @@ use crate::data::OnError;
 
 /// File name of the description, which is written last.
 pub(super) const INFO: &str = "_info.json";
+/// File name of what a share ends with in its place.
+pub(super) const PART: &str = "part.json";
 
 /// Form of packed images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::about::{About, CLASSES, is_ours};
 use super::error::PackError;
 use super::index::{self, Row};
-use super::options::{Container, PackOptions, Packed};
+use super::options::{Container, PART, PackOptions, Packed};
 use super::sample::{Sample, Stored};
 use super::shards::{Cut, Samples, write_all};
-use super::{About, CLASSES, is_ours};
 use crate::combine::Difference;
 use crate::data::{ClassMap, ContentHash, OnError, Problem, Resizer};
 use crate::fs::read::Listing;
@@ -20,8 +20,6 @@ use crate::pipeline::begin::begin_run;
 use crate::pipeline::claim::Holding;
 use crate::run::{Observer, Share, ShareError, Storage as _, in_order};
 
-/// Name of the file that a share ends with.
-pub(super) const PART: &str = "part.json";
 const BLOCK: usize = 512;
 /// The extensions of packed images.
 const EXTENSIONS: [&str; 5] = ["jpg", "png", "webp", "gif", "bmp"];

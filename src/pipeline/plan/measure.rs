@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Sizes, StepTime};
+use super::facts::{Sizes, StepTime};
 use crate::augment::Normalise;
 use crate::combine::{IpcCounts, PickedSource, SetSpec};
 use crate::data::{ClassMap, ImageSet, Sample};

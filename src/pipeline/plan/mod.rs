@@ -3,6 +3,7 @@
 //!
 //! An estimate: stages are counted exactly, and their units are taken to cost what the few that were tried did.
 
+mod facts;
 mod measure;
 mod room;
 
@@ -15,30 +16,9 @@ use crate::report::Loading;
 use crate::report::words::{bytes, count, counted, seconds};
 use crate::train::{ScoringPass, TrainConfig, lies_on_gpu};
 
+pub use facts::{Sizes, StepTime};
 pub use measure::{Trained, composite_seconds, trained};
 pub use room::Memory;
-
-/// How many images there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Sizes {
-    /// Images to learn from.
-    pub train: usize,
-    /// Images to measure on.
-    pub val: usize,
-    /// Classes.
-    pub classes: usize,
-}
-
-/// The time of a training step.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
-pub struct StepTime {
-    /// Seconds of a step of the whole batch, its images in memory.
-    pub seconds: f64,
-    /// Images of a step that was timed; where they are fewer than a batch, `seconds` were scaled.
-    pub tried: usize,
-    /// Steps that were timed.
-    pub steps: usize,
-}
 
 /// What was measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Sizes;
+use super::facts::Sizes;
 use crate::bounds::LOG_BYTES;
 use crate::data::ImageSet;
 use crate::pipeline::PipelineError;
