@@ -14,6 +14,7 @@ mod out;
 mod report;
 mod request;
 mod watch;
+mod watched;
 
 use std::process::ExitCode;
 

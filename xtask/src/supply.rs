@@ -206,7 +206,7 @@ mod tests {
         collect_words(&workspace.root.join("src"), &["std::net", "TcpStream", "UdpSocket"], &mut speaking)
             .unwrap();
         // `score --ranks env` and `--metrics`, which nobody gives who does not want them.
-        for asked_for in ["src/ranks/tcp.rs", "src/cli/watch/metrics.rs"] {
+        for asked_for in ["src/ranks/tcp.rs", "src/cli/watch/address.rs", "src/cli/watch/metrics.rs"] {
             let asked_for = workspace.root.join(asked_for).display().to_string();
             let before = speaking.len();
             speaking.retain(|file| *file != asked_for);

@@ -3,7 +3,7 @@
 use crate::cli::args::CompareArgs;
 use crate::cli::console::Console;
 use crate::cli::exit::Result;
-use crate::cli::watch::watched;
+use crate::cli::watched::watched;
 use crate::cli::{report, request};
 use crate::data::{CropFrom, Grid};
 use crate::fs::{self, Wanted};

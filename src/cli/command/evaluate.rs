@@ -8,7 +8,7 @@ use super::read_manifest;
 use crate::cli::args::EvaluateCommand;
 use crate::cli::console::Console;
 use crate::cli::exit::{Failure, Result};
-use crate::cli::watch::watched;
+use crate::cli::watched::watched;
 use crate::cli::{report, request};
 use crate::combine::{DATA, METADATA, Manifest, ensure_records_fit, read_metadata, source_set_hash};
 use crate::data::{ContentHash, CropFrom, Folder, Grid, Look, Preparation, Sample, look_alikes};

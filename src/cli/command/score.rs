@@ -8,7 +8,7 @@ use crate::cli::args::ScoreCommand;
 use crate::cli::console::Console;
 use crate::cli::exit::Result;
 use crate::cli::request;
-use crate::cli::watch::watched;
+use crate::cli::watched::watched;
 use crate::combine::source_set_hash;
 use crate::data::ContentHash;
 use crate::fs::{self, Wanted};

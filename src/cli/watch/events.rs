@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::{Event, Listener, Moment};
+use super::event::{Event, Listener, Moment};
 use crate::pipeline::claim::EVENTS;
 
 /// The beginning of every line, by which a file of ours is told from any other.
@@ -18,7 +18,7 @@ const BEGINNING: &[u8] = b"{\"time\":\"";
 const MOST_ASIDE: usize = 10_000;
 
 /// The file of events.
-pub(super) struct Events {
+pub(in crate::cli) struct Events {
     path: PathBuf,
     /// The file and its length, once the output is the run's own.
     file: Option<(File, u64)>,
@@ -28,7 +28,7 @@ pub(super) struct Events {
 
 impl Events {
     /// The events of a run of `command` with its output in the folder `out`.
-    pub(super) fn new(out: &Path, command: &'static str) -> Self {
+    pub(in crate::cli) fn new(out: &Path, command: &'static str) -> Self {
         let about = json!({ "command": command, "version": env!("CARGO_PKG_VERSION") });
         let mut events = Self { path: out.join(EVENTS), file: None, aside: Vec::new() };
         events.aside.push(line(Moment::now(), "start", about));

@@ -7,11 +7,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::{Event, Listener, Moment};
+use super::event::{Event, Listener, Moment};
 
 /// Time for one request and its answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -19,25 +19,6 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const MOST_BYTES: usize = 8192;
 /// Trainings in the table at most; those after them are left out.
 const MOST_TRAININGS: usize = 1000;
-
-/// Where to listen: an address with a port, or a port of this machine alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::cli) struct Address(pub(super) SocketAddr);
-
-impl std::str::FromStr for Address {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if let Ok(port) = text.parse() {
-            return Ok(Self(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)));
-        }
-        let text_of_address = text.replace("localhost:", "127.0.0.1:");
-        let address = text_of_address.parse();
-        address.map(Self).map_err(|_| {
-            format!("'{text}' is no address; give a port (9464) or an address with one (127.0.0.1:9464)")
-        })
-    }
-}
 
 /// One line of the table: a training of a stage.
 type Training = (&'static str, String);
@@ -69,7 +50,7 @@ const OF_TRAINING: [(&str, &str); 7] = [
 ];
 
 /// The run's side of the table.
-pub(super) struct Metrics {
+pub(in crate::cli) struct Metrics {
     table: Arc<Mutex<Table>>,
 }
 
@@ -83,7 +64,10 @@ fn seconds(time: SystemTime) -> f64 {
 
 impl Metrics {
     /// Listens at an address until the process ends; the address is told with the port that it has come to.
-    pub(super) fn serve(address: SocketAddr, command: &'static str) -> io::Result<(Self, SocketAddr)> {
+    pub(in crate::cli) fn serve(
+        address: SocketAddr,
+        command: &'static str,
+    ) -> io::Result<(Self, SocketAddr)> {
         let listener = TcpListener::bind(address)?;
         let at = listener.local_addr()?;
         let table = Table { command, begun: seconds(SystemTime::now()), ..Table::default() };
@@ -267,23 +251,6 @@ mod tests {
 
     const GET: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
     const AT: Moment = Moment { time: SystemTime::UNIX_EPOCH, memory: Some(4096) };
-
-    #[test]
-    fn an_address_may_be_a_port_of_this_machine() {
-        for (text, expected) in [
-            ("9464", "127.0.0.1:9464"),
-            ("localhost:9464", "127.0.0.1:9464"),
-            ("127.0.0.1:0", "127.0.0.1:0"),
-            ("[::1]:80", "[::1]:80"),
-            ("0.0.0.0:9464", "0.0.0.0:9464"),
-        ] {
-            assert_eq!(text.parse::<Address>().unwrap().0, expected.parse().unwrap(), "{text}");
-        }
-        for text in ["", "65536", "-1", "example.org:80", "127.0.0.1", ":9464", "http://127.0.0.1:9464"] {
-            let refused = text.parse::<Address>().unwrap_err();
-            assert!(refused.contains(&format!("'{text}'")) && refused.contains("9464"), "{refused}");
-        }
-    }
 
     #[test]
     fn the_numbers_of_all_trainings_are_told_in_prometheus_format() {

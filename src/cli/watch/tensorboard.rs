@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::crc32c::masked;
-use super::{Event, Listener, Moment};
+use super::event::{Event, Listener, Moment};
 use crate::run::Reading;
 
 /// The folder of TensorBoard's files.
-pub(super) struct TensorBoard {
+pub(in crate::cli) struct TensorBoard {
     folder: PathBuf,
     /// The open file of each training, by its folder.
     files: BTreeMap<PathBuf, File>,
@@ -23,7 +23,7 @@ pub(super) struct TensorBoard {
 
 impl TensorBoard {
     /// Files in `folder`, which is made if it is not there.
-    pub(super) fn new(folder: &Path) -> io::Result<Self> {
+    pub(in crate::cli) fn new(folder: &Path) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
         // Noticed here, and not after an hour.
         tempfile::tempfile_in(folder)?;
