@@ -95,7 +95,7 @@ fn boxes_flips_and_pixels_are_those_of_python_and_pillow() {
 #[test]
 fn a_view_of_the_image_is_resampled_once_and_one_of_the_square_twice() {
     // Stripes of one pixel are gone from a square a quarter as wide, but not from the image.
-    let stripes = |place: u32| if place / 3 % 2 == 0 { 0 } else { 255 };
+    let stripes = |place: u32| if (place / 3).is_multiple_of(2) { 0 } else { 255 };
     let image = Image::new(64, 32, (0..64 * 32 * 3).map(stripes).collect()).expect("a whole image");
     let source = Pictures::new(16, vec![image], vec![0]);
     let crop = Rect { x: 8, y: 4, width: 16, height: 16 };

@@ -194,8 +194,11 @@ mod tests {
         assert_eq!(found(&storage).0.unwrap().unwrap(), b"next");
     }
 
+    /// What becomes of a file's bytes.
+    type Damage = fn(&[u8]) -> Vec<u8>;
+
     /// Ways in which a disk, or somebody, spoils a file.
-    fn damages() -> Vec<(&'static str, fn(&[u8]) -> Vec<u8>)> {
+    fn damages() -> Vec<(&'static str, Damage)> {
         vec![
             ("emptied", |_| Vec::new()),
             ("cut off in its first line", |bytes| bytes[..30].to_vec()),
