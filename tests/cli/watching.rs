@@ -63,7 +63,7 @@ fn every_command_that_trains_writes_its_events_and_the_rest_is_the_same_bytes() 
         "{ends:?}"
     );
     assert!(
-        of(&score, "warning").any(|event| event["text"].as_str().unwrap().contains("the proxy got only"))
+        of(&score, "message").any(|event| event["text"].as_str().unwrap().starts_with("scored 36 images"))
     );
     fs::remove_file(world.path("score/events.jsonl")).unwrap();
     assert_same(&world.tree("plain"), &world.tree("score"));
