@@ -27,10 +27,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let (seed, settings) = (0, Preset::Small.settings());
     let options = ReadOptions::new(photos);
-    let reading =
-        Reading { side: settings.image_size as u32, val_short: settings.val_resize, wanted: Wanted::ALL };
+    let reading = Reading {
+        side: settings.image_size as u32,
+        val_short: settings.val_resize,
+        crop_from: settings.crop_from,
+        wanted: Wanted::ALL,
+    };
     let data = read_folder(&options, reading, seed, &Silent)?;
-    let opened = open(DeviceChoice::Auto, Precision::Full, &Silent)?;
+    let devices = open(DeviceChoice::Auto, Precision::Full, &Silent)?.into();
 
     let request = CompressRequest {
         common: Common {
@@ -59,7 +63,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         on_error: OnError::Skip,
     };
     let out = OutputFolder::new(Path::new(small), [Path::new(photos)])?;
-    let report = compress(&request, &data, (&out, false), Some(&opened), &Silent)?;
+    let report = compress(&request, &data, (&out, false), Some(&devices), &Silent)?;
     println!("{}", tilepress::report::table(&report, str::to_owned));
     Ok(())
 }

@@ -23,8 +23,7 @@ use crate::evaluate::verdict::{self, Runs};
 use crate::model::ModelConfig;
 use crate::pipeline::{TrainOverrides, views};
 use crate::train::{
-    Cohort, Confusion, Evaluation, Evaluator, Length, Optimizer, Progress, READ_EVERY, Student, Task,
-    TrainConfig,
+    Cohort, Evaluation, Evaluator, Length, Optimizer, Progress, READ_EVERY, Student, Task, TrainConfig,
 };
 
 #[wasm_bindgen(typescript_custom_section)]

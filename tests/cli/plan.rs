@@ -85,7 +85,7 @@ fn what_cannot_be_is_refused_with_the_code_of_compress() {
     world.fails(
         &format!("plan --data data --ipc 2 --on-error fail {FAST}"),
         3,
-        &["data/bee/99.png", "--on-error"],
+        &["bee/99.png", "--on-error"],
     );
 }
 

@@ -58,7 +58,7 @@ fn say_cost(request: &CompressRequest, cost: DryRun, console: &Console) -> Resul
             },
             settings.image_size,
             bytes(memory_bytes),
-            if request.needs_files() { "' files, or none (`memory`)" } else { "" }
+            if request.needs_files() { "' files, or none (--memory)" } else { "" }
         ),
     )
 }

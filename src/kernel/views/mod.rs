@@ -107,6 +107,7 @@ impl Stored {
     }
 
     /// Whether so many images of a side can lie on a GPU.
+    #[cfg(not(target_family = "wasm"))]
     pub(crate) fn fits(count: usize, side: usize) -> bool {
         count <= BUFFERS * Self::in_buffer(side, BUFFER)
     }
