@@ -46,6 +46,6 @@ mod testing;
 
 pub use data::{Dataset, LeftOut, Skipped, Split};
 pub use error::PipelineError;
-pub use originals::{Changed, Originals, ReadError};
+pub use originals::{Changed, Originals, ReadError, TooManyOpen};
 #[cfg(feature = "engine")]
 pub use overrides::{Overrides, TrainOverrides};

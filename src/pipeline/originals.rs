@@ -34,3 +34,8 @@ pub trait Originals: Send + Sync {
      output folder"
 )]
 pub struct Changed;
+
+/// A file that the system opens no more, as too many are open, which says nothing about it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}; allow more open files (ulimit -n), or lower `threads`, and give the same command again")]
+pub struct TooManyOpen(pub std::io::Error);

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::originals::{Originals, ReadError};
+use super::originals::{Originals, ReadError, TooManyOpen};
 use crate::combine::{
     Bytes, CombineError, Composer, CompositePlan, CompositeRecord, Counts, DATA, Format, Hashes, IpcCounts,
     METADATA, Made, Manifest, PickedSource, SCHEMA, SOURCE_FILTER, SetSpec, Tool, about, make,
@@ -69,6 +69,7 @@ impl Faulty for SetError {
             Self::Combine(error) => error.fault(),
             Self::Decode(error) => error.fault(),
             Self::Data(error) => error.fault(),
+            Self::Source { source, .. } if source.is::<TooManyOpen>() => Fault::Run,
             Self::Source { .. } | Self::Shard { .. } => Fault::Data,
             Self::Storage(error) => error.fault(),
             Self::Metadata(_) => Fault::Run,

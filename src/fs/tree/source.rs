@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::{Disk, Tree};
 use crate::data::{ContentHash, Image, Limits, decode, ensure_relative};
-use crate::pipeline::{Changed, Originals, ReadError};
+use crate::fault::too_many_open;
+use crate::pipeline::{Changed, Originals, ReadError, TooManyOpen};
 
 /// The source images of a tree, at their full size.
 #[derive(Clone, Debug)]
@@ -19,7 +20,8 @@ impl SourceTree {
 
     fn bytes(&self, path: &str) -> Result<Vec<u8>, ReadError> {
         ensure_relative(path)?;
-        Ok(self.0.read(path, Limits::default().max_bytes)?)
+        let read = self.0.read(path, Limits::default().max_bytes);
+        read.map_err(|why| if too_many_open(&why) { TooManyOpen(why).into() } else { why.into() })
     }
 }
 
