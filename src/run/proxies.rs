@@ -41,9 +41,9 @@ pub fn log_name(seed: u64) -> String {
     format!("{seed}.safetensors")
 }
 
-/// Trains one proxy for each seed, on the CPU one a core and elsewhere one a device at a time, and gives their logs in the order of the seeds. Logs are kept as
-/// `<seed>.safetensors` as they come; those that are there already are read, and a proxy goes on from its checkpoint. The time
-/// that was spent comes with them.
+/// Trains one proxy for each seed, on the CPU one a core and elsewhere one a device at a time, and gives their logs in the order of
+/// the seeds. Logs are kept as `<seed>.safetensors` as they come; those that are there already are read, and a proxy goes on from
+/// its checkpoint. The time that was spent comes with them.
 ///
 /// # Errors
 /// [`RunError`] when the device fails, a loss diverges, a log cannot be kept or read, or the observer stops the run.
